@@ -1,0 +1,45 @@
+# The whole house from one command each; `make help` lists them.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: help demo test lint bench clean
+.DEFAULT_GOAL := help
+
+help: ## list these targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST)
+
+demo: .venv/.product ## diarize the recording in egs/demo, into out/demo
+	$(BIN)/diarize run egs/demo/meeting.flac -o out/demo --force
+
+test: .venv/.dev ## run all tests, ruff, mypy and shellcheck among them
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+lint: .venv/.dev ## ruff, mypy, shellcheck, the order of imports, the links of the documentation
+	$(BIN)/python -m pytest -q tests/test_quality.py tests/test_layers.py
+
+bench: .venv/.dev ## print the tables of benchmarks/
+	set -e; for script in benchmarks/*.py; do $(BIN)/python "$$script"; done
+
+clean: ## remove what was made, but not .venv
+	rm -rf out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or newer is needed, found: $$($(PYTHON) --version 2>&1)." >&2; \
+		echo "Name another one: make PYTHON=python3.12; on Debian: apt-get install python3 python3-venv" >&2; \
+		exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' || { \
+		echo "Python's venv is missing; on Debian: apt-get install python3-venv" >&2; \
+		exit 1; }
+	$(PYTHON) -m venv .venv
+
+# The product alone, and with what its development needs. The first takes some minutes: torch is large.
+.venv/.product: pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) -e .
+	@touch $@
+
+.venv/.dev: .venv/.product
+	$(INSTALL) -e '.[dev]'
+	@touch $@

@@ -1,0 +1,47 @@
+"""Who spoke when: speaker diarization and clustering.
+
+The names below are loaded when they are first used, so that ``import diarize`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from diarize.audio import load_audio as load_audio
+    from diarize.diarization import Diarization as Diarization
+    from diarize.embedder import Embedder as Embedder
+    from diarize.embeddings import Embeddings as Embeddings
+    from diarize.errors import DiarizeError as DiarizeError
+    from diarize.formats.rttm import read_rttm as read_rttm
+    from diarize.formats.rttm import write_rttm as write_rttm
+    from diarize.pipeline import Diarizer as Diarizer
+    from diarize.segments import Segment as Segment
+    from diarize.segments import Turn as Turn
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Diarization": "diarize.diarization",
+    "DiarizeError": "diarize.errors",
+    "Diarizer": "diarize.pipeline",
+    "Embedder": "diarize.embedder",
+    "Embeddings": "diarize.embeddings",
+    "Segment": "diarize.segments",
+    "Turn": "diarize.segments",
+    "load_audio": "diarize.audio",
+    "read_rttm": "diarize.formats.rttm",
+    "write_rttm": "diarize.formats.rttm",
+}
+__all__ = list(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'diarize' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*_HOME, "__version__"])

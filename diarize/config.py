@@ -1,0 +1,143 @@
+"""Every setting of the pipeline: its name, its default, its unit, in this one place.
+
+A TOML file has one table a section, and any part of it may be left out::
+
+    [speech]
+    threshold = 0.3
+    [clustering]
+    method = "spectral"
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from diarize.errors import ConfigError
+
+
+class Settings(BaseModel):
+    """A group of settings. An unknown name is an error; values are fixed once made."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SpeechConfig(Settings):
+    """Speech detection (``vad.py``)."""
+
+    detector: Literal["silero", "energy"] = Field("silero", description="silero, or energy: no network")
+    threshold: float = Field(0.3, ge=0, le=1, description="speech begins where the probability reaches this")
+    release: float = Field(0.15, ge=0, description="speech ends this far below the threshold")
+    min_speech: float = Field(0.1, ge=0, description="seconds; shorter speech is dropped")
+    min_silence: float = Field(0.3, ge=0, description="seconds; shorter pauses are bridged")
+    padding: float = Field(0.1, ge=0, description="seconds added on each side of speech")
+
+
+class EmbeddingConfig(Settings):
+    """Windows and the network that embeds them (``embedder.py``)."""
+
+    window: float = Field(1.5, gt=0, description="seconds a window")
+    hop: float = Field(0.75, gt=0, description="seconds between the starts of windows")
+
+
+class ClusteringConfig(Settings):
+    """From embeddings to speakers (``clustering/``)."""
+
+    method: str = Field("agglomerative", description="agglomerative, dominant-sets, spectral or density")
+    threshold: float | None = Field(None, description="the clusterer's own threshold; none: its default")
+    n_speakers: int | None = Field(None, ge=1, description="exact number of speakers, when it is known")
+    min_speakers: int = Field(1, ge=1, description="at least this many speakers")
+    max_speakers: int | None = Field(None, ge=1, description="at most this many speakers")
+    options: dict[str, Any] = Field(default_factory=dict, description="further parameters of the clusterer")
+
+
+class TurnConfig(Settings):
+    """From labelled windows to turns (``segments.py``)."""
+
+    smoothing: int = Field(1, ge=1, description="windows in the majority vote over labels; 1: none")
+    min_turn: float = Field(0.0, ge=0, description="seconds; shorter turns go to a neighbour")
+    min_gap: float = Field(0.0, ge=0, description="seconds; shorter gaps of one speaker are closed")
+    overlap_margin: float = Field(
+        0.0, ge=0, description="cosine; the second nearest speaker this close also gets the window; 0: never"
+    )
+
+
+class Config(Settings):
+    """All settings of the pipeline."""
+
+    speech: SpeechConfig = SpeechConfig()
+    embedding: EmbeddingConfig = EmbeddingConfig()
+    clustering: ClusteringConfig = ClusteringConfig()
+    turns: TurnConfig = TurnConfig()
+
+
+S = TypeVar("S", bound=Settings)
+
+
+def load_toml(path: str | Path) -> dict[str, Any]:
+    """The content of a TOML file.
+
+    Raises
+    ------
+    ConfigError
+        When the file cannot be read or is not TOML; the message names the line.
+    """
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from error
+
+
+def validate(model: type[S], values: Mapping[str, Any], source: str) -> S:
+    """Settings of the given model from plain values; ``source`` is named in the error.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown setting (with the known ones) or an impossible value.
+    """
+    try:
+        return model.model_validate(dict(values))
+    except ValidationError as error:
+        raise ConfigError(f"{source}: {_explain(model, error)}") from error
+
+
+def load_config(path: str | Path | None = None, overrides: Mapping[str, Any] | None = None) -> Config:
+    """The pipeline's settings: defaults, over them a TOML file, over it ``{"section.key": value}``.
+
+    Raises
+    ------
+    ConfigError
+        For an unreadable file, an unknown setting or an impossible value.
+    """
+    values: dict[str, Any] = load_toml(path) if path is not None else {}
+    source = str(path) if path is not None else "settings"
+    for name, value in (overrides or {}).items():
+        *sections, key = name.split(".")
+        table = values
+        for section in sections:
+            table = table.setdefault(section, {})
+            if not isinstance(table, dict):
+                raise ConfigError(f"{source}: '{section}' is a section, not a value")
+        table[key] = value
+    return validate(Config, values, source)
+
+
+def _explain(model: type[BaseModel], error: ValidationError) -> str:
+    """One line that says what is wrong with the first wrong value, and what is known there."""
+    first = error.errors()[0]
+    path = [str(part) for part in first["loc"]]
+    if first["type"] != "extra_forbidden":
+        return f"setting '{'.'.join(path)}': {first['msg'].lower()}, got {first['input']!r}"
+    for section in path[:-1]:
+        annotation = model.model_fields[section].annotation
+        assert isinstance(annotation, type)
+        assert issubclass(annotation, BaseModel)
+        model = annotation
+    return f"unknown setting '{'.'.join(path)}'; known: {', '.join(model.model_fields)}"

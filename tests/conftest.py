@@ -1,0 +1,22 @@
+"""What several test files share."""
+
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real speech that lies beside some checkouts; tests that need it skip without it."""
+    folder = REPOSITORY.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"no folder of real speech at {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def demo_recording() -> Path:
+    """The recording that ships with the repository: four synthetic voices, one minute."""
+    return REPOSITORY / "egs" / "demo" / "meeting.flac"
