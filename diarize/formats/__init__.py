@@ -1,0 +1,117 @@
+"""Annotation formats: readers and writers, and the choice of one by a file's name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from diarize.errors import FormatError
+from diarize.segments import Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A format of turns: its suffix, and where its reader and writer are; loaded when first used."""
+
+    suffix: str
+    module: str
+    reader: str
+    writer: str
+
+    def read(self, path: str | Path) -> list[Turn]:
+        """The turns of a file, sorted."""
+        turns: list[Turn] = self._load(self.reader)(path)
+        return turns
+
+    def write(self, turns: Iterable[Turn], path: str | Path) -> None:
+        """Write the turns to a file."""
+        self._load(self.writer)(turns, path)
+
+    def _load(self, function: str) -> Any:
+        return getattr(import_module(f"{__name__}.{self.module}"), function)
+
+
+FORMATS = {
+    "rttm": Format(".rttm", "rttm", "read_rttm", "write_rttm"),
+    "json": Format(".json", "json_format", "read_json", "write_json"),
+    "csv": Format(".csv", "csv_format", "read_csv", "write_csv"),
+    "srt": Format(".srt", "subtitles", "read_srt", "write_srt"),
+    "vtt": Format(".vtt", "subtitles", "read_vtt", "write_vtt"),
+    "textgrid": Format(".TextGrid", "textgrid", "read_textgrid", "write_textgrid"),
+    "eaf": Format(".eaf", "elan", "read_eaf", "write_eaf"),
+    "audacity": Format(".txt", "audacity", "read_audacity", "write_audacity"),
+    "lab": Format(".lab", "lab", "read_lab_turns", "write_lab"),
+}
+"""The formats by name. What each keeps and loses: ``docs/formats.md``."""
+
+
+def find_format(path: str | Path, name: str | None = None) -> Format:
+    """The format of this name, or else the one that the suffix of ``path`` tells (in any case).
+
+    Raises
+    ------
+    FormatError
+        When neither is known; the message lists the known ones.
+    """
+    if name is not None:
+        if name not in FORMATS:
+            raise FormatError(f"unknown format {name!r}; known: {', '.join(FORMATS)}")
+        return FORMATS[name]
+    suffix = Path(path).suffix
+    for known in FORMATS.values():
+        if known.suffix.lower() == suffix.lower():
+            return known
+    listed = ", ".join(f"{name} ({known.suffix})" for name, known in FORMATS.items())
+    raise FormatError(f"{path}: no format has the suffix {suffix!r}; known: {listed}")
+
+
+def read_turns(path: str | Path, format: str | None = None) -> list[Turn]:
+    """The turns of a file, sorted, in the named format or the one of its suffix.
+
+    Raises
+    ------
+    FormatError
+        When the format is unknown, or the file cannot be read or does not follow it.
+    """
+    return find_format(path, format).read(path)
+
+
+def convert_turns(
+    source: str | Path, output: str | Path, *, source_format: str | None = None, format: str | None = None
+) -> dict[Path, list[Turn]]:
+    """The files to write for a conversion, and the turns of each; nothing is written.
+
+    An existing folder, or a name without suffix, gets one file a recording, in the named format.
+
+    Raises
+    ------
+    FormatError
+        When a format is unknown, the source is malformed, or a folder is given without a format.
+    """
+    turns, output = read_turns(source, source_format), Path(output)
+    if output.suffix and not output.is_dir():
+        find_format(output, format)
+        return {output: turns}
+    if format is None:
+        raise FormatError(f"{output}: a folder needs --format; known: {', '.join(FORMATS)}")
+    suffix = find_format(output, format).suffix
+    by_recording: dict[Path, list[Turn]] = {}
+    for turn in turns:
+        by_recording.setdefault(output / f"{turn.recording}{suffix}", []).append(turn)
+    return by_recording
+
+
+def write_turns(turns: Iterable[Turn], path: str | Path, format: str | None = None) -> None:
+    """Write turns to a file, in the named format or the one of its suffix.
+
+    Raises
+    ------
+    FormatError
+        When the format is unknown or cannot hold these turns.
+    DiarizeError
+        When the file cannot be written.
+    """
+    find_format(path, format).write(turns, path)

@@ -1,0 +1,151 @@
+"""Tables of embeddings as Kaldi archives: ``x.ark`` and ``x.scp`` with the vectors, ``x.segments`` with
+their times, and ``x.utt2spk`` where speakers are known.
+
+A key is the row's number and its recording, ``0000012-meeting``: sorted, unique, and no data is read
+back from it.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diarize.errors import FormatError
+from diarize.formats.atomic import atomic_path
+from diarize.formats.kaldi import read_scp
+from diarize.formats.text import read_lines, write_text
+
+
+def read_ark(path: str | Path) -> dict[str, NDArray[Any]]:
+    """A table (see ``formats/vectors.py``) from ``x.ark`` or ``x.scp``, with ``x.segments`` beside it.
+
+    Rows come in the order of the segments.
+
+    Raises
+    ------
+    FormatError
+        When a file cannot be read, or vectors and segments do not fit each other.
+    """
+    path = Path(path)
+    vectors = dict(_scp_vectors(path) if path.suffix.lower() == ".scp" else _ark_vectors(path))
+    beside = path.with_suffix(".segments")
+    recordings, starts, ends, rows, keys = [], [], [], [], []
+    for line in read_lines(beside):
+        fields = line.text.split()
+        if not fields:
+            continue
+        if len(fields) != 4:
+            raise line.error(f"{len(fields)} fields, expected 4: key, recording, start, end")
+        if fields[0] not in vectors:
+            raise line.error(f"no vector {fields[0]!r} in {path}")
+        segment = line.segment(line.seconds(fields[2], "start"), line.seconds(fields[3], "end"))
+        keys.append(fields[0])
+        recordings.append(fields[1])
+        starts.append(segment.start)
+        ends.append(segment.end)
+        rows.append(vectors[fields[0]])
+        if rows[-1].shape != rows[0].shape:
+            raise FormatError(
+                f"{path}: vector {fields[0]!r} has shape {rows[-1].shape}, others {rows[0].shape}"
+            )
+    if unplaced := sorted(vectors.keys() - set(keys)):
+        raise FormatError(f"{beside}: no segment for vector {unplaced[0]!r}")
+    table = {
+        "recording": np.array(recordings, dtype=np.str_),
+        "start": np.array(starts, dtype=np.float64),
+        "end": np.array(ends, dtype=np.float64),
+        "vectors": np.array(rows, dtype=np.float32) if rows else np.empty((0, 0), dtype=np.float32),
+    }
+    labels = path.with_suffix(".utt2spk")
+    if labels.exists():
+        speakers = read_scp(labels)
+        if missing := [key for key in keys if key not in speakers]:
+            raise FormatError(f"{labels}: no speaker for {missing[0]!r}")
+        table["speaker"] = np.array([speakers[key] for key in keys], dtype=np.str_)
+    return table
+
+
+def write_ark(table: Mapping[str, NDArray[Any]], path: str | Path) -> None:
+    """Write a table as ``x.ark``, ``x.scp``, ``x.segments`` and, with speakers, ``x.utt2spk``.
+
+    Raises
+    ------
+    FormatError
+        For a name with blanks.
+    DiarizeError
+        When a file cannot be written.
+    """
+    import kaldiio
+
+    ark = Path(path).with_suffix(".ark")
+    for column in ("recording", "speaker"):
+        for name in sorted(set(table[column].tolist())) if column in table else ():
+            if name.split() != [name]:
+                raise FormatError(
+                    f"{path}: {column} {name!r} is empty or has blanks; .npz and .parquet hold it"
+                )
+    recordings = table["recording"].tolist()
+    keys = [f"{row:07d}-{recording}" for row, recording in enumerate(recordings)]
+    times = zip(keys, recordings, table["start"].tolist(), table["end"].tolist(), strict=True)
+    offsets = []
+    with atomic_path(ark) as temporary, temporary.open("wb") as file:
+        for key, vector in zip(keys, table["vectors"], strict=True):
+            offsets.append(file.tell() + len(f"{key} ".encode()))
+            kaldiio.save_ark(file, {key: vector})
+    scp = (f"{key} {ark}:{offset}\n" for key, offset in zip(keys, offsets, strict=True))
+    write_text("".join(scp), ark.with_suffix(".scp"))
+    write_text(
+        "".join(f"{key} {name} {start!r} {end!r}\n" for key, name, start, end in times),
+        ark.with_suffix(".segments"),
+    )
+    if "speaker" in table:
+        lines = (f"{key} {name}\n" for key, name in zip(keys, table["speaker"].tolist(), strict=True))
+        write_text("".join(lines), ark.with_suffix(".utt2spk"))
+    else:
+        ark.with_suffix(".utt2spk").unlink(missing_ok=True)  # of an older archive of this name
+
+
+def _ark_vectors(path: Path) -> Iterator[tuple[str, NDArray[np.floating]]]:
+    """Keys and vectors of an archive."""
+    from kaldiio.matio import read_token
+
+    try:
+        with path.open("rb") as file:
+            while (key := read_token(file)) is not None:
+                yield key, _read_vector(file, path, key)
+    except OSError as error:
+        raise FormatError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except UnicodeDecodeError as error:
+        raise FormatError(f"{path}: no Kaldi archive") from error
+
+
+def _scp_vectors(path: Path) -> Iterator[tuple[str, NDArray[np.floating]]]:
+    """Keys and vectors that a script file points to, ``<file>:<offset>``; commands are never run."""
+    for key, entry in read_scp(path).items():
+        name, _, offset = entry.rpartition(":")
+        if not offset.isdigit():
+            raise FormatError(f"{path}: {entry!r} is no <file>:<offset>")
+        try:
+            with Path(name).open("rb") as file:
+                file.seek(int(offset))
+                yield key, _read_vector(file, path, key)
+        except OSError as error:
+            raise FormatError(f"{path}: {name} cannot be read ({error.strerror or error})") from error
+
+
+def _read_vector(file: BinaryIO, path: Path, key: str) -> NDArray[np.floating]:
+    # Not kaldiio.load_ark: on some marks in the file it would unpickle, that is run, what follows.
+    from kaldiio.matio import read_matrix_or_vector
+
+    try:
+        vector: NDArray[np.floating] = read_matrix_or_vector(file)
+    except (AssertionError, ValueError, struct.error) as error:
+        raise FormatError(f"{path}: {key[:40]!r} is no binary Kaldi vector of floats") from error
+    if vector.ndim != 1:
+        raise FormatError(f"{path}: {key!r} is a matrix of shape {vector.shape}, not a vector")
+    return vector

@@ -1,0 +1,47 @@
+r"""Audacity's label tracks: ``<start>\t<end>\t<label>`` a line. The recording is the file's name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from diarize.formats.rows import collect_turns, to_rows
+from diarize.formats.text import Line, read_lines, write_text
+from diarize.formats.times import seconds
+from diarize.segments import Turn
+
+
+def read_audacity(path: str | Path) -> list[Turn]:
+    """The turns of a label track. Point labels are left out with a warning.
+
+    Raises
+    ------
+    FormatError
+        When the file cannot be read, or with the number of the line that is wrong.
+    """
+    return collect_turns(path, _parse(path))
+
+
+def write_audacity(turns: Iterable[Turn], path: str | Path) -> None:
+    """Write the turns of one recording as a label track.
+
+    Raises
+    ------
+    FormatError
+        For turns of several recordings.
+    DiarizeError
+        When the file cannot be written.
+    """
+    rows = to_rows(turns, holder="a label track")
+    write_text("".join(f"{seconds(row.start)}\t{seconds(row.end)}\t{row.speaker}\n" for row in rows), path)
+
+
+def _parse(path: str | Path) -> Iterator[tuple[Line, str, float, float, str]]:
+    for line in read_lines(path):
+        if not line.text.strip() or line.text.startswith("\\"):  # the label's range of frequencies
+            continue
+        fields = line.text.split("\t", maxsplit=2)
+        if len(fields) != 3:
+            raise line.error("needs start, end and label, separated by tabs")
+        start, end = line.seconds(fields[0].strip(), "start"), line.seconds(fields[1].strip(), "end")
+        yield line, Path(path).stem, start, end, fields[2].strip()

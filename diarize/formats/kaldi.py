@@ -1,0 +1,232 @@
+"""Kaldi's data folders: wav.scp, segments, utt2spk, spk2utt and reco2num_spk.
+
+References
+----------
+https://kaldi-asr.org/doc/data_prep.html
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from diarize.errors import FormatError
+from diarize.formats.text import Line, read_lines, write_text
+from diarize.segments import Segment
+
+
+@dataclass(frozen=True)
+class DataFolder:
+    """What a data folder holds; files that it may lack give empty mappings.
+
+    Parameters
+    ----------
+    wav_scp : dict
+        Recording to file name (or to a command that ends in a pipe).
+    utt2spk : dict
+        Utterance to speaker.
+    segments : dict
+        Utterance to its recording and segment. Without the file, utterances are whole recordings.
+    reco2num_spk : dict
+        Recording to number of speakers.
+    """
+
+    wav_scp: dict[str, str]
+    utt2spk: dict[str, str] = field(default_factory=dict)
+    segments: dict[str, tuple[str, Segment]] = field(default_factory=dict)
+    reco2num_spk: dict[str, int] = field(default_factory=dict)
+
+
+def read_scp(path: str | Path, allow_pipes: bool = False) -> dict[str, str]:
+    """Keys and file names of a script file, in its order.
+
+    Raises
+    ------
+    FormatError
+        When the file cannot be read, or with the number of the line that is wrong: a key that is there
+        twice, or a command where these are not allowed.
+    """
+    return _entries(_read_table(path), allow_pipes)
+
+
+def read_data_folder(path: str | Path, allow_pipes: bool = False) -> DataFolder:
+    """A data folder, checked: sorted in the C locale, no key twice, and the files fit each other.
+
+    Raises
+    ------
+    FormatError
+        With the file and the number of the line that is wrong.
+    """
+    folder = Path(path)
+    tables = {
+        name: _read_table(folder / name)
+        for name in ("wav.scp", "segments", "utt2spk", "spk2utt", "reco2num_spk")
+        if name == "wav.scp" or (folder / name).exists()
+    }
+    for table in tables.values():
+        _check_sorted(table)
+    wav_scp = _entries(tables["wav.scp"], allow_pipes)
+    segments = {key: _segment(line, wav_scp) for key, line in tables.get("segments", {}).items()}
+    utterances: Mapping[str, object] = segments if "segments" in tables else wav_scp
+    utt2spk = {}
+    if "utt2spk" in tables:
+        for key, line in tables["utt2spk"].items():
+            utt2spk[key] = _values(line, 1)[0]
+            if key not in utterances:
+                raise line.error(f"utterance {key!r} is unknown")
+        for key, line in tables["segments" if "segments" in tables else "wav.scp"].items():
+            if key not in utt2spk:
+                raise line.error(f"utterance {key!r} has no speaker in utt2spk")
+    if "spk2utt" in tables:
+        _check_inverse(tables["spk2utt"], utt2spk)
+    n_speakers = {}
+    for key, line in tables.get("reco2num_spk", {}).items():
+        count = _values(line, 1)[0]
+        if not (count.isascii() and count.isdigit() and int(count) > 0):
+            raise line.error(f"{count!r} is no number of speakers")
+        if key not in wav_scp:
+            raise line.error(f"recording {key!r} is not in wav.scp")
+        n_speakers[key] = int(count)
+    return DataFolder(wav_scp, utt2spk, segments, n_speakers)
+
+
+def read_utt2spk(path: str | Path) -> dict[str, str]:
+    """Utterance to speaker, from lines of `utterance speaker`.
+
+    Raises
+    ------
+    FormatError
+        When the file cannot be read, or with the number of the line that is wrong.
+    """
+    return {utterance: _values(line, 1)[0] for utterance, line in _read_table(path).items()}
+
+
+def write_data_folder(
+    path: str | Path,
+    wav_scp: Mapping[str, str],
+    utt2spk: Mapping[str, str] | None = None,
+    segments: Mapping[str, tuple[str, Segment]] | None = None,
+    reco2num_spk: Mapping[str, int] | None = None,
+) -> None:
+    """Write a data folder, sorted in the C locale, spk2utt with utt2spk.
+
+    Of these five files, those that are not given are removed from an older folder: they would not fit.
+
+    Raises
+    ------
+    FormatError
+        For a key or a speaker with blanks.
+    DiarizeError
+        When a file cannot be written.
+    """
+    speakers: dict[str, list[str]] = {}
+    for utterance, speaker in sorted((utt2spk or {}).items()):
+        speakers.setdefault(_word(speaker), []).append(utterance)
+    spans = {
+        utterance: f"{_word(recording)} {float(segment.start)!r} {float(segment.end)!r}"
+        for utterance, (recording, segment) in (segments or {}).items()
+    }
+    tables: dict[str, Mapping[str, object] | None] = {
+        "wav.scp": wav_scp,
+        "segments": spans if segments is not None else None,
+        "utt2spk": utt2spk,
+        "spk2utt": {name: " ".join(keys) for name, keys in speakers.items()} if utt2spk is not None else None,
+        "reco2num_spk": reco2num_spk,
+    }
+    for name, table in tables.items():
+        if table is None:
+            (Path(path) / name).unlink(missing_ok=True)
+        else:
+            lines = (f"{_word(key)} {value}\n" for key, value in sorted(table.items()))
+            write_text("".join(lines), Path(path) / name)
+
+
+def is_command(entry: str) -> bool:
+    """Whether an entry of a script file is a command, rather than a file name."""
+    return entry.rstrip().endswith("|")
+
+
+def run_command(entry: str) -> bytes:
+    """What the command of a script file's entry writes to its standard output.
+
+    Never call it for a file that the user has not allowed to run commands.
+
+    Raises
+    ------
+    FormatError
+        When the command fails.
+    """
+    command = entry.rstrip().removesuffix("|")
+    done = subprocess.run(command, shell=True, capture_output=True, stdin=subprocess.DEVNULL, check=False)
+    if done.returncode != 0:
+        said = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        reason = f"fails with {done.returncode}" + (f": {said[0]}" if said else "")
+        raise FormatError(f"command '{command.strip()}' {reason}")
+    return done.stdout
+
+
+def _read_table(path: str | Path) -> dict[str, Line]:
+    """The lines of a file by their first field."""
+    table: dict[str, Line] = {}
+    for line in read_lines(path):
+        if not line.text.strip():
+            continue
+        key, *rest = line.text.split(maxsplit=1)
+        if not rest:
+            raise line.error("a key without a value")
+        if key in table:
+            raise line.error(f"{key!r} is there twice, first in line {table[key].number}")
+        table[key] = line
+    return table
+
+
+def _values(line: Line, count: int) -> list[str]:
+    values = line.text.split()[1:]
+    if len(values) != count:
+        raise line.error(f"{len(values) + 1} fields, expected {count + 1}")
+    return values
+
+
+def _entries(table: Mapping[str, Line], allow_pipes: bool) -> dict[str, str]:
+    entries = {key: line.text.split(maxsplit=1)[1].strip() for key, line in table.items()}
+    for key, entry in entries.items():
+        if is_command(entry) and not allow_pipes:
+            raise table[key].error("a command; give --allow-pipes to run it")
+    return entries
+
+
+def _segment(line: Line, wav_scp: Mapping[str, str]) -> tuple[str, Segment]:
+    recording, start, end = _values(line, 3)
+    if recording not in wav_scp:
+        raise line.error(f"recording {recording!r} is not in wav.scp")
+    return recording, line.segment(line.seconds(start, "start"), line.seconds(end, "end"))
+
+
+def _check_sorted(table: Mapping[str, Line]) -> None:
+    # The C locale compares bytes, and UTF-8 keeps the order of code points, by which Python compares.
+    before = ""
+    for key, line in table.items():
+        if key < before:
+            raise line.error(f"{key!r} comes after {before!r}; sort with LC_ALL=C")
+        before = key
+
+
+def _check_inverse(spk2utt: Mapping[str, Line], utt2spk: Mapping[str, str]) -> None:
+    listed = set()
+    for speaker, line in spk2utt.items():
+        for utterance in line.text.split()[1:]:
+            if utt2spk.get(utterance) != speaker:
+                raise line.error(f"utterance {utterance!r} is not of speaker {speaker!r} in utt2spk")
+            listed.add(utterance)
+    missing = sorted(utt2spk.keys() - listed)
+    if missing:
+        path = next(iter(spk2utt.values())).path if spk2utt else "spk2utt"
+        raise FormatError(f"{path}: utterance {missing[0]!r} of utt2spk is not listed")
+
+
+def _word(name: str) -> str:
+    if not name or len(name.split()) != 1 or name != name.strip():
+        raise FormatError(f"{name!r} cannot stand in a Kaldi data folder; names hold no blanks")
+    return name

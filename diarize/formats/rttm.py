@@ -1,0 +1,83 @@
+"""RTTM, the format of the NIST evaluations: one turn a line, ten fields.
+
+::
+
+    SPEAKER <recording> <channel> <start> <duration> <NA> <NA> <speaker> <NA> <NA>
+
+References
+----------
+NIST, The 2009 (RT-09) Rich Transcription Meeting Recognition Evaluation Plan, appendix A.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from diarize.formats.rows import collect_turns, one_word, to_rows
+from diarize.formats.text import Line, read_lines, write_text
+from diarize.formats.times import seconds
+from diarize.segments import Turn
+
+_OTHER_TYPES = frozenset({
+    "SEGMENT", "NOSCORE", "NO_RT_METADATA", "LEXEME", "NON-LEX", "NON-SPEECH",
+    "FILLER", "EDIT", "IP", "SU", "CB", "A/P", "SPKR-INFO",
+})  # fmt: skip
+
+
+def read_rttm(path: str | Path) -> list[Turn]:
+    """The turns of an RTTM file, sorted. Comments (``;;``) and other types than SPEAKER are ignored.
+
+    Turns of duration 0 are left out with a warning.
+
+    Raises
+    ------
+    FormatError
+        When the file cannot be read, or with the number of the line that is wrong.
+    """
+    return collect_turns(path, _parse(path))
+
+
+def format_rttm(turns: Iterable[Turn]) -> str:
+    """The turns as RTTM, three decimals, sorted; blanks in names become underscores.
+
+    Raises
+    ------
+    FormatError
+        When two names would become the same.
+    """
+    return "".join(
+        f"SPEAKER {row.recording} 1 {seconds(row.start)} {seconds(row.end - row.start)}"
+        f" <NA> <NA> {row.speaker} <NA> <NA>\n"
+        for row in to_rows(turns, one_word)
+    )
+
+
+def write_rttm(turns: Iterable[Turn], path: str | Path) -> None:
+    """Write the turns as RTTM.
+
+    Raises
+    ------
+    FormatError
+        When two names would become the same.
+    DiarizeError
+        When the file cannot be written.
+    """
+    write_text(format_rttm(turns), path)
+
+
+def _parse(path: str | Path) -> Iterator[tuple[Line, str, float, float, str]]:
+    for line in read_lines(path):
+        fields = line.text.split()
+        if not fields or fields[0].startswith(";;") or fields[0] in _OTHER_TYPES:
+            continue
+        if fields[0] != "SPEAKER":
+            raise line.error(f"{fields[0]!r} is no type of RTTM")
+        if len(fields) not in (9, 10):
+            raise line.error(f"{len(fields)} fields, RTTM has 10; names hold no blanks")
+        # 0.1 + 0.2 is not 0.3 in binary: round back to the decimals of the file.
+        start = round(line.seconds(fields[3], "start"), 6)
+        duration = line.seconds(fields[4], "duration")
+        if duration < 0:
+            raise line.error(f"{fields[4]!r} is no duration")
+        yield line, fields[1], start, round(start + duration, 6), fields[7]

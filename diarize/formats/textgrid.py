@@ -1,0 +1,151 @@
+"""Praat's TextGrid: an interval tier a speaker. The recording is the file's name.
+
+References
+----------
+Praat manual, "TextGrid file formats": in a text file Praat reads the quoted strings, the free-standing
+numbers and the flags, and takes all the rest for comment. So one reader serves long and short files.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from diarize.formats.rows import collect_turns, to_rows, to_tiers
+from diarize.formats.text import Line, read_text, write_text
+from diarize.formats.times import seconds
+from diarize.segments import Turn
+
+_TOKEN = re.compile(
+    r'"(?P<text>(?:[^"]|"")*)"'
+    r"|!.*"
+    r"|(?<!\S)(?:(?P<flag><\w+>)|(?P<number>[-+]?[0-9][0-9.]*(?:[eE][-+]?[0-9]+)?))(?!\S)"
+)
+
+
+def read_textgrid(path: str | Path) -> list[Turn]:
+    """The intervals with text of each tier as turns; the tier's name is the speaker's. Points are ignored.
+
+    Raises
+    ------
+    FormatError
+        When the file cannot be read, or with the number of the line that is wrong.
+    """
+    return collect_turns(path, _parse(path))
+
+
+def write_textgrid(turns: Iterable[Turn], path: str | Path) -> None:
+    """Write the turns of one recording as a TextGrid; overlapping turns of one speaker are joined.
+
+    Without turns it holds one empty tier, ``speaker``: Praat opens no file without tiers.
+
+    Raises
+    ------
+    FormatError
+        For turns of several recordings.
+    DiarizeError
+        When the file cannot be written.
+    """
+    rows = to_rows(turns, holder="a TextGrid")
+    end = max((row.end for row in rows), default=1000)
+    tiers = to_tiers(rows) or {"speaker": []}
+    lines = [
+        'File type = "ooTextFile"',
+        'Object class = "TextGrid"',
+        "",
+        "xmin = 0",
+        f"xmax = {seconds(end)}",
+        "tiers? <exists>",
+        f"size = {len(tiers)}",
+        "item []:",
+    ]
+    for number, (speaker, spans) in enumerate(tiers.items(), start=1):
+        name = speaker.replace('"', '""')
+        intervals = list(_tile(spans, end))
+        lines += [
+            f"    item [{number}]:",
+            '        class = "IntervalTier"',
+            f'        name = "{name}"',
+            "        xmin = 0",
+            f"        xmax = {seconds(end)}",
+            f"        intervals: size = {len(intervals)}",
+        ]
+        for index, (left, right, filled) in enumerate(intervals, start=1):
+            lines += [
+                f"        intervals [{index}]:",
+                f"            xmin = {seconds(left)}",
+                f"            xmax = {seconds(right)}",
+                f'            text = "{name if filled else ""}"',
+            ]
+    write_text("\n".join(lines) + "\n", path)
+
+
+def _tile(spans: Iterable[tuple[int, int]], end: int) -> Iterator[tuple[int, int, bool]]:
+    """Intervals that fill the time from 0 to ``end``, and whether each is one of the spans."""
+    time = 0
+    for left, right in spans:
+        if time < left:
+            yield time, left, False
+        yield left, right, True
+        time = right
+    if time < end:
+        yield time, end, False
+
+
+def _parse(path: str | Path) -> Iterator[tuple[Line, str, float, float, str]]:
+    tokens = _Tokens(path)
+    if (tokens.text("file type"), tokens.text("object class")) != ("ooTextFile", "TextGrid"):
+        raise tokens.line.error("no TextGrid in Praat's text format")
+    tokens.number("xmin")
+    tokens.number("xmax")
+    if tokens.next("flag", "flag <exists>") != "<exists>":
+        return
+    for _ in range(tokens.count("number of tiers")):
+        kind, name = tokens.text("class of tier"), tokens.text("name of tier")
+        tokens.number("xmin")
+        tokens.number("xmax")
+        for _ in range(tokens.count("number of intervals")):
+            start = tokens.number("xmin")
+            line = tokens.line
+            if kind != "IntervalTier":
+                tokens.text("mark")
+                continue
+            end = tokens.number("xmax")
+            if tokens.text("text").strip():
+                yield line, Path(path).stem, start, end, name
+
+
+class _Tokens:
+    """What Praat reads of a text file, in order; ``line`` is where the last token stands."""
+
+    def __init__(self, path: str | Path) -> None:
+        self._content = read_text(path)
+        self._matches = _TOKEN.finditer(self._content)
+        self._seen = 0
+        self.line = Line(path, 1, "")
+
+    def next(self, kind: str, what: str) -> str:
+        """The next token, which has to be of this kind."""
+        for match in self._matches:
+            if match.lastgroup is None:
+                continue  # a comment
+            number = self.line.number + self._content.count("\n", self._seen, match.start())
+            self._seen = match.start()
+            self.line = Line(self.line.path, number, match[0])
+            if match.lastgroup != kind:
+                raise self.line.error(f"the {what} is missing here")
+            return match[kind]
+        raise self.line.error(f"the file ends before the {what}")
+
+    def text(self, what: str) -> str:
+        """The next token, a string."""
+        return self.next("text", what).replace('""', '"')
+
+    def number(self, what: str) -> float:
+        """The next token, a number."""
+        return self.line.seconds(self.next("number", what), what)
+
+    def count(self, what: str) -> int:
+        """The next token, a whole number."""
+        return int(self.number(what))
