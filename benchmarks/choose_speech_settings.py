@@ -1,0 +1,117 @@
+"""Missed and false speech over a grid of the settings of ``diarize.vad``, as a Markdown table.
+
+    python benchmarks/choose_speech_settings.py --data DIR [--data DIR ...] [--recordings ID ...]
+
+DIR holds audio/, rttm/ and uem/ with one file a recording. Reference speech is the union of the turns; both
+errors are in per cent of its duration, within the UEM.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import platform
+import shlex
+import sys
+from collections.abc import Iterable, Iterator
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diarize.audio import find_audio, recording_id, stream_audio
+from diarize.config import SpeechConfig
+from diarize.formats.rttm import read_rttm
+from diarize.formats.uem import read_uem
+from diarize.segments import Segment
+from diarize.vad import FRAME_LENGTH, segments_from_probabilities, speech_probabilities
+
+GRID = {
+    "threshold": (0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6),
+    "release": (0.05, 0.15, 0.25),
+    "padding": (0.0, 0.03, 0.05, 0.1, 0.15, 0.2),
+    "min_silence": (0.1, 0.2, 0.3, 0.5, 0.7),
+    "min_speech": (0.0, 0.1, 0.25),
+}
+SILERO_DEFAULTS = SpeechConfig(threshold=0.5, release=0.15, padding=0.03, min_silence=0.1, min_speech=0.25)
+N_ROWS = 15
+BINS_PER_SECOND = 1000
+
+Bins = NDArray[np.bool_]
+
+
+def mark(segments: Iterable[Segment], n_bins: int) -> Bins:
+    """Which milliseconds the segments cover, ``(n_bins,)``."""
+    marked = np.zeros(n_bins, bool)
+    for segment in segments:
+        marked[round(segment.start * BINS_PER_SECOND) : round(segment.end * BINS_PER_SECOND)] = True
+    return marked
+
+
+class Recording:
+    """Probabilities of a recording beside its reference speech and scored time in milliseconds."""
+
+    def __init__(self, audio: Path, detector: str) -> None:
+        self.name = recording_id(audio)
+        folder = audio.parent.parent
+        self.probabilities, self.n_seconds = speech_probabilities(stream_audio(audio), detector)
+        self.n_bins = round(self.n_seconds * BINS_PER_SECOND)
+        self.scored = mark(read_uem(folder / "uem" / f"{self.name}.uem")[self.name], self.n_bins)
+        turns = read_rttm(folder / "rttm" / f"{self.name}.rttm")
+        self.speech = mark((turn.segment for turn in turns), self.n_bins) & self.scored
+
+    def errors(self, config: SpeechConfig) -> NDArray[np.float64]:
+        """Missed, false and reference speech in seconds, ``(3,)``."""
+        found = segments_from_probabilities(self.probabilities, FRAME_LENGTH, self.n_seconds, config)
+        heard = mark(found, self.n_bins) & self.scored
+        counts = [(self.speech & ~heard).sum(), (heard & ~self.speech).sum(), self.speech.sum()]
+        return np.array(counts) / BINS_PER_SECOND
+
+
+def settings(detector: str) -> Iterator[SpeechConfig]:
+    """Every combination of the grid whose release stays below its threshold."""
+    for values in itertools.product(*GRID.values()):
+        chosen = dict(zip(GRID, values, strict=True))
+        if chosen["release"] < chosen["threshold"]:
+            yield SpeechConfig(detector=detector, **chosen)
+
+
+def row(config: SpeechConfig, recordings: list[Recording], note: str) -> tuple[float, str]:
+    """The sum of both errors in per cent, and the line of the table."""
+    missed, false, speech = np.sum([recording.errors(config) for recording in recordings], axis=0)
+    missed, false = 100 * missed / speech, 100 * false / speech
+    values = " | ".join(f"{getattr(config, name):g}" for name in GRID)
+    return missed + false, f"| {values} | {missed:.2f} | {false:.2f} | {missed + false:.2f} | {note} |"
+
+
+def main() -> None:
+    """Measure the grid and print its best rows."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, action="append", required=True, metavar="DIR")
+    parser.add_argument("--recordings", nargs="+", default=None, metavar="ID", help="only these")
+    parser.add_argument("--detector", choices=["silero", "energy"], default="silero")
+    options = parser.parse_args()
+
+    paths = [path for folder in options.data for path in find_audio(folder / "audio")]
+    wanted = options.recordings or [recording_id(path) for path in paths]
+    if unknown := set(wanted) - {recording_id(path) for path in paths}:
+        parser.error(f"no such recordings: {' '.join(sorted(unknown))}")
+    recordings = [Recording(path, options.detector) for path in paths if recording_id(path) in wanted]
+
+    rows = sorted(row(config, recordings, "") for config in settings(options.detector))[:N_ROWS]
+    rows.append(row(SpeechConfig(detector=options.detector), recordings, "our defaults"))
+    rows.append(row(SILERO_DEFAULTS, recordings, "silero's defaults"))
+
+    n_seconds = sum(recording.speech.sum() for recording in recordings) / BINS_PER_SECOND
+    print(f"`{shlex.join(['python', *sys.argv])}`\n")
+    print(f"{date.today().isoformat()}, {platform.machine()}, {os.cpu_count()} cores, {platform.platform()}.")
+    print(f"{len(recordings)} recordings, {n_seconds:.1f} s of speech; errors in % of it.\n")
+    print(f"| {' | '.join(GRID)} | missed | false | sum | |")
+    print("|" + "---:|" * (len(GRID) + 3) + "---|")
+    print("\n".join(line for _, line in rows))
+
+
+if __name__ == "__main__":
+    main()
