@@ -1,0 +1,233 @@
+"""Agglomerative clustering: a tree of merges, cut at a distance, at a number, or by silhouette.
+
+References
+----------
+Ward: Hierarchical grouping to optimize an objective function, J. Am. Stat. Assoc. 58, 1963.
+Rousseeuw: Silhouettes: a graphical aid to the interpretation and validation of cluster analysis,
+J. Comput. Appl. Math. 20, 1987.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.cluster.hierarchy import linkage as scipy_linkage
+from scipy.spatial.distance import pdist
+
+from diarize.clustering.affinity import Matrix, unit
+from diarize.clustering.contract import (
+    Clusterer,
+    Evidence,
+    Labels,
+    absorb_small,
+    cluster_sums,
+    count,
+    explain,
+    within_bounds,
+)
+from diarize.errors import ConfigError
+
+logger = logging.getLogger(__name__)
+
+# Merge distances, see `Tree.heights`.
+THRESHOLDS = {"ward": 0.25, "average": 0.6, "complete": 0.9}
+CRITERIA = ("threshold", "silhouette")
+_MOST_CANDIDATES = 15
+
+
+class Agglomerative(Clusterer):
+    """Agglomerative clustering of unit vectors.
+
+    A known number counts speakers, not leaves: the tree is cut deeper until that many clusters hold
+    ``min_cluster_size`` items, and stray items go to the nearest of them. Where no cut does so, the plain cut
+    is taken.
+
+    Parameters
+    ----------
+    linkage : {"ward", "average", "complete"}
+        Ward on Euclidean distance, the others on cosine distance.
+    threshold : float, optional
+        Clusters farther apart than this (see `Tree`) are not merged; none: ``THRESHOLDS[linkage]``.
+    criterion : {"threshold", "silhouette"}
+        How an unknown number is found: at the threshold, or as the number with the best mean silhouette.
+    one_speaker : float
+        With criterion "silhouette": one speaker where no silhouette reaches this.
+    min_cluster_size : int
+        Clusters of fewer items are absorbed by the nearest.
+    max_items : int
+        Memory grows with the square of the items. More than this are first merged, in blocks of consecutive
+        items, to this many small clusters, each of which then counts as one item of the tree.
+    n_speakers, min_speakers, max_speakers
+        See `Clusterer`.
+    """
+
+    def __init__(
+        self,
+        *,
+        linkage: Literal["ward", "average", "complete"] = "ward",
+        threshold: float | None = None,
+        criterion: Literal["threshold", "silhouette"] = "threshold",
+        one_speaker: float = 0.1,
+        min_cluster_size: int = 3,
+        max_items: int = 10_000,
+        n_speakers: int | None = None,
+        min_speakers: int = 1,
+        max_speakers: int | None = None,
+    ) -> None:
+        super().__init__(n_speakers=n_speakers, min_speakers=min_speakers, max_speakers=max_speakers)
+        self.linkage = linkage
+        self.threshold = threshold
+        self.criterion = criterion
+        self.one_speaker = one_speaker
+        self.min_cluster_size = min_cluster_size
+        self.max_items = max_items
+
+    def _cluster(self, X: Matrix, lowest: int, highest: int) -> tuple[Labels, Evidence]:
+        if self.linkage not in THRESHOLDS:
+            raise ConfigError(f"unknown linkage {self.linkage!r}; known: {', '.join(THRESHOLDS)}")
+        if self.criterion not in CRITERIA:
+            raise ConfigError(f"unknown criterion {self.criterion!r}; known: {', '.join(CRITERIA)}")
+        X = unit(X)
+        tree = Tree(X, self.linkage, self.max_items)
+        if lowest == highest:
+            labels, absorbed, how = self._cut_to(X, tree, lowest)
+            return labels, explain(
+                labels, f"{lowest} speakers, as asked for: {how}", tree.top_heights(10), absorbed
+            )
+        if self.criterion == "silhouette":
+            return self._by_silhouette(X, tree, lowest, highest)
+        return self._by_threshold(X, tree, lowest, highest)
+
+    def _by_threshold(self, X: Matrix, tree: Tree, lowest: int, highest: int) -> tuple[Labels, Evidence]:
+        threshold = THRESHOLDS[self.linkage] if self.threshold is None else self.threshold
+        plain = tree.cut(tree.n_above(threshold))
+        labels, absorbed = absorb_small(X, plain, self.min_cluster_size)
+        found = count(labels)
+        reason = (
+            f"{found} of {count(plain)} clusters at {self.linkage} distance {threshold:g} "
+            f"hold at least {self.min_cluster_size} items"
+        )
+        bounded = min(max(found, lowest), highest)
+        if bounded != found:
+            labels, absorbed, how = self._cut_to(X, tree, bounded)
+            reason = f"{bounded} speakers is the bound asked for: {how} ({reason})"
+        return labels, explain(labels, reason, tree.top_heights(10), absorbed)
+
+    def _by_silhouette(self, X: Matrix, tree: Tree, lowest: int, highest: int) -> tuple[Labels, Evidence]:
+        first = max(lowest, 2)
+        cuts = {
+            k: self._cut_to(X, tree, k) for k in range(first, min(highest, max(_MOST_CANDIDATES, first)) + 1)
+        }
+        scores = {k: mean_silhouette(X, labels) for k, (labels, _, _) in cuts.items()}
+        best = max(scores, key=lambda k: scores[k])
+        if lowest == 1 and scores[best] < self.one_speaker:
+            labels = np.zeros(len(X), dtype=np.int64)
+            reason = f"1 speaker: the best silhouette, {scores[best]:.3f}, is below {self.one_speaker:g}"
+            return labels, explain(labels, reason, scores.items())
+        labels, absorbed, how = cuts[best]
+        reason = f"{best} speakers have the best mean silhouette, {scores[best]:.3f}: {how}"
+        return labels, explain(labels, reason, scores.items(), absorbed)
+
+    def _cut_to(self, X: Matrix, tree: Tree, k: int) -> tuple[Labels, list[int], str]:
+        """Labels of exactly k speakers, the sizes of the clusters absorbed, and how this came about."""
+        n_cut = tree.n_where_large(k, self.min_cluster_size)
+        if n_cut is None:
+            labels = within_bounds(X, tree.cut(k), k, k)
+            return (
+                labels,
+                [],
+                f"no cut gives {k} clusters of {self.min_cluster_size} items, this is the plain one",
+            )
+        labels, absorbed = absorb_small(X, tree.cut(n_cut), self.min_cluster_size, keep=k)
+        return labels, absorbed, f"{k} of {n_cut} clusters hold at least {self.min_cluster_size} items"
+
+
+class Tree:
+    """The tree of merges of unit vectors X (n_items, dim).
+
+    ``heights`` (n_leaves - 1,) are cosine distances. Ward's are Euclidean distances of means times
+    sqrt(2ab / (a + b)), a and b the sizes; they are divided by the root of the number of leaves, so that the
+    same voices heard for twice as long are as far apart.
+    """
+
+    def __init__(self, X: Matrix, linkage: str, max_items: int) -> None:
+        self.leaf = np.arange(len(X)) if len(X) <= max_items else _small_clusters(X, linkage, max_items)
+        leaves = X if len(X) <= max_items else unit(cluster_sums(X, self.leaf)[0])
+        merges = _merges(leaves, linkage)
+        self.n_leaves = len(leaves)
+        self.children = merges[:, :2].astype(np.int64)  # merge i makes node n_leaves + i
+        scale = np.sqrt(self.n_leaves) if linkage == "ward" else 1.0
+        self.heights: NDArray[np.float64] = merges[:, 2] / scale
+        self.sizes = np.concatenate([np.bincount(self.leaf), np.zeros(len(merges), dtype=np.int64)])  # items
+        for i, (left, right) in enumerate(self.children):
+            self.sizes[self.n_leaves + i] = self.sizes[left] + self.sizes[right]
+
+    def cut(self, k: int) -> Labels:
+        """Node numbers (n_items,) of the k clusters before the last k - 1 merges (all leaves, if fewer)."""
+        root = np.arange(2 * self.n_leaves - 1)
+        for i in reversed(range(self.n_leaves - min(k, self.n_leaves))):
+            root[self.children[i]] = root[self.n_leaves + i]
+        return root[self.leaf]
+
+    def n_above(self, threshold: float) -> int:
+        """How many clusters are left when merges above the threshold are undone."""
+        return 1 + int((self.heights > threshold).sum())
+
+    def n_where_large(self, k: int, min_size: int) -> int | None:
+        """The smallest number of clusters of which k hold min_size items; None: there is none."""
+        large = (self.sizes >= min_size).astype(np.int64)
+        gained = large[self.children].sum(axis=1) - large[self.n_leaves :]
+        n_large = large[-1] + np.concatenate([[0], np.cumsum(gained[::-1])])  # of 1, 2, ... clusters
+        fits = np.flatnonzero(n_large == k)
+        return int(fits[0]) + 1 if len(fits) else None
+
+    def top_heights(self, most: int) -> list[tuple[int, float]]:
+        """(k, distance of the two nearest of k clusters) for k = 2, 3, ..."""
+        return [(k, float(height)) for k, height in enumerate(self.heights[::-1][: most - 1], start=2)]
+
+
+def mean_silhouette(X: Matrix, labels: Labels) -> float:
+    """Mean silhouette of at least two clusters of unit vectors X (n_items, dim), on cosine distance.
+
+    As a mean of cosines is a cosine with a mean, no distance matrix is needed.
+    """
+    labels = np.unique(labels, return_inverse=True)[1]
+    sums, sizes = cluster_sums(X, labels)
+    distance_sums = sizes - X @ sums.T  # (n_items, k): to all items of each cluster
+    itself = 1 - (X**2).sum(axis=1)
+    items = np.arange(len(X))
+    own_size = sizes[labels]
+    own = (distance_sums[items, labels] - itself) / np.maximum(own_size - 1, 1)
+    means = distance_sums / sizes
+    means[items, labels] = np.inf
+    other = means.min(axis=1)
+    scale = np.maximum(own, other)
+    silhouettes = np.divide(other - own, scale, out=np.zeros(len(X)), where=(scale > 1e-12) & (own_size > 1))
+    return float(silhouettes.mean())
+
+
+def _merges(X: Matrix, linkage: str) -> NDArray[np.float64]:
+    """SciPy's matrix of merges (n - 1, 4) of unit vectors X (n, dim)."""
+    if len(X) == 1:
+        return np.empty((0, 4))
+    if linkage == "ward":
+        return np.asarray(scipy_linkage(X, "ward"))
+    # pdist gives NaN where a vector is zero; there the cosine is 0.
+    distance = np.clip(np.nan_to_num(pdist(X, "cosine"), nan=1.0), 0, 2)
+    return np.asarray(scipy_linkage(distance, linkage))
+
+
+def _small_clusters(X: Matrix, linkage: str, max_items: int) -> Labels:
+    """Labels 0, 1, ... (n_items,) of at most max_items small clusters, each from one block of items."""
+    n_blocks = -(-len(X) // max(max_items // 2, 1))
+    logger.info("%d items: merged to %d small clusters first, in %d blocks", len(X), max_items, n_blocks)
+    labels: list[Labels] = []
+    offset = 0
+    for block in np.array_split(X, n_blocks):
+        cut = Tree(block, linkage, len(block)).cut(max(max_items // n_blocks, 1))
+        labels.append(offset + np.unique(cut, return_inverse=True)[1])
+        offset = int(labels[-1].max()) + 1
+    return np.concatenate(labels)

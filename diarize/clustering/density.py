@@ -1,0 +1,95 @@
+"""Density clustering of unit vectors with HDBSCAN.
+
+References
+----------
+Campello, Moulavi, Sander: Density-based clustering based on hierarchical density estimates, PAKDD 2013.
+McInnes, Healy, Astels: hdbscan: Hierarchical density based clustering, J. Open Source Softw. 2, 2017.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import hdbscan
+import numpy as np
+from numpy.typing import NDArray
+
+from diarize.clustering.affinity import Matrix, unit
+from diarize.clustering.contract import (
+    Clusterer,
+    Evidence,
+    Labels,
+    cluster_sums,
+    count,
+    explain,
+    within_bounds,
+)
+from diarize.errors import ConfigError
+
+
+class Density(Clusterer):
+    """HDBSCAN on Euclidean distance of unit vectors; what it calls noise goes to the nearest mean by cosine.
+
+    Parameters
+    ----------
+    min_cluster_size : int
+        Items, from 2.
+    min_samples : int
+        How many neighbours make a place dense; more calls more items noise.
+    n_speakers, min_speakers, max_speakers
+        See `Clusterer`. Clusters are merged or split until they fit.
+
+    Attributes
+    ----------
+    strengths_ : array (n_items,)
+        How strongly an item belongs to the cluster HDBSCAN put it in, 0 to 1; 0 for noise.
+        All 1 when there was nothing to cluster.
+    """
+
+    strengths_: NDArray[np.float64]
+
+    def __init__(
+        self,
+        *,
+        min_cluster_size: int = 5,
+        min_samples: int = 1,
+        n_speakers: int | None = None,
+        min_speakers: int = 1,
+        max_speakers: int | None = None,
+    ) -> None:
+        super().__init__(n_speakers=n_speakers, min_speakers=min_speakers, max_speakers=max_speakers)
+        self.min_cluster_size = min_cluster_size
+        self.min_samples = min_samples
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Cluster the vectors X (n_items, dim); see `Clusterer.fit`."""
+        self.__dict__.pop("strengths_", None)
+        super().fit(X, y)
+        self.__dict__.setdefault("strengths_", np.ones(len(self.labels_)))
+        return self
+
+    def _cluster(self, X: Matrix, lowest: int, highest: int) -> tuple[Labels, Evidence]:
+        for name, least in (("min_cluster_size", 2), ("min_samples", 1)):
+            if getattr(self, name) < least:
+                raise ConfigError(f"{name}: a number from {least} is needed, got {getattr(self, name)!r}")
+        X = unit(X)
+        found = hdbscan.HDBSCAN(
+            min_cluster_size=self.min_cluster_size, min_samples=self.min_samples, core_dist_n_jobs=1
+        ).fit(X)
+        self.strengths_ = np.where(found.labels_ >= 0, found.probabilities_, 0.0)
+        labels = found.labels_.astype(np.int64)
+        noise = labels < 0
+        n_found = int(labels.max()) + 1
+        if n_found == 0:
+            labels = np.zeros(len(X), dtype=np.int64)
+        else:
+            sums, _ = cluster_sums(X[~noise], labels[~noise])
+            labels[noise] = (X[noise] @ unit(sums).T).argmax(axis=1)
+        labels = within_bounds(X, labels, lowest, highest)
+        reason = f"{n_found} dense clusters; {int(noise.sum())} of {len(X)} items lay outside them"
+        if count(labels) != n_found:
+            why = (
+                "no dense cluster is one speaker" if n_found == 0 and lowest == 1 else "the bounds asked for"
+            )
+            reason = f"{count(labels)} speakers ({why}): {reason}"
+        return labels, explain(labels, reason)

@@ -1,0 +1,144 @@
+"""Spectral clustering that tunes its own graph and number: the normalised maximum eigengap (NME-SC).
+
+References
+----------
+Park, Han, Kumar, Narayanan: Auto-tuning spectral clustering for speaker diarization using normalized maximum
+eigengap, IEEE Signal Processing Letters 27, 2020. Symbols below are the paper's.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+from scipy.linalg import eigh, eigvalsh
+from sklearn.cluster import KMeans
+
+from diarize.clustering.affinity import Affinity, Matrix, resolve_affinity, unit
+from diarize.clustering.contract import (
+    Clusterer,
+    Evidence,
+    Labels,
+    cluster_sums,
+    count,
+    explain,
+    within_bounds,
+)
+
+logger = logging.getLogger(__name__)
+
+_EPSILON = 1e-10
+_MOST_CANDIDATES = 15
+
+
+class Spectral(Clusterer):
+    """Spectral clustering on the graph of p nearest neighbours, p and the number found by the eigengap.
+
+    The graph need not be connected: one that falls into k parts has its gap at k.
+
+    Parameters
+    ----------
+    affinity : str or function
+        Name in `affinity.AFFINITIES`, or a function from vectors (n, dim) to a matrix (n, n).
+    min_neighbors : int
+        The smallest p. No part of the graph has fewer than p + 1 items, so that a few overlapping windows are
+        no speaker.
+    max_neighbors : float
+        The largest p, as a share of the items; it goes before ``min_neighbors`` when there are few.
+    n_graphs : int
+        How many values of p are tried at most.
+    max_items : int
+        Time grows with the cube of the items. Of more than this only every second, third, ... is clustered,
+        and the others go to the cluster of the nearest mean by cosine.
+    random_state : int
+        Of the k-means on the eigenvectors.
+    n_speakers, min_speakers, max_speakers
+        See `Clusterer`.
+    """
+
+    def __init__(
+        self,
+        *,
+        affinity: str | Affinity = "cosine",
+        min_neighbors: int = 8,
+        max_neighbors: float = 0.25,
+        n_graphs: int = 20,
+        max_items: int = 1500,
+        random_state: int = 0,
+        n_speakers: int | None = None,
+        min_speakers: int = 1,
+        max_speakers: int | None = None,
+    ) -> None:
+        super().__init__(n_speakers=n_speakers, min_speakers=min_speakers, max_speakers=max_speakers)
+        self.affinity = affinity
+        self.min_neighbors = min_neighbors
+        self.max_neighbors = max_neighbors
+        self.n_graphs = n_graphs
+        self.max_items = max_items
+        self.random_state = random_state
+
+    def _cluster(self, X: Matrix, lowest: int, highest: int) -> tuple[Labels, Evidence]:
+        step = -(-len(X) // self.max_items)
+        if step > 1:
+            logger.info("%d items: one in %d is clustered, the others go to the nearest mean", len(X), step)
+        some = X[::step]
+        n = len(some)
+        first, last = lowest, min(highest, max(_MOST_CANDIDATES, lowest), n - 1)
+        if last < first:  # as many speakers as items, or more than are looked at: no gap to look for
+            labels = within_bounds(X, np.arange(len(X)), lowest, lowest)
+            return labels, explain(labels, f"{lowest} speakers, as asked for, of {len(X)} items")
+        unlike = -resolve_affinity(self.affinity)(some)
+        np.fill_diagonal(unlike, np.inf)  # no item is its own neighbour
+        order = np.argsort(unlike, axis=1, kind="stable")
+        largest = min(max(int(self.max_neighbors * n), 1), n - 1)
+        smallest = max(min(self.min_neighbors, largest), 1)
+        tried = np.unique(np.linspace(smallest, largest, max(self.n_graphs, 1)).astype(int))
+        ratios, gaps = zip(*(gap_ratio(order, int(p), first, last) for p in tried), strict=True)
+        chosen = int(np.argmin(ratios))  # p^ = argmin r(p)
+        p, gap = int(tried[chosen]), gaps[chosen]
+        k = first + int(np.argmax(gap))  # k^ = argmax e_p^
+        labels = within_bounds(some, self._partition(laplacian(order, p), k), k, k)
+        if step > 1:
+            sums, _ = cluster_sums(some, labels)
+            labels = (unit(X) @ unit(sums).T).argmax(axis=1)
+            labels = within_bounds(X, labels, lowest, highest)
+        reason = f"{k} speakers have the largest eigengap, {gap.max():.3f}, of the graph of {p} neighbours"
+        if lowest == highest:
+            reason = f"{k} speakers, as asked for, on the graph of {p} neighbours"
+        elif count(labels) != k:
+            reason = (
+                f"{count(labels)} speakers are what is left of {k} with the largest eigengap, {gap.max():.3f}"
+            )
+        return labels, explain(labels, reason, enumerate(gap, start=first))
+
+    def _partition(self, L: Matrix, k: int) -> Labels:
+        """At most k clusters (n,) of the rows of the first k eigenvectors."""
+        if k == 1:
+            return np.zeros(len(L), dtype=np.int64)
+        rows = eigh(L, subset_by_index=(0, k - 1))[1]  # (n, k)
+        distinct, labels = np.unique(rows.round(9), axis=0, return_inverse=True)
+        if len(distinct) > k:
+            labels = KMeans(k, n_init=10, random_state=self.random_state).fit_predict(rows)
+        return np.asarray(labels, dtype=np.int64)
+
+
+def laplacian(order: Labels, p: int) -> Matrix:
+    """The unnormalised Laplacian (n, n) of the graph of p nearest neighbours.
+
+    ``order`` (n, n) holds, in each row, the items from the most alike to the least.
+    """
+    n = len(order)
+    A = np.zeros((n, n))
+    np.put_along_axis(A, order[:, :p], 1.0, axis=1)  # binarised: the p largest of each row
+    A = (A + A.T) / 2  # symmetrised
+    return np.diag(A.sum(axis=1)) - A  # L = D - A
+
+
+def gap_ratio(order: Labels, p: int, first: int, last: int) -> tuple[float, Matrix]:
+    """r(p) = p / g_p, and the normalised gaps of first ... last clusters; g_p is the largest of them.
+
+    The gap of k clusters is lambda_k+1 - lambda_k, divided by the largest eigenvalue.
+    """
+    values = eigvalsh(laplacian(order, p))
+    gaps = np.diff(values[first - 1 : last + 1]) / (values[-1] + _EPSILON)
+    return p / len(order) / (float(gaps.max()) + _EPSILON), gaps
