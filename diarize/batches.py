@@ -1,0 +1,131 @@
+"""Packed features of a training corpus, and batches of P speakers with K segments each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from diarize.augment import mask, tilt
+from diarize.errors import DiarizeError
+from diarize.features import Frames
+from diarize.formats.atomic import atomic_path
+
+
+@dataclass(frozen=True)
+class PackedFeatures:
+    """Log-mel frames of many clips in one memory-mapped file.
+
+    Attributes
+    ----------
+    mel : (n_frames, n_mels) float16
+        All clips, one after the other.
+    start, length : (n_clips,) int
+        Where a clip's frames begin, and how many they are.
+    clip : (n_clips,) int
+        Number of the recording that the frames come from; its copies share it.
+    speaker : (n_clips,) int
+        Number of the speaker; another speed counts as another speaker.
+    """
+
+    mel: NDArray[np.float16]
+    start: NDArray[np.int64]
+    length: NDArray[np.int64]
+    clip: NDArray[np.int64]
+    speaker: NDArray[np.int64]
+
+    @property
+    def n_speakers(self) -> int:
+        """Number of speakers."""
+        return int(self.speaker.max()) + 1
+
+    @staticmethod
+    def load(folder: str | Path) -> PackedFeatures:
+        """Packed features of a folder that `pack` wrote.
+
+        Raises
+        ------
+        DiarizeError
+            When the folder holds none.
+        """
+        folder = Path(folder)
+        if not (folder / "index.npz").is_file():
+            raise DiarizeError(f"{folder}: no packed features; make them with recipes/pack_features.py")
+        with np.load(folder / "index.npz", allow_pickle=False) as index:
+            columns = {name: index[name] for name in ("start", "length", "clip", "speaker")}
+            shape = (-1, int(index["n_mels"]))
+        mel = np.memmap(folder / "mel.f16", dtype=np.float16, mode="r").reshape(shape)
+        return PackedFeatures(mel, **columns)
+
+
+def pack(clips: Iterable[tuple[int, int, Frames]], folder: str | Path) -> None:
+    """Write (clip, speaker, log-mel (n_frames, n_mels)) as they come to `folder`: mel.f16 and index.npz."""
+    folder = Path(folder)
+    rows: list[tuple[int, int, int, int]] = []
+    n_frames, n_mels = 0, 0
+    with atomic_path(folder / "mel.f16") as path, path.open("wb") as file:
+        for clip, speaker, mel in clips:
+            file.write(mel.astype(np.float16).tobytes())
+            rows.append((n_frames, len(mel), clip, speaker))
+            n_frames += len(mel)
+            n_mels = mel.shape[1]
+    start, length, clip_number, speaker_number = np.array(rows, dtype=np.int64).T
+    with atomic_path(folder / "index.npz") as path:
+        np.savez(path, start=start, length=length, clip=clip_number, speaker=speaker_number, n_mels=n_mels)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Segments of P speakers, K each, neighbours in the batch being of one speaker.
+
+    Attributes
+    ----------
+    mel : (P * K, n_frames, n_mels) float32
+    speaker, clip : (P * K,) int
+    """
+
+    mel: Frames
+    speaker: NDArray[np.int64]
+    clip: NDArray[np.int64]
+
+
+class SpeakerSampler:
+    """Batches of `n_speakers` speakers with `n_segments` segments each, from different clips where there are.
+
+    A speaker is drawn with a weight of the square root of his clips. Batch number `step` hangs on the seed
+    and the step alone, so that a training that was interrupted goes on with the batches it would have had.
+    """
+
+    def __init__(self, features: PackedFeatures, n_speakers: int, n_segments: int, seed: int) -> None:
+        self.features, self.n_speakers, self.n_segments, self.seed = features, n_speakers, n_segments, seed
+        order = np.argsort(features.speaker, kind="stable")
+        self.rows = np.split(order, np.cumsum(np.bincount(features.speaker))[:-1])
+        weight = np.sqrt([len(rows) for rows in self.rows])
+        self.weight = weight / weight.sum()
+
+    def batch(self, step: int, n_frames: tuple[int, int]) -> Batch:
+        """Batch number `step`, of a random length between the two given ones (frames, inclusive)."""
+        random = np.random.default_rng([self.seed, step])
+        length = int(random.integers(n_frames[0], n_frames[1] + 1))
+        speakers = random.choice(len(self.rows), self.n_speakers, replace=False, p=self.weight)
+        rows = np.concatenate([self._segments(speaker, random) for speaker in speakers])
+        mel = np.stack([mask(tilt(self._crop(row, length, random), random), random) for row in rows])
+        return Batch(mel, self.features.speaker[rows], self.features.clip[rows])
+
+    def _segments(self, speaker: int, random: Generator) -> NDArray[np.int64]:
+        shuffled = random.permutation(self.rows[speaker])
+        # The first copy of each clip, then the other copies.
+        _, first = np.unique(self.features.clip[shuffled], return_index=True)
+        ordered = np.concatenate([shuffled[np.sort(first)], np.delete(shuffled, first)])
+        return np.resize(ordered, self.n_segments)
+
+    def _crop(self, row: int, length: int, random: Generator) -> Frames:
+        start, available = self.features.start[row], self.features.length[row]
+        offset = int(random.integers(max(1, available - length + 1)))
+        mel = self.features.mel[start + offset : start + min(available, offset + length)]
+        repeats = -(-length // len(mel))
+        return np.tile(mel, (repeats, 1))[:length].astype(np.float32)

@@ -1,0 +1,96 @@
+"""A model is a folder: weights.safetensors, config.toml ([features] and [network]), MODEL_CARD.md."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from diarize.config import load_toml, validate
+from diarize.errors import ConfigError, ModelError
+from diarize.features import FeatureConfig
+from diarize.formats.atomic import atomic_path
+from diarize.networks import build_network
+from diarize.networks.resnet import ResNet
+
+BUNDLED = Path(__file__).parent / "bundled"
+DEFAULT_MODEL = "voices"
+
+
+@dataclass(frozen=True)
+class Model:
+    """An embedding network in evaluation mode, and the features that it was trained on."""
+
+    name: str
+    network: ResNet
+    features: FeatureConfig
+    fingerprint: str
+    """The first 12 hexadecimal digits of the SHA-256 of the weights file."""
+
+
+def bundled_models() -> list[str]:
+    """The names of the models that come with the package."""
+    return sorted(path.parent.name for path in BUNDLED.glob("*/config.toml"))
+
+
+def load_model(model: str | Path | None = None, device: str = "cpu") -> Model:
+    """A model from its folder, a bundled one by its name, or (None) the default one.
+
+    Raises
+    ------
+    ModelError
+        When there is no such folder, a part of it is missing, or the weights do not fit its config.
+    """
+    name = str(DEFAULT_MODEL if model is None else model)
+    folder = BUNDLED / name if name in bundled_models() else Path(name)
+    config_path, weights_path = folder / "config.toml", folder / "weights.safetensors"
+    if not folder.is_dir():
+        raise ModelError(f"no model folder {name}; bundled models: {', '.join(bundled_models())}")
+    for path in (config_path, weights_path):
+        if not path.is_file():
+            raise ModelError(f"model folder {folder}: no {path.name}")
+    tables = load_toml(config_path)
+    if unknown := set(tables) - {"features", "network"}:
+        raise ConfigError(f"{config_path}: unknown table '{min(unknown)}'; known: features, network")
+    features = validate(FeatureConfig, tables.get("features", {}), str(config_path))
+    network = _build(tables.get("network", {}), config_path)
+    try:
+        network.load_state_dict(load_file(weights_path))
+    except (RuntimeError, SafetensorError) as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise ModelError(f"model folder {folder}: weights do not fit config.toml ({reason})") from error
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    digest = sha256(weights_path.read_bytes()).hexdigest()[:12]
+    return Model(folder.name, network.eval(), features, digest)
+
+
+def save_model(
+    folder: str | Path, network: ResNet, features: FeatureConfig, network_table: Mapping[str, Any], card: str
+) -> None:
+    """Write a model folder; `network_table` is what `build_network` was called with, `card` is Markdown."""
+    folder = Path(folder)
+    tables = {"features": features.model_dump(), "network": network_table}
+    toml = "\n".join(
+        f"[{title}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items())
+        for title, table in tables.items()
+    )
+    weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    with atomic_path(folder / "weights.safetensors") as path:
+        save_file(weights, path)
+    for name, text in (("config.toml", toml), ("MODEL_CARD.md", card)):
+        with atomic_path(folder / name) as path:
+            path.write_text(text, encoding="utf-8")
+
+
+def _build(table: Mapping[str, Any], path: Path) -> ResNet:
+    try:
+        return build_network(**{"family": "resnet", **table})
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error

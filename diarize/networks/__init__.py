@@ -1,0 +1,29 @@
+"""Embedding networks, and ``build_network``."""
+
+from __future__ import annotations
+
+from inspect import signature
+from typing import Any
+
+from diarize.errors import ConfigError
+from diarize.networks.resnet import ResNet
+
+NETWORKS = {"resnet": ResNet}
+
+
+def build_network(family: str, **parameters: Any) -> ResNet:
+    """A network with fresh weights: ``build_network("resnet", channels=[16, 32, 64], dim=192)``.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown family or parameter; the message lists the known ones.
+    """
+    if family not in NETWORKS:
+        raise ConfigError(f"unknown network '{family}'; known: {', '.join(NETWORKS)}")
+    network = NETWORKS[family]
+    known = signature(network).parameters
+    for name in parameters:
+        if name not in known:
+            raise ConfigError(f"network '{family}': unknown setting '{name}'; known: {', '.join(known)}")
+    return network(**parameters)

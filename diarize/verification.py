@@ -1,0 +1,72 @@
+"""Trials of speaker verification: pairs of recordings, their scores, and the equal error rate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def make_trials(
+    speakers: Sequence[str], groups: Sequence[str], *, impostors: int = 4, seed: int = 1
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Pairs (n_trials, 2) of recordings within a group, and whether they are of the same speaker (n_trials,).
+
+    All pairs of one speaker, and up to `impostors` times as many of different speakers, drawn at random.
+    """
+    speaker, group = np.unique(speakers, return_inverse=True)[1], np.unique(groups, return_inverse=True)[1]
+    first, second = np.triu_indices(len(speaker), 1)
+    within = group[first] == group[second]
+    first, second = first[within], second[within]
+    same = speaker[first] == speaker[second]
+    random = np.random.default_rng(seed)
+    others = np.flatnonzero(~same)
+    chosen = random.choice(others, min(len(others), impostors * int(same.sum())), replace=False)
+    kept = np.sort(np.concatenate([np.flatnonzero(same), chosen]))
+    return np.stack([first[kept], second[kept]], axis=1), same[kept]
+
+
+def equal_error_rate(scores: NDArray[np.floating], same: NDArray[np.bool_]) -> float:
+    """The share of errors where false acceptances and false rejections are equally frequent.
+
+    Raises
+    ------
+    ValueError
+        When there are no pairs of one kind.
+    """
+    n_same, n_different = int(same.sum()), int((~same).sum())
+    if not n_same or not n_different:
+        raise ValueError(f"needs trials of both kinds, got {n_same} same and {n_different} different")
+    order = np.argsort(scores, kind="stable")
+    # With the threshold just above the i-th lowest score, these are rejected; the rest accepted.
+    rejected = np.cumsum(same[order]) / n_same
+    accepted = 1 - np.cumsum(~same[order]) / n_different
+    crossing = int(np.argmax(rejected >= accepted))
+    return float((rejected[crossing] + accepted[crossing]) / 2)
+
+
+def bootstrap_interval(
+    scores: NDArray[np.floating],
+    same: NDArray[np.bool_],
+    trials: NDArray[np.int64],
+    speakers: Sequence[str],
+    *,
+    n_draws: int = 500,
+    seed: int = 1,
+) -> tuple[float, float]:
+    """The 95 % interval of the equal error rate over draws of the speakers with replacement.
+
+    A trial counts as often as both its speakers were drawn (for one of a single speaker: as he was).
+    """
+    names, number = np.unique(speakers, return_inverse=True)
+    first, second = number[trials[:, 0]], number[trials[:, 1]]
+    random = np.random.default_rng(seed)
+    rates = []
+    for _ in range(n_draws):
+        drawn = np.bincount(random.integers(len(names), size=len(names)), minlength=len(names))
+        times = np.where(same, drawn[first], drawn[first] * drawn[second])
+        if times[same].any() and times[~same].any():
+            rates.append(equal_error_rate(np.repeat(scores, times), np.repeat(same, times)))
+    low, high = np.percentile(rates, [2.5, 97.5])
+    return float(low), float(high)

@@ -1,0 +1,95 @@
+"""Make Kaldi data folders (train, dev, test) from a folder-per-speaker corpus.
+
+A speaker is a folder that holds audio files; his id is that folder's path below the corpus, the collection's
+own folder left out, so that a speaker whose clips lie in two collections is one speaker. Each data folder
+also gets `utt2group`: recordings whose voices are comparable (same corpus, same language), for fair trials.
+"""
+
+from __future__ import annotations
+
+import argparse
+import zlib
+from collections import defaultdict
+from pathlib import Path
+
+from diarize.audio import find_audio
+from diarize.errors import DiarizeError
+from diarize.formats.atomic import atomic_path
+from diarize.formats.kaldi import write_data_folder
+
+CONF = Path(__file__).resolve().parent.parent / "conf"
+
+
+def read_list(path: Path) -> list[str]:
+    """The entries of a list file: one a line, `#` begins a comment."""
+    lines = (line.split("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines())
+    return [line for line in lines if line]
+
+
+def find_speakers(corpus: Path, excluded: list[str], only: str | None) -> dict[str, list[Path]]:
+    """Files by speaker: {"common_voice/fi_03350aa4d6": [...]}, without the excluded folders."""
+    speakers: dict[str, list[Path]] = defaultdict(list)
+    for path in find_audio(corpus / only if only else corpus):
+        parts = path.relative_to(corpus).parts
+        if only or parts[0] not in excluded:
+            speakers["/".join(parts[-3:-1])].append(path)
+    return speakers
+
+
+def group_of(speaker: str) -> str:
+    """Corpus and, where the folder's name begins with a language (`fi_...`), that: voices to compare."""
+    corpus, _, name = speaker.rpartition("/")
+    language = name.split("_")[0] if "_" in name else ""
+    return f"{corpus}-{language}".strip("-").replace("/", "-") or "all"
+
+
+def write_set(folder: Path, speakers: dict[str, list[Path]]) -> None:
+    """One data folder, with utt2group beside the Kaldi files."""
+    wav_scp, utt2spk, utt2group = {}, {}, {}
+    for speaker, paths in speakers.items():
+        for path in paths:
+            utterance = f"{speaker}-{path.parent.parent.parent.name}-{path.stem}".replace("/", "-").replace(
+                " ", "_"
+            )
+            wav_scp[utterance] = str(path)
+            utt2spk[utterance] = speaker.replace("/", "-").replace(" ", "_")
+            utt2group[utterance] = group_of(speaker)
+    write_data_folder(folder, wav_scp, utt2spk)
+    with atomic_path(folder / "utt2group") as path:
+        path.write_text("".join(f"{key} {utt2group[key]}\n" for key in sorted(utt2group, key=str.encode)))
+    print(f"{folder}: {len(speakers)} speakers, {len(wav_scp)} recordings")
+
+
+def main() -> None:
+    """Read the command line, write the folders."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--corpus", type=Path, required=True, help="folder of speakers' folders, at any depth"
+    )
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--exclude", type=Path, default=CONF / "exclude.txt", help="folders never trained on")
+    parser.add_argument("--dev", type=Path, default=CONF / "dev_speakers.txt")
+    parser.add_argument("--test", type=Path, default=CONF / "test_speakers.txt")
+    parser.add_argument("--only", help="this subfolder alone, all of it as one set named OUT/unseen")
+    arguments = parser.parse_args()
+
+    speakers = find_speakers(arguments.corpus, read_list(arguments.exclude), arguments.only)
+    if arguments.only:
+        write_set(arguments.out / "unseen", speakers)
+        return
+    held_out = {name: set(read_list(getattr(arguments, name))) for name in ("dev", "test")}
+    if not any(held_out["dev"] & speakers.keys()):
+        # Another corpus than the lists were made for: every twentieth speaker by a hash of his name.
+        for place, name in enumerate(("dev", "test")):
+            held_out[name] = {s for s in speakers if zlib.crc32(s.encode()) % 20 == place}
+    known = held_out["dev"] | held_out["test"]
+    for name in ("dev", "test"):
+        write_set(arguments.out / name, {s: p for s, p in speakers.items() if s in held_out[name]})
+    write_set(arguments.out / "train", {s: p for s, p in speakers.items() if s not in known})
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except DiarizeError as error:
+        raise SystemExit(f"prepare_data.py: {error}") from error

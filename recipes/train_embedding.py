@@ -1,0 +1,107 @@
+"""Train an embedding network on packed features, and write it as a model folder.
+
+Writes OUT/curve.tsv and OUT/checkpoint.safetensors while it goes (started again, it goes on from there) and
+OUT/model at the end. With --dev, every few checkpoints the equal error rate on that set is written along.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from diarize.audio import SAMPLE_RATE, load_audio
+from diarize.batches import PackedFeatures
+from diarize.config import load_toml, validate
+from diarize.errors import DiarizeError
+from diarize.features import FeatureConfig, log_mel
+from diarize.formats.kaldi import read_data_folder
+from diarize.models import save_model
+from diarize.networks import build_network
+from diarize.networks.resnet import ResNet
+from diarize.training import TrainingConfig, train
+from diarize.verification import equal_error_rate, make_trials
+
+DEV_SECONDS = 1.5
+
+
+class DevSet:
+    """The equal error rate of a network on 1.5 s from the middle of each recording of a data folder."""
+
+    def __init__(self, folder: Path, features: FeatureConfig) -> None:
+        data = read_data_folder(folder)
+        utterances = sorted(data.wav_scp, key=str.encode)
+        groups = dict(line.split() for line in (folder / "utt2group").read_text().splitlines())
+        self.trials, self.same = make_trials(
+            [data.utt2spk[u] for u in utterances], [groups[u] for u in utterances]
+        )
+        self.mel = [log_mel(middle(load_audio(data.wav_scp[u]), DEV_SECONDS), features) for u in utterances]
+
+    @torch.inference_mode()
+    def __call__(self, step: int, network: ResNet) -> dict[str, float]:
+        """The column for the curve."""
+        mel = torch.from_numpy(np.stack(self.mel)).to(next(network.parameters()).device)
+        with torch.autocast(mel.device.type, torch.bfloat16):
+            vectors = torch.cat([network(part) for part in mel.split(64)]).float().cpu().numpy()
+        scores = (vectors[self.trials[:, 0]] * vectors[self.trials[:, 1]]).sum(axis=1)
+        return {"dev_eer": equal_error_rate(scores, self.same)}
+
+
+def middle(samples: np.ndarray, seconds: float) -> np.ndarray:
+    """The middle `seconds` of samples (n_samples,), repeated when there are fewer."""
+    length = round(seconds * SAMPLE_RATE)
+    start = max(0, (len(samples) - length) // 2)
+    return np.resize(samples[start : start + length], length)
+
+
+def main() -> None:
+    """Read the command line, train, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--features", type=Path, required=True, help="folder of recipes/pack_features.py")
+    parser.add_argument("--config", type=Path, required=True, help="TOML: [features] [network] [training]")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--dev", type=Path, help="Kaldi data folder with utt2group")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--threads", type=int, default=1, help="threads on the CPU; one is rarely beaten")
+    parser.add_argument("--seed", type=int, help="instead of the config's")
+    arguments = parser.parse_args()
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    torch.set_num_threads(arguments.threads)
+    tables = load_toml(arguments.config)
+    source = str(arguments.config)
+    features = validate(FeatureConfig, tables.get("features", {}), source)
+    seed = {} if arguments.seed is None else {"seed": arguments.seed}
+    config = validate(TrainingConfig, {**tables.get("training", {}), **seed}, source)
+    targets = None
+    if config.distillation:
+        teacher = arguments.features / "teacher.npz"
+        if not teacher.is_file():
+            raise DiarizeError(f"{teacher}: missing; make it with embed_teacher.py, or set distillation = 0")
+        targets = np.load(teacher, allow_pickle=False)["targets"]
+
+    torch.manual_seed(config.seed)
+    network = build_network(**tables["network"])
+    trained = train(
+        network,
+        PackedFeatures.load(arguments.features),
+        config,
+        arguments.out,
+        targets=targets,
+        frame_rate=features.frame_rate,
+        device=arguments.device,
+        on_checkpoint=DevSet(arguments.dev, features) if arguments.dev else None,
+    )
+    card = f"# {arguments.out.name}\n\nTrained by recipes/train_embedding.py with {arguments.config.name}.\n"
+    save_model(arguments.out / "model", trained.cpu(), features, tables["network"], card)
+    print(f"{arguments.out / 'model'}: written")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except DiarizeError as error:
+        raise SystemExit(f"train_embedding.py: {error}") from error
