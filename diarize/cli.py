@@ -1,0 +1,274 @@
+"""The command line, thin: every command calls the library."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from diarize import console
+from diarize.errors import DiarizeError
+
+if TYPE_CHECKING:
+    from diarize.batch import Job
+
+app = typer.Typer(
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Who spoke when: speaker diarization, offline and trainable.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Inputs = Annotated[
+    list[str],
+    typer.Argument(help="Recordings, folders of recordings, Kaldi data folders.", show_default=False),
+]
+Model = Annotated[str | None, typer.Option(help="Model folder, or the name of a bundled model.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; the result does not depend on them.")]
+Channel = Annotated[
+    int | None, typer.Option(min=1, help="Channel, counted from 1; otherwise the mean of all.")
+]
+Speech = Annotated[
+    Path | None, typer.Option(help="RTTM, UEM or lab file (or a folder of them) that says where speech is.")
+]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file of settings.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Any setting: --set speech.threshold=0.3 (repeatable)."),
+]
+AllowPipes = Annotated[bool, typer.Option("--allow-pipes", help="Run the commands that a wav.scp may hold.")]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite existing output.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Errors only.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Tell more on stderr.")]
+
+# Options that are settings of config.py under a shorter name; where one is not given, the config decides.
+OPTION_SETTINGS = {
+    "num_speakers": "clustering.n_speakers",
+    "min_speakers": "clustering.min_speakers",
+    "max_speakers": "clustering.max_speakers",
+    "clusterer": "clustering.method",
+    "threshold": "clustering.threshold",
+    "window": "embedding.window",
+    "hop": "embedding.hop",
+}
+
+
+@app.command()
+def run(
+    inputs: Inputs,
+    output: Annotated[
+        str, typer.Option("--output", "-o", help="Folder for the results, or - for stdout.")
+    ] = "-",
+    format: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format",
+            help="rttm, json, csv, srt, vtt, textgrid, eaf, audacity, lab; repeatable. "
+            "Default: rttm and json; on stdout rttm.",
+        ),
+    ] = None,
+    num_speakers: Annotated[
+        int | None, typer.Option(min=1, help="Exact number of speakers, when it is known.")
+    ] = None,
+    min_speakers: Annotated[int | None, typer.Option(min=1, help="At least this many speakers.")] = None,
+    max_speakers: Annotated[int | None, typer.Option(min=1, help="At most this many speakers.")] = None,
+    clusterer: Annotated[
+        str | None, typer.Option(help="agglomerative, dominant-sets, spectral or density.")
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option(help="The clusterer's threshold; higher merges more.")
+    ] = None,
+    speech: Speech = None,
+    channel: Channel = None,
+    model: Model = None,
+    device: Device = "auto",
+    threads: Threads = None,
+    config: ConfigFile = None,
+    settings: Settings = None,
+    allow_pipes: AllowPipes = False,
+    force: Force = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Label recordings: who spoke when.
+
+    One bad recording is reported and the rest goes on; the exit status is then 2.
+    """
+    console.start_logging(quiet, verbose)
+    given = {OPTION_SETTINGS[name]: value for name, value in locals().items() if name in OPTION_SETTINGS}
+    chosen = console.load_settings(config, settings, given)
+    formats = format or (["rttm"] if output == "-" else ["rttm", "json"])
+    console.check_output(output, formats)
+
+    from diarize.batch import find_jobs, open_source, read_speech
+
+    jobs = find_jobs(inputs, allow_pipes=allow_pipes)
+
+    from diarize.pipeline import Diarizer
+
+    diarizer = Diarizer(model, config=chosen, device=device, threads=threads)
+    progress = console.ProgressBar(quiet)
+
+    def label(job: Job) -> None:
+        paths = console.output_paths(job, output, formats, force)
+        started = time.perf_counter()
+        with open_source(job) as source, progress:
+            diarization = diarizer(
+                source,
+                channel=channel,
+                n_speakers=job.n_speakers if num_speakers is None else None,
+                speech=read_speech(speech, job.recording) if speech else job.speech,
+                recording=job.recording,
+                on_progress=progress.update,
+            )
+        seconds = time.perf_counter() - started
+        for path in paths:
+            console.write_result(diarization, path)
+        if output == "-":
+            sys.stdout.write(console.result_text(diarization, formats[0]))
+        elif not quiet:
+            print(console.describe(diarization, paths, seconds))
+
+    if not console.run_jobs(jobs, label):
+        raise typer.Exit(2)
+
+
+@app.command()
+def embed(
+    inputs: Inputs,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Table to write: .parquet, .npz, .tsv, .ark or .scp.")
+    ],
+    whole: Annotated[
+        bool, typer.Option("--whole", help="One vector a recording instead of one a window.")
+    ] = False,
+    window: Annotated[float | None, typer.Option(help="Seconds a window.")] = None,
+    hop: Annotated[float | None, typer.Option(help="Seconds between the starts of windows.")] = None,
+    speech: Speech = None,
+    channel: Channel = None,
+    model: Model = None,
+    device: Device = "auto",
+    threads: Threads = None,
+    config: ConfigFile = None,
+    settings: Settings = None,
+    allow_pipes: AllowPipes = False,
+    force: Force = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Export embeddings: one row a window of speech, or one a recording."""
+    console.start_logging(quiet, verbose)
+    given = {OPTION_SETTINGS[name]: value for name, value in locals().items() if name in OPTION_SETTINGS}
+    chosen = console.load_settings(config, settings, given)
+    console.refuse_existing([output], force)
+
+    from diarize.batch import find_jobs, open_source, read_speech
+    from diarize.embeddings import Embeddings, find_table_format
+
+    find_table_format(output)
+    jobs = find_jobs(inputs, allow_pipes=allow_pipes)
+
+    from diarize.embedder import Embedder
+
+    embedder = Embedder(model, device=device, threads=threads)
+    tables: list[Embeddings] = []
+
+    def add(job: Job) -> None:
+        heard = read_speech(speech, job.recording) if speech else job.speech
+        with open_source(job) as source:
+            table = embedder(
+                source, channel=channel, speech=heard, config=chosen, recording=job.recording, whole=whole
+            )
+        tables.append(table)
+        if not quiet:
+            print(f"{job.recording}: {len(table)} vectors of {table.dim}")
+
+    complete = console.run_jobs(jobs, add)
+    if tables:
+        Embeddings.concatenate(tables).save(output)
+    if not complete:
+        raise typer.Exit(2)
+
+
+@app.command()
+def score(
+    reference: Annotated[
+        Path, typer.Argument(help="Annotation file, or folder of such files.", show_default=False)
+    ],
+    hypothesis: Annotated[Path, typer.Argument(help="The same, of the result to score.", show_default=False)],
+    uem: Annotated[Path | None, typer.Option(help="UEM file or folder: the regions that are scored.")] = None,
+    collar: Annotated[
+        float, typer.Option(min=0, help="Seconds left out on each side of a reference boundary.")
+    ] = 0.0,
+    skip_overlap: Annotated[
+        bool, typer.Option("--skip-overlap", help="Leave overlapping speech out.")
+    ] = False,
+    utterances: Annotated[
+        bool,
+        typer.Option(
+            "--utterances", help="Both files are lines of 'utterance speaker' (utt2spk): clustering metrics."
+        ),
+    ] = False,
+) -> None:
+    """Score a diarization: DER and its parts, JER; or the labels of utterances: MR, purity, ARI, V, NMI."""
+    if utterances:
+        from diarize.clustering_metrics import score_utterances
+
+        for name, value in score_utterances(reference, hypothesis).items():
+            print(f"{name}\t{value:.4f}" if isinstance(value, float) else f"{name}\t{value}")
+        return
+    from diarize.metrics import format_score_table, score_files
+
+    scores = score_files(reference, hypothesis, uem, collar, skip_overlap)
+    print(format_score_table(scores, collar=collar, skip_overlap=skip_overlap), end="")
+
+
+@app.command()
+def convert(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="Annotation file.", show_default=False)],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="File to write; its suffix tells the format.")
+    ],
+    format: Annotated[
+        str | None, typer.Option("--format", help="Format to write, instead of the suffix's.")
+    ] = None,
+    source_format: Annotated[
+        str | None, typer.Option("--from", help="Format to read, instead of the suffix's.")
+    ] = None,
+    force: Force = False,
+) -> None:
+    """Convert annotations between formats; into a folder, a file a recording."""
+    from diarize.formats import convert_turns, write_turns
+
+    converted = convert_turns(source, output, source_format=source_format, format=format)
+    console.refuse_existing(converted, force)
+    for path, turns in converted.items():
+        write_turns(turns, path, format)
+        print(path)
+
+
+@app.command()
+def doctor() -> None:
+    """Print what a bug report needs: versions, decoders, models, threads."""
+    from diarize.doctor import describe_installation
+
+    print(describe_installation())
+
+
+def main() -> None:
+    """Run the command line; what the user gave wrong is one line on stderr and exit status 2."""
+    try:
+        app()
+    except DiarizeError as error:
+        console.complain(error)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,193 @@
+"""What the command line shows: logging, progress on stderr, summaries, and the files it may write."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from diarize.errors import ConfigError, DiarizeError
+from diarize.formats import FORMATS, find_format
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from diarize.batch import Job
+    from diarize.config import Config
+    from diarize.diarization import Diarization
+
+
+def start_logging(quiet: bool, verbose: bool) -> None:
+    """Send the library's log to stderr: warnings, with `verbose` more, with `quiet` errors alone."""
+    level = logging.ERROR if quiet else logging.INFO if verbose else logging.WARNING
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", force=True)
+    logging.getLogger("diarize").setLevel(level)
+
+
+def complain(error: Exception | str) -> None:
+    """Print an error as one line on stderr."""
+    print("diarize: " + " ".join(str(error).split()), file=sys.stderr)
+
+
+def load_settings(config: Path | None, assignments: Sequence[str] | None, options: dict[str, Any]) -> Config:
+    """The settings: defaults, over them the TOML file, then `name=value` assignments, then options.
+
+    Values are read as TOML where they are TOML, otherwise as text.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown setting (with the known ones) or an impossible value.
+    """
+    import tomllib
+
+    from diarize.config import load_config
+
+    overrides: dict[str, Any] = {}
+    for assignment in assignments or []:
+        name, equals, text = assignment.partition("=")
+        if not equals:
+            raise ConfigError(f"--set {assignment}: write it as NAME=VALUE, for example speech.threshold=0.3")
+        try:
+            overrides[name.strip()] = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            overrides[name.strip()] = text
+    overrides |= {name: value for name, value in options.items() if value is not None}
+    return load_config(config, overrides)
+
+
+def output_paths(job: Job, output: str, formats: Sequence[str], force: bool) -> list[Path]:
+    """The files that a job will write below the folder `output`; none for stdout ("-").
+
+    Raises
+    ------
+    DiarizeError
+        When one exists and `force` is not given.
+    """
+    if output == "-":
+        return []
+    paths = [Path(output) / job.folder / f"{job.recording}{find_format('', name).suffix}" for name in formats]
+    refuse_existing(paths, force)
+    return paths
+
+
+def check_output(output: str, formats: Sequence[str]) -> None:
+    """Check before any work that the formats are known and the folder `output` can be made.
+
+    Raises
+    ------
+    DiarizeError
+        When a format is unknown, stdout ("-") was given several, or the folder cannot be made.
+    """
+    for name in formats:
+        find_format("", name)
+    if output == "-":
+        if len(formats) > 1:
+            raise ConfigError("several formats need a folder; give one with --output")
+        return
+    try:
+        Path(output).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DiarizeError(
+            f"{output}: no folder for the results can be made there ({error.strerror})"
+        ) from error
+
+
+def refuse_existing(paths: Iterable[Path], force: bool) -> None:
+    """Stop where output would be overwritten without `force`.
+
+    Raises
+    ------
+    DiarizeError
+        Naming the first file that exists.
+    """
+    for path in paths:
+        if path.exists() and not force:
+            raise DiarizeError(f"{path}: exists; give --force to overwrite it")
+
+
+def write_result(diarization: Diarization, path: Path) -> None:
+    """Write a diarization in the format that the path's suffix tells; JSON holds all of it."""
+    if path.suffix == FORMATS["json"].suffix:
+        diarization.to_json(path)
+    else:
+        find_format(path).write(diarization.turns, path)
+
+
+def result_text(diarization: Diarization, format: str) -> str:
+    """A diarization as text in the named format."""
+    if format == "json":
+        return diarization.to_json()
+    if format == "rttm":
+        return diarization.to_rttm()
+    known = find_format("", format)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{diarization.recording}{known.suffix}"
+        known.write(diarization.turns, path)
+        return path.read_text(encoding="utf-8")
+
+
+def describe(diarization: Diarization, paths: Sequence[Path], seconds: float) -> str:
+    """A summary for a person: the turns, the speakers and why, the time it took, where the files lie."""
+    lines = [f"{diarization.recording}"]
+    lines += [
+        f"  {_clock(turn.segment.start)} - {_clock(turn.segment.end)}  {turn.speaker}"
+        for turn in diarization.turns
+    ]
+    n_speakers = len(diarization.speakers)
+    lines.append(f"{n_speakers} speaker{'' if n_speakers == 1 else 's'}: {diarization.evidence['reason']}")
+    stages = ", ".join(f"{stage} {value:.2f} s" for stage, value in diarization.seconds.items())
+    lines.append(f"{diarization.duration:.1f} s of audio in {seconds:.2f} s: {stages}")
+    lines.append(f"real-time factor {seconds / diarization.duration:.4f}")
+    return "\n".join(lines + [f"written: {path}" for path in paths])
+
+
+def run_jobs(jobs: Sequence[Job], work: Callable[[Job], None]) -> bool:
+    """Do the work of each job; one that fails is reported, the others go on. True: all went well."""
+    failed = 0
+    for job in jobs:
+        try:
+            work(job)
+        except DiarizeError as error:
+            complain(error)
+            failed += 1
+    if failed and len(jobs) > 1:
+        complain(f"{failed} of {len(jobs)} recordings failed, see above")
+    return not failed
+
+
+class ProgressBar:
+    """A bar on stderr while a recording is worked on; nothing where stderr is no terminal."""
+
+    def __init__(self, quiet: bool) -> None:
+        self.shown = sys.stderr.isatty() and not quiet
+        self.progress: Progress | None = None
+        self.task: TaskID | None = None
+
+    def __enter__(self) -> ProgressBar:
+        if self.shown:
+            from rich.console import Console
+            from rich.progress import Progress
+
+            self.progress = Progress(console=Console(stderr=True), transient=True)
+            self.progress.start()
+            self.task = self.progress.add_task("", total=None)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.progress is not None:
+            self.progress.stop()
+
+    def update(self, stage: str, done: float, total: float | None) -> None:
+        """Show how far a stage has got."""
+        if self.progress is not None and self.task is not None:
+            self.progress.update(self.task, description=stage, completed=done, total=total)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds, 2), 60)
+    hours, minutes = divmod(int(minutes), 60)
+    return f"{hours:d}:{minutes:02d}:{rest:05.2f}"

@@ -1,0 +1,51 @@
+"""What a bug report needs: versions, decoders, models, threads."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, requires, version
+
+import diarize
+from diarize.errors import DiarizeError
+from diarize.models import bundled_models, load_model
+
+
+def describe_installation() -> str:
+    """A plain-text report on this installation."""
+    import av
+    import soundfile
+    import torch
+
+    lines = [
+        f"diarize {diarize.__version__}",
+        f"python {platform.python_version()} on {platform.platform()}",
+        f"cores {os.cpu_count()}, torch threads {torch.get_num_threads()}",
+        f"devices: cpu{', cuda' if torch.cuda.is_available() else ''}"
+        f"{', mps' if torch.backends.mps.is_available() else ''}",
+        f"decoders: libsndfile {soundfile.__libsndfile_version__}, FFmpeg "
+        + ", ".join(
+            f"{name} {'.'.join(map(str, number))}" for name, number in sorted(av.library_versions.items())
+        ),
+    ]
+    for name in bundled_models():
+        try:
+            model = load_model(name)
+            lines.append(
+                f"model {name}: fingerprint {model.fingerprint}, dim {model.network.embedding.out_features}"
+            )
+        except DiarizeError as error:
+            lines.append(f"model {name}: broken: {error}")
+    lines.append("packages:")
+    for requirement in sorted(requires("diarize-toolkit") or []):
+        if "extra ==" not in requirement:
+            name = requirement.split(">")[0].split("<")[0].split("=")[0].strip()
+            lines.append(f"  {name} {_version(name)}")
+    return "\n".join(lines)
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,244 @@
+"""Windows of a recording to embeddings: the network's frames run once over the speech, windows are pooled.
+
+::
+
+    log-mel    ....|--context--[ group of windows ]--context--|....    one pass of the network a group
+    outputs        .....|=w0=|.....                                    one every `stride` frames
+                          ...|=w1=|...                                 each window pools its own
+
+The network pads nothing in time and groups lie on the grid of its stride, so that where a group ends
+changes no vector. Groups are computed side by side, each on one thread: the number of threads changes
+no vector either.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from diarize.audio import SAMPLE_RATE, Samples, Source, source_id, stream_audio
+from diarize.config import Config
+from diarize.embeddings import Embeddings
+from diarize.errors import AudioError
+from diarize.features import Frames, stream_log_mel
+from diarize.models import Model, load_model
+from diarize.segments import Segment, sliding_windows
+from diarize.vad import speech_segments
+
+Vectors = NDArray[np.float32]
+GROUP_SECONDS = 10.0
+"""Windows that go through the network together span at most about this long (a longer window goes alone)."""
+
+
+class Embedder:
+    """Embeddings of windows or of whole recordings.
+
+    Parameters
+    ----------
+    model : path, name or Model, optional
+        A model folder, the name of a bundled model, or nothing for the default one.
+    device : str
+        "auto" (CUDA where there is one), "cpu", "cuda" or "mps".
+    threads : int, optional
+        Groups of windows computed side by side on the CPU; by default one a core.
+    """
+
+    def __init__(
+        self, model: str | Path | Model | None = None, *, device: str = "auto", threads: int | None = None
+    ) -> None:
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.device = device
+        self.model = model if isinstance(model, Model) else load_model(model, device)
+        self.threads = threads or torch.get_num_threads()
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        return self.model.network.embedding.out_features
+
+    def __call__(
+        self,
+        source: Source,
+        *,
+        rate: float | None = None,
+        channel: int | None = None,
+        speech: list[Segment] | None = None,
+        config: Config | None = None,
+        recording: str | None = None,
+        whole: bool = False,
+    ) -> Embeddings:
+        """One row a window of speech of a recording.
+
+        Parameters
+        ----------
+        source : path or array
+            A file, or samples (n_samples,) or (n_samples, n_channels) with their `rate` in Hz.
+        channel : int, optional
+            Counts from 1; without it the channels' mean.
+        speech : list of Segment, optional
+            Where there is speech, instead of detecting it.
+        config : Config, optional
+            Settings of the detection and of the windows.
+        recording : str, optional
+            Its id, instead of the file's name.
+        whole : bool
+            One row for the whole recording instead: the mean over its windows, of length 1. A recording
+            in which no speech is found counts as speech from its start to its end.
+
+        Raises
+        ------
+        AudioError
+            When the recording cannot be read.
+        """
+        config = config or Config()
+        if recording is None:
+            recording = source_id(source)
+
+        def blocks() -> Iterator[Samples]:
+            return stream_audio(source, rate=rate, channel=channel)
+
+        if speech is None:
+            speech = speech_segments(blocks(), config.speech)
+        if whole:
+            everything = Segment(0.0, sum(map(len, blocks())) / SAMPLE_RATE)
+            windows = sliding_windows(speech or [everything], config.embedding.window, config.embedding.hop)
+            mean = self.windows(blocks(), windows).mean(axis=0, keepdims=True)
+            return make_table(recording, [everything], mean / np.linalg.norm(mean))
+        windows = sliding_windows(speech, config.embedding.window, config.embedding.hop)
+        return make_table(recording, windows, self.windows(blocks(), windows))
+
+    def utterance(self, source: Source, *, rate: float | None = None, channel: int | None = None) -> Vectors:
+        """One vector (dim,) of length 1 for a whole recording of one speaker: the mean over its speech.
+
+        Raises
+        ------
+        AudioError
+            When the recording cannot be read.
+        """
+        return self(source, rate=rate, channel=channel, whole=True).vectors[0]
+
+    def windows(
+        self,
+        blocks: Iterable[Samples],
+        windows: list[Segment],
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> Vectors:
+        """Vectors (n_windows, dim) of length 1 of windows, sorted by start, over blocks of samples.
+
+        `on_progress` is called with the windows done and their number.
+
+        Raises
+        ------
+        AudioError
+            When a window begins after the samples' end.
+        """
+        vectors = np.empty((len(windows), self.dim), dtype=np.float32)
+        if not windows:
+            return vectors
+        done = 0
+        with _one_thread_each(), ThreadPoolExecutor(self.threads) as executor:
+            pending: deque[Future[Vectors]] = deque()
+            for mel, spans in self._groups(blocks, windows):
+                pending.append(executor.submit(self._embed_group, mel, spans))
+                while len(pending) > 2 * self.threads:
+                    done = _collect(pending.popleft(), vectors, done)
+                    if on_progress:
+                        on_progress(done, len(windows))
+            while pending:
+                done = _collect(pending.popleft(), vectors, done)
+        if on_progress:
+            on_progress(done, len(windows))
+        return vectors
+
+    def _groups(
+        self, blocks: Iterable[Samples], windows: list[Segment]
+    ) -> Iterator[tuple[Frames, list[tuple[int, int]]]]:
+        """Log-mel frames of each group of windows, with the outputs (first, count) that each window pools."""
+        network, rate = self.model.network, self.model.features.frame_rate / self.model.network.stride
+        spans = [(round(w.start * rate), max(1, round(w.duration * rate))) for w in windows]
+        lead = network.context // 2  # output j is centred on frame j * stride
+        buffer = _FrameBuffer(stream_log_mel(blocks, self.model.features))
+        begin = 0
+        while begin < len(spans):
+            first, last, end = spans[begin][0], sum(spans[begin]), begin + 1
+            while end < len(spans) and sum(spans[end]) - first <= GROUP_SECONDS * rate:
+                last = max(last, sum(spans[end]))
+                end += 1
+            start = first * network.stride - lead
+            stop = (last - 1) * network.stride - lead + network.context
+            yield buffer.take(start, stop), [(j - first, count) for j, count in spans[begin:end]]
+            begin = end
+
+    @torch.inference_mode()
+    def _embed_group(self, mel: Frames, spans: list[tuple[int, int]]) -> Vectors:
+        network = self.model.network
+        outputs = network.frames(torch.from_numpy(mel)[None].to(self.device))[0]  # (n_outputs, features)
+        vectors = np.empty((len(spans), self.dim), dtype=np.float32)
+        for count in {count for _, count in spans}:  # windows of one length are pooled together
+            rows = [row for row, span in enumerate(spans) if span[1] == count]
+            index = torch.tensor([spans[row][0] for row in rows])[:, None] + torch.arange(count)
+            vectors[rows] = network.pool(outputs[index.to(outputs.device)]).cpu().numpy()
+        return vectors
+
+
+def make_table(
+    recording: str, windows: list[Segment], vectors: Vectors, speakers: list[str] | None = None
+) -> Embeddings:
+    """Windows (n_windows) of one recording and their vectors (n_windows, dim) as a table."""
+    return Embeddings(
+        recording=np.full(len(windows), recording),
+        start=np.array([window.start for window in windows], dtype=np.float64),
+        end=np.array([window.end for window in windows], dtype=np.float64),
+        vectors=vectors,
+        speaker=None if speakers is None else np.array(speakers, dtype=np.str_),
+    )
+
+
+class _FrameBuffer:
+    """The frames of a stream that are still needed; before its start and after its end the edge repeats."""
+
+    def __init__(self, stream: Iterator[Frames]) -> None:
+        self.stream = stream
+        self.frames: Frames | None = None
+        self.offset = 0
+        self.ended = False
+
+    def take(self, start: int, stop: int) -> Frames:
+        """Frames start to stop (stop - start, n_mels); later calls may not go back before this start."""
+        while not self.ended and (self.frames is None or self.offset + len(self.frames) < stop):
+            block = next(self.stream, None)
+            if block is None:
+                self.ended = True
+            else:
+                self.frames = block if self.frames is None else np.concatenate([self.frames, block])
+                drop = min(max(0, start - self.offset), len(self.frames) - 1)
+                self.frames, self.offset = self.frames[drop:], self.offset + drop
+        if self.frames is None or start >= self.offset + len(self.frames):
+            raise AudioError("a window begins after the recording's end; do times and audio belong together?")
+        index = np.arange(start, stop) - self.offset
+        return self.frames[index.clip(0, len(self.frames) - 1)]
+
+
+def _collect(future: Future[Vectors], vectors: Vectors, done: int) -> int:
+    group = future.result()
+    vectors[done : done + len(group)] = group
+    return done + len(group)
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Let torch use one thread in each thread that starts within."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,248 @@
+"""The main job: a recording in, who spoke when out."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from diarize.audio import SAMPLE_RATE, Samples, Source, source_id, stream_audio
+from diarize.clustering import build_clusterer
+from diarize.clustering.affinity import unit
+from diarize.clustering.contract import Evidence, cluster_sums, explain
+from diarize.config import Config, TurnConfig, validate
+from diarize.diarization import Diarization
+from diarize.embedder import Embedder, make_table
+from diarize.errors import ConfigError
+from diarize.models import Model
+from diarize.segments import (
+    Segment,
+    Turn,
+    drop_short_turns,
+    label_turns,
+    merge_turns,
+    sliding_windows,
+    smooth_labels,
+)
+from diarize.vad import speech_segments
+
+logger = logging.getLogger(__name__)
+
+WINDOW_SETTINGS: dict[str, dict[str, Any]] = {}
+"""What a clusterer does differently on the windows of a recording than by its published defaults."""
+
+Progress = Callable[[str, float, float | None], None]
+"""Called with the stage, what of it is done, and how much it is (None while unknown).
+
+Detection counts seconds of the recording, embedding counts windows, clustering goes from 0 to 1.
+"""
+
+
+class Diarizer:
+    """Recordings to diarizations.
+
+    Parameters
+    ----------
+    model : path, name or Model, optional
+        The embedding model: a folder, the name of a bundled one, or nothing for the default one.
+    config : Config, optional
+        All settings; see ``config.py``.
+    device : str
+        "auto", "cpu", "cuda" or "mps".
+    threads : int, optional
+        Threads on the CPU; the result does not depend on them.
+
+    Examples
+    --------
+    >>> diarization = Diarizer()("meeting.wav", max_speakers=4)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        model: str | Path | Model | None = None,
+        *,
+        config: Config | None = None,
+        device: str = "auto",
+        threads: int | None = None,
+    ) -> None:
+        self.config = config or Config()
+        self.embedder = Embedder(model, device=device, threads=threads)
+
+    def __call__(
+        self,
+        source: Source,
+        *,
+        rate: float | None = None,
+        channel: int | None = None,
+        n_speakers: int | None = None,
+        min_speakers: int | None = None,
+        max_speakers: int | None = None,
+        speech: list[Segment] | None = None,
+        recording: str | None = None,
+        on_progress: Progress | None = None,
+    ) -> Diarization:
+        """Who spoke when in a recording.
+
+        Parameters
+        ----------
+        source : path or array
+            A file, or samples (n_samples,) or (n_samples, n_channels) with their `rate` in Hz.
+        channel : int, optional
+            Counts from 1; without it the channels' mean.
+        n_speakers, min_speakers, max_speakers : int, optional
+            Instead of the config's. A recording without any speech has no speakers, whatever is asked for.
+        speech : list of Segment, optional
+            Where there is speech, instead of detecting it.
+        recording : str, optional
+            Its id, instead of the file's name.
+        on_progress : callable, optional
+            Called with stage, done and total (None while unknown).
+
+        Raises
+        ------
+        AudioError
+            When the recording cannot be read.
+        ConfigError
+            When there are fewer windows of speech than speakers asked for.
+        """
+        if recording is None:
+            recording = source_id(source)
+        config = self._with_numbers(n_speakers, min_speakers, max_speakers)
+        notify = on_progress or (lambda stage, done, total: None)
+        seconds: dict[str, float] = {}
+
+        with _clock(seconds, "detect speech"):
+            stream = _Counted(stream_audio(source, rate=rate, channel=channel), notify)
+            if speech is None:
+                speech = speech_segments(stream, config.speech)
+            else:
+                for _ in stream:
+                    pass
+                end = Segment(0.0, stream.seconds)
+                speech = [part for segment in speech if (part := segment.intersection(end))]
+        with _clock(seconds, "embed windows"):
+            windows = sliding_windows(speech, config.embedding.window, config.embedding.hop)
+            blocks = stream_audio(source, rate=rate, channel=channel)
+            vectors = self.embedder.windows(blocks, windows, lambda done, n: notify("embed windows", done, n))
+        with _clock(seconds, "cluster"):
+            notify("cluster", 0, 1)
+            labels, second, evidence = cluster_windows(vectors, config, recording)
+            notify("cluster", 1, 1)
+        with _clock(seconds, "make turns"):
+            turns, speakers = make_turns(windows, labels, second, speech, recording, config.turns)
+
+        table = make_table(recording, windows, vectors, speakers)
+        model = f"{self.embedder.model.name} {self.embedder.model.fingerprint}"
+        return Diarization(recording, stream.seconds, turns, table, evidence, config, model, seconds)
+
+    def _with_numbers(self, n_speakers: int | None, lowest: int | None, highest: int | None) -> Config:
+        """The config with the numbers of speakers that a call gave."""
+        given = {"n_speakers": n_speakers, "min_speakers": lowest, "max_speakers": highest}
+        numbers = {name: value for name, value in given.items() if value is not None}
+        if not numbers:
+            return self.config
+        values = self.config.model_dump()
+        values["clustering"].update(numbers)
+        return validate(Config, values, "settings")
+
+
+def cluster_windows(
+    vectors: NDArray[np.float32], config: Config, recording: str
+) -> tuple[NDArray[np.int64], NDArray[np.int64], Evidence]:
+    """Labels (n_windows,), a second label or -1 (n_windows,), and why, for vectors (n_windows, dim).
+
+    Raises
+    ------
+    ConfigError
+        When the vectors cannot become the number of speakers that the config asks for.
+    """
+    if not len(vectors):
+        logger.warning("%s: no speech was found", recording)
+        none = np.zeros(0, dtype=np.int64)
+        return none, none, explain(none, "0 speakers: no speech was found")
+    clustering = config.clustering
+    clusterer = build_clusterer(
+        clustering.method,
+        n_speakers=clustering.n_speakers,
+        min_speakers=clustering.min_speakers,
+        max_speakers=clustering.max_speakers,
+        threshold=clustering.threshold,
+        **WINDOW_SETTINGS.get(clustering.method, {}) | clustering.options,
+    )
+    try:
+        # Sums over several threads are added in another order: one thread gives the same bytes everywhere.
+        with threadpool_limits(1):
+            labels = clusterer.fit_predict(vectors)
+            second = second_labels(vectors, labels, config.turns.overlap_margin)
+    except ConfigError as error:
+        raise ConfigError(f"{recording}: {error}") from error
+    return labels, second, clusterer.evidence_
+
+
+def second_labels(
+    vectors: NDArray[np.float32], labels: NDArray[np.int64], margin: float
+) -> NDArray[np.int64]:
+    """The second nearest speaker of each window (n_windows,) where he is `margin` of cosine close, else -1.
+
+    Near is a high cosine of a window's vector (n_windows, dim) and the mean of a speaker's windows.
+    """
+    second = np.full(len(labels), -1, dtype=np.int64)
+    if margin == 0 or labels.max() == 0:
+        return second
+    sums, _ = cluster_sums(vectors.astype(np.float64), labels)
+    cosines = unit(vectors) @ unit(sums).T
+    rows = np.arange(len(labels))
+    own = cosines[rows, labels]
+    cosines[rows, labels] = -np.inf
+    nearest = cosines.argmax(axis=1)
+    return np.where(own - cosines[rows, nearest] <= margin, nearest, second)
+
+
+def make_turns(
+    windows: list[Segment],
+    labels: NDArray[np.int64],
+    second: NDArray[np.int64],
+    speech: list[Segment],
+    recording: str,
+    config: TurnConfig,
+) -> tuple[list[Turn], list[str]]:
+    """Turns from labelled windows, and the speaker of each window; SPEAKER_00 is who speaks first."""
+    if not windows:
+        return [], []
+    labels = smooth_labels(labels, windows, config.smoothing)
+    names = {int(label): str(label) for label in {*labels, *second}}
+    turns = label_turns(windows, labels, speech, recording, names, second)
+    turns = merge_turns(drop_short_turns(turns, config.min_turn), config.min_gap)
+    order = dict.fromkeys(turn.speaker for turn in turns)
+    speakers = {label: f"SPEAKER_{number:02d}" for number, label in enumerate(order)}
+    renamed = sorted(replace(turn, speaker=speakers[turn.speaker]) for turn in turns)
+    # A speaker all of whose turns were too short has no name; his windows are nobody's.
+    return renamed, [speakers.get(str(label), "") for label in labels]
+
+
+class _Counted:
+    """Blocks of samples passed on, with the seconds that have passed."""
+
+    def __init__(self, blocks: Iterable[Samples], notify: Progress) -> None:
+        self.blocks, self.notify, self.seconds = blocks, notify, 0.0
+
+    def __iter__(self) -> Iterator[Samples]:
+        for block in self.blocks:
+            yield block
+            self.seconds += len(block) / SAMPLE_RATE
+            self.notify("detect speech", self.seconds, None)
+
+
+@contextmanager
+def _clock(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    seconds[stage] = time.perf_counter() - started
