@@ -2,7 +2,8 @@
 
 A speaker is a folder that holds audio files; his id is that folder's path below the corpus, the collection's
 own folder left out, so that a speaker whose clips lie in two collections is one speaker. Each data folder
-also gets `utt2group`: recordings whose voices are comparable (same corpus, same language), for fair trials.
+also gets `utt2group`, recordings whose voices are comparable (same corpus, same language), for fair trials,
+and `utt2corpus`.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from pathlib import Path
 
 from diarize.audio import find_audio
 from diarize.errors import DiarizeError
-from diarize.formats.atomic import atomic_path
 from diarize.formats.kaldi import write_data_folder
+from diarize.formats.text import write_text
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
 
@@ -44,8 +45,8 @@ def group_of(speaker: str) -> str:
 
 
 def write_set(folder: Path, speakers: dict[str, list[Path]]) -> None:
-    """One data folder, with utt2group beside the Kaldi files."""
-    wav_scp, utt2spk, utt2group = {}, {}, {}
+    """One data folder, with utt2group and utt2corpus beside the Kaldi files."""
+    wav_scp, utt2spk, utt2group, utt2corpus = {}, {}, {}, {}
     for speaker, paths in speakers.items():
         for path in paths:
             utterance = f"{speaker}-{path.parent.parent.parent.name}-{path.stem}".replace("/", "-").replace(
@@ -54,9 +55,10 @@ def write_set(folder: Path, speakers: dict[str, list[Path]]) -> None:
             wav_scp[utterance] = str(path)
             utt2spk[utterance] = speaker.replace("/", "-").replace(" ", "_")
             utt2group[utterance] = group_of(speaker)
+            utt2corpus[utterance] = speaker.rpartition("/")[0].replace("/", "-") or "all"
     write_data_folder(folder, wav_scp, utt2spk)
-    with atomic_path(folder / "utt2group") as path:
-        path.write_text("".join(f"{key} {utt2group[key]}\n" for key in sorted(utt2group, key=str.encode)))
+    for name, table in (("utt2group", utt2group), ("utt2corpus", utt2corpus)):
+        write_text("".join(f"{key} {table[key]}\n" for key in sorted(table)), folder / name)
     print(f"{folder}: {len(speakers)} speakers, {len(wav_scp)} recordings")
 
 

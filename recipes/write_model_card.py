@@ -1,0 +1,93 @@
+"""Write the model card of a trained model: on what, how long, how well on speakers it never saw.
+
+Facts about the data come from a Markdown file (--data-notes); the rest is read from the recipe's own files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from safetensors import safe_open
+
+from diarize.config import load_toml, validate
+from diarize.errors import DiarizeError
+from diarize.formats.kaldi import read_data_folder
+from diarize.formats.text import read_lines, read_text, write_text
+from diarize.training import TrainingConfig
+
+
+def main() -> None:
+    """Read the command line, write MODEL_CARD.md into the model folder."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, required=True, help="model folder that gets the card")
+    parser.add_argument("--name", required=True)
+    parser.add_argument("--command", required=True, help="the command that makes the model")
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--train", type=Path, required=True, help="Kaldi data folder of the training set")
+    parser.add_argument("--curve", type=Path, required=True, help="curve.tsv of the training")
+    parser.add_argument("--scores", type=Path, required=True, help="JSON of recipes/score_verification.py")
+    parser.add_argument(
+        "--data-notes", type=Path, required=True, help="Markdown on the data and its licences"
+    )
+    parser.add_argument("--run", type=Path, required=True, help="run.json of the recipe: date, machine")
+    arguments = parser.parse_args()
+
+    config = validate(TrainingConfig, load_toml(arguments.config).get("training", {}), str(arguments.config))
+    data = read_data_folder(arguments.train)
+    header, *lines = (line.text.split("\t") for line in read_lines(arguments.curve) if line.text)
+    minutes = float(dict(zip(header, lines[-1], strict=True))["seconds"]) / 60
+    n_speakers = len(set(data.utt2spk.values()))
+    shortest, longest = config.seconds
+    weights = arguments.model / "weights.safetensors"
+    with safe_open(weights, "np") as file:
+        n_parameters = sum(file.get_tensor(name).size for name in file.keys())  # noqa: SIM118
+    run = json.loads(read_text(arguments.run))
+    table = read_text(arguments.scores.with_suffix(".md")).strip()
+
+    write_text(
+        f"""# Model card: {arguments.name}
+
+A speaker-embedding network: a ResNet whose convolutions pad nothing in time, with attentive statistics
+pooling. {n_parameters / 1e6:.2f} million numbers, {weights.stat().st_size / 1e6:.1f} MB, 16 kHz speech in,
+one vector for each window of about 1.5 s out. Made for telling apart the speakers of one recording.
+
+Made by `{arguments.command}` on {run["date"]}, seed {config.seed}, {run["machine"]}.
+
+## Training
+
+{len(data.wav_scp)} recordings of {n_speakers} speakers; {config.n_steps} steps of {config.n_speakers} speakers with
+{config.n_segments} segments of {shortest:g} to {longest:g} s each; {minutes:.0f} minutes in the last uninterrupted
+stretch, on one thread. Losses: ArcFace over the training speakers (speeds 0.9 and 1.1 count as other
+speakers), a prototypical loss with weight {config.prototypical:g}, and distillation from Resemblyzer's open
+network with weight {config.distillation:g}. Augmentation: noise, babble, rooms, telephone band, band limits,
+clipping, levels, spectral tilt and masks.
+
+{read_text(arguments.data_notes).strip()}
+
+## Error on speakers that it never saw
+
+Equal error rate in %, with the 95 % interval by bootstrap over speakers. Trials are pairs of recordings
+within one language or corpus, all of one speaker and up to four times as many of different speakers. "MFCC
+statistics" are mean and deviation of 19 coefficients. `unseen` corpora had no speaker in training at all.
+
+{table}
+
+## Limits
+
+Trained on read and isolated speech, mostly one microphone a speaker: it hears the channel as well as the
+voice. Short windows, children, whispering, singing, shouting and overlapping voices were not measured.
+It is no means to identify or verify a person; nobody should try to find out who a contributor to its
+training data is.
+""",
+        arguments.model / "MODEL_CARD.md",
+    )
+    print(f"{arguments.model / 'MODEL_CARD.md'}: written")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except DiarizeError as error:
+        raise SystemExit(f"write_model_card.py: {error}") from error
