@@ -57,12 +57,12 @@ Made by `{arguments.command}` on {run["date"]}, seed {config.seed}, {run["machin
 
 ## Training
 
-{len(data.wav_scp)} recordings of {n_speakers} speakers; {config.n_steps} steps of {config.n_speakers} speakers with
-{config.n_segments} segments of {shortest:g} to {longest:g} s each; {minutes:.0f} minutes in the last uninterrupted
-stretch, on one thread. Losses: ArcFace over the training speakers (speeds 0.9 and 1.1 count as other
-speakers), a prototypical loss with weight {config.prototypical:g}, and distillation from Resemblyzer's open
-network with weight {config.distillation:g}. Augmentation: noise, babble, rooms, telephone band, band limits,
-clipping, levels, spectral tilt and masks.
+{len(data.wav_scp)} recordings of {n_speakers} speakers; {config.n_steps} steps of {config.n_speakers}
+speakers with {config.n_segments} segments of {shortest:g} to {longest:g} s each; {minutes:.0f} minutes in the
+last uninterrupted stretch, on one thread. Losses: ArcFace over the training speakers (speeds 0.9 and 1.1
+count as other speakers), a prototypical loss with weight {config.prototypical:g}, and distillation from
+Resemblyzer's open network with weight {config.distillation:g}. Augmentation: noise, babble, rooms, telephone
+band, band limits, clipping, levels, spectral tilt and masks.
 
 {read_text(arguments.data_notes).strip()}
 
