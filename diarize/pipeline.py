@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -17,8 +18,9 @@ from threadpoolctl import threadpool_limits
 from diarize.audio import SAMPLE_RATE, Samples, Source, source_id, stream_audio
 from diarize.clustering import build_clusterer
 from diarize.clustering.affinity import unit
-from diarize.clustering.contract import Evidence, cluster_sums, explain
-from diarize.config import Config, TurnConfig, validate
+from diarize.clustering.contract import Clusterer, Evidence, cluster_sums, explain, speaker_bounds
+from diarize.clustering.dominant_sets import WINDOWS
+from diarize.config import ClusteringConfig, Config, TurnConfig, validate
 from diarize.diarization import Diarization
 from diarize.embedder import Embedder, make_table
 from diarize.errors import ConfigError
@@ -36,7 +38,7 @@ from diarize.vad import speech_segments
 
 logger = logging.getLogger(__name__)
 
-WINDOW_SETTINGS: dict[str, dict[str, Any]] = {}
+WINDOW_SETTINGS: dict[str, dict[str, Any]] = {"dominant-sets": WINDOWS}
 """What a clusterer does differently on the windows of a recording than by its published defaults."""
 
 Progress = Callable[[str, float, float | None], None]
@@ -74,6 +76,7 @@ class Diarizer:
         threads: int | None = None,
     ) -> None:
         self.config = config or Config()
+        make_clusterer(self.config.clustering)  # what is wrong with it is told before any work
         self.embedder = Embedder(model, device=device, threads=threads)
 
     def __call__(
@@ -168,15 +171,7 @@ def cluster_windows(
         logger.warning("%s: no speech was found", recording)
         none = np.zeros(0, dtype=np.int64)
         return none, none, explain(none, "0 speakers: no speech was found")
-    clustering = config.clustering
-    clusterer = build_clusterer(
-        clustering.method,
-        n_speakers=clustering.n_speakers,
-        min_speakers=clustering.min_speakers,
-        max_speakers=clustering.max_speakers,
-        threshold=clustering.threshold,
-        **WINDOW_SETTINGS.get(clustering.method, {}) | clustering.options,
-    )
+    clusterer = make_clusterer(config.clustering)
     try:
         # Sums over several threads are added in another order: one thread gives the same bytes everywhere.
         with threadpool_limits(1):
@@ -185,6 +180,25 @@ def cluster_windows(
     except ConfigError as error:
         raise ConfigError(f"{recording}: {error}") from error
     return labels, second, clusterer.evidence_
+
+
+def make_clusterer(config: ClusteringConfig) -> Clusterer:
+    """The clusterer of windows that the config asks for.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown method or parameter, or when the numbers of speakers contradict each other.
+    """
+    speaker_bounds(sys.maxsize, config.n_speakers, config.min_speakers, config.max_speakers)
+    return build_clusterer(
+        config.method,
+        n_speakers=config.n_speakers,
+        min_speakers=config.min_speakers,
+        max_speakers=config.max_speakers,
+        threshold=config.threshold,
+        **WINDOW_SETTINGS.get(config.method, {}) | config.options,
+    )
 
 
 def second_labels(

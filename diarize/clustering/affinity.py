@@ -51,6 +51,13 @@ def cosine_affinity(X: NDArray[Any]) -> Matrix:
     return affinity
 
 
+def positive_cosine_affinity(X: NDArray[Any]) -> Matrix:
+    """The cosine where it is positive, else 0: unlike voices lend each other no weight."""
+    affinity = np.maximum(cosine_similarity(X), 0)
+    np.fill_diagonal(affinity, 0)
+    return affinity
+
+
 def gaussian_affinity(X: NDArray[Any], sigma: float | None = None) -> Matrix:
     """exp(-d^2 / (2 sigma^2)) of the angular distance d, with one scale for all items.
 
@@ -104,6 +111,7 @@ def locally_scaled_affinity(X: NDArray[Any], n_neighbors: int = 7) -> Matrix:
 
 AFFINITIES: dict[str, Affinity] = {
     "cosine": cosine_affinity,
+    "positive-cosine": positive_cosine_affinity,
     "gaussian": gaussian_affinity,
     "locally-scaled": locally_scaled_affinity,
 }
