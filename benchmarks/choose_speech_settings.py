@@ -1,9 +1,9 @@
 """Missed and false speech over a grid of the settings of ``diarize.vad``, as a Markdown table.
 
-    python benchmarks/choose_speech_settings.py --data DIR [--data DIR ...] [--recordings ID ...]
+    python benchmarks/choose_speech_settings.py --data DIR [--data DIR ...] [--skip ID ...]
 
 DIR holds audio/, rttm/ and uem/ with one file a recording. Reference speech is the union of the turns; both
-errors are in per cent of its duration, within the UEM.
+errors are in per cent of its duration, within the UEM. Every DIR weighs the same, however long it is.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ GRID = {
     "threshold": (0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6),
     "release": (0.05, 0.15, 0.25),
     "padding": (0.0, 0.03, 0.05, 0.1, 0.15, 0.2),
-    "min_silence": (0.1, 0.2, 0.3, 0.5, 0.7),
+    "min_silence": (0.1, 0.3, 0.5, 0.7, 1.0),
     "min_speech": (0.0, 0.1, 0.25),
 }
 SILERO_DEFAULTS = SpeechConfig(threshold=0.5, release=0.15, padding=0.03, min_silence=0.1, min_speech=0.25)
@@ -78,38 +78,47 @@ def settings(detector: str) -> Iterator[SpeechConfig]:
             yield SpeechConfig(detector=detector, **chosen)
 
 
-def row(config: SpeechConfig, recordings: list[Recording], note: str) -> tuple[float, str]:
-    """The sum of both errors in per cent, and the line of the table."""
-    missed, false, speech = np.sum([recording.errors(config) for recording in recordings], axis=0)
-    missed, false = 100 * missed / speech, 100 * false / speech
-    values = " | ".join(f"{getattr(config, name):g}" for name in GRID)
-    return missed + false, f"| {values} | {missed:.2f} | {false:.2f} | {missed + false:.2f} | {note} |"
+def row(config: SpeechConfig, folders: list[list[Recording]], note: str) -> tuple[float, str]:
+    """The mean over the folders of the sum of both errors in per cent, and the line of the table."""
+    cells, sums = [], []
+    for recordings in folders:
+        missed, false, speech = np.sum([recording.errors(config) for recording in recordings], axis=0)
+        cells.append(f"{100 * missed / speech:.1f} + {100 * false / speech:.1f}")
+        sums.append(100 * (missed + false) / speech)
+    values = [f"{getattr(config, name):g}" for name in GRID]
+    mean = float(np.mean(sums))
+    return mean, f"| {' | '.join([*values, *cells])} | {mean:.2f} | {note} |"
 
 
 def main() -> None:
     """Measure the grid and print its best rows."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, action="append", required=True, metavar="DIR")
-    parser.add_argument("--recordings", nargs="+", default=None, metavar="ID", help="only these")
+    parser.add_argument("--skip", nargs="+", default=[], metavar="ID", help="recordings kept for testing")
     parser.add_argument("--detector", choices=["silero", "energy"], default="silero")
     options = parser.parse_args()
 
-    paths = [path for folder in options.data for path in find_audio(folder / "audio")]
-    wanted = options.recordings or [recording_id(path) for path in paths]
-    if unknown := set(wanted) - {recording_id(path) for path in paths}:
+    paths = [find_audio(folder / "audio") for folder in options.data]
+    if unknown := set(options.skip) - {recording_id(path) for folder in paths for path in folder}:
         parser.error(f"no such recordings: {' '.join(sorted(unknown))}")
-    recordings = [Recording(path, options.detector) for path in paths if recording_id(path) in wanted]
+    folders = [
+        [Recording(path, options.detector) for path in folder if recording_id(path) not in options.skip]
+        for folder in paths
+    ]
 
-    rows = sorted(row(config, recordings, "") for config in settings(options.detector))[:N_ROWS]
-    rows.append(row(SpeechConfig(detector=options.detector), recordings, "our defaults"))
-    rows.append(row(SILERO_DEFAULTS, recordings, "silero's defaults"))
+    rows = sorted(row(config, folders, "") for config in settings(options.detector))[:N_ROWS]
+    rows.append(row(SpeechConfig(detector=options.detector), folders, "our defaults"))
+    rows.append(row(SILERO_DEFAULTS, folders, "silero's defaults"))
 
-    n_seconds = sum(recording.speech.sum() for recording in recordings) / BINS_PER_SECOND
     print(f"`{shlex.join(['python', *sys.argv])}`\n")
     print(f"{date.today().isoformat()}, {platform.machine()}, {os.cpu_count()} cores, {platform.platform()}.")
-    print(f"{len(recordings)} recordings, {n_seconds:.1f} s of speech; errors in % of it.\n")
-    print(f"| {' | '.join(GRID)} | missed | false | sum | |")
-    print("|" + "---:|" * (len(GRID) + 3) + "---|")
+    print("Missed + false alarm in % of each folder's speech:", end=" ")
+    for folder, recordings in zip(options.data, folders, strict=True):
+        seconds = sum(recording.speech.sum() for recording in recordings) / BINS_PER_SECOND
+        print(f"{folder.name} ({len(recordings)} recordings, {seconds:.0f} s of speech)", end="; ")
+    print("\n")
+    print(f"| {' | '.join([*GRID, *(folder.name for folder in options.data)])} | mean of sums | |")
+    print("|" + "---:|" * (len(GRID) + len(folders) + 1) + "---|")
     print("\n".join(line for _, line in rows))
 
 

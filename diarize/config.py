@@ -11,7 +11,7 @@ A TOML file has one table a section, and any part of it may be left out::
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -27,14 +27,14 @@ class Settings(BaseModel):
 
 
 class SpeechConfig(Settings):
-    """Speech detection (``vad.py``)."""
+    """Speech detection (``vad.py``); how the defaults were chosen: docs/choices.md."""
 
     detector: Literal["silero", "energy"] = Field("silero", description="silero, or energy: no network")
-    threshold: float = Field(0.3, ge=0, le=1, description="speech begins where the probability reaches this")
-    release: float = Field(0.15, ge=0, description="speech ends this far below the threshold")
+    threshold: float = Field(0.5, ge=0, le=1, description="speech begins where the probability reaches this")
+    release: float = Field(0.25, ge=0, description="speech ends this far below the threshold")
     min_speech: float = Field(0.1, ge=0, description="seconds; shorter speech is dropped")
     min_silence: float = Field(0.3, ge=0, description="seconds; shorter pauses are bridged")
-    padding: float = Field(0.1, ge=0, description="seconds added on each side of speech")
+    padding: float = Field(0.05, ge=0, description="seconds added on each side of speech")
 
 
 class EmbeddingConfig(Settings):
@@ -92,6 +92,23 @@ def load_toml(path: str | Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not TOML: {error}") from error
+
+
+def load_tables(path: str | Path, known: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The known tables of a TOML file, empty where the file leaves one out.
+
+    Raises
+    ------
+    ConfigError
+        When the file cannot be read or is not TOML, and for anything else in it.
+    """
+    content = load_toml(path)
+    for name, value in content.items():
+        if name not in known:
+            raise ConfigError(f"{path}: unknown table '{name}'; known: {', '.join(known)}")
+        if not isinstance(value, dict):
+            raise ConfigError(f"{path}: '{name}' is a table, not a value")
+    return {name: content.get(name, {}) for name in known}
 
 
 def validate(model: type[S], values: Mapping[str, Any], source: str) -> S:
