@@ -18,8 +18,9 @@ test: .venv/.dev ## run all tests, ruff, mypy and shellcheck among them
 lint: .venv/.dev ## ruff, mypy, shellcheck, the order of imports, the links of the documentation
 	$(BIN)/python -m pytest -q tests/test_quality.py tests/test_layers.py
 
-bench: .venv/.dev ## print the tables of benchmarks/
-	set -e; for script in benchmarks/*.py; do $(BIN)/python "$$script"; done
+bench: .venv/.dev ## print speed and start-up; with DATA=DIR (sets of recordings) the error as well
+	$(BIN)/python benchmarks/one_hour.py
+	[ -z "$(DATA)" ] || $(BIN)/python benchmarks/diarization_error.py --data "$(DATA)"
 
 clean: ## remove what was made, but not .venv
 	rm -rf out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -10,16 +10,12 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import os
-import platform
-import shlex
-import sys
 from collections.abc import Iterable, Iterator
-from datetime import date
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from printing import header
 
 from diarize.audio import find_audio, recording_id, stream_audio
 from diarize.config import SpeechConfig
@@ -110,13 +106,11 @@ def main() -> None:
     rows.append(row(SpeechConfig(detector=options.detector), folders, "our defaults"))
     rows.append(row(SILERO_DEFAULTS, folders, "silero's defaults"))
 
-    print(f"`{shlex.join(['python', *sys.argv])}`\n")
-    print(f"{date.today().isoformat()}, {platform.machine()}, {os.cpu_count()} cores, {platform.platform()}.")
-    print("Missed + false alarm in % of each folder's speech:", end=" ")
+    parts = []
     for folder, recordings in zip(options.data, folders, strict=True):
         seconds = sum(recording.speech.sum() for recording in recordings) / BINS_PER_SECOND
-        print(f"{folder.name} ({len(recordings)} recordings, {seconds:.0f} s of speech)", end="; ")
-    print("\n")
+        parts.append(f"{folder.name} ({len(recordings)} recordings, {seconds:.0f} s of speech)")
+    print(header(f"Missed + false alarm in % of each folder's speech: {', '.join(parts)}"))
     print(f"| {' | '.join([*GRID, *(folder.name for folder in options.data)])} | mean of sums | |")
     print("|" + "---:|" * (len(GRID) + len(folders) + 1) + "---|")
     print("\n".join(line for _, line in rows))

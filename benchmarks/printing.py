@@ -1,0 +1,52 @@
+"""What the scripts print around and in their tables; light, as one of them measures memory."""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+import shlex
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+
+PACKAGES = (
+    *("diarize-toolkit", "torch", "numpy", "scipy", "scikit-learn"),
+    *("onnxruntime", "silero-vad", "pyannote.metrics"),
+)
+
+
+def header(conditions: str, packages: Sequence[str] = ()) -> str:
+    """The command, the day, the machine, the versions and the conditions, as Markdown."""
+    versions = [f"{name} {version(name)}" for name in (*PACKAGES, *packages)]
+    return "\n".join(
+        [
+            f"`{shlex.join(['python', *sys.argv])}`",
+            "",
+            f"{date.today().isoformat()}; {cpu_model()}, {os.cpu_count()} cores, {platform.system()}; "
+            f"Python {platform.python_version()}, {', '.join(versions)}.",
+            f"{conditions}.",
+            "",
+        ]
+    )
+
+
+def cpu_model() -> str:
+    """The processor's name as the system gives it."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    named = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.processor() or platform.machine()
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], n_text: int = 1) -> str:
+    """A Markdown table; the first `n_text` columns are aligned left, the others right."""
+    rule = [":---"] * n_text + ["---:"] * (len(columns) - n_text)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (columns, rule, *rows)) + "\n"
+
+
+def percent(rate: float) -> str:
+    """Two decimals of a rate in per cent; a dash where there is none."""
+    return "-" if math.isnan(rate) else f"{100 * rate:.2f}"
