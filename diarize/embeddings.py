@@ -173,3 +173,16 @@ def find_table_format(path: str | Path) -> tuple[str, str]:
     if suffix.lower() not in _FILES:
         raise FormatError(f"{path}: no format has the suffix {suffix!r}; known: {', '.join(_FILES)}")
     return _FILES[suffix.lower()]
+
+
+def table_paths(path: str | Path) -> list[Path]:
+    """The files that `Embeddings.save` writes, or removes because they would not fit: four for an archive.
+
+    Raises
+    ------
+    FormatError
+        For an unknown suffix; the message lists the known ones.
+    """
+    if find_table_format(path)[0] == "ark":
+        return [Path(path).with_suffix(suffix) for suffix in (".ark", ".scp", ".segments", ".utt2spk")]
+    return [Path(path)]

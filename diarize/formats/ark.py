@@ -20,6 +20,9 @@ from diarize.formats.atomic import atomic_path
 from diarize.formats.kaldi import read_scp
 from diarize.formats.text import read_lines, write_text
 
+_NUMBERS = {b"\0BFV ": "<f4", b"\0BDV ": "<f8"}
+_LONGEST_KEY = 1000  # bytes; beyond it the file is something else
+
 
 def read_ark(path: str | Path) -> dict[str, NDArray[Any]]:
     """A table (see ``formats/vectors.py``) from ``x.ark`` or ``x.scp``, with ``x.segments`` beside it.
@@ -80,8 +83,6 @@ def write_ark(table: Mapping[str, NDArray[Any]], path: str | Path) -> None:
     DiarizeError
         When a file cannot be written.
     """
-    import kaldiio
-
     ark = Path(path).with_suffix(".ark")
     for column in ("recording", "speaker"):
         for name in sorted(set(table[column].tolist())) if column in table else ():
@@ -96,7 +97,8 @@ def write_ark(table: Mapping[str, NDArray[Any]], path: str | Path) -> None:
     with atomic_path(ark) as temporary, temporary.open("wb") as file:
         for key, vector in zip(keys, table["vectors"], strict=True):
             offsets.append(file.tell() + len(f"{key} ".encode()))
-            kaldiio.save_ark(file, {key: vector})
+            data = vector.astype("<f4")
+            file.write(f"{key} ".encode() + b"\0BFV \4" + struct.pack("<i", len(data)) + data.tobytes())
     scp = (f"{key} {ark}:{offset}\n" for key, offset in zip(keys, offsets, strict=True))
     write_text("".join(scp), ark.with_suffix(".scp"))
     write_text(
@@ -112,14 +114,23 @@ def write_ark(table: Mapping[str, NDArray[Any]], path: str | Path) -> None:
 
 def _ark_vectors(path: Path) -> Iterator[tuple[str, NDArray[np.floating]]]:
     """Keys and vectors of an archive."""
-    from kaldiio.matio import read_token
-
     try:
         with path.open("rb") as file:
-            while (key := read_token(file)) is not None:
+            while key := _read_key(file, path):
                 yield key, _read_vector(file, path, key)
     except OSError as error:
         raise FormatError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+def _read_key(file: BinaryIO, path: Path) -> str:
+    """The characters up to the next blank; none at the end of the file."""
+    key = bytearray()
+    while (byte := file.read(1)) not in (b" ", b""):
+        key += byte
+        if len(key) > _LONGEST_KEY:
+            raise FormatError(f"{path}: no Kaldi archive")
+    try:
+        return key.decode()
     except UnicodeDecodeError as error:
         raise FormatError(f"{path}: no Kaldi archive") from error
 
@@ -139,13 +150,15 @@ def _scp_vectors(path: Path) -> Iterator[tuple[str, NDArray[np.floating]]]:
 
 
 def _read_vector(file: BinaryIO, path: Path, key: str) -> NDArray[np.floating]:
-    # Not kaldiio.load_ark: on some marks in the file it would unpickle, that is run, what follows.
-    from kaldiio.matio import read_matrix_or_vector
-
-    try:
-        vector: NDArray[np.floating] = read_matrix_or_vector(file)
-    except (AssertionError, ValueError, struct.error) as error:
-        raise FormatError(f"{path}: {key[:40]!r} is no binary Kaldi vector of floats") from error
-    if vector.ndim != 1:
-        raise FormatError(f"{path}: {key!r} is a matrix of shape {vector.shape}, not a vector")
-    return vector
+    """The binary vector that begins here: a mark, FV or DV (float, double), 4, the length, the numbers."""
+    mark, size = file.read(5), file.read(1)
+    if mark[:2] == b"\0B" and mark[3:] == b"M ":
+        raise FormatError(f"{path}: {key!r} is a matrix, not a vector")
+    length = file.read(4)
+    if mark not in _NUMBERS or size != b"\4" or len(length) != 4:
+        raise FormatError(f"{path}: {key[:40]!r} is no binary Kaldi vector of floats")
+    dtype = np.dtype(_NUMBERS[mark])
+    data = file.read(max(0, struct.unpack("<i", length)[0]) * dtype.itemsize)
+    if len(data) != struct.unpack("<i", length)[0] * dtype.itemsize:
+        raise FormatError(f"{path}: {key!r} is cut off")
+    return np.frombuffer(data, dtype=dtype)
