@@ -127,7 +127,7 @@ class Augmenter:
 def tilt(mel: Frames, random: Generator) -> Frames:
     """Log-mel frames (n_frames, n_mels) through another microphone: a random slope, a bend and a gain.
 
-    Slope and bend add up to 2 nepers of power at the ends of the band, the gain up to 1.5.
+    Slope, bend and gain add up to 2 nepers of power each, at the ends of the band.
     """
     x = np.linspace(-1, 1, mel.shape[1], dtype=np.float32)
     slope, bend, gain = random.normal(0, [0.7, 0.5, 0.7]).clip(-2, 2).astype(np.float32)

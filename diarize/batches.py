@@ -11,7 +11,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from diarize.augment import mask, tilt
-from diarize.errors import DiarizeError
+from diarize.errors import ConfigError, DiarizeError
 from diarize.features import Frames
 from diarize.formats.atomic import atomic_path
 
@@ -98,10 +98,20 @@ class SpeakerSampler:
 
     A speaker is drawn with a weight of the square root of his clips. Batch number `step` hangs on the seed
     and the step alone, so that a training that was interrupted goes on with the batches it would have had.
+
+    Raises
+    ------
+    ConfigError
+        When there are fewer speakers than a batch needs.
     """
 
     def __init__(self, features: PackedFeatures, n_speakers: int, n_segments: int, seed: int) -> None:
         self.features, self.n_speakers, self.n_segments, self.seed = features, n_speakers, n_segments, seed
+        there = len(np.unique(features.speaker))
+        if n_speakers > there:
+            raise ConfigError(
+                f"a batch of {n_speakers} speakers needs as many, the features hold {there}; lower n_speakers"
+            )
         order = np.argsort(features.speaker, kind="stable")
         self.rows = np.split(order, np.cumsum(np.bincount(features.speaker))[:-1])
         weight = np.sqrt([len(rows) for rows in self.rows])

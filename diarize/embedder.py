@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ from numpy.typing import NDArray
 from diarize.audio import SAMPLE_RATE, Samples, Source, source_id, stream_audio
 from diarize.config import Config
 from diarize.embeddings import Embeddings
-from diarize.errors import AudioError
+from diarize.errors import AudioError, ConfigError
 from diarize.features import Frames, stream_log_mel
 from diarize.models import Model, load_model
 from diarize.segments import Segment, sliding_windows
@@ -53,10 +54,8 @@ class Embedder:
     def __init__(
         self, model: str | Path | Model | None = None, *, device: str = "auto", threads: int | None = None
     ) -> None:
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.device = device
-        self.model = model if isinstance(model, Model) else load_model(model, device)
+        self.device = find_device(device)
+        self.model = model if isinstance(model, Model) else load_model(model, self.device)
         self.threads = threads or torch.get_num_threads()
 
     @property
@@ -107,12 +106,15 @@ class Embedder:
 
         if speech is None:
             speech = speech_segments(blocks(), config.speech)
+        else:
+            everything = _everything(blocks())
+            speech = [part for segment in speech if (part := segment.intersection(everything))]
         if whole:
-            everything = Segment(0.0, sum(map(len, blocks())) / SAMPLE_RATE)
+            everything = _everything(blocks())
             windows = sliding_windows(speech or [everything], config.embedding.window, config.embedding.hop)
             mean = self.windows(blocks(), windows).mean(axis=0, keepdims=True)
             return make_table(recording, [everything], mean / np.linalg.norm(mean))
-        windows = sliding_windows(speech, config.embedding.window, config.embedding.hop)
+        windows = sorted(sliding_windows(speech, config.embedding.window, config.embedding.hop))
         return make_table(recording, windows, self.windows(blocks(), windows))
 
     def utterance(self, source: Source, *, rate: float | None = None, channel: int | None = None) -> Vectors:
@@ -139,10 +141,14 @@ class Embedder:
         ------
         AudioError
             When a window begins after the samples' end.
+        ValueError
+            When the windows are not sorted by start.
         """
         vectors = np.empty((len(windows), self.dim), dtype=np.float32)
         if not windows:
             return vectors
+        if any(later.start < earlier.start for earlier, later in pairwise(windows)):
+            raise ValueError("windows must be in the order of their starts")
         done = 0
         with _one_thread_each(), ThreadPoolExecutor(self.threads) as executor:
             pending: deque[Future[Vectors]] = deque()
@@ -202,6 +208,28 @@ def make_table(
     )
 
 
+def find_device(name: str) -> str:
+    """The device of that name; for "auto", CUDA where there is one, otherwise the CPU.
+
+    Raises
+    ------
+    ConfigError
+        When the name is unknown or the machine has no such device.
+    """
+    there = {
+        "cuda": torch.cuda.is_available(),
+        "cpu": True,
+        "mps": torch.backends.mps.is_available(),
+    }
+    if name == "auto":
+        return "cuda" if there["cuda"] else "cpu"
+    if name not in there:
+        raise ConfigError(f"unknown device {name!r}; known: auto, {', '.join(there)}")
+    if not there[name]:
+        raise ConfigError(f"device {name!r}: this machine has none that torch can use; take auto or cpu")
+    return name
+
+
 class _FrameBuffer:
     """The frames of a stream that are still needed; before its start and after its end the edge repeats."""
 
@@ -225,6 +253,11 @@ class _FrameBuffer:
             raise AudioError("a window begins after the recording's end; do times and audio belong together?")
         index = np.arange(start, stop) - self.offset
         return self.frames[index.clip(0, len(self.frames) - 1)]
+
+
+def _everything(blocks: Iterable[Samples]) -> Segment:
+    """From the start of a recording to its end."""
+    return Segment(0.0, sum(map(len, blocks)) / SAMPLE_RATE)
 
 
 def _collect(future: Future[Vectors], vectors: Vectors, done: int) -> int:

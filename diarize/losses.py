@@ -34,7 +34,7 @@ class ArcFace(nn.Module):
         """The loss of embeddings (batch, dim) of length 1 and their speakers' numbers (batch,)."""
         cosine = embeddings @ F.normalize(self.weight, dim=1).T  # (batch, n_speakers)
         own = cosine.gather(1, speakers[:, None]).clamp(-1 + 1e-6, 1 - 1e-6)
-        # Beyond pi - margin the shifted cosine would rise again: there the angle keeps its slope.
+        # Beyond pi - margin the shifted cosine would rise again: there it stays at -1.
         angle = (own.arccos() + self.margin).clamp_max(torch.pi)
         return F.cross_entropy(self.scale * cosine.scatter(1, speakers[:, None], angle.cos()), speakers)
 

@@ -13,7 +13,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from diarize.config import load_toml, validate
+from diarize.config import load_tables, validate
 from diarize.errors import ConfigError, ModelError
 from diarize.features import FeatureConfig
 from diarize.formats.atomic import atomic_path
@@ -47,6 +47,8 @@ def load_model(model: str | Path | None = None, device: str = "cpu") -> Model:
     ------
     ModelError
         When there is no such folder, a part of it is missing, or the weights do not fit its config.
+    ConfigError
+        For an unknown or impossible setting in its config.
     """
     name = str(DEFAULT_MODEL if model is None else model)
     folder = BUNDLED / name if name in bundled_models() else Path(name)
@@ -56,11 +58,9 @@ def load_model(model: str | Path | None = None, device: str = "cpu") -> Model:
     for path in (config_path, weights_path):
         if not path.is_file():
             raise ModelError(f"model folder {folder}: no {path.name}")
-    tables = load_toml(config_path)
-    if unknown := set(tables) - {"features", "network"}:
-        raise ConfigError(f"{config_path}: unknown table '{min(unknown)}'; known: features, network")
-    features = validate(FeatureConfig, tables.get("features", {}), str(config_path))
-    network = _build(tables.get("network", {}), config_path)
+    tables = load_tables(config_path, ("features", "network"))
+    features = validate(FeatureConfig, tables["features"], str(config_path))
+    network = build_from_config(tables["network"], features, str(config_path))
     try:
         network.load_state_dict(load_file(weights_path))
     except (RuntimeError, SafetensorError) as error:
@@ -69,6 +69,25 @@ def load_model(model: str | Path | None = None, device: str = "cpu") -> Model:
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     digest = sha256(weights_path.read_bytes()).hexdigest()[:12]
     return Model(folder.name, network.eval(), features, digest)
+
+
+def build_from_config(table: Mapping[str, Any], features: FeatureConfig, source: str) -> ResNet:
+    """A network with fresh weights from a [network] table, for these features; `source` is named in errors.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown or impossible setting, and for another number of mels than the features have.
+    """
+    values = {"family": "resnet", "n_mels": features.n_mels, **table}
+    if values["n_mels"] != features.n_mels:
+        raise ConfigError(
+            f"{source}: [network] takes {values['n_mels']} mels, [features] has {features.n_mels}"
+        )
+    try:
+        return build_network(**values)
+    except ConfigError as error:
+        raise ConfigError(f"{source}: {error}") from error
 
 
 def save_model(
@@ -87,10 +106,3 @@ def save_model(
     for name, text in (("config.toml", toml), ("MODEL_CARD.md", card)):
         with atomic_path(folder / name) as path:
             path.write_text(text, encoding="utf-8")
-
-
-def _build(table: Mapping[str, Any], path: Path) -> ResNet:
-    try:
-        return build_network(**{"family": "resnet", **table})
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error

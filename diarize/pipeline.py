@@ -132,7 +132,7 @@ class Diarizer:
                 end = Segment(0.0, stream.seconds)
                 speech = [part for segment in speech if (part := segment.intersection(end))]
         with _clock(seconds, "embed windows"):
-            windows = sliding_windows(speech, config.embedding.window, config.embedding.hop)
+            windows = sorted(sliding_windows(speech, config.embedding.window, config.embedding.hop))
             blocks = stream_audio(source, rate=rate, channel=channel)
             vectors = self.embedder.windows(blocks, windows, lambda done, n: notify("embed windows", done, n))
         with _clock(seconds, "cluster"):
@@ -191,14 +191,11 @@ def make_clusterer(config: ClusteringConfig) -> Clusterer:
         For an unknown method or parameter, or when the numbers of speakers contradict each other.
     """
     speaker_bounds(sys.maxsize, config.n_speakers, config.min_speakers, config.max_speakers)
-    return build_clusterer(
-        config.method,
-        n_speakers=config.n_speakers,
-        min_speakers=config.min_speakers,
-        max_speakers=config.max_speakers,
-        threshold=config.threshold,
-        **WINDOW_SETTINGS.get(config.method, {}) | config.options,
-    )
+    settings = config.model_dump(exclude={"method", "options"})
+    if twice := sorted(settings.keys() & config.options.keys()):
+        raise ConfigError(f"setting 'clustering.options.{twice[0]}': it is called 'clustering.{twice[0]}'")
+    options = WINDOW_SETTINGS.get(config.method, {}) | config.options
+    return build_clusterer(config.method, **settings, **options)
 
 
 def second_labels(

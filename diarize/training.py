@@ -99,7 +99,9 @@ def train(
     Raises
     ------
     ModelError
-        When the folder's checkpoint belongs to other settings.
+        When the folder's checkpoint belongs to other settings, another network or other speakers.
+    ConfigError
+        When there are fewer speakers than a batch needs.
     """
     folder = Path(folder)
     torch.manual_seed(config.seed)
@@ -165,7 +167,7 @@ def load_checkpoint(
     Raises
     ------
     ModelError
-        When it was written with other settings.
+        When it was written with other settings, for another network or for other speakers.
     """
     path = folder / "checkpoint.safetensors"
     if not path.is_file():
@@ -179,7 +181,12 @@ def load_checkpoint(
     for name in [name for name in tensors if name.startswith("optimizer.")]:
         _, index, key = name.split(".")
         states.setdefault(int(index), {})[key] = tensors.pop(name)
-    modules.load_state_dict(tensors)
+    try:
+        modules.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise ModelError(
+            f"{path}: written for another network or other speakers; remove it or use another folder"
+        ) from error
     optimizer.load_state_dict({**optimizer.state_dict(), "state": states})
     logger.info("%s: going on at step %s", path, metadata["step"])
     return int(metadata["step"])

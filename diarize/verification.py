@@ -39,11 +39,14 @@ def equal_error_rate(scores: NDArray[np.floating], same: NDArray[np.bool_]) -> f
     if not n_same or not n_different:
         raise ValueError(f"needs trials of both kinds, got {n_same} same and {n_different} different")
     order = np.argsort(scores, kind="stable")
-    # With the threshold just above the i-th lowest score, these are rejected; the rest accepted.
-    rejected = np.cumsum(same[order]) / n_same
-    accepted = 1 - np.cumsum(~same[order]) / n_different
-    crossing = int(np.argmax(rejected >= accepted))
-    return float((rejected[crossing] + accepted[crossing]) / 2)
+    # A threshold lies below all scores, or just above the last of equal ones, which are then rejected.
+    last = np.append(-1, np.flatnonzero(np.diff(scores[order], append=np.inf)))
+    rejected = np.append(0, np.cumsum(same[order]) / n_same)[last + 1]
+    accepted = 1 - np.append(0, np.cumsum(~same[order]) / n_different)[last + 1]
+    # The curve is straight between two thresholds; both rates are equal where the difference is 0.
+    after = int(np.argmax(rejected >= accepted))
+    low, high = (rejected - accepted)[[after - 1, after]]
+    return float(np.interp(0, [low, high], rejected[[after - 1, after]]))
 
 
 def bootstrap_interval(

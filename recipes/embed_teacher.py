@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from diarize.audio import load_audio
 from diarize.augment import change_speed
 from diarize.config import load_toml
-from diarize.errors import DiarizeError
+from diarize.errors import ConfigError, DiarizeError
 from diarize.formats.atomic import atomic_path
 from diarize.formats.kaldi import read_data_folder
 
@@ -55,7 +55,9 @@ def main() -> None:
     parser.add_argument("--nj", type=int, default=2, help="processes")
     arguments = parser.parse_args()
 
-    speeds = sorted(set(load_toml(arguments.config)["pack"]["speeds"]))
+    speeds = sorted(set(load_toml(arguments.config).get("pack", {}).get("speeds", ())))
+    if not speeds:
+        raise ConfigError(f"{arguments.config}: [pack] needs speeds, those of the features")
     data = read_data_folder(arguments.data)
     utterances = sorted(data.wav_scp, key=str.encode)
     paths = [data.wav_scp[utterance] for utterance in utterances]

@@ -17,13 +17,14 @@ import torch
 from diarize.audio import Samples, find_audio, load_audio
 from diarize.augment import Augmenter, change_speed
 from diarize.batches import pack
-from diarize.config import Settings, load_toml, validate
-from diarize.errors import DiarizeError
+from diarize.config import Settings, load_tables, validate
+from diarize.errors import ConfigError, DiarizeError, FormatError
 from diarize.features import FeatureConfig, Frames, log_mel
 from diarize.formats.atomic import atomic_path
 from diarize.formats.kaldi import read_data_folder
 
 N_BABBLE_VOICES = 300
+TABLES = ("features", "pack", "network", "training")
 
 
 class PackConfig(Settings):
@@ -84,10 +85,16 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
 
-    config = load_toml(arguments.config)
-    pack_config = validate(PackConfig, config.get("pack", {}), str(arguments.config))
-    features = validate(FeatureConfig, config.get("features", {}), str(arguments.config))
+    tables = load_tables(arguments.config, TABLES)
+    pack_config = validate(PackConfig, tables["pack"], str(arguments.config))
+    features = validate(FeatureConfig, tables["features"], str(arguments.config))
+    if len(pack_config.speeds) != len(pack_config.augmented):
+        raise ConfigError(f"{arguments.config}: [pack] needs as many speeds as augmented")
     data = read_data_folder(arguments.data)
+    if data.segments or not data.utt2spk:
+        raise FormatError(
+            f"{arguments.data}: needs whole recordings (no segments) with their speakers (utt2spk)"
+        )
     utterances = sorted(data.wav_scp, key=str.encode)
     speakers = sorted(set(data.utt2spk.values()), key=str.encode)
     number = {speaker: index for index, speaker in enumerate(speakers)}

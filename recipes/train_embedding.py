@@ -15,17 +15,17 @@ import torch
 
 from diarize.audio import SAMPLE_RATE, load_audio
 from diarize.batches import PackedFeatures
-from diarize.config import load_toml, validate
-from diarize.errors import DiarizeError
+from diarize.config import load_tables, validate
+from diarize.errors import ConfigError, DiarizeError
 from diarize.features import FeatureConfig, log_mel
 from diarize.formats.kaldi import read_data_folder
-from diarize.models import save_model
-from diarize.networks import build_network
+from diarize.models import build_from_config, save_model
 from diarize.networks.resnet import ResNet
 from diarize.training import TrainingConfig, train
 from diarize.verification import equal_error_rate, make_trials
 
 DEV_SECONDS = 1.5
+TABLES = ("features", "pack", "network", "training")
 
 
 class DevSet:
@@ -38,6 +38,8 @@ class DevSet:
         self.trials, self.same = make_trials(
             [data.utt2spk[u] for u in utterances], [groups[u] for u in utterances]
         )
+        if self.same.all() or not self.same.any():
+            raise DiarizeError(f"{folder}: needs pairs of one speaker and pairs of two; give another --dev")
         self.mel = [log_mel(middle(load_audio(data.wav_scp[u]), DEV_SECONDS), features) for u in utterances]
 
     @torch.inference_mode()
@@ -57,6 +59,21 @@ def middle(samples: np.ndarray, seconds: float) -> np.ndarray:
     return np.resize(samples[start : start + length], length)
 
 
+def load_targets(path: Path, packed: PackedFeatures, dim: int) -> np.ndarray:
+    """The teacher's vectors (n_recordings, n_speeds, dim) of packed features."""
+    if not path.is_file():
+        raise DiarizeError(f"{path}: missing; make it with embed_teacher.py, or set distillation = 0")
+    with np.load(path, allow_pickle=False) as file:
+        targets = file["targets"]
+    n_recordings = int(packed.clip.max()) + 1
+    if (len(targets), targets.shape[2]) != (n_recordings, dim):
+        raise DiarizeError(
+            f"{path}: {len(targets)} recordings of dim {targets.shape[2]}, "
+            f"but {n_recordings} are packed and [network] has dim {dim}"
+        )
+    return targets
+
+
 def main() -> None:
     """Read the command line, train, write."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -71,23 +88,24 @@ def main() -> None:
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(arguments.threads)
-    tables = load_toml(arguments.config)
+    tables = load_tables(arguments.config, TABLES)
     source = str(arguments.config)
-    features = validate(FeatureConfig, tables.get("features", {}), source)
+    features = validate(FeatureConfig, tables["features"], source)
     seed = {} if arguments.seed is None else {"seed": arguments.seed}
-    config = validate(TrainingConfig, {**tables.get("training", {}), **seed}, source)
-    targets = None
-    if config.distillation:
-        teacher = arguments.features / "teacher.npz"
-        if not teacher.is_file():
-            raise DiarizeError(f"{teacher}: missing; make it with embed_teacher.py, or set distillation = 0")
-        targets = np.load(teacher, allow_pickle=False)["targets"]
-
+    config = validate(TrainingConfig, {**tables["training"], **seed}, source)
+    packed = PackedFeatures.load(arguments.features)
+    if packed.mel.shape[1] != features.n_mels:
+        raise ConfigError(
+            f"{arguments.features}: packed with {packed.mel.shape[1]} mels, "
+            f"{source} asks for {features.n_mels}; pack them again"
+        )
     torch.manual_seed(config.seed)
-    network = build_network(**tables["network"])
+    network = build_from_config(tables["network"], features, source)
+    dim = network.embedding.out_features
+    targets = load_targets(arguments.features / "teacher.npz", packed, dim) if config.distillation else None
     trained = train(
         network,
-        PackedFeatures.load(arguments.features),
+        packed,
         config,
         arguments.out,
         targets=targets,

@@ -17,7 +17,7 @@ def build_network(family: str, **parameters: Any) -> ResNet:
     Raises
     ------
     ConfigError
-        For an unknown family or parameter; the message lists the known ones.
+        For an unknown family or parameter (with the known ones), or an impossible value.
     """
     if family not in NETWORKS:
         raise ConfigError(f"unknown network '{family}'; known: {', '.join(NETWORKS)}")
@@ -26,4 +26,7 @@ def build_network(family: str, **parameters: Any) -> ResNet:
     for name in parameters:
         if name not in known:
             raise ConfigError(f"network '{family}': unknown setting '{name}'; known: {', '.join(known)}")
-    return network(**parameters)
+    try:
+        return network(**parameters)
+    except ValueError as error:
+        raise ConfigError(f"network '{family}': {error}") from error

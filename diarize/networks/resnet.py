@@ -24,9 +24,14 @@ class ResNet(nn.Module):
         Width of the three stages, one residual block each. The stem halves frequency and time, the second
         stage both again, the third frequency alone.
     heads : int
-        Groups of features that share one attention weight a frame.
+        Groups of features that share one attention weight a frame; divides channels[2] * n_mels / 8.
     dim : int
         Length of an embedding.
+
+    Raises
+    ------
+    ValueError
+        When the numbers do not fit each other.
 
     References
     ----------
@@ -42,7 +47,14 @@ class ResNet(nn.Module):
         dim: int = 256,
     ) -> None:
         super().__init__()
+        if len(channels) != 3:
+            raise ValueError(f"channels are three numbers, got {channels!r}")
         narrow, middle, wide = channels
+        if n_mels % 8:
+            raise ValueError(f"n_mels is a multiple of 8, got {n_mels!r}")
+        self.n_features = wide * n_mels // 8
+        if self.n_features % heads:
+            raise ValueError(f"heads divide the {self.n_features} features, got {heads!r}")
         self.stem = nn.Conv2d(1, narrow, 3, stride=2, padding=(1, 0), bias=False)
         self.stem_norm = nn.BatchNorm2d(narrow)
         self.blocks = nn.Sequential(
@@ -54,7 +66,6 @@ class ResNet(nn.Module):
         for step in (2, 1, 1, 2, 1, 1, 1):
             self.context += 2 * self.stride
             self.stride *= step
-        self.n_features = wide * n_mels // 8
         self.attention = nn.Sequential(nn.Linear(self.n_features, 128), nn.Tanh(), nn.Linear(128, heads))
         self.pool_norm = nn.BatchNorm1d(2 * self.n_features)
         self.embedding = nn.Linear(2 * self.n_features, dim)
@@ -101,15 +112,15 @@ class Block(nn.Module):
         self.second_norm = nn.BatchNorm2d(width)
         self.shortcut: nn.Module = nn.Identity()
         if stride != (1, 1) or width_in != width:
-            self.shortcut = nn.Sequential(
-                nn.Conv2d(width_in, width, 1, stride=stride, bias=False), nn.BatchNorm2d(width)
-            )
+            self.shortcut = nn.Sequential(nn.Conv2d(width_in, width, 1, bias=False), nn.BatchNorm2d(width))
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, width, mels / stride, shorter) of (batch, width_in, mels, frames)."""
         y = F.relu(self.first_norm(self.first(x)))
         y = self.second_norm(self.second(y))
         # Output j is centred on frame j + 1 of the first convolution: on input (j + 1) * stride + 1.
-        centre = self.stride[1] + 1
-        length = (y.shape[3] - 1) * self.stride[1] + 1
-        return F.relu(y + self.shortcut(x[:, :, :, centre : centre + length]))
+        # The slice steps, not the convolution: with few channels (under 16), channels last, the backward pass
+        # of oneDNN's strided 1x1 kernel writes out of bounds.
+        step_mels, step = self.stride
+        first, length = step + 1, (y.shape[3] - 1) * step + 1
+        return F.relu(y + self.shortcut(x[:, :, ::step_mels, first : first + length : step]))

@@ -81,9 +81,10 @@ def main() -> None:
         return
     held_out = {name: set(read_list(getattr(arguments, name))) for name in ("dev", "test")}
     if not any(held_out["dev"] & speakers.keys()):
-        # Another corpus than the lists were made for: every twentieth speaker by a hash of his name.
-        for place, name in enumerate(("dev", "test")):
-            held_out[name] = {s for s in speakers if zlib.crc32(s.encode()) % 20 == place}
+        # Another corpus than the lists were made for: a twentieth of the speakers each, by a hash of the name.
+        shuffled = sorted(speakers, key=lambda speaker: zlib.crc32(speaker.encode()))
+        n_held_out = max(2, len(shuffled) // 20)
+        held_out = {"dev": set(shuffled[:n_held_out]), "test": set(shuffled[n_held_out : 2 * n_held_out])}
     known = held_out["dev"] | held_out["test"]
     for name in ("dev", "test"):
         write_set(arguments.out / name, {s: p for s, p in speakers.items() if s in held_out[name]})

@@ -1,0 +1,315 @@
+"""The scripts that make the bundled model, on a corpus of the demo's turns: from files to a model folder."""
+
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from diarize.audio import SAMPLE_RATE, load_audio
+from diarize.batches import PackedFeatures
+from diarize.embedder import Embedder
+from diarize.features import FeatureConfig, log_mel
+from diarize.formats.kaldi import read_data_folder
+from diarize.formats.rttm import read_rttm
+from diarize.models import load_model
+
+pytestmark = pytest.mark.recipe
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+PREPARE = REPOSITORY / "egs" / "voices" / "local" / "prepare_data.py"
+PACK = REPOSITORY / "recipes" / "pack_features.py"
+TEACH = REPOSITORY / "recipes" / "embed_teacher.py"
+TRAIN = REPOSITORY / "recipes" / "train_embedding.py"
+
+CONFIG = """
+[features]
+n_mels = 16
+[pack]
+speeds = [1.0, 1.0, 0.9]
+augmented = [false, true, true]
+[network]
+channels = [4, 4, 8]
+heads = 2
+dim = 8
+[training]
+n_steps = 6
+n_speakers = 4
+seconds = [0.3, 0.5]
+save_every = 3
+distillation = 0
+"""
+
+
+def run(script: Path, *arguments: object) -> str:
+    command = [sys.executable, str(script), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def message(monkeypatch, script: Path, *arguments: object) -> str:
+    """What the script says when it gives up; it runs in this process, which is quicker."""
+    monkeypatch.setattr(sys, "argv", [script.name, *map(str, arguments)])
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_path(str(script), run_name="__main__")
+    return str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def corpus(demo_recording, tmp_path_factory) -> Path:
+    """corpus/rms/rms_00.flac and so on: the demo's 25 turns, four speakers."""
+    folder = tmp_path_factory.mktemp("made") / "corpus"
+    samples = load_audio(demo_recording)
+    for number, turn in enumerate(read_rttm(demo_recording.with_suffix(".rttm"))):
+        path = folder / turn.speaker / f"{turn.speaker}_{number:02d}.flac"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        start, end = (round(time * SAMPLE_RATE) for time in (turn.segment.start, turn.segment.end))
+        soundfile.write(path, samples[start:end], SAMPLE_RATE)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def data(corpus, tmp_path_factory) -> Path:
+    """One data folder of the whole corpus: nobody is held out."""
+    out = tmp_path_factory.mktemp("data")
+    assert run(PREPARE, "--corpus", corpus.parent, "--out", out, "--only", "corpus").endswith(
+        "4 speakers, 25 recordings\n"
+    )
+    return out / "unseen"
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("conf") / "small.toml"
+    path.write_text(CONFIG, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def features(data, config, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("features")
+    said = run(PACK, "--data", data, "--config", config, "--out", out, "--nj", 1)
+    assert said == f"{out}: 25 recordings, 4 speakers, speeds [0.9, 1.0]\n"
+    return out
+
+
+@pytest.fixture(scope="module")
+def trained(features, data, config, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("exp") / "net"
+    said = run(TRAIN, "--features", features, "--config", config, "--out", out, "--dev", data)
+    assert said == f"{out / 'model'}: written\n"
+    return out
+
+
+def test_a_data_folder_has_its_speakers_and_groups(data):
+    folder = read_data_folder(data)
+    assert len(folder.wav_scp) == 25
+    assert set(folder.utt2spk.values()) == {"corpus-slt", "corpus-rms", "corpus-ked", "corpus-kal"}
+    assert all(Path(path).is_file() for path in folder.wav_scp.values())
+    assert all(key.startswith(folder.utt2spk[key]) for key in folder.wav_scp)
+    groups = dict(line.split() for line in (data / "utt2group").read_text().splitlines())
+    assert groups == dict.fromkeys(folder.wav_scp, "corpus")
+
+
+def prepare(monkeypatch, *arguments: object) -> None:
+    monkeypatch.setattr(sys, "argv", [PREPARE.name, *map(str, arguments)])
+    runpy.run_path(str(PREPARE), run_name="__main__")
+
+
+def speakers_of(folder: Path) -> set[str]:
+    return set(read_data_folder(folder).utt2spk.values())
+
+
+def test_every_speaker_is_in_one_set_even_when_there_are_few(corpus, tmp_path, monkeypatch):
+    """The bundled lists know none of these speakers: a hash decides, and may hold out nobody."""
+    prepare(monkeypatch, "--corpus", corpus, "--out", tmp_path)
+    sets = [speakers_of(tmp_path / name) for name in ("train", "dev", "test")]
+    assert set().union(*sets) == {"slt", "rms", "ked", "kal"}
+    assert sum(map(len, sets)) == 4
+    assert len(sets[0]) >= 2
+
+
+def test_lists_decide_who_is_held_out(corpus, tmp_path, monkeypatch):
+    lists = {"dev": "ked # tried on\n\n# nobody else\n", "test": "kal\n", "exclude": "slt\n"}
+    for name, text in lists.items():
+        (tmp_path / name).write_text(text)
+    options = [part for name in lists for part in (f"--{name}", tmp_path / name)]
+    prepare(monkeypatch, "--corpus", corpus, "--out", tmp_path / "data", *options)
+    found = {name: speakers_of(tmp_path / "data" / name) for name in ("train", "dev", "test")}
+    assert found == {"train": {"rms"}, "dev": {"ked"}, "test": {"kal"}}
+
+
+def test_many_speakers_are_held_out_by_a_hash_that_stays(tmp_path, monkeypatch):
+    for number in range(200):
+        path = tmp_path / "corpus" / "books" / f"en_{number:03d}" / "a.wav"
+        path.parent.mkdir(parents=True)
+        path.touch()
+    for out in ("a", "b"):
+        prepare(monkeypatch, "--corpus", tmp_path / "corpus", "--out", tmp_path / out)
+    found = {name: speakers_of(tmp_path / "a" / name) for name in ("train", "dev", "test")}
+    assert found == {name: speakers_of(tmp_path / "b" / name) for name in found}
+    assert 4 <= len(found["dev"]) <= 18
+    assert 4 <= len(found["test"]) <= 18
+    assert len(found["train"]) == 200 - len(found["dev"]) - len(found["test"])
+    assert "books-en" in (tmp_path / "a" / "dev" / "utt2group").read_text()
+
+
+def test_packed_features_hold_every_copy(features, data):
+    packed = PackedFeatures.load(features)
+    assert packed.clip.tolist() == [clip for clip in range(25) for _ in range(3)]
+    names = (features / "speakers.txt").read_text().split()
+    assert names == [
+        f"corpus-{name}@{speed}" for speed in (0.9, 1.0) for name in ("kal", "ked", "rms", "slt")
+    ]
+    folder = read_data_folder(data)
+    utterances = sorted(folder.wav_scp)
+    for row in range(75):
+        speaker = folder.utt2spk[utterances[packed.clip[row]]]
+        assert names[packed.speaker[row]] == f"{speaker}@{(1.0, 1.0, 0.9)[row % 3]}"
+    clean, slow = packed.length[0], packed.length[2]
+    assert slow == pytest.approx(clean / 0.9, abs=2)
+    expected = log_mel(load_audio(folder.wav_scp[utterances[0]]), FeatureConfig(n_mels=16))
+    np.testing.assert_allclose(packed.mel[:clean], expected, atol=0.01)
+    assert np.abs(packed.mel[clean : 2 * clean] - expected).mean() > 0.1, "augmented"
+
+
+def test_training_leaves_a_model_that_loads(trained, demo_recording):
+    model = load_model(trained / "model")
+    assert model.features == FeatureConfig(n_mels=16)
+    assert "small.toml" in (trained / "model" / "MODEL_CARD.md").read_text()
+    vector = Embedder(model, device="cpu").utterance(demo_recording)
+    assert vector.shape == (8,)
+    assert np.isfinite(vector).all()
+
+
+def test_training_leaves_a_curve_with_the_error_rate(trained):
+    header, *lines = (trained / "curve.tsv").read_text().splitlines()
+    columns = header.split("\t")
+    assert columns == ["step", "seconds", "learning_rate", "arcface", "prototypical", "dev_eer"]
+    rows = [dict(zip(columns, map(float, line.split("\t")), strict=True)) for line in lines]
+    assert [row["step"] for row in rows] == [3, 6]
+    assert all(0 <= row["dev_eer"] <= 1 for row in rows)
+
+
+def edited(config: Path, folder: Path, old: str, new: str) -> Path:
+    path = folder / "edited.toml"
+    path.write_text(config.read_text().replace(old, new))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("[training]", "[trainig]", "unknown table 'trainig'; known: features, pack, network, training"),
+        ("n_steps = 6", "steps = 6", "unknown setting 'steps'; known: n_steps, n_speakers"),
+        ("heads = 2", "heads = 3", "network 'resnet': heads divide the 16 features, got 3"),
+        ("heads = 2", "n_mels = 64", "[network] takes 64 mels, [features] has 16"),
+    ],
+)
+def test_a_wrong_config_is_told(features, config, tmp_path, monkeypatch, old, new, expected):
+    path = edited(config, tmp_path, old, new)
+    said = message(monkeypatch, TRAIN, "--features", features, "--config", path, "--out", tmp_path / "net")
+    assert said.startswith(f"train_embedding.py: {path}: {expected}")
+
+
+def test_a_missing_teacher_is_told(features, config, tmp_path, monkeypatch):
+    path = edited(config, tmp_path, "distillation = 0", "distillation = 8")
+    said = message(monkeypatch, TRAIN, "--features", features, "--config", path, "--out", tmp_path / "net")
+    assert said == (
+        f"train_embedding.py: {features / 'teacher.npz'}: missing; "
+        "make it with embed_teacher.py, or set distillation = 0"
+    )
+
+
+@pytest.fixture(scope="module")
+def taught(features, data, config, tmp_path_factory) -> Path:
+    """The packed features again, with the teacher's vectors beside them."""
+    pytest.importorskip("resemblyzer", reason="the teacher is not installed")
+    out = tmp_path_factory.mktemp("taught")
+    for path in features.iterdir():
+        (out / path.name).symlink_to(path)
+    said = run(TEACH, "--data", data, "--config", config, "--out", out, "--nj", 1)
+    assert said == f"{out / 'teacher.npz'}: (25, 2, 256)\n"
+    return out
+
+
+def test_the_teachers_vectors_are_those_of_the_packed_recordings(taught, data):
+    packed, teacher = PackedFeatures.load(taught), np.load(taught / "teacher.npz")
+    assert teacher["speeds"].tolist() == [0.9, 1.0]
+    targets = teacher["targets"]
+    np.testing.assert_allclose(np.linalg.norm(targets, axis=2), 1, atol=1e-5)
+    speaker = packed.speaker[::3] % 4
+    cosines = np.einsum("isd,jsd->sij", targets, targets)
+    own = speaker[:, None] == speaker
+    for matrix in cosines:
+        assert matrix[own].min() > matrix[~own].max(), "the speaker's mean is in each target"
+
+
+def test_training_follows_the_teacher(taught, config, tmp_path, monkeypatch):
+    path = edited(config, tmp_path, "distillation = 0", "distillation = 8")
+    command = ("--features", taught, "--config", path, "--out", tmp_path / "net")
+    assert message(monkeypatch, TRAIN, *command) == (
+        f"train_embedding.py: {taught / 'teacher.npz'}: 25 recordings of dim 256, "
+        "but 25 are packed and [network] has dim 8"
+    )
+    path.write_text(path.read_text().replace("dim = 8", "dim = 256"))
+    monkeypatch.setattr(sys, "argv", [TRAIN.name, *map(str, command)])
+    runpy.run_path(str(TRAIN), run_name="__main__")
+    assert "distillation" in (tmp_path / "net" / "curve.tsv").read_text()
+    assert load_model(tmp_path / "net" / "model").network.embedding.out_features == 256
+
+
+def test_a_teacher_needs_to_know_the_speeds(data, config, tmp_path, monkeypatch):
+    path = edited(config, tmp_path, "speeds =", "# speeds =")
+    said = message(monkeypatch, TEACH, "--data", data, "--config", path, "--out", tmp_path)
+    assert said == f"embed_teacher.py: {path}: [pack] needs speeds, those of the features"
+
+
+def test_too_few_speakers_are_told(features, config, tmp_path, monkeypatch):
+    path = edited(config, tmp_path, "n_speakers = 4", "n_speakers = 9")
+    said = message(monkeypatch, TRAIN, "--features", features, "--config", path, "--out", tmp_path / "net")
+    assert said == (
+        "train_embedding.py: a batch of 9 speakers needs as many, the features hold 8; lower n_speakers"
+    )
+
+
+def test_features_of_another_config_are_told(features, config, tmp_path, monkeypatch):
+    path = edited(config, tmp_path, "n_mels = 16", "n_mels = 32")
+    said = message(monkeypatch, TRAIN, "--features", features, "--config", path, "--out", tmp_path / "net")
+    assert said == f"train_embedding.py: {features}: packed with 16 mels, {path} asks for 32; pack them again"
+
+
+def test_a_dev_set_without_pairs_is_told(features, config, tmp_path, monkeypatch):
+    (tmp_path / "dev").mkdir()
+    for name in ("wav.scp", "utt2spk", "utt2group"):
+        (tmp_path / "dev" / name).touch()
+    common = ("--features", features, "--config", config, "--out", tmp_path / "net")
+    said = message(monkeypatch, TRAIN, *common, "--dev", tmp_path / "dev")
+    assert said == (
+        f"train_embedding.py: {tmp_path / 'dev'}: "
+        "needs pairs of one speaker and pairs of two; give another --dev"
+    )
+
+
+def test_copies_need_a_speed_and_whether_they_are_augmented(data, config, tmp_path, monkeypatch):
+    path = edited(config, tmp_path, "[false, true, true]", "[false, true]")
+    said = message(monkeypatch, PACK, "--data", data, "--config", path, "--out", tmp_path / "features")
+    assert said == f"pack_features.py: {path}: [pack] needs as many speeds as augmented"
+
+
+def test_segments_are_not_packed(data, config, tmp_path, monkeypatch):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    recording = (data / "wav.scp").read_text().splitlines()[0].split(maxsplit=1)[1]
+    (folder / "wav.scp").write_text(f"meeting {recording}\n")
+    (folder / "segments").write_text("a-1 meeting 0.0 0.5\n")
+    (folder / "utt2spk").write_text("a-1 a\n")
+    said = message(monkeypatch, PACK, "--data", folder, "--config", config, "--out", tmp_path / "features")
+    assert (
+        said
+        == f"pack_features.py: {folder}: needs whole recordings (no segments) with their speakers (utt2spk)"
+    )
