@@ -81,7 +81,7 @@ def main() -> None:
         return
     held_out = {name: set(read_list(getattr(arguments, name))) for name in ("dev", "test")}
     if not any(held_out["dev"] & speakers.keys()):
-        # Another corpus than the lists were made for: a twentieth of the speakers each, by a hash of the name.
+        # Another corpus than the lists were made for: a twentieth of the speakers each, by a hash.
         shuffled = sorted(speakers, key=lambda speaker: zlib.crc32(speaker.encode()))
         n_held_out = max(2, len(shuffled) // 20)
         held_out = {"dev": set(shuffled[:n_held_out]), "test": set(shuffled[n_held_out : 2 * n_held_out])}
