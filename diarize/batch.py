@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -10,11 +12,16 @@ from pathlib import Path
 
 from diarize.audio import find_audio, recording_id
 from diarize.errors import DiarizeError, FormatError
+from diarize.formats.atomic import atomic_path
 from diarize.formats.kaldi import is_command, read_data_folder, run_command
 from diarize.formats.lab import read_lab
 from diarize.formats.rttm import read_rttm
+from diarize.formats.times import join_segments
 from diarize.formats.uem import read_uem
 from diarize.segments import Segment, speech_of
+
+SPEECH_SUFFIXES = (".rttm", ".uem", ".lab")
+"""Files that say where speech is."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +39,7 @@ class Job:
     n_speakers : int, optional
         From a Kaldi data folder's reco2num_spk.
     speech : list of Segment, optional
-        From a Kaldi data folder's segments.
+        From a Kaldi data folder's segments; with that file, a recording without any has no speech.
     """
 
     recording: str
@@ -45,7 +52,8 @@ class Job:
 def find_jobs(inputs: Iterable[str | Path], *, allow_pipes: bool = False) -> list[Job]:
     """Jobs for files, for folders (searched for audio, subfolders too) and for Kaldi data folders.
 
-    A file that does not exist is still a job: opening it tells what is wrong, and the others go on.
+    A file that does not exist is still a job: opening it tells what is wrong, and the others go on. A file
+    that is named twice is one job.
 
     Raises
     ------
@@ -54,40 +62,75 @@ def find_jobs(inputs: Iterable[str | Path], *, allow_pipes: bool = False) -> lis
     FormatError
         When a Kaldi data folder is malformed, or holds commands that were not allowed.
     DiarizeError
-        When the output of two jobs would have the same name.
+        When the output of two jobs would have the same name, or an id cannot name a file.
     """
     jobs: list[Job] = []
     for item in inputs:
         path = Path(item)
-        if (path / "wav.scp").is_file():
+        # os.path says no where pathlib raises: a name too long, a folder that may not be entered.
+        if os.path.isfile(path / "wav.scp"):  # noqa: PTH113
             jobs += _kaldi_jobs(path, allow_pipes)
-        elif path.is_dir():
+        elif os.path.isdir(path):  # noqa: PTH112
             jobs += [
                 Job(recording_id(file), str(file), file.parent.relative_to(path)) for file in find_audio(path)
             ]
         else:
             jobs.append(Job(recording_id(path), str(item)))
-    taken: dict[Path, str] = {}
+    taken: dict[Path, Job] = {}
     for job in jobs:
-        other = taken.setdefault(job.folder / job.recording, job.source)
-        if other != job.source:
+        if "/" in job.recording:  # it would lead out of the output folder
+            raise DiarizeError(f"recording {job.recording!r}: results are named by it; use an id without /")
+        other = taken.setdefault(job.folder / job.recording, job)
+        if other.source != job.source:
             raise DiarizeError(
-                f"{job.source} and {other} would both be written as {job.folder / job.recording}; "
+                f"{job.source} and {other.source} would both be written as {job.folder / job.recording}; "
                 "rename one or run them apart"
             )
-    return jobs
+    return list(taken.values())
 
 
 @contextmanager
 def open_source(job: Job) -> Iterator[str]:
-    """The path of a job's audio; what a command writes lies in a temporary file as long as it is open."""
+    """The path of a job's audio; what a command writes lies in a temporary file as long as it is open.
+
+    Raises
+    ------
+    FormatError
+        When the command fails or writes nothing.
+    """
     if not is_command(job.source):
         yield job.source
         return
-    with tempfile.NamedTemporaryFile(suffix=".wav") as file:
-        file.write(run_command(job.source))
-        file.flush()
-        yield file.name
+    audio = run_command(job.source)
+    if not audio:
+        raise FormatError(f"recording {job.recording}: the command '{job.source}' writes nothing")
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / f"{job.recording}.wav"
+        with atomic_path(file) as temporary:
+            temporary.write_bytes(audio)
+        yield str(file)
+
+
+def check_speech(path: str | Path, n_recordings: int) -> None:
+    """Check before any work that `read_speech` can look there.
+
+    Raises
+    ------
+    FormatError
+        When there is no such file, it has no known suffix, or it cannot tell the recordings apart.
+    """
+    path = Path(path)
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise FormatError(f"{path}: cannot be read ({error.strerror})") from error
+    if stat.S_ISDIR(mode):
+        return
+    suffix = path.suffix.lower()
+    if suffix not in SPEECH_SUFFIXES:
+        raise FormatError(f"{path}: speech is read from {', '.join(SPEECH_SUFFIXES)}")
+    if suffix == ".lab" and n_recordings > 1:
+        raise FormatError(f"{path}: a label file is of one recording; give a folder with one for each")
 
 
 def read_speech(path: str | Path, recording: str) -> list[Segment]:
@@ -100,20 +143,19 @@ def read_speech(path: str | Path, recording: str) -> list[Segment]:
     """
     path = Path(path)
     if path.is_dir():
-        files = [path / f"{recording}{suffix}" for suffix in (".rttm", ".uem", ".lab")]
+        files = [path / f"{recording}{suffix}" for suffix in SPEECH_SUFFIXES]
         found = [file for file in files if file.is_file()]
         if not found:
             raise FormatError(f"{path}: no {recording}.rttm, .uem or .lab in it")
         path = found[0]
+    check_speech(path, 1)
     suffix = path.suffix.lower()
     if suffix == ".lab":
         return read_lab(path)
     if suffix == ".rttm":
         segments = speech_of(turn for turn in read_rttm(path) if turn.recording == recording)
-    elif suffix == ".uem":
-        segments = read_uem(path).get(recording, [])
     else:
-        raise FormatError(f"{path}: speech is read from .rttm, .uem and .lab")
+        segments = read_uem(path).get(recording, [])
     if not segments:
         raise FormatError(f"{path}: no speech of recording {recording} in it")
     return segments
@@ -121,10 +163,15 @@ def read_speech(path: str | Path, recording: str) -> list[Segment]:
 
 def _kaldi_jobs(path: Path, allow_pipes: bool) -> list[Job]:
     data = read_data_folder(path, allow_pipes)
-    speech: dict[str, list[Segment]] = {}
-    for recording, segment in sorted(data.segments.values()):
-        speech.setdefault(recording, []).append(segment)
+    speech: dict[str, list[Segment]] = {recording: [] for recording in data.wav_scp}
+    for recording, segment in data.segments.values():
+        speech[recording].append(segment)
     return [
-        Job(recording, source, Path(), data.reco2num_spk.get(recording), speech.get(recording))
+        Job(
+            recording,
+            source,
+            n_speakers=data.reco2num_spk.get(recording),
+            speech=join_segments(speech[recording]) if data.segments else None,
+        )
         for recording, source in data.wav_scp.items()
     ]

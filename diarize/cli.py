@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from diarize import console
 from diarize.errors import DiarizeError
@@ -15,7 +15,31 @@ from diarize.errors import DiarizeError
 if TYPE_CHECKING:
     from diarize.batch import Job
 
+
+class Commands(TyperGroup):
+    """The commands; what ends one early is an exit status and at most one line on stderr.
+
+    2 for what the user gave wrong, and as shells have it 130 after Ctrl-C, 141 when nobody reads stdout.
+    """
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except DiarizeError as error:
+            console.complain(error)
+            raise typer.Exit(2) from error
+        except KeyboardInterrupt as error:
+            console.complain("interrupted")
+            raise typer.Exit(130) from error
+        except BrokenPipeError as error:
+            raise typer.Exit(141) from error
+        finally:
+            console.settle_stdout()
+
+
 app = typer.Typer(
+    cls=Commands,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Who spoke when: speaker diarization, offline and trainable.",
@@ -82,7 +106,7 @@ def run(
         str | None, typer.Option(help="agglomerative, dominant-sets, spectral or density.")
     ] = None,
     threshold: Annotated[
-        float | None, typer.Option(help="The clusterer's threshold; higher merges more.")
+        float | None, typer.Option(help="Merge distance of agglomerative clustering; higher merges more.")
     ] = None,
     speech: Speech = None,
     channel: Channel = None,
@@ -103,12 +127,14 @@ def run(
     console.start_logging(quiet, verbose)
     given = {OPTION_SETTINGS[name]: value for name, value in locals().items() if name in OPTION_SETTINGS}
     chosen = console.load_settings(config, settings, given)
-    formats = format or (["rttm"] if output == "-" else ["rttm", "json"])
+    formats = list(dict.fromkeys(format or (["rttm"] if output == "-" else ["rttm", "json"])))
     console.check_output(output, formats)
 
-    from diarize.batch import find_jobs, open_source, read_speech
+    from diarize.batch import check_speech, find_jobs, open_source, read_speech
 
     jobs = find_jobs(inputs, allow_pipes=allow_pipes)
+    if speech:
+        check_speech(speech, len(jobs))
 
     from diarize.pipeline import Diarizer
 
@@ -131,9 +157,9 @@ def run(
         for path in paths:
             console.write_result(diarization, path)
         if output == "-":
-            sys.stdout.write(console.result_text(diarization, formats[0]))
+            console.say(console.result_text(diarization, formats[0]))
         elif not quiet:
-            print(console.describe(diarization, paths, seconds))
+            console.say(console.describe(diarization, paths, seconds))
 
     if not console.run_jobs(jobs, label):
         raise typer.Exit(2)
@@ -166,13 +192,15 @@ def embed(
     console.start_logging(quiet, verbose)
     given = {OPTION_SETTINGS[name]: value for name, value in locals().items() if name in OPTION_SETTINGS}
     chosen = console.load_settings(config, settings, given)
-    console.refuse_existing([output], force)
 
-    from diarize.batch import find_jobs, open_source, read_speech
-    from diarize.embeddings import Embeddings, find_table_format
+    from diarize.batch import check_speech, find_jobs, open_source, read_speech
+    from diarize.embeddings import Embeddings, table_paths
 
-    find_table_format(output)
+    console.refuse_existing(table_paths(output), force)
+    console.make_folder(output.parent)
     jobs = find_jobs(inputs, allow_pipes=allow_pipes)
+    if speech:
+        check_speech(speech, len(jobs))
 
     from diarize.embedder import Embedder
 
@@ -187,7 +215,7 @@ def embed(
             )
         tables.append(table)
         if not quiet:
-            print(f"{job.recording}: {len(table)} vectors of {table.dim}")
+            console.say(f"{job.recording}: {len(table)} vectors of {table.dim}\n")
 
     complete = console.run_jobs(jobs, add)
     if tables:
@@ -221,12 +249,12 @@ def score(
         from diarize.clustering_metrics import score_utterances
 
         for name, value in score_utterances(reference, hypothesis).items():
-            print(f"{name}\t{value:.4f}" if isinstance(value, float) else f"{name}\t{value}")
+            console.say(f"{name}\t{value:.4f}\n" if isinstance(value, float) else f"{name}\t{value}\n")
         return
     from diarize.metrics import format_score_table, score_files
 
     scores = score_files(reference, hypothesis, uem, collar, skip_overlap)
-    print(format_score_table(scores, collar=collar, skip_overlap=skip_overlap), end="")
+    console.say(format_score_table(scores, collar=collar, skip_overlap=skip_overlap))
 
 
 @app.command()
@@ -250,7 +278,7 @@ def convert(
     console.refuse_existing(converted, force)
     for path, turns in converted.items():
         write_turns(turns, path, format)
-        print(path)
+        console.say(f"{path}\n")
 
 
 @app.command()
@@ -258,16 +286,12 @@ def doctor() -> None:
     """Print what a bug report needs: versions, decoders, models, threads."""
     from diarize.doctor import describe_installation
 
-    print(describe_installation())
+    console.say(describe_installation() + "\n")
 
 
 def main() -> None:
-    """Run the command line; what the user gave wrong is one line on stderr and exit status 2."""
-    try:
-        app()
-    except DiarizeError as error:
-        console.complain(error)
-        sys.exit(2)
+    """Run the command line."""
+    app(prog_name="diarize")
 
 
 if __name__ == "__main__":

@@ -15,15 +15,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from diarize.errors import ConfigError
 
 
 class Settings(BaseModel):
-    """A group of settings. An unknown name is an error; values are fixed once made."""
+    """A group of settings. An unknown name and a number that is not finite are errors; values are fixed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class SpeechConfig(Settings):
@@ -58,12 +58,21 @@ class ClusteringConfig(Settings):
 class TurnConfig(Settings):
     """From labelled windows to turns (``segments.py``)."""
 
-    smoothing: int = Field(1, ge=1, description="windows in the majority vote over labels; 1: none")
+    smoothing: int = Field(
+        1, ge=1, le=101, description="windows in the majority vote over labels, odd; 1: none"
+    )
     min_turn: float = Field(0.0, ge=0, description="seconds; shorter turns go to a neighbour")
     min_gap: float = Field(0.0, ge=0, description="seconds; shorter gaps of one speaker are closed")
     overlap_margin: float = Field(
         0.0, ge=0, description="cosine; the second nearest speaker this close also gets the window; 0: never"
     )
+
+    @field_validator("smoothing")
+    @classmethod
+    def _is_odd(cls, n: int) -> int:
+        if n % 2 == 0:
+            raise ValueError("input should be odd")
+        return n
 
 
 class Config(Settings):
@@ -151,7 +160,8 @@ def _explain(model: type[BaseModel], error: ValidationError) -> str:
     first = error.errors()[0]
     path = [str(part) for part in first["loc"]]
     if first["type"] != "extra_forbidden":
-        return f"setting '{'.'.join(path)}': {first['msg'].lower()}, got {first['input']!r}"
+        reason = first["msg"].removeprefix("Value error, ").lower()
+        return f"setting '{'.'.join(path)}': {reason}, got {first['input']!r}"
     for section in path[:-1]:
         annotation = model.model_fields[section].annotation
         assert isinstance(annotation, type)

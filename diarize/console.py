@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
@@ -20,16 +21,59 @@ if TYPE_CHECKING:
     from diarize.diarization import Diarization
 
 
+class Log(logging.Handler):
+    """Messages on stderr, each once: a recording is read twice, and would be warned of twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print the message on what stderr is now: while a bar is shown, that is above it."""
+        message = record.getMessage()
+        if message not in self.shown:
+            self.shown.add(message)
+            print(message, file=sys.stderr)
+
+
 def start_logging(quiet: bool, verbose: bool) -> None:
     """Send the library's log to stderr: warnings, with `verbose` more, with `quiet` errors alone."""
     level = logging.ERROR if quiet else logging.INFO if verbose else logging.WARNING
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", force=True)
+    logging.basicConfig(level=logging.WARNING, handlers=[Log()], force=True)
     logging.getLogger("diarize").setLevel(level)
 
 
 def complain(error: Exception | str) -> None:
     """Print an error as one line on stderr."""
     print("diarize: " + " ".join(str(error).split()), file=sys.stderr)
+
+
+def say(text: str) -> None:
+    """Print on stdout, now; what its encoding lacks is written as an escape.
+
+    Raises
+    ------
+    BrokenPipeError
+        When its reader has left.
+    DiarizeError
+        When it cannot be written, as on a full disk.
+    """
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    try:
+        print(text.encode(encoding, "backslashreplace").decode(encoding), end="", flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise DiarizeError(f"stdout cannot be written ({error.strerror})") from error
+
+
+def settle_stdout() -> None:
+    """Drop what stdout did not take, or Python would try to write it once more as it ends."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def load_settings(config: Path | None, assignments: Sequence[str] | None, options: dict[str, Any]) -> Config:
@@ -75,7 +119,7 @@ def output_paths(job: Job, output: str, formats: Sequence[str], force: bool) -> 
 
 
 def check_output(output: str, formats: Sequence[str]) -> None:
-    """Check before any work that the formats are known and the folder `output` can be made.
+    """Check before any work that the formats are known and the folder `output` can be written to.
 
     Raises
     ------
@@ -87,13 +131,24 @@ def check_output(output: str, formats: Sequence[str]) -> None:
     if output == "-":
         if len(formats) > 1:
             raise ConfigError("several formats need a folder; give one with --output")
-        return
+    else:
+        make_folder(Path(output))
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder that can be written to, where there is none.
+
+    Raises
+    ------
+    DiarizeError
+        When that is not possible.
+    """
     try:
-        Path(output).mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DiarizeError(
-            f"{output}: no folder for the results can be made there ({error.strerror})"
-        ) from error
+        raise DiarizeError(f"{folder}: no folder for results can be made there ({error.strerror})") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise DiarizeError(f"{folder}: nothing may be written there; choose another folder")
 
 
 def refuse_existing(paths: Iterable[Path], force: bool) -> None:
@@ -105,7 +160,7 @@ def refuse_existing(paths: Iterable[Path], force: bool) -> None:
         Naming the first file that exists.
     """
     for path in paths:
-        if path.exists() and not force:
+        if os.path.lexists(path) and not force:
             raise DiarizeError(f"{path}: exists; give --force to overwrite it")
 
 
@@ -142,7 +197,7 @@ def describe(diarization: Diarization, paths: Sequence[Path], seconds: float) ->
     stages = ", ".join(f"{stage} {value:.2f} s" for stage, value in diarization.seconds.items())
     lines.append(f"{diarization.duration:.1f} s of audio in {seconds:.2f} s: {stages}")
     lines.append(f"real-time factor {seconds / diarization.duration:.4f}")
-    return "\n".join(lines + [f"written: {path}" for path in paths])
+    return "\n".join(lines + [f"written: {path}" for path in paths]) + "\n"
 
 
 def run_jobs(jobs: Sequence[Job], work: Callable[[Job], None]) -> bool:

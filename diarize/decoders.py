@@ -8,6 +8,7 @@ warning in the log.
 from __future__ import annotations
 
 import logging
+import os
 import re
 import stat
 from collections.abc import Iterator
@@ -124,7 +125,8 @@ def _open_soundfile(name: str) -> soundfile.SoundFile | None:
             f"{name}: headerless samples; convert them: sox -r 16000 -e signed -b 16 -c 1 IN.raw OUT.wav"
         )
     try:
-        file = soundfile.SoundFile(name)
+        # As bytes: soundfile refuses a name that is not UTF-8, which only Windows never has.
+        file = soundfile.SoundFile(name if os.name == "nt" else os.fsencode(name))
     except soundfile.LibsndfileError:
         return None
     if file.frames == 0 or file.subtype.startswith("MPEG_LAYER"):

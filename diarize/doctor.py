@@ -6,7 +6,7 @@ import os
 import platform
 from importlib.metadata import PackageNotFoundError, requires, version
 
-import diarize
+from diarize import __version__
 from diarize.errors import DiarizeError
 from diarize.models import bundled_models, load_model
 
@@ -18,7 +18,7 @@ def describe_installation() -> str:
     import torch
 
     lines = [
-        f"diarize {diarize.__version__}",
+        f"diarize {__version__}",
         f"python {platform.python_version()} on {platform.platform()}",
         f"cores {os.cpu_count()}, torch threads {torch.get_num_threads()}",
         f"devices: cpu{', cuda' if torch.cuda.is_available() else ''}"
@@ -36,6 +36,8 @@ def describe_installation() -> str:
             )
         except DiarizeError as error:
             lines.append(f"model {name}: broken: {error}")
+    if not bundled_models():
+        lines.append("model: none is bundled")
     lines.append("packages:")
     for requirement in sorted(requires("diarize-toolkit") or []):
         if "extra ==" not in requirement:

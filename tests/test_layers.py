@@ -26,7 +26,6 @@ ORDER = [
     "training",
     "models",
     "embedder",
-    "baselines",
     "clustering",
     "clustering_metrics",
     "verification",
@@ -34,8 +33,9 @@ ORDER = [
     "timeline",
     "diarization",
     "pipeline",
-    "report",
     "batch",
+    "console",
+    "doctor",
     "cli",
 ]
 FRONT_DOOR = LIBRARY / "__init__.py"  # loads whatever is asked of it

@@ -89,7 +89,8 @@ def convert_turns(
     Raises
     ------
     FormatError
-        When a format is unknown, the source is malformed, or a folder is given without a format.
+        When a format is unknown, the source is malformed, a folder is given without a format, or a
+        recording's id cannot name a file.
     """
     turns, output = read_turns(source, source_format), Path(output)
     if output.suffix and not output.is_dir():
@@ -100,6 +101,8 @@ def convert_turns(
     suffix = find_format(output, format).suffix
     by_recording: dict[Path, list[Turn]] = {}
     for turn in turns:
+        if "/" in turn.recording:  # it would lead out of the folder
+            raise FormatError(f"recording {turn.recording!r}: files are named by it; use an id without /")
         by_recording.setdefault(output / f"{turn.recording}{suffix}", []).append(turn)
     return by_recording
 
