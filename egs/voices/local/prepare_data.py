@@ -83,7 +83,7 @@ def main() -> None:
     if not any(held_out["dev"] & speakers.keys()):
         # Another corpus than the lists were made for: a twentieth of the speakers each, by a hash.
         shuffled = sorted(speakers, key=lambda speaker: zlib.crc32(speaker.encode()))
-        n_held_out = max(2, len(shuffled) // 20)
+        n_held_out = min(max(2, len(shuffled) // 20), len(shuffled) // 3)
         held_out = {"dev": set(shuffled[:n_held_out]), "test": set(shuffled[n_held_out : 2 * n_held_out])}
     known = held_out["dev"] | held_out["test"]
     for name in ("dev", "test"):
