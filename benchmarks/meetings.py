@@ -21,8 +21,9 @@ from diarize.formats.rttm import read_rttm
 from diarize.formats.uem import read_uem
 from diarize.metrics import DiarizationScore, score_diarization
 from diarize.pipeline import cluster_windows, make_turns
-from diarize.segments import Segment, Turn, sliding_windows
+from diarize.segments import Segment, Turn
 from diarize.vad import speech_segments
+from diarize.windows import sliding_windows
 
 HELD_OUT = ("EN2006a", "EN2006b", "ES2003a", "ES2003b")
 """Meetings of AMI whose excerpts no setting is chosen on; an id that begins so is one of them."""

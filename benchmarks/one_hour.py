@@ -89,8 +89,8 @@ def measure_peer(audio: Path, threads: int) -> dict[str, float]:
     from diarize.audio import stream_audio
     from diarize.config import Config
     from diarize.pipeline import cluster_windows, make_turns
-    from diarize.segments import sliding_windows
     from diarize.vad import speech_segments
+    from diarize.windows import sliding_windows
 
     torch.set_num_threads(threads)
     encode, config = Resemblyzer(), Config()

@@ -16,9 +16,8 @@ from diarize.formats.atomic import atomic_path
 from diarize.formats.kaldi import is_command, read_data_folder, run_command
 from diarize.formats.lab import read_lab
 from diarize.formats.rttm import read_rttm
-from diarize.formats.times import join_segments
 from diarize.formats.uem import read_uem
-from diarize.segments import Segment, speech_of
+from diarize.segments import Segment, join_segments, speech_of
 
 SPEECH_SUFFIXES = (".rttm", ".uem", ".lab")
 """Files that say where speech is."""

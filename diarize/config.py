@@ -56,7 +56,7 @@ class ClusteringConfig(Settings):
 
 
 class TurnConfig(Settings):
-    """From labelled windows to turns (``segments.py``)."""
+    """From labelled windows to turns (``windows.py``)."""
 
     smoothing: int = Field(
         1, ge=1, le=101, description="windows in the majority vote over labels, odd; 1: none"

@@ -30,8 +30,9 @@ from diarize.embeddings import Embeddings
 from diarize.errors import AudioError, ConfigError
 from diarize.features import Frames, stream_log_mel
 from diarize.models import Model, load_model
-from diarize.segments import Segment, sliding_windows
+from diarize.segments import Segment
 from diarize.vad import speech_segments
+from diarize.windows import sliding_windows
 
 Vectors = NDArray[np.float32]
 GROUP_SECONDS = 10.0

@@ -25,16 +25,9 @@ from diarize.diarization import Diarization
 from diarize.embedder import Embedder, make_table
 from diarize.errors import ConfigError
 from diarize.models import Model
-from diarize.segments import (
-    Segment,
-    Turn,
-    drop_short_turns,
-    label_turns,
-    merge_turns,
-    sliding_windows,
-    smooth_labels,
-)
+from diarize.segments import Segment, Turn, drop_short_turns, merge_turns
 from diarize.vad import speech_segments
+from diarize.windows import label_turns, sliding_windows, smooth_labels
 
 logger = logging.getLogger(__name__)
 

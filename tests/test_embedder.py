@@ -11,7 +11,8 @@ from diarize.config import Config, EmbeddingConfig
 from diarize.embedder import Embedder
 from diarize.errors import AudioError
 from diarize.features import log_mel
-from diarize.segments import Segment, sliding_windows
+from diarize.segments import Segment
+from diarize.windows import sliding_windows
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ LIBRARY = REPOSITORY / "diarize"
 ORDER = [
     "errors",
     "segments",
+    "windows",
     "config",
     "decoders",
     "audio",

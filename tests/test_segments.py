@@ -8,18 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diarize.segments import (
-    Segment,
-    Turn,
-    crop,
-    drop_short_turns,
-    exclusive_turns,
-    label_turns,
-    merge_turns,
-    sliding_windows,
-    smooth_labels,
-    speech_of,
-)
+from diarize.segments import Segment, Turn, crop, drop_short_turns, exclusive_turns, merge_turns, speech_of
+from diarize.windows import label_turns, sliding_windows, smooth_labels
 
 
 def turn(speaker: str, start: float, end: float) -> Turn:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from diarize.formats.rows import collect_turns, one_word, to_rows
 from diarize.formats.text import Line, read_lines, write_text
-from diarize.formats.times import join_segments, seconds
-from diarize.segments import Segment, Turn
+from diarize.formats.times import seconds
+from diarize.segments import Segment, Turn, join_segments
 
 SILENCE = frozenset({"sil", "silence", "nonspeech", "non-speech", "noise"})
 """Labels, in any case, that are no speech; every other one is ("speech", "sp", a speaker's name)."""

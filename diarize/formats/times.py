@@ -43,8 +43,3 @@ def join_overlapping(spans: Iterable[tuple[Number, Number]]) -> list[tuple[Numbe
         else:
             joined.append((start, end))
     return joined
-
-
-def join_segments(segments: Iterable[Segment]) -> list[Segment]:
-    """The segments in order, overlapping ones joined."""
-    return [Segment(*span) for span in join_overlapping((s.start, s.end) for s in segments)]

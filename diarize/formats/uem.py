@@ -7,8 +7,8 @@ from pathlib import Path
 
 from diarize.formats.rows import one_word
 from diarize.formats.text import read_lines, write_text
-from diarize.formats.times import join_segments, milliseconds, seconds
-from diarize.segments import Segment
+from diarize.formats.times import milliseconds, seconds
+from diarize.segments import Segment, join_segments
 
 
 def read_uem(path: str | Path) -> dict[str, list[Segment]]:

@@ -1,0 +1,183 @@
+"""Windows over speech, and the way from their labels to turns.
+
+A window is a segment of fixed length that gets one embedding. The steps, in the order in which a recording
+takes them::
+
+    speech   |==================|      |======|       sliding_windows
+    windows  [----][----]
+                [----][----][----]     [------]       the clusterer labels them,
+    labels     0    0  1   1   1           0          smooth_labels votes
+    turns    |==0==|=====1======|      |==0===|       label_turns, drop_short_turns, merge_turns
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from diarize.segments import TOUCH, Segment, Turn, join_segments, merge_turns
+
+
+def sliding_windows(
+    segments: Iterable[Segment], window: float = 1.5, hop: float = 0.75, min_last: float = 0.001
+) -> list[Segment]:
+    """Windows of fixed length inside each segment; together they cover it.
+
+    The last window is moved back to end with the segment; a segment shorter than the window is its window::
+
+        |========= segment =========|
+        [--window--]
+        <-hop->[----------]
+                         [----------]
+
+    Parameters
+    ----------
+    segments : iterable of Segment
+        Speech; each is cut on its own.
+    window, hop : float
+        Seconds a window, and seconds between the starts of windows.
+    min_last : float
+        Seconds; a rest of the segment that is not longer gets no window of its own.
+
+    Raises
+    ------
+    ValueError
+        When the window or the hop is not positive.
+    """
+    if not (window > 0 and hop > 0):
+        raise ValueError(f"window and hop must be positive, got window={window!r} hop={hop!r}")
+    windows = []
+    for segment in segments:
+        if segment.duration <= window:
+            windows.append(segment)
+            continue
+        n_whole = int((segment.duration - window + TOUCH) / hop) + 1
+        starts = [segment.start + i * hop for i in range(n_whole)]
+        if segment.end - (starts[-1] + window) > max(min_last, TOUCH):
+            starts.append(segment.end - window)
+        windows += [Segment(start, min(start + window, segment.end)) for start in starts]
+    return windows
+
+
+def smooth_labels(labels: ArrayLike, windows: Sequence[Segment], n: int) -> NDArray[np.intp]:
+    """Labels after a majority vote over n neighbouring windows; shape (n_windows,).
+
+    Only windows without a gap between them vote together, and a tie keeps the label of the centre::
+
+        [----]  [----]  [----]     pause     [----]          n = 3
+            [----]  [----]                      [----]
+        0   0   1   0   0                    1   1
+        0   0   0   0   0                    1   1
+
+    Parameters
+    ----------
+    labels : (n_windows,) int
+    windows : sequence of Segment
+        In the order of their starts.
+    n : int
+        Odd; 1 changes nothing.
+
+    Raises
+    ------
+    ValueError
+        When n is not odd and positive, the lengths differ, or the windows are not in order.
+    """
+    labels = _as_labels(labels, windows)
+    if n < 1 or n % 2 == 0:
+        raise ValueError(f"n must be odd and positive, got {n!r}")
+    if n == 1 or len(labels) < 3:
+        return labels
+    starts = np.array([window.start for window in windows])
+    ends = np.array([window.end for window in windows])
+    if np.any(np.diff(starts) < 0):
+        raise ValueError("windows must be in the order of their starts")
+    reached = np.maximum.accumulate(ends)
+    run = np.concatenate([[0], np.cumsum(starts[1:] > reached[:-1] + TOUCH)])
+    at = np.arange(len(labels))
+    index = at[:, None] + np.arange(n) - n // 2  # (n_windows, n)
+    inside = np.clip(index, 0, len(labels) - 1)
+    valid = (index == inside) & (run[inside] == run[:, None])
+    voters = labels[inside]
+    votes = np.stack([((voters == voters[:, [k]]) & valid).sum(axis=1) for k in range(n)], axis=1) * valid
+    winner = voters[at, votes.argmax(axis=1)]
+    tied = ((votes == votes.max(axis=1, keepdims=True)) & (voters != winner[:, None])).any(axis=1)
+    return np.where(tied, labels, winner)
+
+
+def label_turns(
+    windows: Sequence[Segment],
+    labels: ArrayLike,
+    speech: Iterable[Segment],
+    recording: str,
+    names: Mapping[int, str] | Sequence[str] | None = None,
+    second: ArrayLike | None = None,
+) -> list[Turn]:
+    """Turns from labelled windows by the midpoint rule: a moment belongs to the window of the nearest middle.
+
+    So the border between two windows is half-way between their middles::
+
+        speech  |===================================|
+        windows [-----0-----]     [------1------]
+        middles       ^      |           ^
+        turns   |==== 0 =====|========== 1 =========|
+
+    The windows of a speech segment are those with their middle in it; a segment without any takes the nearest
+    windows of the recording. Every moment of speech gets a speaker, and no other moment does.
+
+    Parameters
+    ----------
+    windows : sequence of Segment
+    labels : (n_windows,) int
+    speech : iterable of Segment
+        Segments that overlap are joined first.
+    recording : str
+        Its id, which the turns carry.
+    names : mapping or sequence, optional
+        The speaker of each label; without it SPEAKER_00, SPEAKER_01, ... by first appearance in time.
+    second : (n_windows,) int, optional
+        A second speaker of each window, -1 for none; these turns overlap those of the first.
+
+    Raises
+    ------
+    ValueError
+        When the lengths differ, or there is speech without any window.
+    """
+    first = _as_labels(labels, windows)
+    also = np.full(len(first), -1) if second is None else _as_labels(second, windows)
+    middles = np.array([window.middle for window in windows])
+    order = np.argsort(middles, kind="stable")
+    middles, first, also = middles[order], first[order], also[order]
+    borders = (middles[:-1] + middles[1:]) / 2
+    pieces: list[tuple[float, bool, float, int]] = []  # start, second, end, label: sorts by first appearance
+    for segment in join_segments(speech):
+        if not len(middles):
+            raise ValueError(f"there is speech in {recording!r}, but no window")
+        low, high = np.searchsorted(middles, [segment.start, segment.end])
+        if low == high:
+            low = np.searchsorted(borders, segment.start, side="right")
+            high = np.searchsorted(borders, segment.end, side="left") + 1
+        edges = np.concatenate([[segment.start], borders[low : high - 1], [segment.end]]).tolist()
+        pieces += [
+            (start, is_second, end, label)
+            for is_second, row in ((False, first), (True, also))
+            for start, end, label in zip(edges, edges[1:], row[low:high].tolist(), strict=False)
+            if start < end and not (is_second and label == -1)
+        ]
+    pieces.sort()
+    if names is None:
+        order_of_appearance = dict.fromkeys(label for *_, label in pieces)
+        names = {label: f"SPEAKER_{i:02d}" for i, label in enumerate(order_of_appearance)}
+    return merge_turns(
+        [Turn(recording, Segment(start, end), names[label]) for start, _, end, label in pieces]
+    )
+
+
+def _as_labels(labels: ArrayLike, windows: Sequence[Segment]) -> NDArray[np.intp]:
+    labels = np.asarray(labels)
+    if labels.shape != (len(windows),):
+        raise ValueError(f"one label a window is needed, got shape {labels.shape} for {len(windows)} windows")
+    if labels.size and not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(f"labels must be integers, got {labels.dtype}")
+    return labels.astype(np.intp)
