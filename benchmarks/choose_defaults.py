@@ -41,8 +41,8 @@ OPTIONS: dict[str, dict[str, Sequence[Any]]] = {
     "agglomerative silhouette": {
         "criterion": ("silhouette",),
         "linkage": tuple(MERGE_DISTANCES),
-        "one_speaker": (0.0, 0.05, 0.1, 0.15, 0.2, 0.3),
-        "min_cluster_size": SMALLEST,
+        "one_speaker": (0.1, 0.15, 0.2, 0.25, 0.3),
+        "min_cluster_size": (2, 3, 4, 5),
     },
     "dominant-sets": {
         "affinity": (None, "cosine", "gaussian", "locally-scaled"),  # None: the pipeline's own

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -20,7 +21,7 @@ from diarize.clustering import build_clusterer
 from diarize.clustering.affinity import unit
 from diarize.clustering.contract import Clusterer, Evidence, cluster_sums, explain, speaker_bounds
 from diarize.clustering.dominant_sets import WINDOWS
-from diarize.config import ClusteringConfig, Config, TurnConfig, validate
+from diarize.config import Config, TurnConfig, validate
 from diarize.diarization import Diarization
 from diarize.embedder import Embedder, make_table
 from diarize.errors import ConfigError
@@ -31,7 +32,10 @@ from diarize.windows import label_turns, sliding_windows, smooth_labels
 
 logger = logging.getLogger(__name__)
 
-WINDOW_SETTINGS: dict[str, dict[str, Any]] = {"dominant-sets": WINDOWS}
+WINDOW_SETTINGS: dict[str, dict[str, Any]] = {
+    "agglomerative": {"linkage": "average", "criterion": "silhouette", "one_speaker": 0.2},
+    "dominant-sets": WINDOWS,
+}
 """What a clusterer does differently on the windows of a recording than by its published defaults."""
 
 Progress = Callable[[str, float, float | None], None]
@@ -69,7 +73,7 @@ class Diarizer:
         threads: int | None = None,
     ) -> None:
         self.config = config or Config()
-        make_clusterer(self.config.clustering)  # what is wrong with it is told before any work
+        make_clusterer(self.config)  # what is wrong with it is told before any work
         self.embedder = Embedder(model, device=device, threads=threads)
 
     def __call__(
@@ -164,7 +168,7 @@ def cluster_windows(
         logger.warning("%s: no speech was found", recording)
         none = np.zeros(0, dtype=np.int64)
         return none, none, explain(none, "0 speakers: no speech was found")
-    clusterer = make_clusterer(config.clustering)
+    clusterer = make_clusterer(config)
     try:
         # Sums over several threads are added in another order: one thread gives the same bytes everywhere.
         with threadpool_limits(1):
@@ -175,20 +179,28 @@ def cluster_windows(
     return labels, second, clusterer.evidence_
 
 
-def make_clusterer(config: ClusteringConfig) -> Clusterer:
+def make_clusterer(config: Config) -> Clusterer:
     """The clusterer of windows that the config asks for.
+
+    A given threshold of agglomerative clustering decides the number of speakers instead of the silhouette,
+    for which windows that share audio do not count for each other.
 
     Raises
     ------
     ConfigError
         For an unknown method or parameter, or when the numbers of speakers contradict each other.
     """
-    speaker_bounds(sys.maxsize, config.n_speakers, config.min_speakers, config.max_speakers)
-    settings = config.model_dump(exclude={"method", "options"})
-    if twice := sorted(settings.keys() & config.options.keys()):
+    asked = config.clustering
+    speaker_bounds(sys.maxsize, asked.n_speakers, asked.min_speakers, asked.max_speakers)
+    settings = asked.model_dump(exclude={"method", "options"})
+    if twice := sorted(settings.keys() & asked.options.keys()):
         raise ConfigError(f"setting 'clustering.options.{twice[0]}': it is called 'clustering.{twice[0]}'")
-    options = WINDOW_SETTINGS.get(config.method, {}) | config.options
-    return build_clusterer(config.method, **settings, **options)
+    options = dict(WINDOW_SETTINGS.get(asked.method, {}))
+    if asked.method == "agglomerative":
+        options["n_adjacent"] = math.ceil(config.embedding.window / config.embedding.hop) - 1
+        if asked.threshold is not None:
+            options["criterion"] = "threshold"
+    return build_clusterer(asked.method, **settings, **options | asked.options)
 
 
 def second_labels(

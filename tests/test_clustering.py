@@ -344,6 +344,40 @@ def test_silhouette_is_that_of_scikit_learn():
     )
 
 
+@pytest.mark.parametrize("n_adjacent", [0, 1, 3])
+def test_silhouette_leaves_neighbours_out(n_adjacent):
+    vectors, speakers = planted(np.random.default_rng(1), spread=1)
+    X, n = unit(vectors), len(vectors)
+    distance = 1 - X @ X.T
+    values = []
+    for i in range(n):  # Rousseeuw's a(i), b(i) by a double loop
+        far = [j for j in range(n) if abs(i - j) > n_adjacent]
+        means = {
+            k: np.mean([distance[i, j] for j in far if speakers[j] == k])
+            for k in np.unique(speakers)
+            if any(speakers[j] == k for j in far)
+        }
+        own = means.pop(speakers[i], None)
+        other = min(means.values())
+        values.append(0 if own is None else (other - own) / max(own, other))
+    assert np.isclose(mean_silhouette(X, speakers, n_adjacent), np.mean(values))
+
+
+def test_windows_that_share_audio_do_not_make_speakers():
+    # One speaker: each vector resembles its neighbours only because windows overlap.
+    steps = np.random.default_rng(0).standard_normal((61, 64))
+    vectors = steps[:-1] + steps[1:] + 2.5 * np.eye(64)[0]
+    found = [
+        build_clusterer(
+            "agglomerative", linkage="average", criterion="silhouette", one_speaker=0.2, n_adjacent=n
+        )
+        .fit(vectors)
+        .n_speakers_
+        for n in (0, 1)
+    ]
+    assert found[0] > found[1] == 1
+
+
 def test_silhouette_tells_one_speaker_from_two():
     rng = np.random.default_rng(0)
     for n_speakers in (1, 2):

@@ -11,12 +11,12 @@ from test_layers import ORDER
 from typer.main import get_command
 
 from diarize.cli import OPTION_SETTINGS, app
-from diarize.clustering import CLUSTERERS, build_clusterer
+from diarize.clustering import CLUSTERERS
 from diarize.clustering.agglomerative import THRESHOLDS
 from diarize.config import Config, Settings, load_config
 from diarize.console import load_settings
 from diarize.networks import build_network
-from diarize.pipeline import WINDOW_SETTINGS, make_clusterer
+from diarize.pipeline import make_clusterer
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DOCS = REPOSITORY / "docs"
@@ -89,7 +89,7 @@ def test_the_page_of_settings_has_every_parameter_of_the_clusterers(method):
     section = re.search(rf"^### {method}\n(.*?)(?=^##)", text, re.MULTILINE | re.DOTALL)
     assert section, f"settings.md has no section on {method}"
     page = {name.strip("`"): default for name, default, *_ in table_rows(section[1])}
-    defaults = build_clusterer(method).get_params(deep=False) | WINDOW_SETTINGS.get(method, {})
+    defaults = make_clusterer(load_config(None, {"clustering.method": method})).get_params(deep=False)
     assert page == {name: written(value) for name, value in defaults.items() if name not in OF_CONFIG}
 
 
@@ -102,7 +102,7 @@ def test_the_settings_that_the_page_shows_are_valid(tmp_path):
     for code in blocks(DOCS / "settings.md", "toml"):
         (tmp_path / "shown.toml").write_text(code)
         config = load_config(tmp_path / "shown.toml")
-        make_clusterer(config.clustering)
+        make_clusterer(config)
 
 
 @every_page

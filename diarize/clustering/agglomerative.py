@@ -55,6 +55,8 @@ class Agglomerative(Clusterer):
         How an unknown number is found: at the threshold, or as the number with the best mean silhouette.
     one_speaker : float
         With criterion "silhouette": one speaker where no silhouette reaches this.
+    n_adjacent : int
+        With criterion "silhouette": items so many places apart share audio and do not count for each other.
     min_cluster_size : int
         Clusters of fewer items are absorbed by the nearest.
     max_items : int
@@ -71,6 +73,7 @@ class Agglomerative(Clusterer):
         threshold: float | None = None,
         criterion: Literal["threshold", "silhouette"] = "threshold",
         one_speaker: float = 0.1,
+        n_adjacent: int = 0,
         min_cluster_size: int = 3,
         max_items: int = 10_000,
         n_speakers: int | None = None,
@@ -82,6 +85,7 @@ class Agglomerative(Clusterer):
         self.threshold = threshold
         self.criterion = criterion
         self.one_speaker = one_speaker
+        self.n_adjacent = n_adjacent
         self.min_cluster_size = min_cluster_size
         self.max_items = max_items
 
@@ -121,7 +125,7 @@ class Agglomerative(Clusterer):
         cuts = {
             k: self._cut_to(X, tree, k) for k in range(first, min(highest, max(_MOST_CANDIDATES, first)) + 1)
         }
-        scores = {k: mean_silhouette(X, labels) for k, (labels, _, _) in cuts.items()}
+        scores = {k: mean_silhouette(X, labels, self.n_adjacent) for k, (labels, _, _) in cuts.items()}
         best = max(scores, key=lambda k: scores[k])
         if lowest == 1 and scores[best] < self.one_speaker:
             labels = np.zeros(len(X), dtype=np.int64)
@@ -189,24 +193,31 @@ class Tree:
         return [(k, float(height)) for k, height in enumerate(self.heights[::-1][: most - 1], start=2)]
 
 
-def mean_silhouette(X: Matrix, labels: Labels) -> float:
+def mean_silhouette(X: Matrix, labels: Labels, n_adjacent: int = 0) -> float:
     """Mean silhouette of at least two clusters of unit vectors X (n_items, dim), on cosine distance.
 
-    As a mean of cosines is a cosine with a mean, no distance matrix is needed.
+    Rows up to ``n_adjacent`` places apart do not count for each other: neighbours that share audio are alike
+    whoever speaks, and would praise every cut into runs of them. As a mean of cosines is a cosine with a
+    mean, no distance matrix is needed.
     """
     labels = np.unique(labels, return_inverse=True)[1]
     sums, sizes = cluster_sums(X, labels)
-    distance_sums = sizes - X @ sums.T  # (n_items, k): to all items of each cluster
-    itself = 1 - (X**2).sum(axis=1)
     items = np.arange(len(X))
-    own_size = sizes[labels]
-    own = (distance_sums[items, labels] - itself) / np.maximum(own_size - 1, 1)
-    means = distance_sums / sizes
+    distance_sums = sizes - X @ sums.T  # (n_items, k): to all items of each cluster
+    counts = np.tile(sizes, (len(X), 1))
+    for step in range(-n_adjacent, n_adjacent + 1):  # 0: the item itself
+        near = items[(items + step >= 0) & (items + step < len(X))]
+        distances = 1 - (X[near] * X[near + step]).sum(axis=1)
+        distance_sums[near, labels[near + step]] -= distances
+        counts[near, labels[near + step]] -= 1
+    means = np.divide(distance_sums, counts, out=np.full_like(distance_sums, np.inf), where=counts > 0)
+    own = means[items, labels]
     means[items, labels] = np.inf
     other = means.min(axis=1)
-    scale = np.maximum(own, other)
-    silhouettes = np.divide(other - own, scale, out=np.zeros(len(X)), where=(scale > 1e-12) & (own_size > 1))
-    return float(silhouettes.mean())
+    known = np.isfinite(own) & np.isfinite(other)
+    scale = np.where(known, np.maximum(own, other), 0)
+    difference = np.subtract(other, own, out=np.zeros(len(X)), where=known)
+    return float(np.divide(difference, scale, out=np.zeros(len(X)), where=scale > 1e-12).mean())
 
 
 def _merges(X: Matrix, linkage: str) -> NDArray[np.float64]:
