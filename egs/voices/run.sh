@@ -70,7 +70,10 @@ if runs 5; then
   say 5 "error on speakers that were not trained on"
   sets=("$exp/data/test")
   [ ! -d "$exp/data/unseen" ] || sets+=("$exp/data/unseen")
-  "$python" recipes/score_verification.py --data "${sets[@]}" --model "$exp/training/model" --out "$exp/scores.json"
+  peer=()
+  ! "$python" -W ignore -c 'import resemblyzer' 2>/dev/null || peer=(--peer resemblyzer)
+  "$python" -W ignore recipes/score_verification.py --data "${sets[@]}" --model "$exp/training/model" \
+    "${peer[@]}" --out "$exp/scores.json"
 fi
 
 if runs 6; then
@@ -78,7 +81,7 @@ if runs 6; then
   "$python" recipes/write_run.py --command "$command" --out "$exp/run.json"
   rm -rf "$exp/model.tmp"
   cp -r "$exp/training/model" "$exp/model.tmp"
-  "$python" recipes/write_model_card.py --model "$exp/model.tmp" --name voices --command "$command" \
+  "$python" recipes/write_model_card.py --model "$exp/model.tmp" --name voices --command "egs/voices/run.sh --corpus DIR" \
     --config "$config" --train "$exp/data/train" --curve "$exp/training/curve.tsv" --scores "$exp/scores.json" \
     --data-notes egs/voices/conf/data_notes.md --run "$exp/run.json"
   rm -rf "$exp/model"
