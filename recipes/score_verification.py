@@ -106,13 +106,17 @@ def score(folder: Path, systems: dict[str, System]) -> list[dict[str, object]]:
 
 def format_table(rows: list[dict[str, object]]) -> str:
     """Markdown: a row a corpus and system, a column a length; per cent, interval in brackets."""
-    lines = [f"| corpus (speakers) | system | {' | '.join(LENGTHS)} |", "|---|---|" + "---|" * len(LENGTHS)]
-    cells: dict[tuple[str, str], list[str]] = {}
+    lines = [
+        f"| set | corpus (speakers) | system | {' | '.join(LENGTHS)} |",
+        "|---|---|---|" + "---|" * len(LENGTHS),
+    ]
+    cells: dict[tuple[str, ...], list[str]] = {}
     for row in rows:
         low, high = row["interval"]  # type: ignore[misc]
         cell = f"{100 * row['eer']:.1f} ({100 * low:.1f}-{100 * high:.1f})"  # type: ignore[operator]
-        cells.setdefault((f"{row['corpus']} ({row['n_speakers']})", str(row["system"])), []).append(cell)
-    return "\n".join([*lines, *(f"| {c} | {s} | {' | '.join(row)} |" for (c, s), row in cells.items())])
+        label = (str(row["set"]), f"{row['corpus']} ({row['n_speakers']})", str(row["system"]))
+        cells.setdefault(label, []).append(cell)
+    return "\n".join([*lines, *(f"| {' | '.join([*label, *row])} |" for label, row in sorted(cells.items()))])
 
 
 def main() -> None:
