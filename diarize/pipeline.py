@@ -35,8 +35,10 @@ logger = logging.getLogger(__name__)
 WINDOW_SETTINGS: dict[str, dict[str, Any]] = {
     "agglomerative": {"linkage": "average", "criterion": "silhouette", "one_speaker": 0.2},
     "dominant-sets": WINDOWS,
+    "spectral": {"min_neighbors": 12, "max_neighbors": 0.4},
+    "density": {"min_cluster_size": 5, "min_samples": 5},
 }
-"""What a clusterer does differently on the windows of a recording than by its published defaults."""
+"""Where the windows of a recording need other values than a clusterer's own: docs/choices.md."""
 
 Progress = Callable[[str, float, float | None], None]
 """Called with the stage, what of it is done, and how much it is (None while unknown).
