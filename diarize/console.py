@@ -192,8 +192,8 @@ def describe(diarization: Diarization, paths: Sequence[Path], seconds: float) ->
         f"  {_clock(turn.segment.start)} - {_clock(turn.segment.end)}  {turn.speaker}"
         for turn in diarization.turns
     ]
-    n_speakers = len(diarization.speakers)
-    lines.append(f"{n_speakers} speaker{'' if n_speakers == 1 else 's'}: {diarization.evidence['reason']}")
+    lines.append(f"speakers: {len(diarization.speakers)}")
+    lines.append(f"why: {diarization.evidence['reason']}")
     stages = ", ".join(f"{stage} {value:.2f} s" for stage, value in diarization.seconds.items())
     lines.append(f"{diarization.duration:.1f} s of audio in {seconds:.2f} s: {stages}")
     lines.append(f"real-time factor {seconds / diarization.duration:.4f}")

@@ -24,14 +24,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from diarize.audio import SAMPLE_RATE, Samples, Source, source_id, stream_audio
+from diarize.audio import Samples, Source, source_id, stream_audio
 from diarize.config import Config
 from diarize.embeddings import Embeddings
 from diarize.errors import AudioError, ConfigError
 from diarize.features import Frames, stream_log_mel
 from diarize.models import Model, load_model
 from diarize.segments import Segment
-from diarize.vad import speech_segments
+from diarize.vad import find_speech
 from diarize.windows import sliding_windows
 
 Vectors = NDArray[np.float32]
@@ -105,18 +105,16 @@ class Embedder:
         def blocks() -> Iterator[Samples]:
             return stream_audio(source, rate=rate, channel=channel)
 
-        if speech is None:
-            speech = speech_segments(blocks(), config.speech)
-        else:
-            everything = _everything(blocks())
-            speech = [part for segment in speech if (part := segment.intersection(everything))]
-        if whole:
-            everything = _everything(blocks())
-            windows = sliding_windows(speech or [everything], config.embedding.window, config.embedding.hop)
-            mean = self.windows(blocks(), windows).mean(axis=0, keepdims=True)
-            return make_table(recording, [everything], mean / np.linalg.norm(mean))
+        speech, n_seconds = find_speech(blocks(), config.speech, speech)
+        everything = Segment(0.0, n_seconds)
+        if whole and not speech:
+            speech = [everything]
         windows = sorted(sliding_windows(speech, config.embedding.window, config.embedding.hop))
-        return make_table(recording, windows, self.windows(blocks(), windows))
+        vectors = self.windows(blocks(), windows)
+        if not whole:
+            return make_table(recording, windows, vectors)
+        mean = vectors.mean(axis=0, keepdims=True)
+        return make_table(recording, [everything], mean / np.linalg.norm(mean))
 
     def utterance(self, source: Source, *, rate: float | None = None, channel: int | None = None) -> Vectors:
         """One vector (dim,) of length 1 for a whole recording of one speaker: the mean over its speech.
@@ -254,11 +252,6 @@ class _FrameBuffer:
             raise AudioError("a window begins after the recording's end; do times and audio belong together?")
         index = np.arange(start, stop) - self.offset
         return self.frames[index.clip(0, len(self.frames) - 1)]
-
-
-def _everything(blocks: Iterable[Samples]) -> Segment:
-    """From the start of a recording to its end."""
-    return Segment(0.0, sum(map(len, blocks)) / SAMPLE_RATE)
 
 
 def _collect(future: Future[Vectors], vectors: Vectors, done: int) -> int:

@@ -27,7 +27,7 @@ from diarize.embedder import Embedder, make_table
 from diarize.errors import ConfigError
 from diarize.models import Model
 from diarize.segments import Segment, Turn, drop_short_turns, merge_turns
-from diarize.vad import speech_segments
+from diarize.vad import find_speech
 from diarize.windows import label_turns, sliding_windows, smooth_labels
 
 logger = logging.getLogger(__name__)
@@ -122,14 +122,8 @@ class Diarizer:
         seconds: dict[str, float] = {}
 
         with _clock(seconds, "detect speech"):
-            stream = _Counted(stream_audio(source, rate=rate, channel=channel), notify)
-            if speech is None:
-                speech = speech_segments(stream, config.speech)
-            else:
-                for _ in stream:
-                    pass
-                end = Segment(0.0, stream.seconds)
-                speech = [part for segment in speech if (part := segment.intersection(end))]
+            blocks = _reported(stream_audio(source, rate=rate, channel=channel), notify)
+            speech, duration = find_speech(blocks, config.speech, speech)
         with _clock(seconds, "embed windows"):
             windows = sorted(sliding_windows(speech, config.embedding.window, config.embedding.hop))
             blocks = stream_audio(source, rate=rate, channel=channel)
@@ -143,7 +137,7 @@ class Diarizer:
 
         table = make_table(recording, windows, vectors, speakers)
         model = f"{self.embedder.model.name} {self.embedder.model.fingerprint}"
-        return Diarization(recording, stream.seconds, turns, table, evidence, config, model, seconds)
+        return Diarization(recording, duration, turns, table, evidence, config, model, seconds)
 
     def _with_numbers(self, n_speakers: int | None, lowest: int | None, highest: int | None) -> Config:
         """The config with the numbers of speakers that a call gave."""
@@ -246,17 +240,13 @@ def make_turns(
     return renamed, [speakers.get(str(label), "") for label in labels]
 
 
-class _Counted:
-    """Blocks of samples passed on, with the seconds that have passed."""
-
-    def __init__(self, blocks: Iterable[Samples], notify: Progress) -> None:
-        self.blocks, self.notify, self.seconds = blocks, notify, 0.0
-
-    def __iter__(self) -> Iterator[Samples]:
-        for block in self.blocks:
-            yield block
-            self.seconds += len(block) / SAMPLE_RATE
-            self.notify("detect speech", self.seconds, None)
+def _reported(blocks: Iterable[Samples], notify: Progress) -> Iterator[Samples]:
+    """Blocks of samples passed on, and the seconds that have passed told."""
+    seconds = 0.0
+    for block in blocks:
+        yield block
+        seconds += len(block) / SAMPLE_RATE
+        notify("detect speech", seconds, None)
 
 
 @contextmanager

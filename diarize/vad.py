@@ -48,9 +48,27 @@ def speech_segments(blocks: Iterable[Samples], config: SpeechConfig | None = Non
     ModelError
         When the network of silero-vad is not installed.
     """
-    config = config or SpeechConfig()
-    probabilities, n_seconds = speech_probabilities(blocks, config.detector)
-    return segments_from_probabilities(probabilities, FRAME_LENGTH, n_seconds, config)
+    return find_speech(blocks, config or SpeechConfig())[0]
+
+
+def find_speech(
+    blocks: Iterable[Samples], config: SpeechConfig, given: list[Segment] | None = None
+) -> tuple[list[Segment], float]:
+    """Speech in a recording that comes block by block, and the recording's length, in seconds.
+
+    Where speech is `given`, nothing is detected: what of it lies in the recording is the answer.
+
+    Raises
+    ------
+    ModelError
+        When the network of silero-vad is not installed.
+    """
+    if given is None:
+        probabilities, n_seconds = speech_probabilities(blocks, config.detector)
+        return segments_from_probabilities(probabilities, FRAME_LENGTH, n_seconds, config), n_seconds
+    n_seconds = sum(map(len, blocks)) / SAMPLE_RATE
+    recording = Segment(0.0, n_seconds)
+    return [part for segment in given if (part := segment.intersection(recording))], n_seconds
 
 
 def speech_probabilities(blocks: Iterable[Samples], detector: str = "silero") -> tuple[Probabilities, float]:

@@ -216,8 +216,11 @@ def test_a_folder_gets_rttm_and_json_and_stdout_a_summary(recording, model, tmp_
     assert lines[0] == "talk"
     for line, turn in zip(lines[1:], turns, strict=False):
         assert re.fullmatch(rf"  0:00:[\d.]{{5}} - 0:00:[\d.]{{5}}  {turn.speaker}", line)
-    assert lines[len(turns) + 1].startswith("2 speakers: ")
-    assert re.match(r"16\.0 s of audio in \d+\.\d\d s: detect speech ", lines[len(turns) + 2])
+    assert lines[len(turns) + 1 : len(turns) + 3] == [
+        "speakers: 2",
+        "why: 2 speakers, as asked for: 2 of 2 clusters hold at least 3 vectors",
+    ]
+    assert re.match(r"16\.0 s of audio in \d+\.\d\d s: detect speech ", lines[len(turns) + 3])
     assert lines[-2:] == [f"written: {out / 'talk.rttm'}", f"written: {out / 'talk.json'}"]
     assert call("run", recording, "--model", model, "-o", out, "--force", "--quiet").out == ""
 

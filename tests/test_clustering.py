@@ -333,7 +333,7 @@ def test_stray_items_do_not_use_up_the_known_number():
 def test_a_number_that_no_cut_gives_is_met_by_the_plain_cut():
     clusterer = build_clusterer("agglomerative", n_speakers=3, min_cluster_size=3).fit(np.eye(4))
     assert clusterer.n_speakers_ == 3
-    assert "no cut gives 3 clusters of 3 items" in clusterer.evidence_["reason"]
+    assert "no cut gives 3 clusters of 3 vectors" in clusterer.evidence_["reason"]
 
 
 def test_silhouette_is_that_of_scikit_learn():

@@ -249,7 +249,7 @@ def test_windows_of_a_recording(seed):
     clusterer = DominantSets(**WINDOWS).fit(X)
     assert adjusted_rand_score(who, clusterer.labels_) == 1
     assert clusterer.evidence_["reason"] == (
-        f"{2 + seed} dominant sets hold at least 3 items at coarseness 0.25"
+        f"{2 + seed} dominant sets hold at least 3 vectors at coarseness 0.25"
     )
 
 

@@ -112,7 +112,7 @@ class Agglomerative(Clusterer):
         found = count(labels)
         reason = (
             f"{found} of {count(plain)} clusters at {self.linkage} distance {threshold:g} "
-            f"hold at least {self.min_cluster_size} items"
+            f"hold at least {self.min_cluster_size} vectors"
         )
         bounded = min(max(found, lowest), highest)
         if bounded != found:
@@ -143,10 +143,10 @@ class Agglomerative(Clusterer):
             return (
                 labels,
                 [],
-                f"no cut gives {k} clusters of {self.min_cluster_size} items, this is the plain one",
+                f"no cut gives {k} clusters of {self.min_cluster_size} vectors, this is the plain one",
             )
         labels, absorbed = absorb_small(X, tree.cut(n_cut), self.min_cluster_size, keep=k)
-        return labels, absorbed, f"{k} of {n_cut} clusters hold at least {self.min_cluster_size} items"
+        return labels, absorbed, f"{k} of {n_cut} clusters hold at least {self.min_cluster_size} vectors"
 
 
 class Tree:

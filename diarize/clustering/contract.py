@@ -83,7 +83,7 @@ class Clusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         lowest, highest = speaker_bounds(len(X), self.n_speakers, self.min_speakers, self.max_speakers)
         if highest == 1:
             labels = np.zeros(len(X), dtype=np.int64)
-            why = "there is one item" if len(X) == 1 else "at most one speaker was asked for"
+            why = "there is one vector" if len(X) == 1 else "at most one speaker was asked for"
             evidence = explain(labels, f"1 speaker: {why}, nothing was clustered")
         else:
             labels, evidence = self._cluster(X, lowest, highest)

@@ -86,7 +86,7 @@ class Density(Clusterer):
             sums, _ = cluster_sums(X[~noise], labels[~noise])
             labels[noise] = (X[noise] @ unit(sums).T).argmax(axis=1)
         labels = within_bounds(X, labels, lowest, highest)
-        reason = f"{n_found} dense clusters; {int(noise.sum())} of {len(X)} items lay outside them"
+        reason = f"{n_found} dense clusters; {int(noise.sum())} of {len(X)} vectors lay outside them"
         if count(labels) != n_found:
             why = (
                 "no dense cluster is one speaker" if n_found == 0 and lowest == 1 else "the bounds asked for"

@@ -153,7 +153,7 @@ class DominantSets(Clusterer):
             labels = (unit(X) @ unit(sums).T).argmax(axis=1)
         labels = within_bounds(X, labels, lowest, highest)
         reason = (
-            f"{sets.number} dominant sets hold at least {self.min_cluster_size} items "
+            f"{sets.number} dominant sets hold at least {self.min_cluster_size} vectors "
             f"at coarseness {sets.coarseness:.3g}"
         )
         if sets.coarseness != self.coarseness:

@@ -86,7 +86,7 @@ class Spectral(Clusterer):
         first, last = lowest, min(highest, max(_MOST_CANDIDATES, lowest), n - 1)
         if last < first:  # as many speakers as items, or more than are looked at: no gap to look for
             labels = within_bounds(X, np.arange(len(X)), lowest, lowest)
-            return labels, explain(labels, f"{lowest} speakers, as asked for, of {len(X)} items")
+            return labels, explain(labels, f"{lowest} speakers, as asked for, of {len(X)} vectors")
         unlike = -resolve_affinity(self.affinity)(some)
         np.fill_diagonal(unlike, np.inf)  # no item is its own neighbour
         order = np.argsort(unlike, axis=1, kind="stable")
