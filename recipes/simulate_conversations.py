@@ -30,7 +30,7 @@ from diarize.formats.uem import write_uem
 from diarize.segments import Segment, Turn, merge_turns, speech_of
 from diarize.vad import speech_segments
 
-SPEECH = SpeechConfig(min_speech=0.25, min_silence=0.3, padding=0.03)
+SPEECH = SpeechConfig(threshold=0.3, release=0.15, min_speech=0.25, min_silence=0.3, padding=0.03)
 LONGEST_PHRASE = 10.0  # seconds; a clip that is longer is cut in its pauses
 PAUSE_MEDIAN, PAUSE_SPREAD, LONGEST_PAUSE = 0.4, 0.8, 3.0  # lognormal; seconds, nepers, seconds
 GOES_ON = 0.2  # probability that the same speaker goes on after a pause
