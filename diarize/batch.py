@@ -48,11 +48,13 @@ class Job:
     speech: list[Segment] | None = None
 
 
-def find_jobs(inputs: Iterable[str | Path], *, allow_pipes: bool = False) -> list[Job]:
+def find_jobs(
+    inputs: Iterable[str | Path], *, allow_pipes: bool = False, speech: str | Path | None = None
+) -> list[Job]:
     """Jobs for files, for folders (searched for audio, subfolders too) and for Kaldi data folders.
 
     A file that does not exist is still a job: opening it tells what is wrong, and the others go on. A file
-    that is named twice is one job.
+    that is named twice is one job. A `speech` file or folder is looked at, as `check_speech` does.
 
     Raises
     ------
@@ -85,6 +87,8 @@ def find_jobs(inputs: Iterable[str | Path], *, allow_pipes: bool = False) -> lis
                 f"{job.source} and {other.source} would both be written as {job.folder / job.recording}; "
                 "rename one or run them apart"
             )
+    if speech is not None:
+        check_speech(speech, len(taken))
     return list(taken.values())
 
 

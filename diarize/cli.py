@@ -130,11 +130,9 @@ def run(
     formats = list(dict.fromkeys(format or (["rttm"] if output == "-" else ["rttm", "json"])))
     console.check_output(output, formats)
 
-    from diarize.batch import check_speech, find_jobs, open_source, read_speech
+    from diarize.batch import find_jobs, open_source, read_speech
 
-    jobs = find_jobs(inputs, allow_pipes=allow_pipes)
-    if speech:
-        check_speech(speech, len(jobs))
+    jobs = find_jobs(inputs, allow_pipes=allow_pipes, speech=speech)
 
     from diarize.pipeline import Diarizer
 
@@ -193,25 +191,29 @@ def embed(
     given = {OPTION_SETTINGS[name]: value for name, value in locals().items() if name in OPTION_SETTINGS}
     chosen = console.load_settings(config, settings, given)
 
-    from diarize.batch import check_speech, find_jobs, open_source, read_speech
+    from diarize.batch import find_jobs, open_source, read_speech
     from diarize.embeddings import Embeddings, table_paths
 
     console.refuse_existing(table_paths(output), force)
     console.make_folder(output.parent)
-    jobs = find_jobs(inputs, allow_pipes=allow_pipes)
-    if speech:
-        check_speech(speech, len(jobs))
-
+    jobs = find_jobs(inputs, allow_pipes=allow_pipes, speech=speech)
     from diarize.embedder import Embedder
 
     embedder = Embedder(model, device=device, threads=threads)
+    progress = console.ProgressBar(quiet)
     tables: list[Embeddings] = []
 
     def add(job: Job) -> None:
         heard = read_speech(speech, job.recording) if speech else job.speech
-        with open_source(job) as source:
+        with open_source(job) as source, progress:
             table = embedder(
-                source, channel=channel, speech=heard, config=chosen, recording=job.recording, whole=whole
+                source,
+                channel=channel,
+                speech=heard,
+                config=chosen,
+                recording=job.recording,
+                whole=whole,
+                on_progress=progress.update,
             )
         tables.append(table)
         if not quiet:

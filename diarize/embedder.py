@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from diarize.audio import Samples, Source, source_id, stream_audio
+from diarize.audio import SAMPLE_RATE, Samples, Source, source_id, stream_audio
 from diarize.config import Config
 from diarize.embeddings import Embeddings
 from diarize.errors import AudioError, ConfigError
@@ -37,6 +37,12 @@ from diarize.windows import sliding_windows
 Vectors = NDArray[np.float32]
 GROUP_SECONDS = 10.0
 """Windows that go through the network together span at most about this long (a longer window goes alone)."""
+
+Progress = Callable[[str, float, float | None], None]
+"""Called with the stage, what of it is done, and how much it is (None while unknown).
+
+Detection counts seconds of the recording, embedding counts windows, clustering goes from 0 to 1.
+"""
 
 
 class Embedder:
@@ -74,6 +80,7 @@ class Embedder:
         config: Config | None = None,
         recording: str | None = None,
         whole: bool = False,
+        on_progress: Progress | None = None,
     ) -> Embeddings:
         """One row a window of speech of a recording.
 
@@ -92,6 +99,8 @@ class Embedder:
         whole : bool
             One row for the whole recording instead: the mean over its windows, of length 1. A recording
             in which no speech is found counts as speech from its start to its end.
+        on_progress : callable, optional
+            Called with stage, done and total (None while unknown).
 
         Raises
         ------
@@ -105,12 +114,13 @@ class Embedder:
         def blocks() -> Iterator[Samples]:
             return stream_audio(source, rate=rate, channel=channel)
 
-        speech, n_seconds = find_speech(blocks(), config.speech, speech)
+        notify = on_progress or (lambda stage, done, total: None)
+        speech, n_seconds = find_speech(report_blocks(blocks(), notify), config.speech, speech)
         everything = Segment(0.0, n_seconds)
         if whole and not speech:
             speech = [everything]
         windows = sorted(sliding_windows(speech, config.embedding.window, config.embedding.hop))
-        vectors = self.windows(blocks(), windows)
+        vectors = self.windows(blocks(), windows, lambda done, n: notify("embed windows", done, n))
         if not whole:
             return make_table(recording, windows, vectors)
         mean = vectors.mean(axis=0, keepdims=True)
@@ -227,6 +237,15 @@ def find_device(name: str) -> str:
     if not there[name]:
         raise ConfigError(f"device {name!r}: this machine has none that torch can use; take auto or cpu")
     return name
+
+
+def report_blocks(blocks: Iterable[Samples], notify: Progress) -> Iterator[Samples]:
+    """Blocks of samples passed on, and the seconds that have passed told."""
+    seconds = 0.0
+    for block in blocks:
+        yield block
+        seconds += len(block) / SAMPLE_RATE
+        notify("detect speech", seconds, None)
 
 
 class _FrameBuffer:

@@ -6,7 +6,7 @@ import logging
 import math
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from diarize.audio import SAMPLE_RATE, Samples, Source, source_id, stream_audio
+from diarize.audio import Source, source_id, stream_audio
 from diarize.clustering import build_clusterer
 from diarize.clustering.affinity import unit
 from diarize.clustering.contract import Clusterer, Evidence, cluster_sums, explain, speaker_bounds
 from diarize.clustering.dominant_sets import WINDOWS
 from diarize.config import Config, TurnConfig, validate
 from diarize.diarization import Diarization
-from diarize.embedder import Embedder, make_table
+from diarize.embedder import Embedder, Progress, make_table, report_blocks
 from diarize.errors import ConfigError
 from diarize.models import Model
 from diarize.segments import Segment, Turn, drop_short_turns, merge_turns
@@ -39,12 +39,6 @@ WINDOW_SETTINGS: dict[str, dict[str, Any]] = {
     "density": {"min_cluster_size": 5, "min_samples": 5},
 }
 """Where the windows of a recording need other values than a clusterer's own: docs/choices.md."""
-
-Progress = Callable[[str, float, float | None], None]
-"""Called with the stage, what of it is done, and how much it is (None while unknown).
-
-Detection counts seconds of the recording, embedding counts windows, clustering goes from 0 to 1.
-"""
 
 
 class Diarizer:
@@ -122,7 +116,7 @@ class Diarizer:
         seconds: dict[str, float] = {}
 
         with _clock(seconds, "detect speech"):
-            blocks = _reported(stream_audio(source, rate=rate, channel=channel), notify)
+            blocks = report_blocks(stream_audio(source, rate=rate, channel=channel), notify)
             speech, duration = find_speech(blocks, config.speech, speech)
         with _clock(seconds, "embed windows"):
             windows = sorted(sliding_windows(speech, config.embedding.window, config.embedding.hop))
@@ -238,15 +232,6 @@ def make_turns(
     renamed = sorted(replace(turn, speaker=speakers[turn.speaker]) for turn in turns)
     # A speaker all of whose turns were too short has no name; his windows are nobody's.
     return renamed, [speakers.get(str(label), "") for label in labels]
-
-
-def _reported(blocks: Iterable[Samples], notify: Progress) -> Iterator[Samples]:
-    """Blocks of samples passed on, and the seconds that have passed told."""
-    seconds = 0.0
-    for block in blocks:
-        yield block
-        seconds += len(block) / SAMPLE_RATE
-        notify("detect speech", seconds, None)
 
 
 @contextmanager

@@ -213,3 +213,11 @@ def test_an_utterance_without_speech_counts_as_a_whole(embedder, n_samples):
     noise = 1e-3 * np.random.default_rng(0).standard_normal(n_samples)
     vector = embedder.utterance(noise, rate=SAMPLE_RATE)
     assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
+
+
+def test_progress_is_told(embedder, demo_recording):
+    calls = []
+    table = embedder(demo_recording, on_progress=lambda *call: calls.append(call))
+    stages = [stage for stage, _, _ in calls]
+    assert list(dict.fromkeys(stages)) == ["detect speech", "embed windows"]
+    assert calls[-1][1:] == (len(table), len(table))
