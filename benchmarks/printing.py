@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-import os
 import platform
 import shlex
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import date
 from importlib.metadata import version
-from pathlib import Path
+
+from diarize.machine import describe_machine
 
 PACKAGES = (
     *("diarize-toolkit", "torch", "numpy", "scipy", "scikit-learn"),
@@ -25,20 +25,12 @@ def header(conditions: str, packages: Sequence[str] = ()) -> str:
         [
             f"`{shlex.join(['python', *sys.argv])}`",
             "",
-            f"{date.today().isoformat()}; {cpu_model()}, {os.cpu_count()} cores, {platform.system()}; "
+            f"{date.today().isoformat()}; {describe_machine()}, {platform.system()}; "
             f"Python {platform.python_version()}, {', '.join(versions)}.",
             f"{conditions}.",
             "",
         ]
     )
-
-
-def cpu_model() -> str:
-    """The processor's name as the system gives it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
-    named = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return named[0] if named else platform.processor() or platform.machine()
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], n_text: int = 1) -> str:

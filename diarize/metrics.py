@@ -25,7 +25,7 @@ import pyannote.metrics.diarization
 from diarize.errors import FormatError
 from diarize.formats import FORMATS, read_turns
 from diarize.formats.uem import read_uem
-from diarize.segments import Segment, Turn
+from diarize.segments import Segment, Turn, join_segments
 
 logger = logging.getLogger(__name__)
 
@@ -140,16 +140,12 @@ def _annotation(turns: Iterable[Turn]) -> pyannote.core.Annotation:
 
     Otherwise a speaker would overlap with itself, counted twice by DER and left out by ``skip_overlap``.
     """
-    joined: dict[str, list[Segment]] = defaultdict(list)
+    own: dict[str, list[Segment]] = defaultdict(list)
     for turn in sorted(turns):
-        own = joined[turn.speaker]
-        if own and turn.segment.start < own[-1].end:
-            own[-1] = Segment(own[-1].start, max(own[-1].end, turn.segment.end))
-        else:
-            own.append(turn.segment)
+        own[turn.speaker].append(turn.segment)
     annotation = pyannote.core.Annotation()
-    for speaker, segments in joined.items():
-        for segment in segments:
+    for speaker, segments in own.items():
+        for segment in join_segments(segments):
             annotation[pyannote.core.Segment(segment.start, segment.end), speaker] = speaker
     return annotation
 

@@ -18,8 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from diarize.audio import Source, source_id, stream_audio
 from diarize.clustering import build_clusterer
-from diarize.clustering.affinity import unit
-from diarize.clustering.contract import Clusterer, Evidence, cluster_sums, explain, speaker_bounds
+from diarize.clustering.contract import Clusterer, Evidence, cosines_to_means, explain, speaker_bounds
 from diarize.clustering.dominant_sets import WINDOWS
 from diarize.config import Config, TurnConfig, validate
 from diarize.diarization import Diarization
@@ -203,8 +202,7 @@ def second_labels(
     second = np.full(len(labels), -1, dtype=np.int64)
     if margin == 0 or labels.max() == 0:
         return second
-    sums, _ = cluster_sums(vectors.astype(np.float64), labels)
-    cosines = unit(vectors) @ unit(sums).T
+    cosines = cosines_to_means(vectors.astype(np.float64), vectors.astype(np.float64), labels)
     rows = np.arange(len(labels))
     own = cosines[rows, labels]
     cosines[rows, labels] = -np.inf

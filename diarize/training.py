@@ -207,8 +207,9 @@ def _learning_rate(config: TrainingConfig, step: int) -> float:
 
 @torch.no_grad()
 def _update_average(average: ResNet, network: ResNet, decay: float) -> None:
+    weights = network.state_dict()
     for name, tensor in average.state_dict().items():
-        current = network.state_dict()[name]
+        current = weights[name]
         if tensor.dtype.is_floating_point:
             tensor.lerp_(current, 1 - decay)
         else:

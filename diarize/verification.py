@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from diarize.audio import SAMPLE_RATE, Samples
+
 
 def make_trials(
     speakers: Sequence[str], groups: Sequence[str], *, impostors: int = 4, seed: int = 1
@@ -25,6 +27,18 @@ def make_trials(
     chosen = random.choice(others, min(len(others), impostors * int(same.sum())), replace=False)
     kept = np.sort(np.concatenate([np.flatnonzero(same), chosen]))
     return np.stack([first[kept], second[kept]], axis=1), same[kept]
+
+
+def crop_middle(samples: Samples, seconds: float) -> Samples:
+    """The middle `seconds` of samples (n_samples,); all of them when there are fewer."""
+    length = round(seconds * SAMPLE_RATE)
+    start = max(0, (len(samples) - length) // 2)
+    return samples[start : start + length]
+
+
+def score_trials(vectors: NDArray[np.floating], trials: NDArray[np.int64]) -> NDArray[np.floating]:
+    """Cosines (n_trials,) of the pairs (n_trials, 2) of vectors (n, dim) of length 1."""
+    return (vectors[trials[:, 0]] * vectors[trials[:, 1]]).sum(axis=1)
 
 
 def equal_error_rate(scores: NDArray[np.floating], same: NDArray[np.bool_]) -> float:

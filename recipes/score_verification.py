@@ -23,20 +23,17 @@ from diarize.features import GMM_MFCC, mfcc
 from diarize.formats.kaldi import read_data_folder, read_utt2spk
 from diarize.formats.text import write_text
 from diarize.segments import Segment
-from diarize.verification import bootstrap_interval, equal_error_rate, make_trials
+from diarize.verification import (
+    bootstrap_interval,
+    crop_middle,
+    equal_error_rate,
+    make_trials,
+    score_trials,
+)
 
 LENGTHS = {"whole": None, "3 s": 3.0, "1.5 s": 1.5}
 System = Callable[[list[Samples]], NDArray[np.floating]]
 """Samples of n recordings to vectors (n, dim) that are compared by their cosine."""
-
-
-def middle(samples: Samples, seconds: float | None) -> Samples:
-    """The middle `seconds` of samples (n_samples,); all of them when there are fewer."""
-    if seconds is None:
-        return samples
-    length = round(seconds * SAMPLE_RATE)
-    start = max(0, (len(samples) - length) // 2)
-    return samples[start : start + length]
 
 
 def mfcc_statistics(recordings: list[Samples]) -> NDArray[np.floating]:
@@ -77,7 +74,7 @@ def score(folder: Path, systems: dict[str, System]) -> list[dict[str, object]]:
     recordings = [load_audio(data.wav_scp[utterance]) for utterance in utterances]
     rows: list[dict[str, object]] = []
     for length, seconds in LENGTHS.items():
-        crops = [middle(samples, seconds) for samples in recordings]
+        crops = recordings if seconds is None else [crop_middle(one, seconds) for one in recordings]
         for name, system in systems.items():
             vectors = system(crops)
             vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -87,8 +84,7 @@ def score(folder: Path, systems: dict[str, System]) -> list[dict[str, object]]:
                 trials, same = make_trials(speakers, [groups[utterances[i]] for i in chosen])
                 if not same.any() or same.all():
                     continue
-                index = np.array(chosen)[trials]
-                scores = (vectors[index[:, 0]] * vectors[index[:, 1]]).sum(axis=1)
+                scores = score_trials(vectors, np.array(chosen)[trials])
                 rows.append(
                     {
                         "set": folder.name,

@@ -18,11 +18,11 @@ from diarize.batches import PackedFeatures
 from diarize.config import load_tables, validate
 from diarize.errors import ConfigError, DiarizeError
 from diarize.features import FeatureConfig, log_mel
-from diarize.formats.kaldi import read_data_folder
+from diarize.formats.kaldi import read_data_folder, read_utt2spk
 from diarize.models import build_from_config, save_model
 from diarize.networks.resnet import ResNet
 from diarize.training import TrainingConfig, train
-from diarize.verification import equal_error_rate, make_trials
+from diarize.verification import crop_middle, equal_error_rate, make_trials, score_trials
 
 DEV_SECONDS = 1.5
 TABLES = ("features", "pack", "network", "training")
@@ -34,13 +34,15 @@ class DevSet:
     def __init__(self, folder: Path, features: FeatureConfig) -> None:
         data = read_data_folder(folder)
         utterances = sorted(data.wav_scp, key=str.encode)
-        groups = dict(line.split() for line in (folder / "utt2group").read_text().splitlines())
+        groups = read_utt2spk(folder / "utt2group")
         self.trials, self.same = make_trials(
             [data.utt2spk[u] for u in utterances], [groups[u] for u in utterances]
         )
         if self.same.all() or not self.same.any():
             raise DiarizeError(f"{folder}: needs pairs of one speaker and pairs of two; give another --dev")
-        self.mel = [log_mel(middle(load_audio(data.wav_scp[u]), DEV_SECONDS), features) for u in utterances]
+        length = round(DEV_SECONDS * SAMPLE_RATE)
+        crops = [crop_middle(load_audio(data.wav_scp[u]), DEV_SECONDS) for u in utterances]
+        self.mel = [log_mel(np.resize(crop, length), features) for crop in crops]  # a short one repeats
 
     @torch.inference_mode()
     def __call__(self, step: int, network: ResNet) -> dict[str, float]:
@@ -48,15 +50,7 @@ class DevSet:
         mel = torch.from_numpy(np.stack(self.mel)).to(next(network.parameters()).device)
         with torch.autocast(mel.device.type, torch.bfloat16):
             vectors = torch.cat([network(part) for part in mel.split(64)]).float().cpu().numpy()
-        scores = (vectors[self.trials[:, 0]] * vectors[self.trials[:, 1]]).sum(axis=1)
-        return {"dev_eer": equal_error_rate(scores, self.same)}
-
-
-def middle(samples: np.ndarray, seconds: float) -> np.ndarray:
-    """The middle `seconds` of samples (n_samples,), repeated when there are fewer."""
-    length = round(seconds * SAMPLE_RATE)
-    start = max(0, (len(samples) - length) // 2)
-    return np.resize(samples[start : start + length], length)
+        return {"dev_eer": equal_error_rate(score_trials(vectors, self.trials), self.same)}
 
 
 def load_targets(path: Path, packed: PackedFeatures, dim: int) -> np.ndarray:

@@ -5,27 +5,13 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
-import os
 import platform
 from importlib.metadata import version
 from pathlib import Path
 
 from diarize.errors import DiarizeError
 from diarize.formats.text import write_text
-
-
-def processor() -> str:
-    """The processor's name and the number of cores."""
-    names = (
-        [
-            line.split(":")[1].strip()
-            for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-            if line.startswith("model name")
-        ]
-        if Path("/proc/cpuinfo").exists()
-        else []
-    )
-    return f"{names[0] if names else platform.processor() or platform.machine()}, {os.cpu_count()} cores"
+from diarize.machine import describe_machine
 
 
 def main() -> None:
@@ -37,7 +23,7 @@ def main() -> None:
     run = {
         "command": arguments.command,
         "date": datetime.date.today().isoformat(),
-        "machine": processor(),
+        "machine": describe_machine(),
         "python": platform.python_version(),
         "versions": {name: version(name) for name in ("diarize-toolkit", "torch", "numpy")},
     }

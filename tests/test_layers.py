@@ -11,6 +11,7 @@ LIBRARY = REPOSITORY / "diarize"
 # A file, or a folder of equal members, which may import each other.
 ORDER = [
     "errors",
+    "machine",
     "segments",
     "windows",
     "config",

@@ -8,6 +8,7 @@ give the same labels.
 
 from __future__ import annotations
 
+import logging
 from abc import abstractmethod
 from collections.abc import Iterable
 from numbers import Integral
@@ -20,6 +21,8 @@ from sklearn.utils.validation import validate_data
 
 from diarize.clustering.affinity import Matrix, unit
 from diarize.errors import ConfigError
+
+logger = logging.getLogger(__name__)
 
 Labels = NDArray[np.int64]
 
@@ -242,6 +245,20 @@ def absorb_small(X: Matrix, labels: Labels, min_size: int, keep: int = 1) -> tup
     directions = unit(sums)
     target[small] = kept[(directions[small] @ directions[kept].T).argmax(axis=1)]
     return number_by_first_appearance(target[labels]), [int(size) for size in sizes[small]]
+
+
+def cosines_to_means(X: Matrix, members: Matrix, labels: Labels) -> Matrix:
+    """Cosines (n, k) of the rows of X (n, dim) and the means of clusters 0 ... k - 1 of members (m, dim)."""
+    sums, _ = cluster_sums(members, labels)
+    return unit(X) @ unit(sums).T
+
+
+def thinning(n_items: int, max_items: int) -> int:
+    """1 where all items are clustered, 2 for every second, ...: at most max_items; told in the log."""
+    step = max(-(-n_items // max_items), 1)
+    if step > 1:
+        logger.info("%d items: one in %d is clustered, the others go to the nearest mean", n_items, step)
+    return step
 
 
 def cluster_sums(X: Matrix, labels: Labels) -> tuple[Matrix, Labels]:

@@ -19,7 +19,7 @@ from diarize.clustering.contract import (
     Clusterer,
     Evidence,
     Labels,
-    cluster_sums,
+    cosines_to_means,
     count,
     explain,
     within_bounds,
@@ -83,8 +83,7 @@ class Density(Clusterer):
         if n_found == 0:
             labels = np.zeros(len(X), dtype=np.int64)
         else:
-            sums, _ = cluster_sums(X[~noise], labels[~noise])
-            labels[noise] = (X[noise] @ unit(sums).T).argmax(axis=1)
+            labels[noise] = cosines_to_means(X[noise], X[~noise], labels[~noise]).argmax(axis=1)
         labels = within_bounds(X, labels, lowest, highest)
         reason = f"{n_found} dense clusters; {int(noise.sum())} of {len(X)} vectors lay outside them"
         if count(labels) != n_found:

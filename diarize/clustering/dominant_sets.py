@@ -9,7 +9,6 @@ Hibraj, Vascon, Stadelmann, Pelillo: Speaker clustering using dominant sets, ICP
 
 from __future__ import annotations
 
-import logging
 import math
 from bisect import bisect_left
 from dataclasses import dataclass
@@ -22,22 +21,20 @@ from diarize.clustering.affinity import (
     Matrix,
     angular_distance,
     resolve_affinity,
-    unit,
 )
 from diarize.clustering.contract import (
     Clusterer,
     Evidence,
     Labels,
     absorb_small,
-    cluster_sums,
+    cosines_to_means,
     count,
     explain,
+    thinning,
     within_bounds,
 )
 from diarize.clustering.replicator import Vector, peel
 from diarize.errors import ConfigError
-
-logger = logging.getLogger(__name__)
 
 LEFTOVERS = ("single", "whole", "nearest")
 
@@ -140,17 +137,14 @@ class DominantSets(Clusterer):
             raise ConfigError(f"unknown leftover rule {self.leftover!r}; known: {', '.join(LEFTOVERS)}")
 
     def _cluster(self, X: Matrix, lowest: int, highest: int) -> tuple[Labels, Evidence]:
-        step = max(-(-len(X) // self.max_items), 1)
-        if step > 1:
-            logger.info("%d items: one in %d is clustered, the others go to the nearest mean", len(X), step)
+        step = thinning(len(X), self.max_items)
         some = X[::step]
         sets, candidates = self._search(some, min(lowest, len(some)), highest)
         self.participation_ = np.zeros(len(X))
         self.participation_[::step] = sets.participation
         labels, absorbed = absorb_small(some, sets.labels, self.min_cluster_size, keep=lowest)
         if step > 1:
-            sums, _ = cluster_sums(some, labels)
-            labels = (unit(X) @ unit(sums).T).argmax(axis=1)
+            labels = cosines_to_means(X, some, labels).argmax(axis=1)
         labels = within_bounds(X, labels, lowest, highest)
         reason = (
             f"{sets.number} dominant sets hold at least {self.min_cluster_size} vectors "

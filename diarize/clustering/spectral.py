@@ -8,24 +8,21 @@ eigengap, IEEE Signal Processing Letters 27, 2020. Symbols below are the paper's
 
 from __future__ import annotations
 
-import logging
-
 import numpy as np
 from scipy.linalg import eigh, eigvalsh
 from sklearn.cluster import KMeans
 
-from diarize.clustering.affinity import Affinity, Matrix, resolve_affinity, unit
+from diarize.clustering.affinity import Affinity, Matrix, resolve_affinity
 from diarize.clustering.contract import (
     Clusterer,
     Evidence,
     Labels,
-    cluster_sums,
+    cosines_to_means,
     count,
     explain,
+    thinning,
     within_bounds,
 )
-
-logger = logging.getLogger(__name__)
 
 _EPSILON = 1e-10
 _MOST_CANDIDATES = 15
@@ -78,9 +75,7 @@ class Spectral(Clusterer):
         self.random_state = random_state
 
     def _cluster(self, X: Matrix, lowest: int, highest: int) -> tuple[Labels, Evidence]:
-        step = -(-len(X) // self.max_items)
-        if step > 1:
-            logger.info("%d items: one in %d is clustered, the others go to the nearest mean", len(X), step)
+        step = thinning(len(X), self.max_items)
         some = X[::step]
         n = len(some)
         first, last = lowest, min(highest, max(_MOST_CANDIDATES, lowest), n - 1)
@@ -99,8 +94,7 @@ class Spectral(Clusterer):
         k = first + int(np.argmax(gap))  # k^ = argmax e_p^
         labels = within_bounds(some, self._partition(laplacian(order, p), k), k, k)
         if step > 1:
-            sums, _ = cluster_sums(some, labels)
-            labels = (unit(X) @ unit(sums).T).argmax(axis=1)
+            labels = cosines_to_means(X, some, labels).argmax(axis=1)
             labels = within_bounds(X, labels, lowest, highest)
         reason = f"{k} speakers have the largest eigengap, {gap.max():.3f}, of the graph of {p} neighbours"
         if lowest == highest:

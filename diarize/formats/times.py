@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeVar
 
 from diarize.segments import Segment
-
-Number = TypeVar("Number", int, float)
 
 
 def milliseconds(segment: Segment) -> tuple[int, int]:
@@ -27,8 +24,8 @@ def clock(time: int, mark: str) -> str:
     return f"{minutes // 60:02d}:{minutes % 60:02d}:{rest // 1000:02d}{mark}{rest % 1000:03d}"
 
 
-def join_overlapping(spans: Iterable[tuple[Number, Number]]) -> list[tuple[Number, Number]]:
-    """The spans in order, overlapping ones joined; those that only touch stay apart.
+def join_overlapping(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The spans (milliseconds) in order, overlapping ones joined; those that only touch stay apart.
 
     ::
 
@@ -36,7 +33,7 @@ def join_overlapping(spans: Iterable[tuple[Number, Number]]) -> list[tuple[Numbe
             |=====|                  before
         |=========|   |===||===|     after
     """
-    joined: list[tuple[Number, Number]] = []
+    joined: list[tuple[int, int]] = []
     for start, end in sorted(spans):
         if joined and start < joined[-1][1]:
             joined[-1] = (joined[-1][0], max(joined[-1][1], end))
