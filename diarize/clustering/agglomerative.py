@@ -32,8 +32,8 @@ from diarize.errors import ConfigError
 
 logger = logging.getLogger(__name__)
 
-# Merge distances, see `Tree.heights`.
-THRESHOLDS = {"ward": 0.25, "average": 0.6, "complete": 0.9}
+# Merge distances, see `Tree.heights`; the best on development recordings: docs/choices.md.
+THRESHOLDS = {"ward": 0.42, "average": 0.65, "complete": 0.9}
 CRITERIA = ("threshold", "silhouette")
 _MOST_CANDIDATES = 15
 
