@@ -32,11 +32,8 @@ class ArcFace(nn.Module):
 
     def forward(self, embeddings: Tensor, speakers: Tensor) -> Tensor:
         """The loss of embeddings (batch, dim) of length 1 and their speakers' numbers (batch,)."""
-        cosine = embeddings @ F.normalize(self.weight, dim=1).T  # (batch, n_speakers)
-        own = cosine.gather(1, speakers[:, None]).clamp(-1 + 1e-6, 1 - 1e-6)
-        # Beyond pi - margin the shifted cosine would rise again: there it stays at -1.
-        angle = (own.arccos() + self.margin).clamp_max(torch.pi)
-        return F.cross_entropy(self.scale * cosine.scatter(1, speakers[:, None], angle.cos()), speakers)
+        cosines = embeddings @ F.normalize(self.weight, dim=1).T  # (batch, n_speakers)
+        return angular_margin_loss(cosines, speakers, arc=self.margin, scale=self.scale)
 
 
 class Prototypical(nn.Module):
@@ -73,3 +70,87 @@ def distillation_loss(embeddings: Tensor, targets: Tensor) -> Tensor:
     direct = 1 - (embeddings * targets).sum(dim=1).mean()
     relations = F.mse_loss(embeddings @ embeddings.T, targets @ targets.T)
     return direct + relations
+
+
+def angular_margin_loss(
+    cosines: Tensor,
+    speakers: Tensor,
+    *,
+    sphere: float = 1.0,
+    arc: float = 0.0,
+    cos: float = 0.0,
+    scale: float = 30.0,
+) -> Tensor:
+    """Cross entropy over the training speakers, the angle to the own one made larger.
+
+    Of the angle theta to its own speaker an item's logit is psi(sphere theta + arc) - cos, where psi is the
+    cosine up to pi and goes on falling beyond:
+
+        psi(phi) = (-1)^k cos(phi) - 2k,  k = floor(phi / pi).
+
+    Parameters
+    ----------
+    cosines, speakers : Tensor
+        Cosines to each speaker's weights (batch, n_speakers); each item's own speaker (batch,).
+    sphere, arc, cos : float
+        Factor of the angle (SphereFace); radians added to it (ArcFace); share of its cosine that is taken
+        away (CosFace).
+    scale : float
+        Factor of the logits before the softmax.
+
+    References
+    ----------
+    Liu et al., "SphereFace: Deep hypersphere embedding for face recognition", CVPR 2017, eq. 7 (psi);
+    Wang et al., "CosFace: Large margin cosine loss for deep face recognition", CVPR 2018, eq. 4;
+    Deng et al., "ArcFace: Additive angular margin loss for deep face recognition", CVPR 2019, eq. 3, 4.
+    """
+    cosines = _at_least_float32(cosines)
+    # The slope of arccos is infinite at 1; this far from it, it is 2000.
+    own = cosines.gather(1, speakers[:, None]).clamp(-1 + 1e-7, 1 - 1e-7)
+    phi = sphere * own.arccos() + arc
+    k = (phi / torch.pi).floor()
+    psi = (1 - 2 * (k % 2)) * phi.cos() - 2 * k
+    return F.cross_entropy(scale * cosines.scatter(1, speakers[:, None], psi - cos), speakers)
+
+
+def pairwise_kl_loss(probabilities: Tensor, speakers: Tensor, margin: float) -> Tensor:
+    """How alike the outputs of different speakers, and how unlike those of one speaker, in a batch.
+
+    Two items p, q of one speaker cost KL(p||q), two of different speakers max(0, margin - KL(p||q)), and
+    the same with p and q exchanged; the mean over all pairs of items.
+
+    Parameters
+    ----------
+    probabilities : Tensor
+        Softmax outputs (batch, n_classes) of two items at least.
+    speakers : Tensor
+        Their speakers' numbers (batch,).
+    margin : float
+        Divergence in nats beyond which different speakers cost nothing.
+
+    Raises
+    ------
+    ValueError
+        For fewer than two items.
+
+    References
+    ----------
+    Lukic et al., "Learning embeddings for speaker clustering based on voice equality", MLSP 2017, eq. 1-3;
+    Stadelmann et al., "Capturing suprasegmental features of a voice with RNNs for improved speaker
+    clustering", ANNPR 2018 (with a margin of 3); both after Hsu and Kira, "Neural network-based clustering
+    using pairwise constraints", 2015.
+    """
+    n_items = len(probabilities)
+    if n_items < 2:
+        raise ValueError(f"a pair takes two items, got {n_items!r}")
+    p = _at_least_float32(probabilities) + 1e-16
+    log_p = p.log()
+    # KL(p||q) = sum p log p - sum p log q, row p and column q. Autocast would round it to three digits.
+    with torch.autocast(p.device.type, enabled=False):
+        kl = (p * log_p).sum(dim=1, keepdim=True) - p @ log_p.T
+    costs = torch.where(speakers[:, None] == speakers, kl, (margin - kl).clamp_min(0))
+    return (costs.sum() - costs.diagonal().sum()) / (n_items * (n_items - 1) / 2)
+
+
+def _at_least_float32(x: Tensor) -> Tensor:
+    return x.to(torch.promote_types(x.dtype, torch.float32))

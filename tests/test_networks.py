@@ -161,7 +161,7 @@ def test_the_default_network_is_small():
 
 
 def test_an_unknown_family_is_told_with_the_known_ones():
-    with pytest.raises(ConfigError, match=r"^unknown network 'tdnn'; known: resnet$"):
+    with pytest.raises(ConfigError, match=r"^unknown network 'tdnn'; known: resnet, cnn, blstm$"):
         build_network("tdnn")
 
 

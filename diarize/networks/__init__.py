@@ -6,12 +6,15 @@ from inspect import signature
 from typing import Any
 
 from diarize.errors import ConfigError
+from diarize.networks.blstm import BLSTM
+from diarize.networks.cnn import CNN
 from diarize.networks.resnet import ResNet
 
-NETWORKS = {"resnet": ResNet}
+Network = ResNet | CNN | BLSTM
+NETWORKS: dict[str, type[Network]] = {"resnet": ResNet, "cnn": CNN, "blstm": BLSTM}
 
 
-def build_network(family: str, **parameters: Any) -> ResNet:
+def build_network(family: str, **parameters: Any) -> Network:
     """A network with fresh weights: ``build_network("resnet", channels=[16, 32, 64], dim=192)``.
 
     Raises
