@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.random import Generator
@@ -42,6 +43,11 @@ class PackedFeatures:
     def n_speakers(self) -> int:
         """Number of speakers."""
         return int(self.speaker.max()) + 1
+
+    def select(self, rows: NDArray[np.bool_]) -> PackedFeatures:
+        """The clips of a mask (n_clips,), with the same numbers of clips and speakers."""
+        columns = {name: getattr(self, name)[rows] for name in ("start", "length", "clip", "speaker")}
+        return PackedFeatures(self.mel, **columns)
 
     @staticmethod
     def load(folder: str | Path) -> PackedFeatures:
@@ -93,11 +99,43 @@ class Batch:
     clip: NDArray[np.int64]
 
 
+Shuffle = Literal["none", "segment", "utterance"]
+
+
+class SentenceSampler:
+    """Batches of segments, each from a uniformly random clip, at a uniformly random start.
+
+    A clip that is shorter than a segment runs on into zeros. Batch number `step` hangs on the seed and the
+    step alone, so that a training that was interrupted goes on with the batches it would have had.
+
+    References
+    ----------
+    Lukic et al., "Learning embeddings for speaker clustering based on voice equality", MLSP 2017.
+    """
+
+    def __init__(
+        self, features: PackedFeatures, batch_size: int, seed: int, shuffle: Shuffle = "none"
+    ) -> None:
+        self.features, self.batch_size, self.seed, self.shuffle = features, batch_size, seed, shuffle
+
+    def batch(self, step: int, n_frames: tuple[int, int]) -> Batch:
+        """Batch number `step`, of a random length between the two given ones (frames, inclusive)."""
+        random = np.random.default_rng([self.seed, step])
+        length = int(random.integers(n_frames[0], n_frames[1] + 1))
+        rows = random.integers(len(self.features.start), size=self.batch_size)
+        mel = np.zeros((self.batch_size, length, self.features.mel.shape[1]), dtype=np.float32)
+        for segment, row in zip(mel, rows, strict=True):
+            crop = random_crop(self.features, row, length, random, self.shuffle)
+            segment[: len(crop)] = crop
+        return Batch(mel, self.features.speaker[rows], self.features.clip[rows])
+
+
 class SpeakerSampler:
     """Batches of `n_speakers` speakers with `n_segments` segments each, from different clips where there are.
 
-    A speaker is drawn with a weight of the square root of his clips. Batch number `step` hangs on the seed
-    and the step alone, so that a training that was interrupted goes on with the batches it would have had.
+    A speaker is drawn with a weight of the square root of his clips. A clip that is shorter than a segment
+    is repeated. With `augment` the spectrograms are tilted and masked. Batch number `step` hangs on the
+    seed and the step alone.
 
     Raises
     ------
@@ -105,15 +143,25 @@ class SpeakerSampler:
         When there are fewer speakers than a batch needs.
     """
 
-    def __init__(self, features: PackedFeatures, n_speakers: int, n_segments: int, seed: int) -> None:
+    def __init__(
+        self,
+        features: PackedFeatures,
+        n_speakers: int,
+        n_segments: int,
+        seed: int,
+        shuffle: Shuffle = "none",
+        *,
+        augment: bool = True,
+    ) -> None:
         self.features, self.n_speakers, self.n_segments, self.seed = features, n_speakers, n_segments, seed
-        there = len(np.unique(features.speaker))
-        if n_speakers > there:
+        self.shuffle, self.augment = shuffle, augment
+        self.speakers = np.unique(features.speaker)
+        if n_speakers > len(self.speakers):
             raise ConfigError(
-                f"a batch of {n_speakers} speakers needs as many, the features hold {there}; lower n_speakers"
+                f"a batch of {n_speakers} speakers needs as many, "
+                f"the features hold {len(self.speakers)}; lower n_speakers"
             )
-        order = np.argsort(features.speaker, kind="stable")
-        self.rows = np.split(order, np.cumsum(np.bincount(features.speaker))[:-1])
+        self.rows = [np.flatnonzero(features.speaker == speaker) for speaker in self.speakers]
         weight = np.sqrt([len(rows) for rows in self.rows])
         self.weight = weight / weight.sum()
 
@@ -123,7 +171,7 @@ class SpeakerSampler:
         length = int(random.integers(n_frames[0], n_frames[1] + 1))
         speakers = random.choice(len(self.rows), self.n_speakers, replace=False, p=self.weight)
         rows = np.concatenate([self._segments(speaker, random) for speaker in speakers])
-        mel = np.stack([mask(tilt(self._crop(row, length, random), random), random) for row in rows])
+        mel = np.stack([self._segment(row, length, random) for row in rows])
         return Batch(mel, self.features.speaker[rows], self.features.clip[rows])
 
     def _segments(self, speaker: int, random: Generator) -> NDArray[np.int64]:
@@ -133,9 +181,20 @@ class SpeakerSampler:
         ordered = np.concatenate([shuffled[np.sort(first)], np.delete(shuffled, first)])
         return np.resize(ordered, self.n_segments)
 
-    def _crop(self, row: int, length: int, random: Generator) -> Frames:
-        start, available = self.features.start[row], self.features.length[row]
-        offset = int(random.integers(max(1, available - length + 1)))
-        mel = self.features.mel[start + offset : start + min(available, offset + length)]
-        repeats = -(-length // len(mel))
-        return np.tile(mel, (repeats, 1))[:length].astype(np.float32)
+    def _segment(self, row: int, length: int, random: Generator) -> Frames:
+        mel = random_crop(self.features, row, length, random, self.shuffle)
+        mel = np.tile(mel, (-(-length // len(mel)), 1))[:length]
+        return mask(tilt(mel, random), random) if self.augment else mel
+
+
+def random_crop(
+    features: PackedFeatures, row: int, length: int, random: Generator, shuffle: Shuffle
+) -> Frames:
+    """At most `length` frames from a random start of clip number `row`: (n_frames, n_mels) float32."""
+    start, available = features.start[row], features.length[row]
+    if shuffle == "utterance":
+        frames = np.sort(random.choice(available, min(available, length), replace=False))
+        return features.mel[start + random.permutation(frames)].astype(np.float32)
+    offset = int(random.integers(max(1, available - length + 1)))
+    mel = features.mel[start + offset : start + min(available, offset + length)].astype(np.float32)
+    return random.permutation(mel) if shuffle == "segment" else mel

@@ -86,6 +86,9 @@ class Config(Settings):
 
 S = TypeVar("S", bound=Settings)
 
+RECIPE_TABLES = ("features", "pack", "network", "loss", "training", "evaluation")
+"""The tables of the TOML files by which the recipes pack features, train and evaluate."""
+
 
 def load_toml(path: str | Path) -> dict[str, Any]:
     """The content of a TOML file.
@@ -103,21 +106,42 @@ def load_toml(path: str | Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: not TOML: {error}") from error
 
 
-def load_tables(path: str | Path, known: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """The known tables of a TOML file, empty where the file leaves one out.
+def load_tables(
+    paths: str | Path | Sequence[str | Path], known: Sequence[str], overrides: Sequence[str] = ()
+) -> dict[str, dict[str, Any]]:
+    """The known tables of TOML files, a later file over an earlier one, empty where none has one.
+
+    Over them come `overrides` such as ``training.n_steps=500``, with values as TOML writes them; what TOML
+    cannot read is taken as text.
 
     Raises
     ------
     ConfigError
-        When the file cannot be read or is not TOML, and for anything else in it.
+        When a file cannot be read or is not TOML, and for anything else in it.
     """
-    content = load_toml(path)
+    tables: dict[str, dict[str, Any]] = {name: {} for name in known}
+    for path in [paths] if isinstance(paths, str | Path) else paths:
+        _merge(tables, load_toml(path), str(path))
+    for override in overrides:
+        name, equals, value = override.partition("=")
+        table, dot, key = name.strip().partition(".")
+        if not (equals and dot and key):
+            raise ConfigError(f"'{override}': write table.setting=value, such as training.n_steps=500")
+        try:
+            parsed = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            parsed = value.strip()
+        _merge(tables, {table: {key: parsed}}, f"'{override}'")
+    return tables
+
+
+def _merge(tables: dict[str, dict[str, Any]], content: Mapping[str, Any], source: str) -> None:
     for name, value in content.items():
-        if name not in known:
-            raise ConfigError(f"{path}: unknown table '{name}'; known: {', '.join(known)}")
+        if name not in tables:
+            raise ConfigError(f"{source}: unknown table '{name}'; known: {', '.join(tables)}")
         if not isinstance(value, dict):
-            raise ConfigError(f"{path}: '{name}' is a table, not a value")
-    return {name: content.get(name, {}) for name in known}
+            raise ConfigError(f"{source}: '{name}' is a table, not a value")
+        tables[name] |= value
 
 
 def validate(model: type[S], values: Mapping[str, Any], source: str) -> S:

@@ -7,8 +7,9 @@ import platform
 from importlib.metadata import PackageNotFoundError, requires, version
 
 from diarize import __version__
+from diarize.embedder import Embedder
 from diarize.errors import DiarizeError
-from diarize.models import bundled_models, load_model
+from diarize.models import bundled_models
 
 
 def describe_installation() -> str:
@@ -30,10 +31,8 @@ def describe_installation() -> str:
     ]
     for name in bundled_models():
         try:
-            model = load_model(name)
-            lines.append(
-                f"model {name}: fingerprint {model.fingerprint}, dim {model.network.embedding.out_features}"
-            )
+            embedder = Embedder(name, device="cpu")
+            lines.append(f"model {name}: fingerprint {embedder.model.fingerprint}, dim {embedder.dim}")
         except DiarizeError as error:
             lines.append(f"model {name}: broken: {error}")
     if not bundled_models():

@@ -27,9 +27,10 @@ from numpy.typing import NDArray
 from diarize.audio import SAMPLE_RATE, Samples, Source, source_id, stream_audio
 from diarize.config import Config
 from diarize.embeddings import Embeddings
-from diarize.errors import AudioError, ConfigError
+from diarize.errors import AudioError, ConfigError, ModelError
 from diarize.features import Frames, stream_log_mel
 from diarize.models import Model, load_model
+from diarize.networks.resnet import ResNet
 from diarize.segments import Segment
 from diarize.vad import find_speech
 from diarize.windows import sliding_windows
@@ -56,6 +57,11 @@ class Embedder:
         "auto" (CUDA where there is one), "cpu", "cuda" or "mps".
     threads : int, optional
         Groups of windows computed side by side on the CPU; by default one a core.
+
+    Raises
+    ------
+    ModelError
+        When there is no such model, or its network has no running windows.
     """
 
     def __init__(
@@ -63,12 +69,18 @@ class Embedder:
     ) -> None:
         self.device = find_device(device)
         self.model = model if isinstance(model, Model) else load_model(model, self.device)
+        if not isinstance(self.model.network, ResNet):
+            raise ModelError(
+                f"model {self.model.name}: a {type(self.model.network).__name__} has no running windows; "
+                "embed with recipes/embed_parts.py, or give a model with a resnet"
+            )
+        self.network = self.model.network
         self.threads = threads or torch.get_num_threads()
 
     @property
     def dim(self) -> int:
         """Length of a vector."""
-        return self.model.network.embedding.out_features
+        return self.network.embedding.out_features
 
     def __call__(
         self,
@@ -177,7 +189,7 @@ class Embedder:
         self, blocks: Iterable[Samples], windows: list[Segment]
     ) -> Iterator[tuple[Frames, list[tuple[int, int]]]]:
         """Log-mel frames of each group of windows, with the outputs (first, count) that each window pools."""
-        network, rate = self.model.network, self.model.features.frame_rate / self.model.network.stride
+        network, rate = self.network, self.model.features.frame_rate / self.network.stride
         spans = [(round(w.start * rate), max(1, round(w.duration * rate))) for w in windows]
         lead = network.context // 2  # output j is centred on frame j * stride
         buffer = _FrameBuffer(stream_log_mel(blocks, self.model.features))
@@ -194,7 +206,7 @@ class Embedder:
 
     @torch.inference_mode()
     def _embed_group(self, mel: Frames, spans: list[tuple[int, int]]) -> Vectors:
-        network = self.model.network
+        network = self.network
         outputs = network.frames(torch.from_numpy(mel)[None].to(self.device))[0]  # (n_outputs, features)
         vectors = np.empty((len(spans), self.dim), dtype=np.float32)
         for count in {count for _, count in spans}:  # windows of one length are pooled together

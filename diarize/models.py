@@ -10,15 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 
+from diarize.checkpoints import load_weights, save_weights
 from diarize.config import load_tables, validate
 from diarize.errors import ConfigError, ModelError
 from diarize.features import FeatureConfig
 from diarize.formats.atomic import atomic_path
-from diarize.networks import build_network
-from diarize.networks.resnet import ResNet
+from diarize.networks import Network, build_network
 
 BUNDLED = Path(__file__).parent / "bundled"
 DEFAULT_MODEL = "voices"
@@ -29,7 +27,7 @@ class Model:
     """An embedding network in evaluation mode, and the features that it was trained on."""
 
     name: str
-    network: ResNet
+    network: Network
     features: FeatureConfig
     fingerprint: str
     """The first 12 hexadecimal digits of the SHA-256 of the weights file."""
@@ -61,17 +59,13 @@ def load_model(model: str | Path | None = None, device: str = "cpu") -> Model:
     tables = load_tables(config_path, ("features", "network"))
     features = validate(FeatureConfig, tables["features"], str(config_path))
     network = build_from_config(tables["network"], features, str(config_path))
-    try:
-        network.load_state_dict(load_file(weights_path))
-    except (RuntimeError, SafetensorError) as error:
-        reason = str(error).splitlines()[-1].strip()
-        raise ModelError(f"model folder {folder}: weights do not fit config.toml ({reason})") from error
+    load_weights(network, weights_path)
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     digest = sha256(weights_path.read_bytes()).hexdigest()[:12]
     return Model(folder.name, network.eval(), features, digest)
 
 
-def build_from_config(table: Mapping[str, Any], features: FeatureConfig, source: str) -> ResNet:
+def build_from_config(table: Mapping[str, Any], features: FeatureConfig, source: str) -> Network:
     """A network with fresh weights from a [network] table, for these features; `source` is named in errors.
 
     Raises
@@ -91,7 +85,7 @@ def build_from_config(table: Mapping[str, Any], features: FeatureConfig, source:
 
 
 def save_model(
-    folder: str | Path, network: ResNet, features: FeatureConfig, network_table: Mapping[str, Any], card: str
+    folder: str | Path, network: Network, features: FeatureConfig, network_table: Mapping[str, Any], card: str
 ) -> None:
     """Write a model folder; `network_table` is what `build_network` was called with, `card` is Markdown."""
     folder = Path(folder)
@@ -100,9 +94,7 @@ def save_model(
         f"[{title}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items())
         for title, table in tables.items()
     )
-    weights = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
-    with atomic_path(folder / "weights.safetensors") as path:
-        save_file(weights, path)
+    save_weights(network, folder / "weights.safetensors")
     for name, text in (("config.toml", toml), ("MODEL_CARD.md", card)):
         with atomic_path(folder / name) as path:
             path.write_text(text, encoding="utf-8")

@@ -4,209 +4,265 @@ from __future__ import annotations
 
 import copy
 import json
-import logging
 import math
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
+import torch.distributed as dist
 from numpy.typing import NDArray
 from pydantic import Field
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from diarize.batches import Batch, PackedFeatures, SpeakerSampler
+from diarize.batches import Batch, PackedFeatures, SentenceSampler, SpeakerSampler
+from diarize.checkpoints import (
+    Progress,
+    append_curve,
+    cut_curve,
+    load_checkpoint,
+    load_weights,
+    save_checkpoint,
+    save_weights,
+)
 from diarize.config import Settings
-from diarize.errors import ModelError
-from diarize.formats.atomic import atomic_path
-from diarize.losses import ArcFace, Prototypical, distillation_loss
-from diarize.networks.resnet import ResNet
+from diarize.errors import ConfigError
+from diarize.networks import Network
+from diarize.networks.cnn import CNN
+from diarize.objectives import LossConfig, build_objective
 
-logger = logging.getLogger(__name__)
+OnCheckpoint = Callable[[int, Network], dict[str, float]]
+LossesOf = Callable[[Network, Batch], dict[str, Tensor]]
 
 
 class TrainingConfig(Settings):
     """How a network is trained; the [training] table of a recipe."""
 
-    n_steps: int = Field(9000, ge=1)
+    n_steps: int = Field(9000, ge=1, description="batches")
+    batches: Literal["speakers", "sentences"] = Field(
+        "speakers",
+        description="speakers: n_segments of each of n_speakers; sentences: batch_size segments from any",
+    )
     n_speakers: int = Field(32, ge=2, description="speakers a batch")
     n_segments: int = Field(2, ge=2, description="segments of each speaker")
-    seconds: tuple[float, float] = Field((1.0, 2.2), description="shortest and longest pooled segment")
-    learning_rate: float = Field(2e-3, gt=0, description="the highest; a cosine leads down to nothing")
+    batch_size: int = Field(100, ge=2, description="segments a batch of sentences")
+    augment: bool = Field(
+        True, description="random tilts and masks of the spectrograms, for batches of speakers"
+    )
+    shuffle: Literal["none", "segment", "utterance"] = Field(
+        "none", description="frames in random order: within a segment, or drawn from its whole sentence"
+    )
+    seconds: tuple[float, float] = Field((1.0, 2.2), description="shortest and longest segment")
+    optimizer: Literal["adamw", "adam", "adadelta", "nesterov", "sgd"] = "adamw"
+    learning_rate: float = Field(2e-3, gt=0, description="the highest one")
+    schedule: Literal["cosine", "constant"] = Field(
+        "cosine", description="cosine: down to nothing at the end"
+    )
     warm_up: int = Field(300, ge=0, description="steps")
     weight_decay: float = Field(0.02, ge=0)
-    margin: float = Field(0.2, ge=0, description="ArcFace, radians")
-    scale: float = Field(30.0, gt=0)
-    prototypical: float = Field(1.0, ge=0, description="weight beside ArcFace")
-    distillation: float = Field(0.0, ge=0, description="weight beside ArcFace; needs a teacher's targets")
-    average: float = Field(0.998, ge=0, lt=1, description="decay of the averaged weights")
+    clip_gradient: float = Field(5.0, ge=0, description="longest gradient; 0: any")
+    average: float = Field(0.998, ge=0, lt=1, description="decay of the averaged weights; 0: none are kept")
+    mixed_precision: bool = Field(
+        True, description="bfloat16 where it is safe; weights and losses stay float32"
+    )
     save_every: int = Field(250, ge=1, description="steps between checkpoints")
-    seed: int = 1
-
-
-class Objective(nn.Module):
-    """The sum of the losses of a batch; targets (n_clips, n_speeds, dim) come from a teacher."""
-
-    def __init__(
-        self, config: TrainingConfig, dim: int, n_speakers: int, targets: NDArray[np.float32] | None
-    ) -> None:
-        super().__init__()
-        if config.distillation and targets is None:
-            raise ValueError("distillation needs targets, got None")
-        self.config = config
-        self.arcface = ArcFace(dim, n_speakers, config.margin, config.scale)
-        self.prototypical = Prototypical()
-        self.targets = targets
-        self.n_speakers = n_speakers
-
-    def forward(self, embeddings: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """Each weighted loss by its name; embeddings are (P * K, dim) of length 1."""
-        speaker = torch.from_numpy(batch.speaker).to(embeddings.device)
-        losses = {"arcface": self.arcface(embeddings, speaker)}
-        if self.config.prototypical:
-            segments = embeddings.reshape(-1, self.config.n_segments, embeddings.shape[1])  # (P, K, dim)
-            losses["prototypical"] = self.config.prototypical * self.prototypical(
-                segments[:, 0], segments[:, 1]
-            )
-        if self.config.distillation:
-            assert self.targets is not None
-            speed = batch.speaker // (self.n_speakers // self.targets.shape[1])
-            targets = torch.from_numpy(self.targets[batch.clip, speed]).to(embeddings.device)
-            losses["distillation"] = self.config.distillation * distillation_loss(embeddings, targets)
-        return losses
+    snapshot_every: int = Field(0, ge=0, description="steps between kept weights; 0: none are kept")
+    validation_batches: int = Field(
+        10, ge=1, description="batches of the validation loss, the same every time"
+    )
+    patience: int = Field(
+        0, ge=0, description="checkpoints without a better validation loss after which to stop; 0: never"
+    )
+    keep: Literal["last", "best"] = Field("last", description="best: the weights of the best validation loss")
+    seed: int = Field(1, ge=0)
 
 
 def train(
-    network: ResNet,
+    network: Network,
     features: PackedFeatures,
     config: TrainingConfig,
     folder: str | Path,
     *,
+    loss: LossConfig | None = None,
+    validation: PackedFeatures | None = None,
     targets: NDArray[np.float32] | None = None,
     frame_rate: float = 100.0,
     device: str = "cpu",
-    on_checkpoint: Callable[[int, ResNet], dict[str, float]] | None = None,
-) -> ResNet:
-    """Train a network and return it with the averaged weights.
+    on_checkpoint: OnCheckpoint | None = None,
+) -> Network:
+    """Train a network and return it with the averaged weights, where there are, in evaluation mode.
 
-    `folder` receives checkpoint.safetensors, from which a later call goes on, and curve.tsv: a line a
-    checkpoint with the step, the seconds, the learning rate, the mean losses and what `on_checkpoint`
-    (step, averaged network) returns.
+    `folder` receives checkpoint.safetensors, from which a later call goes on; curve.tsv, a line a checkpoint
+    with the step, the seconds, the learning rate, the mean losses, the loss on `validation` and what
+    `on_checkpoint` (step, network) returns; best.safetensors, the weights with the best validation loss; and
+    snapshots/<step>.safetensors.
+
+    Under `torchrun`, once torch.distributed is initialised, each process takes batches of its own and their
+    gradients are averaged; the first process writes.
 
     Raises
     ------
     ModelError
         When the folder's checkpoint belongs to other settings, another network or other speakers.
     ConfigError
-        When there are fewer speakers than a batch needs.
+        When there are fewer speakers than a batch needs, or the loss does not fit network and batches, or
+        the segments do not fit the network, or nobody trains a speaker of `validation`.
     """
-    folder = Path(folder)
+    folder, loss = Path(folder), loss or LossConfig()
+    rank, n_processes = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
     torch.manual_seed(config.seed)
-    objective = Objective(config, network.embedding.out_features, features.n_speakers, targets).to(device)
+    objective = build_objective(loss, network, features.n_speakers, config.n_segments, targets).to(device)
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = copy.deepcopy(network)
-    modules = nn.ModuleDict({"network": network, "average": average, "objective": objective})
+    average = copy.deepcopy(network) if config.average else network
+    modules = nn.ModuleDict({"network": network, "objective": objective})
+    if config.average:
+        modules["average"] = average
     parameters = [*network.parameters(), *objective.parameters()]
-    optimizer = torch.optim.AdamW(parameters, config.learning_rate, weight_decay=config.weight_decay)
-    sampler = SpeakerSampler(features, config.n_speakers, config.n_segments, config.seed)
-    lengths = [_input_frames(network, seconds, frame_rate) for seconds in config.seconds]
+    optimizer = build_optimizer(config, parameters)
+    shortest, longest = (input_frames(network, seconds, frame_rate) for seconds in config.seconds)
+    _check(network, features, config, loss, validation, {shortest, longest})
+    sampler = build_sampler(features, config)
+    validation_batches = []
+    if validation is not None:
+        batches = "speakers" if loss.needs_speakers else "sentences"
+        held_out = build_sampler(validation, config.model_copy(update={"batches": batches, "augment": False}))
+        validation_batches = [
+            held_out.batch(number, (longest, longest)) for number in range(config.validation_batches)
+        ]
 
-    step = load_checkpoint(folder, modules, optimizer, config)
-    network.train()
+    def losses_of(network: Network, batch: Batch) -> dict[str, Tensor]:
+        with torch.autocast(device.split(":")[0], torch.bfloat16, enabled=config.mixed_precision):
+            outputs = network(torch.from_numpy(batch.mel).to(device))
+        losses: dict[str, Tensor] = objective(outputs.float(), batch)
+        return losses
+
+    settings = json.dumps([config.model_dump(), loss.model_dump(), n_processes])
+    progress = load_checkpoint(folder, modules, optimizer, settings)
+    if rank == 0:
+        cut_curve(folder, progress.step)
+    started = time.monotonic() - progress.seconds
+    stopped = bool(validation_batches) and _has_stopped(progress, config)
     sums: dict[str, float] = {}
-    started = time.monotonic()
-    while step < config.n_steps:
-        rate = _learning_rate(config, step)
+    network.train()
+    while progress.step < config.n_steps and not stopped:
+        rate = _learning_rate(config, progress.step)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        batch = sampler.batch(step, (lengths[0], lengths[1]))
-        with torch.autocast(device, torch.bfloat16):
-            pooled = network(torch.from_numpy(batch.mel).to(device))
-        losses = objective(pooled.float(), batch)
+        number = progress.step * n_processes + rank
+        torch.manual_seed(config.seed * 1_000_003 + number)  # for dropout: hangs on the batch alone
+        losses = losses_of(network, sampler.batch(number, (shortest, longest)))
         optimizer.zero_grad(set_to_none=True)
         torch.stack(list(losses.values())).sum().backward()
-        nn.utils.clip_grad_norm_(parameters, 5.0)
+        if n_processes > 1:
+            _average_gradients(parameters, n_processes)
+        if config.clip_gradient:
+            nn.utils.clip_grad_norm_(parameters, config.clip_gradient)
         optimizer.step()
-        step += 1
-        # Early on the average forgets faster, so that the random start does not linger.
-        _update_average(average, network, min(config.average, step / (step + 10)))
-        for name, loss in losses.items():
-            sums[name] = sums.get(name, 0.0) + float(loss.detach())
-        if step % config.save_every == 0 or step == config.n_steps:
-            n_steps = (step - 1) % config.save_every + 1
-            line = {"step": float(step), "seconds": time.monotonic() - started, "learning_rate": rate}
-            line |= {name: value / n_steps for name, value in sums.items()}
+        progress.step = step = progress.step + 1
+        if config.average:
+            # Early on the average forgets faster, so that the random start does not linger.
+            _update_average(average, network, min(config.average, step / (step + 10)))
+        for name, value in losses.items():
+            sums[name] = sums.get(name, 0.0) + float(value.detach())
+        if rank == 0 and config.snapshot_every and step % config.snapshot_every == 0:
+            save_weights(average, folder / "snapshots" / f"{step:06d}.safetensors")
+        if step % config.save_every and step < config.n_steps:
+            continue
+        if rank == 0:
+            progress.seconds = time.monotonic() - started
+            line = {"step": float(step), "seconds": progress.seconds, "learning_rate": rate}
+            line |= {name: value / ((step - 1) % config.save_every + 1) for name, value in sums.items()}
+            if validation_batches:
+                line["validation_loss"] = _validation_loss(average, losses_of, validation_batches)
+                if line["validation_loss"] < progress.best_loss:
+                    progress.best_loss, progress.best_step = line["validation_loss"], step
+                    save_weights(average, folder / "best.safetensors")
             if on_checkpoint is not None:
                 line |= on_checkpoint(step, average.eval())
-            sums = {}
-            _append_curve(folder, line)
-            save_checkpoint(folder, modules, optimizer, config, step)
+            append_curve(folder, line)
+            save_checkpoint(folder, modules, optimizer, settings, progress)
+        network.train()
+        sums = {}
+        stopped = _first_process_says(bool(validation_batches) and _has_stopped(progress, config), device)
+    if config.keep == "best" and validation_batches:
+        load_weights(average, folder / "best.safetensors")
     return average.eval()
 
 
-def save_checkpoint(
-    folder: Path, modules: nn.ModuleDict, optimizer: torch.optim.Optimizer, config: TrainingConfig, step: int
-) -> None:
-    """Write all that a later call needs to go on: weights, averages, the optimizer's moments, the step."""
-    tensors = {name: tensor.contiguous() for name, tensor in modules.state_dict().items()}
-    for index, state in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{key}": value.contiguous() for key, value in state.items()}
-    metadata = {"step": str(step), "config": config.model_dump_json()}
-    with atomic_path(folder / "checkpoint.safetensors") as path:
-        save_file(tensors, path, metadata)
+def build_sampler(features: PackedFeatures, config: TrainingConfig) -> SpeakerSampler | SentenceSampler:
+    """The batches of a [training] table."""
+    if config.batches == "sentences":
+        return SentenceSampler(features, config.batch_size, config.seed, config.shuffle)
+    return SpeakerSampler(
+        features, config.n_speakers, config.n_segments, config.seed, config.shuffle, augment=config.augment
+    )
 
 
-def load_checkpoint(
-    folder: Path, modules: nn.ModuleDict, optimizer: torch.optim.Optimizer, config: TrainingConfig
-) -> int:
-    """Go back to the folder's checkpoint and give its step; 0 when there is none.
-
-    Raises
-    ------
-    ModelError
-        When it was written with other settings, for another network or for other speakers.
-    """
-    path = folder / "checkpoint.safetensors"
-    if not path.is_file():
-        return 0
-    with safe_open(path, "pt") as file:
-        metadata = file.metadata()
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    if json.loads(metadata["config"]) != json.loads(config.model_dump_json()):
-        raise ModelError(f"{path}: written with other settings; remove it or use another folder")
-    states: dict[int, dict[str, Tensor]] = {}
-    for name in [name for name in tensors if name.startswith("optimizer.")]:
-        _, index, key = name.split(".")
-        states.setdefault(int(index), {})[key] = tensors.pop(name)
-    try:
-        modules.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise ModelError(
-            f"{path}: written for another network or other speakers; remove it or use another folder"
-        ) from error
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": states})
-    logger.info("%s: going on at step %s", path, metadata["step"])
-    return int(metadata["step"])
+def build_optimizer(config: TrainingConfig, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+    """The optimizer of a [training] table; what it does not name is as in the papers of these systems."""
+    rate, decay = config.learning_rate, config.weight_decay
+    if config.optimizer == "adadelta":
+        return torch.optim.Adadelta(parameters, rate, rho=0.95, eps=1e-6, weight_decay=decay)
+    if config.optimizer in ("sgd", "nesterov"):
+        momentum = 0.9 if config.optimizer == "nesterov" else 0.0
+        return torch.optim.SGD(parameters, rate, momentum, weight_decay=decay, nesterov=momentum > 0)
+    adam = torch.optim.AdamW if config.optimizer == "adamw" else torch.optim.Adam
+    return adam(parameters, rate, betas=(0.9, 0.999), eps=1e-8, weight_decay=decay)
 
 
-def _input_frames(network: ResNet, seconds: float, frame_rate: float) -> int:
+def input_frames(network: Network, seconds: float, frame_rate: float) -> int:
     """Input frames that pool to `seconds`: every output covers `stride` frames, the context comes on top."""
     n_outputs = round(seconds * frame_rate / network.stride)
     return network.context + network.stride * (n_outputs - 1)
 
 
+def _check(
+    network: Network,
+    features: PackedFeatures,
+    config: TrainingConfig,
+    loss: LossConfig,
+    validation: PackedFeatures | None,
+    n_frames: set[int],
+) -> None:
+    """Raise a ConfigError for settings of which each is possible, but not together."""
+    if loss.needs_speakers and config.batches != "speakers":
+        raise ConfigError(
+            f"[loss] prototypical = {loss.prototypical:g} needs [training] batches = 'speakers'; set it to 0"
+        )
+    if isinstance(network, CNN) and n_frames != {network.n_frames}:
+        raise ConfigError(
+            f"[training] seconds = {list(config.seconds)} are {min(n_frames)} to {max(n_frames)} frames, "
+            f"but [network] n_frames = {network.n_frames}; make them equal"
+        )
+    if validation is not None and not np.isin(validation.speaker, features.speaker).all():
+        raise ConfigError("a speaker is held out whole; keep sentences of every speaker for training")
+
+
+@torch.no_grad()
+def _validation_loss(network: Network, losses_of: LossesOf, batches: list[Batch]) -> float:
+    """The mean loss of a network on given batches."""
+    network.eval()
+    return float(np.mean([float(sum(losses_of(network, batch).values())) for batch in batches]))
+
+
+def _has_stopped(progress: Progress, config: TrainingConfig) -> bool:
+    """Whether the validation loss has not improved for `patience` checkpoints."""
+    return 0 < config.patience * config.save_every <= progress.step - progress.best_step
+
+
 def _learning_rate(config: TrainingConfig, step: int) -> float:
     if step < config.warm_up:
         return config.learning_rate * (step + 1) / config.warm_up
+    if config.schedule == "constant":
+        return config.learning_rate
     done = (step - config.warm_up) / max(1, config.n_steps - config.warm_up)
     return config.learning_rate * (0.5 + 0.5 * math.cos(math.pi * done)) + 1e-6
 
 
 @torch.no_grad()
-def _update_average(average: ResNet, network: ResNet, decay: float) -> None:
+def _update_average(average: Network, network: Network, decay: float) -> None:
     weights = network.state_dict()
     for name, tensor in average.state_dict().items():
         current = weights[name]
@@ -216,10 +272,20 @@ def _update_average(average: ResNet, network: ResNet, decay: float) -> None:
             tensor.copy_(current)
 
 
-def _append_curve(folder: Path, line: dict[str, float]) -> None:
-    path = folder / "curve.tsv"
-    folder.mkdir(parents=True, exist_ok=True)
-    header = "" if path.exists() else "\t".join(line) + "\n"
-    with path.open("a", encoding="utf-8") as file:
-        file.write(header + "\t".join(f"{value:.6g}" for value in line.values()) + "\n")
-    logger.info("  ".join(f"{name} {value:.4g}" for name, value in line.items()))
+def _average_gradients(parameters: list[nn.Parameter], n_processes: int) -> None:
+    """Replace the gradients of every process by their mean."""
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    flat = torch.cat([gradient.flatten() for gradient in gradients])
+    dist.all_reduce(flat)
+    flat /= n_processes
+    for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+        gradient.copy_(mean.view_as(gradient))
+
+
+def _first_process_says(value: bool, device: str) -> bool:
+    """The first process's value, in every process."""
+    if not dist.is_initialized():
+        return value
+    flag = torch.tensor(int(value), device=device)
+    dist.broadcast(flag, 0)
+    return bool(flag)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from diarize.audio import load_audio
 from diarize.augment import change_speed
-from diarize.config import load_toml
+from diarize.config import RECIPE_TABLES, load_tables
 from diarize.errors import ConfigError, DiarizeError
 from diarize.formats.atomic import atomic_path
 from diarize.formats.kaldi import read_data_folder
@@ -55,7 +55,7 @@ def main() -> None:
     parser.add_argument("--nj", type=int, default=2, help="processes")
     arguments = parser.parse_args()
 
-    speeds = sorted(set(load_toml(arguments.config).get("pack", {}).get("speeds", ())))
+    speeds = sorted(set(load_tables(arguments.config, RECIPE_TABLES)["pack"].get("speeds", ())))
     if not speeds:
         raise ConfigError(f"{arguments.config}: [pack] needs speeds, those of the features")
     data = read_data_folder(arguments.data)

@@ -1,7 +1,8 @@
 """Pack the log-mel frames of a training set into one file: every recording clean, then in augmented copies.
 
 Each copy has a speed (another speed is another speaker) and may be augmented with noise, babble, rooms,
-telephone and level. Reads a Kaldi data folder; writes OUT/mel.f16, OUT/index.npz and OUT/speakers.txt.
+telephone and level. Reads a Kaldi data folder; writes OUT/mel.f16, OUT/index.npz, OUT/utterances.txt and
+OUT/speakers.txt.
 """
 
 from __future__ import annotations
@@ -17,14 +18,13 @@ import torch
 from diarize.audio import Samples, find_audio, load_audio
 from diarize.augment import Augmenter, change_speed
 from diarize.batches import pack
-from diarize.config import Settings, load_tables, validate
+from diarize.config import RECIPE_TABLES, Settings, load_tables, validate
 from diarize.errors import ConfigError, DiarizeError, FormatError
 from diarize.features import FeatureConfig, Frames, log_mel
 from diarize.formats.atomic import atomic_path
 from diarize.formats.kaldi import read_data_folder
 
 N_BABBLE_VOICES = 300
-TABLES = ("features", "pack", "network", "training")
 
 
 class PackConfig(Settings):
@@ -85,7 +85,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
 
-    tables = load_tables(arguments.config, TABLES)
+    tables = load_tables(arguments.config, RECIPE_TABLES)
     pack_config = validate(PackConfig, tables["pack"], str(arguments.config))
     features = validate(FeatureConfig, tables["features"], str(arguments.config))
     if len(pack_config.speeds) != len(pack_config.augmented):
@@ -102,7 +102,8 @@ def main() -> None:
 
     random = np.random.default_rng(arguments.seed)
     chosen = random.choice(len(utterances), min(N_BABBLE_VOICES, len(utterances)), replace=False)
-    voices = [load_audio(data.wav_scp[utterances[index]]) for index in chosen]
+    babble = chosen if any(pack_config.augmented) else []
+    voices = [load_audio(data.wav_scp[utterances[index]]) for index in babble]
     augmenter = Augmenter(load_folder(arguments.noise), load_folder(arguments.rooms), voices)
     worker = Worker(pack_config, features, augmenter, arguments.seed)
 
@@ -117,6 +118,8 @@ def main() -> None:
 
     with ProcessPoolExecutor(arguments.nj, initializer=start_worker, initargs=(worker,)) as executor:
         pack(clips(executor), arguments.out)
+    with atomic_path(arguments.out / "utterances.txt") as path:
+        path.write_text("".join(f"{utterance}\n" for utterance in utterances))
     with atomic_path(arguments.out / "speakers.txt") as path:
         path.write_text("".join(f"{speaker}@{speed}\n" for speed in speeds for speaker in speakers))
     print(f"{arguments.out}: {len(utterances)} recordings, {len(speakers)} speakers, speeds {speeds}")

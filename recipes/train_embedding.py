@@ -1,31 +1,38 @@
 """Train an embedding network on packed features, and write it as a model folder.
 
 Writes OUT/curve.tsv and OUT/checkpoint.safetensors while it goes (started again, it goes on from there) and
-OUT/model at the end. With --dev, every few checkpoints the equal error rate on that set is written along.
+OUT/model at the end. With --held-out, the loss on those recordings is written along; with --dev, the equal
+error rate on that set. Started by torchrun, its processes share the work:
+
+    torchrun --nproc-per-node 2 recipes/train_embedding.py ...
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
+import os
 from pathlib import Path
 
 import numpy as np
 import torch
+import torch.distributed as dist
 
 from diarize.audio import SAMPLE_RATE, load_audio
 from diarize.batches import PackedFeatures
-from diarize.config import load_tables, validate
+from diarize.config import RECIPE_TABLES, load_tables, validate
 from diarize.errors import ConfigError, DiarizeError
 from diarize.features import FeatureConfig, log_mel
 from diarize.formats.kaldi import read_data_folder, read_utt2spk
+from diarize.formats.text import read_text
 from diarize.models import build_from_config, save_model
+from diarize.networks import Network
 from diarize.networks.resnet import ResNet
+from diarize.objectives import LossConfig
 from diarize.training import TrainingConfig, train
 from diarize.verification import crop_middle, equal_error_rate, make_trials, score_trials
 
 DEV_SECONDS = 1.5
-TABLES = ("features", "pack", "network", "training")
 
 
 class DevSet:
@@ -45,7 +52,7 @@ class DevSet:
         self.mel = [log_mel(np.resize(crop, length), features) for crop in crops]  # a short one repeats
 
     @torch.inference_mode()
-    def __call__(self, step: int, network: ResNet) -> dict[str, float]:
+    def __call__(self, step: int, network: Network) -> dict[str, float]:
         """The column for the curve."""
         mel = torch.from_numpy(np.stack(self.mel)).to(next(network.parameters()).device)
         with torch.autocast(mel.device.type, torch.bfloat16):
@@ -68,48 +75,98 @@ def load_targets(path: Path, packed: PackedFeatures, dim: int) -> np.ndarray:
     return targets
 
 
+def hold_out(
+    packed: PackedFeatures, utterances: Path, held_out: Path
+) -> tuple[PackedFeatures, PackedFeatures]:
+    """Packed features without and with the recordings that a list names.
+
+    `utterances` lists the packed recordings in the order of their numbers.
+    """
+    names = read_text(utterances).split()
+    chosen = set(read_text(held_out).split())
+    if unknown := sorted(chosen - set(names)):
+        raise DiarizeError(f"{held_out}: {unknown[0]} is not in {utterances}; pack the features again")
+    mask = np.array([name in chosen for name in names])[packed.clip]
+    if mask.all() or not mask.any():
+        raise DiarizeError(
+            f"{held_out}: names {'all' if mask.all() else 'no'} recordings; name a part of them"
+        )
+    return packed.select(~mask), packed.select(mask)
+
+
 def main() -> None:
     """Read the command line, train, write."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--features", type=Path, required=True, help="folder of recipes/pack_features.py")
-    parser.add_argument("--config", type=Path, required=True, help="TOML: [features] [network] [training]")
+    parser.add_argument(
+        "--config",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="TOML: [features] [network] [loss] [training]; a later file over an earlier one",
+    )
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="TABLE.SETTING=VALUE", help="over the config"
+    )
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--held-out", type=Path, help="list of recordings kept for the validation loss")
     parser.add_argument("--dev", type=Path, help="Kaldi data folder with utt2group")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--threads", type=int, default=1, help="threads on the CPU; one is rarely beaten")
     parser.add_argument("--seed", type=int, help="instead of the config's")
     arguments = parser.parse_args()
 
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    first = "RANK" not in os.environ or os.environ["RANK"] == "0"
+    logging.basicConfig(level=logging.INFO if first else logging.WARNING, format="%(message)s")
     torch.set_num_threads(arguments.threads)
-    tables = load_tables(arguments.config, TABLES)
-    source = str(arguments.config)
+    device = arguments.device
+    if "RANK" in os.environ:
+        if device == "cuda":
+            device = f"cuda:{os.environ['LOCAL_RANK']}"
+        dist.init_process_group("nccl" if device != "cpu" else "gloo")
+    tables = load_tables(arguments.config, RECIPE_TABLES, arguments.set)
+    source = " ".join(map(str, arguments.config))
     features = validate(FeatureConfig, tables["features"], source)
     seed = {} if arguments.seed is None else {"seed": arguments.seed}
     config = validate(TrainingConfig, {**tables["training"], **seed}, source)
+    loss = validate(LossConfig, tables["loss"], source)
     packed = PackedFeatures.load(arguments.features)
     if packed.mel.shape[1] != features.n_mels:
         raise ConfigError(
             f"{arguments.features}: packed with {packed.mel.shape[1]} mels, "
             f"{source} asks for {features.n_mels}; pack them again"
         )
+    held_out = None
+    if arguments.held_out:
+        packed, held_out = hold_out(packed, arguments.features / "utterances.txt", arguments.held_out)
     torch.manual_seed(config.seed)
+    if tables["network"].get("family", "resnet") != "resnet":
+        tables["network"]["n_speakers"] = packed.n_speakers
     network = build_from_config(tables["network"], features, source)
-    dim = network.embedding.out_features
-    targets = load_targets(arguments.features / "teacher.npz", packed, dim) if config.distillation else None
+    targets = None
+    if loss.needs_targets and isinstance(network, ResNet):
+        targets = load_targets(arguments.features / "teacher.npz", packed, network.embedding.out_features)
     trained = train(
         network,
         packed,
         config,
         arguments.out,
+        loss=loss,
+        validation=held_out,
         targets=targets,
         frame_rate=features.frame_rate,
-        device=arguments.device,
+        device=device,
         on_checkpoint=DevSet(arguments.dev, features) if arguments.dev else None,
     )
-    card = f"# {arguments.out.name}\n\nTrained by recipes/train_embedding.py with {arguments.config.name}.\n"
-    save_model(arguments.out / "model", trained.cpu(), features, tables["network"], card)
-    print(f"{arguments.out / 'model'}: written")
+    if first:
+        names = " and ".join(path.name for path in arguments.config)
+        card = f"# {arguments.out.name}\n\nTrained by recipes/train_embedding.py with {names}.\n"
+        save_model(arguments.out / "model", trained.cpu(), features, tables["network"], card)
+        print(f"{arguments.out / 'model'}: written")
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 if __name__ == "__main__":

@@ -11,10 +11,11 @@ from pathlib import Path
 
 from safetensors import safe_open
 
-from diarize.config import load_toml, validate
+from diarize.config import RECIPE_TABLES, load_tables, validate
 from diarize.errors import DiarizeError
 from diarize.formats.kaldi import read_data_folder
 from diarize.formats.text import read_lines, read_text, write_text
+from diarize.objectives import LossConfig
 from diarize.training import TrainingConfig
 
 
@@ -34,7 +35,9 @@ def main() -> None:
     parser.add_argument("--run", type=Path, required=True, help="run.json of the recipe: date, machine")
     arguments = parser.parse_args()
 
-    config = validate(TrainingConfig, load_toml(arguments.config).get("training", {}), str(arguments.config))
+    tables = load_tables(arguments.config, RECIPE_TABLES)
+    config = validate(TrainingConfig, tables["training"], str(arguments.config))
+    loss = validate(LossConfig, tables["loss"], str(arguments.config))
     data = read_data_folder(arguments.train)
     header, *lines = (line.text.split("\t") for line in read_lines(arguments.curve) if line.text)
     minutes = float(dict(zip(header, lines[-1], strict=True))["seconds"]) / 60
@@ -58,10 +61,10 @@ Made by `{arguments.command}` on {run["date"]}, seed {config.seed}, {run["machin
 ## Training
 
 {len(data.wav_scp)} recordings of {n_speakers} speakers; {config.n_steps} steps of {config.n_speakers}
-speakers with {config.n_segments} segments of {shortest:g} to {longest:g} s each; {minutes:.0f} minutes in the
-last uninterrupted stretch, on one thread. Losses: ArcFace over the training speakers (speeds 0.9 and 1.1
-count as other speakers), a prototypical loss with weight {config.prototypical:g}, and distillation from
-Resemblyzer's open network with weight {config.distillation:g}. Augmentation: noise, babble, rooms, telephone
+speakers with {config.n_segments} segments of {shortest:g} to {longest:g} s each; {minutes:.0f} minutes on
+one thread. Losses: ArcFace over the training speakers (speeds 0.9 and 1.1
+count as other speakers), a prototypical loss with weight {loss.prototypical:g}, and distillation from
+Resemblyzer's open network with weight {loss.distillation:g}. Augmentation: noise, babble, rooms, telephone
 band, band limits, clipping, levels, spectral tilt and masks.
 
 {read_text(arguments.data_notes).strip()}

@@ -16,12 +16,15 @@ import soundfile
 import typer
 from command_line import COMMAND, REPOSITORY, call, complaint, demo_samples, environment, process
 from helpers import write_small_model
+from planted import N_MELS, TINY, tiny_network
 
 from diarize import Embeddings, console
 from diarize.cli import OPTION_SETTINGS, app
 from diarize.config import Config
+from diarize.features import FeatureConfig
 from diarize.formats import FORMATS, read_turns
 from diarize.formats.rttm import read_rttm
+from diarize.models import save_model
 from diarize.segments import Segment
 
 COMMANDS = typer.main.get_command(app).commands
@@ -386,6 +389,20 @@ def test_an_existing_table_needs_force(recording, model, tmp_path):
     assert line == f"{path}: exists; give --force to overwrite it"
     assert call("embed", recording, "--model", model, "-o", path, "--force").status == 0
     assert len(Embeddings.load(path)) > 0
+
+
+@pytest.mark.parametrize("family", ["cnn", "blstm"])
+def test_a_model_of_the_clustering_recipes_is_refused_with_the_remedy(recording, tmp_path, family):
+    features = FeatureConfig(n_mels=N_MELS)
+    save_model(tmp_path / "net", tiny_network(family), features, {"family": family, **TINY[family]}, "")
+    expected = (
+        f"model net: a {family.upper()} has no running windows; embed with recipes/embed_parts.py, "
+        "or give a model with a resnet"
+    )
+    assert complaint(call("run", recording, "--model", tmp_path / "net")) == expected
+    table = tmp_path / "a.npz"
+    assert complaint(call("embed", recording, "--model", tmp_path / "net", "-o", table)) == expected
+    assert not table.exists()
 
 
 # diarize doctor

@@ -5,7 +5,16 @@ import re
 import pytest
 from pydantic import ValidationError
 
-from diarize.config import Config, EmbeddingConfig, SpeechConfig, load_config, load_toml, validate
+from diarize.config import (
+    RECIPE_TABLES,
+    Config,
+    EmbeddingConfig,
+    SpeechConfig,
+    load_config,
+    load_tables,
+    load_toml,
+    validate,
+)
 from diarize.errors import ConfigError
 
 
@@ -136,3 +145,71 @@ def test_every_setting_is_described():
     for section in Config.model_fields.values():
         for name, field in section.annotation.model_fields.items():
             assert field.description, name
+
+
+# The tables of the recipes
+
+
+def test_a_later_file_goes_over_an_earlier_one_and_what_is_set_over_both(tmp_path):
+    first, second = tmp_path / "a.toml", tmp_path / "b.toml"
+    first.write_text('[training]\nn_steps = 10\nseed = 1\n[network]\nfamily = "cnn"\n')
+    second.write_text("[training]\nn_steps = 20\naverage = 0.5\n")
+    known = ("network", "training", "loss")
+    tables = {
+        "network": {"family": "cnn"},
+        "training": {"n_steps": 20, "seed": 1, "average": 0.5},
+        "loss": {},
+    }
+    assert load_tables([first, second], known) == tables
+    tables["training"]["n_steps"] = 10
+    assert load_tables([second, first], known) == tables
+    assert load_tables(first, known)["training"] == load_tables(str(first), known)["training"]
+    given = load_tables([first, second], known, ["training.n_steps=30", "loss.margin = 0.1"])
+    assert given["training"] == {"n_steps": 30, "seed": 1, "average": 0.5}
+    assert given["loss"] == {"margin": 0.1}
+    assert first.read_text().startswith("[training]\nn_steps = 10")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("5", 5),
+        ("0.5", 0.5),
+        ("[0.4, 0.4]", [0.4, 0.4]),
+        ("true", True),
+        ("'text'", "text"),
+        ("utterance", "utterance"),
+        ("a=b", "a=b"),
+        ("", ""),
+    ],
+)
+def test_what_is_set_is_toml_or_else_text(text, value):
+    assert load_tables([], ["a"], [f"a.x={text}"]) == {"a": {"x": value}}
+
+
+@pytest.mark.parametrize("text", ["a", "a=1", "a.=1", "a.x", ".x:1"])
+def test_what_is_set_needs_a_table_and_a_setting(text):
+    message = f"'{text}': write table.setting=value, such as training.n_steps=500"
+    with pytest.raises(ConfigError, match=f"^{re.escape(message)}$"):
+        load_tables([], ["a"], [text])
+
+
+def test_an_unknown_table_is_told_with_its_source(tmp_path):
+    path = write(tmp_path, "[losses]\nmargin = 1\n")
+    known = "known: features, pack, network, loss, training, evaluation"
+    with pytest.raises(ConfigError, match=f"^{re.escape(f'{path}: unknown table ')}'losses'; {known}$"):
+        load_tables(path, RECIPE_TABLES)
+    with pytest.raises(ConfigError, match=f"^'losses.margin=1': unknown table 'losses'; {known}$"):
+        load_tables([], RECIPE_TABLES, ["losses.margin=1"])
+
+
+def test_a_table_is_no_value(tmp_path):
+    path = write(tmp_path, "loss = 1\n")
+    with pytest.raises(ConfigError, match=f"^{re.escape(str(path))}: 'loss' is a table, not a value$"):
+        load_tables(path, RECIPE_TABLES)
+
+
+def test_files_that_cannot_be_read_are_told(tmp_path):
+    path = tmp_path / "none.toml"
+    with pytest.raises(ConfigError, match=rf"^{re.escape(str(path))}: cannot be read"):
+        load_tables([write(tmp_path, ""), path], RECIPE_TABLES)

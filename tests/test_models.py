@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from helpers import SMALL, small_network, write_small_model
+from planted import N_FRAMES, N_MELS, TINY, tiny_network
 from safetensors.torch import load_file, save_file
 
 from diarize.embedder import Embedder
@@ -39,6 +40,35 @@ def test_what_is_saved_is_loaded(folder):
     mel = torch.randn(2, 80, 64, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         torch.testing.assert_close(model.network(mel), network(mel))
+
+
+@pytest.mark.parametrize("family", ["cnn", "blstm"])
+@pytest.mark.parametrize("output", ["linear", "cosine"])
+def test_a_classifier_comes_back_with_its_speakers(tmp_path, family, output):
+    network = tiny_network(family, output).eval()
+    table = {"family": family, **TINY[family], "output": output}
+    save_model(tmp_path, network, FeatureConfig(n_mels=N_MELS), table, "")
+    model = load_model(tmp_path)
+    assert isinstance(model.network, type(network))
+    mel = torch.randn(3, N_FRAMES, N_MELS, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        layers, expected = model.network.layers(mel), network.layers(mel)
+    assert list(layers) == list(expected)
+    for name in layers:
+        torch.testing.assert_close(layers[name], expected[name])
+
+
+@pytest.mark.parametrize(("family", "kind"), [("cnn", "CNN"), ("blstm", "BLSTM")])
+def test_a_classifier_embeds_no_windows_and_the_error_says_what_does(tmp_path, family, kind):
+    table = {"family": family, **TINY[family]}
+    save_model(tmp_path / "net", tiny_network(family), FeatureConfig(n_mels=N_MELS), table, "")
+    message = (
+        f"model net: a {kind} has no running windows; embed with recipes/embed_parts.py, "
+        "or give a model with a resnet"
+    )
+    for model in (tmp_path / "net", load_model(tmp_path / "net")):
+        with pytest.raises(ModelError, match=f"^{re.escape(message)}$"):
+            Embedder(model, device="cpu")
 
 
 def test_features_and_network_stand_in_the_config(tmp_path):
@@ -115,30 +145,40 @@ def edit(folder: Path, old: str, new: str) -> Path:
 @pytest.mark.parametrize(("old", "new"), [("dim = 32", "dim = 48"), ("[8, 8, 16]", "[8, 16, 16]")])
 def test_weights_that_do_not_fit_the_config_are_told(folder, old, new):
     edit(folder, old, new)
-    refused(folder, ModelError, f"model folder {folder}: weights do not fit config.toml (size mismatch for ")
+    refused(
+        folder,
+        ModelError,
+        f"{folder / 'weights.safetensors'}: weights do not fit config.toml (size mismatch for ",
+    )
 
 
 def test_missing_and_strange_weights_are_told(folder):
     weights = load_file(folder / "weights.safetensors")
     del weights["embedding.bias"]
     save_file(weights, folder / "weights.safetensors")
-    refused(folder, ModelError, f"model folder {folder}: weights do not fit config.toml (Missing key")
+    refused(
+        folder, ModelError, f"{folder / 'weights.safetensors'}: weights do not fit config.toml (Missing key"
+    )
     save_file(
         weights | {"embedding.bias": torch.zeros(32), "more": torch.zeros(1)}, folder / "weights.safetensors"
     )
-    refused(folder, ModelError, f"model folder {folder}: weights do not fit config.toml (Unexpected key")
+    refused(
+        folder,
+        ModelError,
+        f"{folder / 'weights.safetensors'}: weights do not fit config.toml (Unexpected key",
+    )
 
 
 @pytest.mark.parametrize("content", [b"", b"no safetensors", b"\x08\x00\x00\x00\x00\x00\x00\x00{}      "])
 def test_a_corrupt_file_of_weights_is_told(folder, content):
     (folder / "weights.safetensors").write_bytes(content)
-    refused(folder, ModelError, f"model folder {folder}: weights do not fit config.toml (")
+    refused(folder, ModelError, f"{folder / 'weights.safetensors'}: weights do not fit config.toml (")
 
 
 def test_half_a_file_of_weights_is_told(folder):
     path = folder / "weights.safetensors"
     path.write_bytes(path.read_bytes()[:-100])
-    refused(folder, ModelError, f"model folder {folder}: weights do not fit config.toml (")
+    refused(folder, ModelError, f"{folder / 'weights.safetensors'}: weights do not fit config.toml (")
 
 
 @pytest.mark.parametrize(

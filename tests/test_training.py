@@ -2,49 +2,73 @@
 
 import math
 import re
+from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
 import torch
 from helpers import unit_rows
+from planted import (
+    N_FRAMES,
+    N_SPEAKERS,
+    RATES,
+    SENTENCES,
+    clip_of,
+    curve_without_seconds,
+    pack_speakers,
+    tiny_network,
+)
 from safetensors.torch import load_file
 
 from diarize.augment import tilt
-from diarize.batches import Batch, PackedFeatures, pack
+from diarize.batches import PackedFeatures, SentenceSampler, SpeakerSampler
+from diarize.checkpoints import load_weights, read_curve
 from diarize.errors import ConfigError, ModelError
-from diarize.networks import build_network
 from diarize.networks.resnet import ResNet
-from diarize.training import Objective, TrainingConfig, train
+from diarize.objectives import LossConfig
+from diarize.training import TrainingConfig, build_optimizer, build_sampler, input_frames, train
 from diarize.verification import equal_error_rate, make_trials
 
-N_SPEAKERS, N_MELS = 12, 16
-SETTINGS = {
+SPEAKERS = {
     "n_steps": 90, "n_speakers": 8, "n_segments": 2, "seconds": (0.4, 0.6), "learning_rate": 2e-2,
     "warm_up": 5, "save_every": 30, "average": 0.9,
 }  # fmt: skip
-
-
-def clip_of(speaker: int, random: np.random.Generator, n_frames: int = 110) -> np.ndarray:
-    """Noise (n_frames, N_MELS) around a spectral envelope that is the speaker's own."""
-    envelope = np.random.default_rng(speaker).normal(0, 1.5, N_MELS)
-    return (envelope + random.normal(-6, 1, (n_frames, N_MELS))).astype(np.float32)
+KINDS = ("cross-entropy", "pairwise-kl", "angular-margin")
 
 
 @pytest.fixture(scope="module")
 def features(tmp_path_factory) -> PackedFeatures:
-    folder = tmp_path_factory.mktemp("features")
-    random = np.random.default_rng(0)
-    pack(((clip, clip % N_SPEAKERS, clip_of(clip % N_SPEAKERS, random)) for clip in range(60)), folder)
-    return PackedFeatures.load(folder)
+    return pack_speakers(tmp_path_factory.mktemp("features"))
 
 
-def tiny_network() -> ResNet:
-    torch.manual_seed(7)
-    return build_network("resnet", n_mels=N_MELS, channels=[4, 4, 8], heads=2, dim=8)
+def by_speakers(**changes) -> TrainingConfig:
+    """Batches of speakers, for a resnet."""
+    return TrainingConfig(**(SPEAKERS | changes))
 
 
-def config(**changes) -> TrainingConfig:
-    return TrainingConfig(**(SETTINGS | changes))
+def by_sentences(optimizer: str = "adam", **changes) -> TrainingConfig:
+    """Batches of sentences, for a classifier."""
+    return TrainingConfig(
+        **(SENTENCES | {"optimizer": optimizer, "learning_rate": RATES[optimizer]} | changes)
+    )
+
+
+def loss_of(kind: str) -> LossConfig:
+    margin = {"cos": 0.1, "scale": 10.0} if kind == "angular-margin" else {"margin": 2.0}
+    return LossConfig(kind=kind, **margin)
+
+
+def classifier(family: str, kind: str = "cross-entropy"):
+    return tiny_network(family, "cosine" if kind == "angular-margin" else "linear")
+
+
+def same_weights(network, other) -> bool:
+    state = other.state_dict()
+    return all(torch.equal(state[name], tensor) for name, tensor in network.state_dict().items())
+
+
+# Embeddings
 
 
 def error_rate(network: ResNet) -> float:
@@ -58,17 +82,12 @@ def error_rate(network: ResNet) -> float:
     return equal_error_rate((vectors[trials[:, 0]] * vectors[trials[:, 1]]).sum(axis=1), same)
 
 
-def read_curve(folder) -> list[dict[str, float]]:
-    header, *lines = (folder / "curve.tsv").read_text().splitlines()
-    return [dict(zip(header.split("\t"), map(float, line.split("\t")), strict=True)) for line in lines]
-
-
 @pytest.fixture(scope="module")
 def trained(features, tmp_path_factory):
     """The folder and the network of a training that was not interrupted."""
     folder = tmp_path_factory.mktemp("trained")
     network = train(
-        tiny_network(), features, config(), folder,
+        tiny_network(), features, by_speakers(), folder,
         on_checkpoint=lambda step, network: {"half": step / 2, "eval": float(not network.training)},
     )  # fmt: skip
     return folder, network
@@ -76,7 +95,7 @@ def trained(features, tmp_path_factory):
 
 def test_the_loss_falls_and_unknown_clips_are_told_apart(trained):
     folder, network = trained
-    curve = read_curve(folder)
+    curve = read_curve(folder / "curve.tsv")
     assert curve[-1]["arcface"] < 0.6 * curve[0]["arcface"]
     assert curve[-1]["prototypical"] < 0.6 * curve[0]["prototypical"]
     assert error_rate(tiny_network()) > 0.2
@@ -85,8 +104,7 @@ def test_the_loss_falls_and_unknown_clips_are_told_apart(trained):
 
 
 def test_the_curve_has_a_line_a_checkpoint(trained):
-    folder, _ = trained
-    curve = read_curve(folder)
+    curve = read_curve(trained[0] / "curve.tsv")
     expected = ["step", "seconds", "learning_rate", "arcface", "prototypical", "half", "eval"]
     assert list(curve[0]) == expected
     assert [line["step"] for line in curve] == [30, 60, 90]
@@ -99,63 +117,34 @@ def test_the_curve_has_a_line_a_checkpoint(trained):
     np.testing.assert_allclose(rates, cosine, rtol=1e-5)
 
 
-@pytest.mark.parametrize("at", [30, 60])
-def test_an_interrupted_training_goes_on_as_if_it_had_not_been(features, trained, tmp_path, at):
-    def interrupt(step: int, network: ResNet) -> dict[str, float]:
-        if step == at:
-            raise KeyboardInterrupt
-        return {"half": step / 2, "eval": float(not network.training)}
-
-    with pytest.raises(KeyboardInterrupt):
-        train(tiny_network(), features, config(), tmp_path, on_checkpoint=interrupt)
-    assert (tmp_path / "checkpoint.safetensors").exists() == (at > 30)
-
-    network = tiny_network()
-    if at > 30:
-        torch.nn.init.zeros_(network.embedding.weight)  # the checkpoint's weights count, not these
-    at = 0
-    resumed = train(network, features, config(), tmp_path, on_checkpoint=interrupt)
-    folder, whole = trained
-    for name, tensor in whole.state_dict().items():
-        assert torch.equal(resumed.state_dict()[name], tensor), name
-    ours, theirs = (load_file(path / "checkpoint.safetensors") for path in (tmp_path, folder))
-    assert ours.keys() == theirs.keys()
-    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
-    for line, expected in zip(read_curve(tmp_path), read_curve(folder), strict=True):
-        assert line | {"seconds": 0} == expected | {"seconds": 0}
-
-
 def test_a_finished_training_is_not_repeated(features, trained):
     folder, whole = trained
     curve = (folder / "curve.tsv").read_text()
-    again = train(tiny_network(), features, config(), folder)
-    assert all(torch.equal(again.state_dict()[name], tensor) for name, tensor in whole.state_dict().items())
+    assert same_weights(train(tiny_network(), features, by_speakers(), folder), whole)
     assert (folder / "curve.tsv").read_text() == curve
 
 
 @pytest.mark.parametrize("change", [{"n_steps": 91}, {"seed": 2}, {"seconds": (0.4, 0.7)}])
 def test_a_checkpoint_of_other_settings_is_refused(features, trained, change):
-    folder, _ = trained
-    message = (
-        f"{folder / 'checkpoint.safetensors'}: written with other settings; remove it or use another folder"
-    )
+    path = trained[0] / "checkpoint.safetensors"
+    message = f"{path}: written with other settings; remove it or use another folder"
     with pytest.raises(ModelError, match=f"^{re.escape(message)}$"):
-        train(tiny_network(), features, config(**change), folder)
+        train(tiny_network(), features, by_speakers(**change), trained[0])
+    with pytest.raises(ModelError, match=f"^{re.escape(message)}$"):
+        train(tiny_network(), features, by_speakers(), trained[0], loss=LossConfig(margin=0.3))
 
 
 def test_a_checkpoint_of_another_network_is_refused(features, trained):
-    folder, _ = trained
-    other = build_network("resnet", n_mels=N_MELS, channels=[4, 4, 8], heads=2, dim=16)
     message = (
         r"checkpoint\.safetensors: written for another network or other speakers; remove it or use another"
     )
     with pytest.raises(ModelError, match=message):
-        train(other, features, config(), folder)
+        train(tiny_network(dim=16), features, by_speakers(), trained[0])
 
 
 def test_the_seed_decides(features, tmp_path):
     def weights(folder: str, seed: int) -> torch.Tensor:
-        short = config(n_steps=2, seed=seed)
+        short = by_speakers(n_steps=2, seed=seed)
         return train(tiny_network(), features, short, tmp_path / folder).embedding.weight
 
     first = weights("a", 1)
@@ -167,9 +156,9 @@ def test_a_teacher_is_followed(features, tmp_path):
     """Its targets for the first speed are one direction a speaker: the network's vectors come near them."""
     directions = unit_rows(N_SPEAKERS, 8).astype(np.float32)
     targets = directions[np.arange(60) % N_SPEAKERS][:, None]  # (clips, speeds, dim)
-    settings = config(distillation=20.0, prototypical=0)
-    network = train(tiny_network(), features, settings, tmp_path, targets=targets)
-    curve = read_curve(tmp_path)
+    loss = LossConfig(distillation=20.0, prototypical=0)
+    network = train(tiny_network(), features, by_speakers(), tmp_path, loss=loss, targets=targets)
+    curve = read_curve(tmp_path / "curve.tsv")
     assert list(curve[0]) == ["step", "seconds", "learning_rate", "arcface", "distillation"]
     assert curve[-1]["distillation"] < 0.6 * curve[0]["distillation"]
     random = np.random.default_rng(3)
@@ -179,24 +168,291 @@ def test_a_teacher_is_followed(features, tmp_path):
     assert cosines.mean() > 0.4
 
 
-def test_the_target_of_a_clip_is_that_of_its_speed():
-    targets = np.random.default_rng(0).standard_normal((3, 2, 4)).astype(np.float32)
-    targets /= np.linalg.norm(targets, axis=2, keepdims=True)
-    objective = Objective(config(distillation=1.0, prototypical=0), 4, 6, targets)
-    # Three speakers at two speeds: 0 to 2 at the first, 3 to 5 at the second.
-    batch = Batch(np.zeros((2, 1, 1), np.float32), np.array([1, 4]), np.array([2, 2]))
-    losses = objective(torch.from_numpy(targets[2]), batch)
-    assert set(losses) == {"arcface", "distillation"}
-    assert losses["distillation"].item() == pytest.approx(0, abs=1e-6)
-    swapped = objective(torch.from_numpy(targets[2, ::-1].copy()), batch)
-    assert swapped["distillation"].item() > 0.01
+# Classifiers
+
+
+@pytest.mark.parametrize(("family", "kind", "optimizer"), list(product(("cnn", "blstm"), KINDS, RATES)))
+def test_every_optimizer_lowers_every_loss(features, tmp_path, family, kind, optimizer):
+    schedule = "constant" if family == "cnn" else "cosine"
+    config = by_sentences(optimizer, schedule=schedule, mixed_precision=optimizer == "adam")
+    train(classifier(family, kind), features, config, tmp_path, loss=loss_of(kind))
+    losses = [line[kind] for line in read_curve(tmp_path / "curve.tsv")]
+    assert losses[-1] < 0.95 * losses[0]
+
+
+@pytest.mark.parametrize("family", ["cnn", "blstm"])
+def test_unknown_clips_are_recognised(features, tmp_path, family):
+    config = by_sentences(n_steps=120, learning_rate=5e-3, save_every=120)
+    network = train(classifier(family), features, config, tmp_path, loss=loss_of("cross-entropy"))
+    random = np.random.default_rng(99)
+    mel = np.stack([clip_of(speaker, random, N_FRAMES) for speaker in range(N_SPEAKERS)])
+    with torch.no_grad():
+        recognised = network(torch.from_numpy(mel)).argmax(dim=1)
+    assert (recognised == torch.arange(N_SPEAKERS)).float().mean() > 0.8
+
+
+def test_a_step_of_sgd_is_the_gradient_times_the_rate(features, tmp_path):
+    config = by_sentences("sgd", n_steps=1, learning_rate=0.5)
+    trained = train(classifier("blstm"), features, config, tmp_path, loss=loss_of("cross-entropy"))
+    network = classifier("blstm").train()
+    batch = SentenceSampler(features, 24, seed=1).batch(0, (N_FRAMES, N_FRAMES))
+    torch.manual_seed(1_000_003)  # of the dropout
+    logits = network(torch.from_numpy(batch.mel))
+    torch.nn.functional.cross_entropy(logits, torch.from_numpy(batch.speaker)).backward()
+    for name, parameter in network.named_parameters():
+        expected = parameter.detach() - 0.5 * parameter.grad
+        torch.testing.assert_close(trained.get_parameter(name).detach(), expected, msg=name)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [("constant", [0.05, 0.1, 0.1]), ("cosine", [0.05, 0.1, 0.1 * (0.5 + 0.5 * math.cos(math.pi / 2))])],
+)
+def test_the_rate_warms_up_and_then_follows_its_schedule(features, tmp_path, schedule, expected):
+    config = by_sentences(
+        "sgd", learning_rate=0.1, n_steps=4, warm_up=2, schedule=schedule, save_every=1, batch_size=2
+    )
+    train(classifier("blstm"), features, config, tmp_path, loss=loss_of("cross-entropy"))
+    rates = [line["learning_rate"] for line in read_curve(tmp_path / "curve.tsv")]
+    np.testing.assert_allclose(rates[:2] + rates[3:], expected, rtol=1e-4)
+
+
+def test_the_optimizers_are_those_of_the_papers():
+    parameters = [torch.nn.Parameter(torch.zeros(1))]
+    adadelta = build_optimizer(by_sentences("adadelta"), parameters).defaults
+    assert (adadelta["rho"], adadelta["eps"], adadelta["lr"]) == (0.95, 1e-6, 1.0)
+    nesterov = build_optimizer(by_sentences("nesterov"), parameters).defaults
+    assert (nesterov["momentum"], nesterov["nesterov"]) == (0.9, True)
+    assert build_optimizer(by_sentences("sgd"), parameters).defaults["momentum"] == 0
+    adam = build_optimizer(by_sentences("adam", weight_decay=0.1), parameters).defaults
+    assert (adam["betas"], adam["eps"], adam["weight_decay"]) == ((0.9, 0.999), 1e-8, 0.1)
+
+
+def test_batches_are_of_speakers_or_of_sentences(features):
+    sentences = build_sampler(features, by_sentences(shuffle="utterance"))
+    assert isinstance(sentences, SentenceSampler)
+    assert (sentences.batch_size, sentences.shuffle) == (24, "utterance")
+    speakers = build_sampler(features, by_speakers(shuffle="segment", augment=False))
+    assert isinstance(speakers, SpeakerSampler)
+    assert (speakers.n_speakers, speakers.shuffle, speakers.augment) == (8, "segment", False)
+
+
+def test_frames_of_a_segment():
+    assert input_frames(classifier("cnn"), 0.2, 100) == 20
+    network = tiny_network()
+    assert input_frames(network, 0.4, 100) == network.context + network.stride * (40 // network.stride - 1)
+
+
+# Validation
+
+
+@pytest.fixture(scope="module")
+def split(features) -> tuple[PackedFeatures, PackedFeatures]:
+    """Four clips of each speaker, and the fifth."""
+    return features.select(features.clip < 48), features.select(features.clip >= 48)
+
+
+def test_the_validation_loss_is_that_of_the_kept_weights(split, tmp_path):
+    config = by_sentences(average=0.5, validation_batches=3, keep="best", batch_size=16)
+    loss = loss_of("cross-entropy")
+    best = train(classifier("cnn"), split[0], config, tmp_path, loss=loss, validation=split[1])
+    losses = [line["validation_loss"] for line in read_curve(tmp_path / "curve.tsv")]
+    assert losses[-1] < 0.8 * losses[0]
+    sampler = SentenceSampler(split[1], 16, seed=1)
+    with torch.no_grad():
+        by_hand = [
+            torch.nn.functional.cross_entropy(
+                best(torch.from_numpy(batch.mel)), torch.from_numpy(batch.speaker)
+            )
+            for batch in (sampler.batch(number, (N_FRAMES, N_FRAMES)) for number in range(3))
+        ]
+    assert min(losses) == pytest.approx(float(np.mean(by_hand)), rel=1e-4)
+
+
+def test_a_loss_on_embeddings_is_validated_on_batches_of_speakers(split, tmp_path):
+    config = by_speakers(n_steps=20, save_every=10, average=0.0, validation_batches=2)
+    train(tiny_network(), split[0], config, tmp_path, validation=split[1])
+    losses = [line["validation_loss"] for line in read_curve(tmp_path / "curve.tsv")]
+    assert losses[1] < losses[0]
+
+
+def mislabelled(validation: PackedFeatures) -> PackedFeatures:
+    """Clips under the next speaker's name: the more is learnt, the higher is the loss."""
+    return replace(validation, speaker=(validation.speaker + 1) % N_SPEAKERS)
+
+
+@pytest.mark.parametrize(("patience", "last"), [(0, 30), (1, 10), (3, 20)])
+def test_patience_ends_a_training_and_the_best_weights_are_kept(split, tmp_path, patience, last):
+    config = by_sentences(
+        save_every=5, patience=patience, keep="best", learning_rate=2e-2, schedule="constant"
+    )
+
+    def run(folder, config=config):
+        return train(
+            classifier("blstm"), split[0], config, folder,
+            loss=loss_of("cross-entropy"), validation=mislabelled(split[1]),
+        )  # fmt: skip
+
+    kept = run(tmp_path / "a")
+    curve = read_curve(tmp_path / "a" / "curve.tsv")
+    assert np.argmin([line["validation_loss"] for line in curve]) == 0, "or nothing is planted"
+    assert curve[-1]["step"] == last
+    five = run(tmp_path / "b", by_sentences(save_every=5, n_steps=5, learning_rate=2e-2, schedule="constant"))
+    assert same_weights(kept, five)
+    loaded = classifier("blstm")
+    load_weights(loaded, tmp_path / "a" / "best.safetensors")
+    assert same_weights(loaded, five)
+
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "a").iterdir() if path.suffix != ".tsv"}
+    assert same_weights(run(tmp_path / "a"), five), "started again, it stays finished"
+    assert read_curve(tmp_path / "a" / "curve.tsv") == curve
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_the_last_weights_are_kept_unless_the_best_are_asked_for(split, tmp_path):
+    config = by_sentences(n_steps=10, save_every=5, learning_rate=2e-2)
+    loss = loss_of("cross-entropy")
+    last = train(classifier("blstm"), split[0], config, tmp_path, loss=loss, validation=mislabelled(split[1]))
+    best = classifier("blstm")
+    load_weights(best, tmp_path / "best.safetensors")
+    assert not same_weights(last, best)
+
+
+def test_snapshots_are_the_weights_on_the_way(features, tmp_path):
+    config = by_sentences(snapshot_every=4, n_steps=12, save_every=5, average=0.5)
+    loss = loss_of("cross-entropy")
+    trained = train(classifier("cnn"), features, config, tmp_path / "a", loss=loss)
+    snapshots = tmp_path / "a" / "snapshots"
+    assert sorted(path.name for path in snapshots.iterdir()) == [
+        f"{step:06d}.safetensors" for step in (4, 8, 12)
+    ]
+    for step, same in ((12, True), (8, False)):
+        snapshot = classifier("cnn")
+        load_weights(snapshot, snapshots / f"{step:06d}.safetensors")
+        assert same_weights(snapshot, trained) is same
+
+
+# KeyboardInterrupts
+
+
+INTERRUPTED = [
+    ("resnet", "embedding", by_speakers(n_steps=24, save_every=3)),
+    ("resnet", "embedding", by_speakers(n_steps=24, save_every=3, shuffle="segment", optimizer="sgd")),
+    ("cnn", "pairwise-kl", by_sentences("adadelta", save_every=3, mixed_precision=True)),
+    ("cnn", "cross-entropy", by_sentences("nesterov", save_every=3, average=0.9, shuffle="utterance")),
+    ("blstm", "angular-margin", by_sentences("adam", save_every=3, n_steps=29)),
+    ("blstm", "pairwise-kl", by_sentences("adamw", save_every=3, clip_gradient=1.0, weight_decay=0.1)),
+]
+
+
+@pytest.mark.parametrize(("family", "kind", "config"), INTERRUPTED)
+def test_an_interrupted_training_goes_on_as_if_it_had_not_been(split, tmp_path, family, kind, config):
+    steps = np.arange(config.save_every, config.n_steps, config.save_every)
+    to_come = set(np.random.default_rng(len(str(config))).choice(steps, 4, replace=False).tolist())
+
+    def measure(step: int, network) -> dict[str, float]:
+        return {"half": step / 2, "eval": float(not network.training)}
+
+    def interrupt(step: int, network) -> dict[str, float]:
+        if step in to_come:
+            to_come.remove(step)
+            raise KeyboardInterrupt
+        return measure(step, network)
+
+    def run(folder, on_checkpoint):
+        network = classifier(family, kind)
+        if (folder / "checkpoint.safetensors").exists():
+            for parameter in network.parameters():
+                torch.nn.init.zeros_(parameter)  # the checkpoint's weights count, not these
+        return train(
+            network, split[0], config, folder,
+            loss=loss_of(kind), validation=split[1], on_checkpoint=on_checkpoint,
+        )  # fmt: skip
+
+    whole = run(tmp_path / "whole", measure)
+    resumed = None
+    while resumed is None:
+        try:
+            resumed = run(tmp_path / "parts", interrupt)
+        except KeyboardInterrupt:
+            continue
+    assert not to_come
+    assert same_weights(resumed, whole)
+    for name in ("checkpoint", "best"):
+        ours, theirs = (load_file(tmp_path / part / f"{name}.safetensors") for part in ("parts", "whole"))
+        assert ours.keys() == theirs.keys()
+        assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+    assert curve_without_seconds(tmp_path / "parts") == curve_without_seconds(tmp_path / "whole")
+
+
+# What cannot be
+
+
+def refused(message: str, network, features, config, folder, **others) -> None:
+    with pytest.raises(ConfigError, match=f"^{re.escape(message)}$"):
+        train(network, features, config, folder, **others)
+    assert not list(folder.iterdir())
+
+
+def test_more_speakers_a_batch_than_there_are_is_told(features, tmp_path):
+    message = "a batch of 13 speakers needs as many, the features hold 12; lower n_speakers"
+    refused(message, tiny_network(), features, by_speakers(n_speakers=13), tmp_path)
+
+
+def test_a_prototypical_loss_on_batches_of_sentences_is_told(features, tmp_path):
+    message = "[loss] prototypical = 1 needs [training] batches = 'speakers'; set it to 0"
+    refused(message, tiny_network(), features, by_speakers(batches="sentences"), tmp_path)
+
+
+@pytest.mark.parametrize(("seconds", "said"), [((0.2, 0.3), "20 to 30"), ((0.25, 0.25), "25 to 25")])
+def test_segments_that_a_cnn_does_not_take_are_told(features, tmp_path, seconds, said):
+    message = (
+        f"[training] seconds = {list(seconds)} are {said} frames, but [network] n_frames = 20; "
+        "make them equal"
+    )
+    loss = loss_of("cross-entropy")
+    refused(message, classifier("cnn"), features, by_sentences(seconds=seconds), tmp_path, loss=loss)
+
+
+def test_a_speaker_that_is_held_out_whole_is_told(features, tmp_path):
+    seen, unseen = features.select(features.speaker > 0), features.select(features.speaker == 0)
+    message = "a speaker is held out whole; keep sentences of every speaker for training"
+    refused(
+        message, classifier("blstm"), seen, by_sentences(), tmp_path,
+        loss=loss_of("cross-entropy"), validation=unseen,
+    )  # fmt: skip
 
 
 def test_distillation_without_targets_is_a_mistake(features, tmp_path):
     with pytest.raises(ValueError, match="distillation needs targets, got None"):
-        train(tiny_network(), features, config(distillation=1.0), tmp_path)
+        train(tiny_network(), features, by_speakers(), tmp_path, loss=LossConfig(distillation=1.0))
 
 
-def test_more_speakers_a_batch_than_there_are_is_told(features, tmp_path):
-    with pytest.raises(ConfigError, match="the features hold 12; lower n_speakers"):
-        train(tiny_network(), features, config(n_speakers=13), tmp_path)
+# A GPU
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize(("family", "kind"), [("cnn", "pairwise-kl"), ("blstm", "cross-entropy")])
+@pytest.mark.parametrize("mixed_precision", [False, True])
+def test_a_gpu_learns_the_same(split, tmp_path, family, kind, mixed_precision):
+    config = by_sentences("adadelta", mixed_precision=mixed_precision)
+
+    def interrupt(step: int, network) -> dict[str, float]:
+        if step == 20:
+            raise KeyboardInterrupt
+        return {}
+
+    def run(device: str, on_checkpoint=None):
+        return train(
+            classifier(family, kind), split[0], config, tmp_path / device,
+            loss=loss_of(kind), validation=split[1], device=device, on_checkpoint=on_checkpoint,
+        )  # fmt: skip
+
+    with pytest.raises(KeyboardInterrupt):
+        run("cuda", interrupt)
+    assert next(run("cuda").parameters()).is_cuda
+    run("cpu")
+    # Another dropout: the losses are of the same size, not the same.
+    gpu, cpu = ([line[kind] for line in read_curve(tmp_path / d / "curve.tsv")] for d in ("cuda", "cpu"))
+    np.testing.assert_allclose(gpu, cpu, rtol=0.25)

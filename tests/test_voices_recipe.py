@@ -1,6 +1,8 @@
 """The scripts that make the bundled model, on a corpus of the demo's turns: from files to a model folder."""
 
+import os
 import runpy
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +26,7 @@ PREPARE = REPOSITORY / "egs" / "voices" / "local" / "prepare_data.py"
 PACK = REPOSITORY / "recipes" / "pack_features.py"
 TEACH = REPOSITORY / "recipes" / "embed_teacher.py"
 TRAIN = REPOSITORY / "recipes" / "train_embedding.py"
+CARD = REPOSITORY / "recipes" / "write_model_card.py"
 
 CONFIG = """
 [features]
@@ -35,12 +38,13 @@ augmented = [false, true, true]
 channels = [4, 4, 8]
 heads = 2
 dim = 8
+[loss]
+distillation = 0
 [training]
 n_steps = 6
 n_speakers = 4
 seconds = [0.3, 0.5]
 save_every = 3
-distillation = 0
 """
 
 
@@ -204,8 +208,13 @@ def edited(config: Path, folder: Path, old: str, new: str) -> Path:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("[training]", "[trainig]", "unknown table 'trainig'; known: features, pack, network, training"),
-        ("n_steps = 6", "steps = 6", "unknown setting 'steps'; known: n_steps, n_speakers"),
+        (
+            "[training]",
+            "[trainig]",
+            "unknown table 'trainig'; known: features, pack, network, loss, training",
+        ),
+        ("n_steps = 6", "steps = 6", "unknown setting 'steps'; known: n_steps, batches, n_speakers"),
+        ("[loss]", "[loss]\nmargins = 1", "unknown setting 'margins'; known: kind, margin, scale"),
         ("heads = 2", "heads = 3", "network 'resnet': heads divide the 16 features, got 3"),
         ("heads = 2", "n_mels = 64", "[network] takes 64 mels, [features] has 16"),
     ],
@@ -313,3 +322,48 @@ def test_segments_are_not_packed(data, config, tmp_path, monkeypatch):
         said
         == f"pack_features.py: {folder}: needs whole recordings (no segments) with their speakers (utt2spk)"
     )
+
+
+def test_the_card_tells_losses_steps_and_scores(trained, data, config, tmp_path, monkeypatch):
+    shutil.copytree(trained / "model", tmp_path / "model")
+    (tmp_path / "run.json").write_text('{"date": "2024-05-06", "machine": "an abacus"}')
+    (tmp_path / "scores.md").write_text("| test | 7.5 |\n")
+    (tmp_path / "notes.md").write_text("Voices of nobody.\n")
+    taught = edited(config, tmp_path, "distillation = 0", "distillation = 8\nprototypical = 0.5")
+    words = ["--model", tmp_path / "model", "--name", "tiny", "--command", "make tiny", "--config", taught]
+    words += ["--train", data, "--curve", trained / "curve.tsv", "--scores", tmp_path / "scores.json"]
+    words += ["--data-notes", tmp_path / "notes.md", "--run", tmp_path / "run.json"]
+    monkeypatch.setattr(sys, "argv", [CARD.name, *map(str, words)])
+    runpy.run_path(str(CARD), run_name="__main__")
+    card = " ".join((tmp_path / "model" / "MODEL_CARD.md").read_text().split())
+    for expected in [
+        "# Model card: tiny",
+        "Made by `make tiny` on 2024-05-06, seed 1, an abacus.",
+        "25 recordings of 4 speakers; 6 steps of 4 speakers with 2 segments of 0.3 to 0.5 s each",
+        "a prototypical loss with weight 0.5,",
+        "distillation from Resemblyzer's open network with weight 8.",
+        "Voices of nobody.",
+        "| test | 7.5 |",
+    ]:
+        assert expected in card, expected
+
+
+@pytest.mark.parametrize(
+    ("text", "taught"),
+    [
+        ("distillation = 8.0", True),
+        ("distillation = 0.05 # a little", True),
+        ("distillation = 0.0 # not 8", False),
+        ("distillation = 0", False),
+        ("", False),
+    ],
+)
+def test_the_teacher_is_asked_only_where_it_is_followed(tmp_path, text, taught):
+    (tmp_path / "small.toml").write_text(f"[loss]\n{text}\n")
+    done = subprocess.run(
+        ["egs/voices/bundled.sh", "--corpus", tmp_path, "--exp", tmp_path / "exp", "--stage", "3",
+         "--stop-stage", "3", "--config", tmp_path / "small.toml"],
+        capture_output=True, text=True, check=False, cwd=REPOSITORY, env={**os.environ, "PYTHON": "echo"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert ("embed_teacher.py" in done.stdout) is taught

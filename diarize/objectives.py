@@ -1,0 +1,139 @@
+"""The [loss] of a training: what is minimised, from a network's outputs and a batch."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from diarize.batches import Batch
+from diarize.config import Settings
+from diarize.errors import ConfigError
+from diarize.losses import ArcFace, Prototypical, angular_margin_loss, distillation_loss, pairwise_kl_loss
+from diarize.networks import Network
+from diarize.networks.resnet import ResNet
+
+
+class LossConfig(Settings):
+    """The [loss] table of a recipe."""
+
+    kind: Literal["embedding", "cross-entropy", "pairwise-kl", "angular-margin"] = Field(
+        "embedding",
+        description="embedding: ArcFace, prototypical, distillation, on a network that ends in embeddings; "
+        "the others: on one that ends in training speakers",
+    )
+    margin: float = Field(0.2, ge=0, description="ArcFace: radians; pairwise-kl: divergence")
+    scale: float = Field(30.0, gt=0, description="factor of the cosines before the softmax")
+    prototypical: float = Field(1.0, ge=0, description="embedding: weight beside ArcFace")
+    distillation: float = Field(
+        0.0, ge=0, description="embedding: weight beside ArcFace; needs a teacher's targets"
+    )
+    sphere: float = Field(1.0, ge=1, description="angular-margin: factor of the angle (SphereFace)")
+    arc: float = Field(0.0, ge=0, description="angular-margin: radians added to the angle (ArcFace)")
+    cos: float = Field(0.0, ge=0, description="angular-margin: taken from the cosine (CosFace)")
+
+    @property
+    def needs_speakers(self) -> bool:
+        """Whether a prototypical loss is part of it, which compares segments of one speaker in a batch."""
+        return self.kind == "embedding" and self.prototypical > 0
+
+    @property
+    def needs_targets(self) -> bool:
+        """Whether distillation from a teacher is part of it."""
+        return self.kind == "embedding" and self.distillation > 0
+
+
+class EmbeddingObjective(nn.Module):
+    """The sum of ArcFace, a prototypical loss and distillation on embeddings of length 1.
+
+    `targets` (n_clips, n_speeds, dim) come from a teacher; `n_segments` of a speaker stand side by side.
+    """
+
+    def __init__(
+        self,
+        config: LossConfig,
+        dim: int,
+        n_speakers: int,
+        n_segments: int,
+        targets: NDArray[np.float32] | None,
+    ) -> None:
+        super().__init__()
+        if config.distillation and targets is None:
+            raise ValueError("distillation needs targets, got None")
+        self.config = config
+        self.arcface = ArcFace(dim, n_speakers, config.margin, config.scale)
+        self.prototypical = Prototypical()
+        self.targets = targets
+        self.n_speakers, self.n_segments = n_speakers, n_segments
+
+    def forward(self, embeddings: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """Each weighted loss by its name; embeddings are (P * K, dim) of length 1."""
+        speaker = torch.from_numpy(batch.speaker).to(embeddings.device)
+        losses = {"arcface": self.arcface(embeddings, speaker)}
+        if self.config.prototypical:
+            segments = embeddings.reshape(-1, self.n_segments, embeddings.shape[1])  # (P, K, dim)
+            losses["prototypical"] = self.config.prototypical * self.prototypical(
+                segments[:, 0], segments[:, 1]
+            )
+        if self.config.distillation:
+            assert self.targets is not None
+            speed = batch.speaker // (self.n_speakers // self.targets.shape[1])
+            targets = torch.from_numpy(self.targets[batch.clip, speed]).to(embeddings.device)
+            losses["distillation"] = self.config.distillation * distillation_loss(embeddings, targets)
+        return losses
+
+
+class SpeakerObjective(nn.Module):
+    """One loss on a network's outputs for the training speakers: (batch, n_speakers) logits or cosines."""
+
+    def __init__(self, config: LossConfig) -> None:
+        super().__init__()
+        self.config = config
+
+    def forward(self, outputs: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """The loss by its name."""
+        config, speaker = self.config, torch.from_numpy(batch.speaker).to(outputs.device)
+        if config.kind == "cross-entropy":
+            loss = F.cross_entropy(outputs, speaker)
+        elif config.kind == "pairwise-kl":
+            loss = pairwise_kl_loss(outputs.softmax(dim=1), speaker, config.margin)
+        else:
+            loss = angular_margin_loss(
+                outputs, speaker, sphere=config.sphere, arc=config.arc, cos=config.cos, scale=config.scale
+            )
+        return {config.kind: loss}
+
+
+def build_objective(
+    config: LossConfig,
+    network: Network,
+    n_speakers: int,
+    n_segments: int,
+    targets: NDArray[np.float32] | None = None,
+) -> nn.Module:
+    """The objective of a [loss] table for a network.
+
+    Raises
+    ------
+    ConfigError
+        When the kind of loss and the network's outputs do not belong together.
+    """
+    if (config.kind == "embedding") != isinstance(network, ResNet):
+        raise ConfigError(
+            f"[loss] kind = '{config.kind}' does not fit the network {type(network).__name__}: "
+            "'embedding' belongs to resnet, the other kinds to cnn and blstm"
+        )
+    if isinstance(network, ResNet):
+        return EmbeddingObjective(config, network.embedding.out_features, n_speakers, n_segments, targets)
+    if (config.kind == "angular-margin") != network.classifier.cosine:
+        output = "cosine" if network.classifier.cosine else "linear"
+        raise ConfigError(
+            f"[loss] kind = '{config.kind}' does not fit [network] output = '{output}': "
+            "'angular-margin' belongs to 'cosine', the other kinds to 'linear'"
+        )
+    return SpeakerObjective(config)

@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# The experiments of egs/timit on a folder-per-speaker corpus: egs/voices/run.sh --corpus DIR. DIR holds
+# <anything>/<speaker>/<recording>. Options and stages: --help.
+#
+# With --recipe bundled it makes the model that comes with diarize: see egs/voices/bundled.sh.
+here=$(dirname "${BASH_SOURCE[0]}")
+if [ "${1-}" = --recipe ] && [ "${2-}" = bundled ]; then exec "$here/bundled.sh" "${@:3}"; fi
+PREPARE=prepare_clustering.py exec "$here/../../recipes/cluster_speakers.sh" voices --exp exp/clustering "$@"

@@ -1,0 +1,126 @@
+"""Embed the parts A and B of every speaker of a data folder: the mean of a layer over all their segments.
+
+The frames of each recording are cut into consecutive segments; what is left over at its end is dropped, and a
+recording shorter than a segment runs on into zeros. Writes OUT/<layer>.npz for each layer, a row a part.
+
+Lukic et al., "Learning embeddings for speaker clustering based on voice equality", MLSP 2017.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from diarize.batches import PackedFeatures, Shuffle
+from diarize.checkpoints import load_weights
+from diarize.embeddings import Embeddings
+from diarize.errors import ConfigError, DiarizeError, FormatError
+from diarize.features import Frames
+from diarize.formats.kaldi import read_utt2spk
+from diarize.formats.text import read_text
+from diarize.models import load_model
+from diarize.networks import Network
+from diarize.networks.cnn import CNN
+from diarize.networks.resnet import ResNet
+
+
+def cut_segments(mel: Frames, length: int, shuffle: Shuffle, random: Generator) -> Frames:
+    """Consecutive segments (n, length, n_mels) of a recording's frames (n_frames, n_mels)."""
+    if len(mel) < length:
+        mel = np.pad(mel, ((0, length - len(mel)), (0, 0)))
+    if shuffle == "utterance":
+        mel = random.permutation(mel)
+    n = len(mel) // length
+    segments = mel[: n * length].reshape(n, length, -1).astype(np.float32)
+    return np.stack([random.permutation(s) for s in segments]) if shuffle == "segment" else segments
+
+
+@torch.inference_mode()
+def activations(network: Network, segments: Frames, device: str) -> dict[str, NDArray[np.float32]]:
+    """Each layer's activations (n, dim) for segments (n, n_frames, n_mels)."""
+    if isinstance(network, ResNet):
+        raise ConfigError("the model ends in embeddings and has no layers to choose; give a cnn or blstm")
+    batches = [network.layers(batch.to(device)) for batch in torch.from_numpy(segments).split(200)]
+    return {name: torch.cat([batch[name] for batch in batches]).cpu().numpy() for name in batches[0]}
+
+
+def main() -> None:
+    """Read the command line, embed, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--weights", type=Path, help="a snapshot of the training, instead of the model's")
+    parser.add_argument("--data", type=Path, required=True, help="Kaldi data folder with utt2part")
+    parser.add_argument("--features", type=Path, required=True, help="the same, packed")
+    parser.add_argument("--seconds", type=float, required=True, help="length of a segment")
+    parser.add_argument("--layers", nargs="+", help="which ones; by default all")
+    parser.add_argument("--shuffle", choices=("none", "segment", "utterance"), default="none")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1, help="of the shuffling")
+    arguments = parser.parse_args()
+
+    torch.set_num_threads(arguments.threads)
+    model = load_model(arguments.model, arguments.device)
+    if arguments.weights:
+        load_weights(model.network, arguments.weights)
+    packed = PackedFeatures.load(arguments.features)
+    utterances = read_text(arguments.features / "utterances.txt").split()
+    utt2part, utt2spk = (read_utt2spk(arguments.data / name) for name in ("utt2part", "utt2spk"))
+    if missing := sorted(set(utterances) ^ utt2part.keys()):
+        raise FormatError(
+            f"{arguments.features}: differs from {arguments.data} in {missing[0]}; pack it again"
+        )
+
+    length = round(arguments.seconds * model.features.frame_rate)
+    if packed.mel.shape[1] != model.features.n_mels:
+        raise ConfigError(
+            f"{arguments.features}: packed with {packed.mel.shape[1]} mels, "
+            f"{arguments.model} takes {model.features.n_mels}; pack them again"
+        )
+    if isinstance(model.network, CNN) and length != model.network.n_frames:
+        seconds = model.network.n_frames / model.features.frame_rate
+        raise ConfigError(f"{arguments.model}: a CNN of {seconds:g} s; give --seconds {seconds:g}")
+    random = np.random.default_rng(arguments.seed)
+    segments: dict[str, list[Frames]] = defaultdict(list)
+    seconds: dict[str, float] = defaultdict(float)
+    speaker = {}
+    for start, n_frames, clip in zip(packed.start, packed.length, packed.clip, strict=True):
+        part = utt2part[utterances[clip]]
+        segments[part].append(
+            cut_segments(packed.mel[start : start + n_frames], length, arguments.shuffle, random)
+        )
+        seconds[part] += n_frames / model.features.frame_rate
+        speaker[part] = utt2spk[utterances[clip]]
+    parts = sorted(segments)
+    vectors: dict[str, list[NDArray[np.float32]]] = defaultdict(list)
+    for part in parts:
+        for layer, values in activations(
+            model.network, np.concatenate(segments[part]), arguments.device
+        ).items():
+            vectors[layer].append(values.mean(axis=0))
+    chosen = arguments.layers or list(vectors)
+    if unknown := sorted(set(chosen) - set(vectors)):
+        raise ConfigError(f"{arguments.model}: no layer '{unknown[0]}'; known: {', '.join(vectors)}")
+    for layer in chosen:
+        Embeddings(
+            recording=np.array(parts),
+            start=np.zeros(len(parts)),
+            end=np.array([seconds[part] for part in parts]),
+            vectors=np.stack(vectors[layer]),
+            speaker=np.array([speaker[part] for part in parts]),
+        ).save(arguments.out / f"{layer}.npz")
+    print(f"{arguments.out}: {len(parts)} parts, {', '.join(chosen)}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except DiarizeError as error:
+        raise SystemExit(f"embed_parts.py: {error}") from error

@@ -1,0 +1,76 @@
+"""Processes that start in a moment: children of a server that has already loaded torch."""
+
+import multiprocessing
+import os
+import runpy
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from planted import tiny_network
+
+from diarize.batches import PackedFeatures
+from diarize.checkpoints import save_weights
+from diarize.objectives import LossConfig
+from diarize.training import TrainingConfig, train
+
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload(
+    ["pytest", "diarize.audio", "diarize.training", "diarize.verification", "torch._dynamo"]  # by optimizers
+)
+
+
+def start(function: Callable[..., None], *arguments: object) -> BaseProcess:
+    """A process that calls a function of this module."""
+    process = _CONTEXT.Process(target=function, args=arguments)
+    process.start()
+    return process
+
+
+def wait_for(condition: Callable[[], bool], process: BaseProcess, seconds: float = 60) -> None:
+    """Wait until something holds or the process has ended."""
+    end = time.monotonic() + seconds
+    while process.is_alive() and not condition():
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.001)
+
+
+def run_recipe(script: Path, *words: object) -> None:
+    """Run a recipe as from the command line."""
+    sys.argv = [script.name, *map(str, words)]
+    runpy.run_path(str(script), run_name="__main__")
+
+
+def free_port() -> int:
+    """The number of a port that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def train_together(
+    rank: int, port: int, features: Path, config: TrainingConfig, folder: Path, killed_at: int | None
+) -> None:
+    """One of two that train a blstm; the first may be killed at a step. Writes rank<N>.safetensors."""
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
+
+    def on_checkpoint(step: int, network: object) -> dict[str, float]:
+        if step == killed_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return {}
+
+    packed = PackedFeatures.load(features)
+    network = train(
+        tiny_network("blstm"), packed.select(packed.clip < 48), config, folder,
+        loss=LossConfig(kind="cross-entropy"), validation=packed.select(packed.clip >= 48),
+        on_checkpoint=on_checkpoint,
+    )  # fmt: skip
+    save_weights(network, folder / f"rank{rank}.safetensors")
+    dist.destroy_process_group()
