@@ -17,9 +17,10 @@ import torch
 from numpy.typing import NDArray
 
 from diarize.audio import SAMPLE_RATE, Samples, load_audio
+from diarize.baselines.statistics import mfcc_statistics
 from diarize.embedder import Embedder
 from diarize.errors import DiarizeError
-from diarize.features import GMM_MFCC, mfcc
+from diarize.features import mfcc
 from diarize.formats.kaldi import read_data_folder, read_utt2spk
 from diarize.formats.text import write_text
 from diarize.segments import Segment
@@ -34,13 +35,6 @@ from diarize.verification import (
 LENGTHS = {"whole": None, "3 s": 3.0, "1.5 s": 1.5}
 System = Callable[[list[Samples]], NDArray[np.floating]]
 """Samples of n recordings to vectors (n, dim) that are compared by their cosine."""
-
-
-def mfcc_statistics(recordings: list[Samples]) -> NDArray[np.floating]:
-    """Mean and standard deviation of 19 MFCC over each recording, standardised over all recordings."""
-    frames = [mfcc(samples, GMM_MFCC) for samples in recordings]
-    vectors = np.stack([np.concatenate([one.mean(axis=0), one.std(axis=0)]) for one in frames])
-    return (vectors - vectors.mean(axis=0)) / vectors.std(axis=0)
 
 
 def network(embedder: Embedder) -> System:
@@ -125,7 +119,10 @@ def main() -> None:
     arguments = parser.parse_args()
 
     torch.set_num_threads(1)
-    systems = {"MFCC statistics": mfcc_statistics, "model": network(Embedder(arguments.model))}
+    systems: dict[str, System] = {
+        "MFCC statistics": lambda recordings: mfcc_statistics([mfcc(samples) for samples in recordings]),
+        "model": network(Embedder(arguments.model)),
+    }
     if arguments.peer:
         systems["Resemblyzer"] = resemblyzer()
     rows = [row for folder in arguments.data for row in score(folder, systems)]
