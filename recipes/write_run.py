@@ -1,4 +1,7 @@
-"""Write run.json: by which command, when, on what machine and with which versions a result was made."""
+"""Write run.json: by which command, when, on what machine and with which versions a result was made.
+
+What the options leave out is not in the file, but for the command, the date, the machine and the versions.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,24 @@ import json
 import platform
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-from diarize.errors import DiarizeError
+from diarize.errors import ConfigError, DiarizeError
 from diarize.formats.text import write_text
 from diarize.machine import describe_machine
+
+PACKAGES = ("diarize-toolkit", "torch", "numpy", "scipy", "scikit-learn")
+
+
+def extra_fact(text: str) -> tuple[str, Any]:
+    """Key and value of KEY=VALUE; a value that is JSON (a number, a list) is kept as such."""
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise argparse.ArgumentTypeError(f"KEY=VALUE is needed, got {text!r}")
+    try:
+        return key, json.loads(value)
+    except json.JSONDecodeError:
+        return key, value
 
 
 def main() -> None:
@@ -19,14 +36,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--command", required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--config", help="the config file of the system")
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--seconds", type=float, help="how long the training took")
+    parser.add_argument("--steps", type=int, help="batches trained")
+    parser.add_argument("--paper-steps", type=int, help="batches that the paper trained")
+    parser.add_argument("--set", type=extra_fact, action="append", default=[], metavar="KEY=VALUE")
     arguments = parser.parse_args()
-    run = {
+    run: dict[str, Any] = {
         "command": arguments.command,
         "date": datetime.date.today().isoformat(),
         "machine": describe_machine(),
         "python": platform.python_version(),
-        "versions": {name: version(name) for name in ("diarize-toolkit", "torch", "numpy")},
+        "versions": {name: version(name) for name in PACKAGES},
     }
+    for key in ("config", "seed", "seconds", "steps", "paper_steps"):
+        if (value := getattr(arguments, key)) is not None:
+            run[key] = value
+    for key, value in arguments.set:
+        if key in run:
+            raise ConfigError(f"--set {key}: run.json has this key already")
+        run[key] = value
     write_text(json.dumps(run, indent=1) + "\n", arguments.out)
 
 

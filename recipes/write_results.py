@@ -1,0 +1,114 @@
+"""Write RESULTS.md: every system's clustering on the test speakers, beside what its paper prints.
+
+Reads EXP/<system>/seed*/{run.json,scores.json}, EXP/identification/<system>/seed*/ and
+EXP/experiments/<name>/<value>/seed*/, as write_run.py and score_clustering.py write them, and EXP/data for
+the sizes. The systems, their order and the papers' figures come from --paper. What was not run says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from diarize.config import load_tables, validate
+from diarize.errors import DiarizeError
+from diarize.formats.text import write_text
+from diarize.report.curves import plot_lines
+from diarize.report.results import (
+    MAIN,
+    Experiment,
+    Identification,
+    Series,
+    System,
+    describe_clusterers,
+    describe_data,
+    describe_errors,
+    describe_experiment,
+    describe_identification,
+    describe_machines,
+    describe_making,
+    describe_numbers,
+    series_of_numbers,
+)
+from diarize.report.runs import read_runs
+from diarize.report.style import to_svg
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+HEAD = """# Results of speaker clustering
+
+Written from the runs' own files by
+
+    {command}
+
+Rates are in %: the mean over seeds and, in brackets, the range. "not run" is what it says, and "-" what is
+not defined, not scored, or not printed by the paper. The papers' figures are for TIMIT; beside other speakers
+they are no target.
+"""
+
+
+def main() -> None:
+    """Read the command line and the runs, write the page and its figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--exp", type=Path, required=True, help="folder of the runs")
+    parser.add_argument("--paper", type=Path, required=True, help="TOML file of the papers' figures")
+    parser.add_argument("--out", type=Path, required=True, help="Markdown file")
+    parser.add_argument("--figures", type=Path, help="folder of the SVG files; default: figures beside --out")
+    arguments = parser.parse_args()
+    out, exp = arguments.out, arguments.exp
+    figures = arguments.figures or out.parent / "figures"
+
+    tables = load_tables(arguments.paper, ("systems", "identification", "experiments"))
+    source = f"{arguments.paper}: "
+    systems = {name: validate(System, one, source + name) for name, one in tables["systems"].items()}
+    identifiers = {
+        name: validate(Identification, one, source + name) for name, one in tables["identification"].items()
+    }
+    experiments = {
+        name: validate(Experiment, one, source + name) for name, one in tables["experiments"].items()
+    }
+    runs = {name: read_runs(exp / name, "sets") for name in systems}
+
+    def link(path: str) -> str:
+        return f"[`{path}`]({os.path.relpath(REPOSITORY / path, out.resolve().parent)})"
+
+    def draw(name: str, series: Series, x: str, title: str) -> str:
+        lines = {line: several for line, several in series.items() if several}
+        if not lines:
+            return ""
+        svg = to_svg(plot_lines(lines, x, "MR", log_x=True), name, title)
+        write_text(svg.replace("<svg", '<svg style="background: white"', 1), figures / f"{name}.svg")
+        return f"\n![{title}]({os.path.relpath(figures / f'{name}.svg', out.parent)})\n"
+
+    numbers = draw("speakers", series_of_numbers(systems, runs), "speakers", "MR over the number of speakers")
+    sections = {
+        "Data": describe_data(exp / "data"),
+        f"Errors, {MAIN}": describe_errors(systems, runs),
+        "How each was made": describe_making(systems, runs, link),
+        "Identification": describe_identification(identifiers, exp, link),
+        "MR / legacy MR against the number of speakers": describe_numbers(systems, runs) + numbers,
+        "Clusterers side by side": describe_clusterers(systems, runs),
+    }
+    for name, one in experiments.items():
+        table, series = describe_experiment(one, exp / "experiments" / name)
+        figure = draw(name, series, one.axis, one.title) if series["here"] else ""
+        sections[one.title] = f"Papers' figures: {one.source}.\n\n{table}{figure}"
+    sections["Machine, versions, date"] = describe_machines(
+        [run for several in runs.values() for run in several]
+    )
+    command = shlex.join(["recipes/write_results.py", *sys.argv[1:]])
+    page = HEAD.format(command=command) + "".join(
+        f"\n## {title}\n\n{text}" for title, text in sections.items()
+    )
+    write_text(page, out)
+    missing = [name for name, several in runs.items() if not several]
+    print(f"{out}: {len(systems) - len(missing)} systems; not run: {', '.join(missing) or 'none'}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except DiarizeError as error:
+        raise SystemExit(f"write_results.py: {error}") from error
