@@ -16,15 +16,10 @@ from pathlib import Path
 from diarize.audio import find_audio
 from diarize.errors import DiarizeError
 from diarize.formats.kaldi import write_data_folder
+from diarize.formats.speaker_sets import read_list
 from diarize.formats.text import write_text
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
-
-
-def read_list(path: Path) -> list[str]:
-    """The entries of a list file: one a line, `#` begins a comment."""
-    lines = (line.split("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines())
-    return [line for line in lines if line]
 
 
 def find_speakers(corpus: Path, excluded: list[str], only: str | None) -> dict[str, list[Path]]:

@@ -1,0 +1,43 @@
+"""Make a small corpus of made-up voices: OUT/<speaker>/<sentence>.wav, half of them women's.
+
+The same names give the same samples every time. No recording of a person is in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import soundfile
+from synthesis import RATE, make_voice, say
+
+from diarize.errors import DiarizeError
+from diarize.formats.atomic import atomic_path
+
+
+def main() -> None:
+    """Read the command line, write the files."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--speakers", type=int, default=16)
+    parser.add_argument("--sentences", type=int, default=10)
+    parser.add_argument("--seconds", type=float, default=2.5, help="of a sentence")
+    arguments = parser.parse_args()
+
+    for number in range(arguments.speakers):
+        female = number % 2 == 0
+        speaker = f"{'f' if female else 'm'}{number // 2 + 1:02d}"
+        voice = make_voice(speaker, female)
+        for sentence in range(1, arguments.sentences + 1):
+            path = arguments.out / speaker / f"{speaker}_{sentence:02d}.wav"
+            samples = say(voice, path.stem, arguments.seconds)
+            with atomic_path(path) as temporary:
+                soundfile.write(temporary, samples, RATE, format="WAV", subtype="PCM_16")
+    print(f"{arguments.out}: {arguments.speakers} speakers, {arguments.sentences} sentences each")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except DiarizeError as error:
+        raise SystemExit(f"make_corpus.py: {error}") from error

@@ -1,0 +1,114 @@
+"""Make the Kaldi data folders of speaker clustering from a folder-per-speaker corpus.
+
+Each of OUT/train_100, train_329, dev and test_80 has, besides the Kaldi files, `utt2part`: the first 80 % of
+a speaker's recordings, sorted by file name as strings, are his part A, the rest part B. The train sets have
+`held_out` too, the recordings of all parts B. OUT/lists holds every list as the speaker ids of these
+folders, those that were found. Where the corpus has a folder timit_sample, it becomes a set of its own.
+
+For a corpus that the lists do not know, speakers are chosen by a hash: half to train, an eighth for
+development, the rest to test.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from prepare_data import CONF, find_speakers
+
+from diarize.errors import DiarizeError, FormatError
+from diarize.formats.speaker_sets import check_disjoint, read_list, split_by_hash, write_speaker_set
+from diarize.formats.text import write_text
+
+SETS = ("train_100", "train_329", "dev", "test_80")
+N_TEST = (5, 10, 20, 40, 60, 80)
+
+
+def kaldi_name(name: str) -> str:
+    """`common_voice/fi_03350aa4d6` as `common_voice-fi_03350aa4d6`."""
+    return name.replace("/", "-").replace(" ", "_")
+
+
+def utterances_of(speaker: str, paths: list[Path], corpus: Path) -> dict[str, str]:
+    """Utterance ids and files of a speaker, sorted by file name; the folders above his own are in the id."""
+    files: dict[str, str] = {}
+    for path in sorted(paths, key=lambda path: (path.name, str(path))):
+        utterance = kaldi_name("-".join([speaker, *path.relative_to(corpus).parts[:-3], path.stem]))
+        if utterance in files:
+            raise FormatError(f"{path}: the same utterance as {files[utterance]}; rename one")
+        files[utterance] = str(path)
+    return files
+
+
+def found(lists: dict[str, list[str]], speakers: dict[str, list[Path]]) -> dict[str, list[str]]:
+    """The lists without speakers that the corpus lacks or who have one recording; says who is left out."""
+    for name, listed in lists.items():
+        missing = [speaker for speaker in listed if speaker not in speakers]
+        if missing:
+            print(f"{name}: {len(missing)} of {len(listed)} speakers are not found, first {missing[0]}")
+        single = [speaker for speaker in listed if len(speakers.get(speaker, ())) == 1]
+        if single:
+            print(f"{name}: {len(single)} speakers with one recording are left out, first {single[0]}")
+    return {
+        name: [speaker for speaker in listed if len(speakers.get(speaker, ())) > 1]
+        for name, listed in lists.items()
+    }
+
+
+def lists_by_hash(speakers: dict[str, list[Path]]) -> dict[str, list[str]]:
+    """Lists for a corpus of other speakers; says who has one recording and is left out."""
+    single = [speaker for speaker, paths in speakers.items() if len(paths) == 1]
+    if single:
+        print(f"{len(single)} speakers with one recording are left out, first {single[0]}")
+    train, dev, test = split_by_hash(speakers.keys() - set(single))
+    lists = {"train_100": train[:100], "train_329": train, "dev": dev}
+    return lists | {f"test_{n}": test[:n] for n in N_TEST}
+
+
+def write_set(folder: Path, speakers: dict[str, list[Path]], corpus: Path) -> None:
+    """One data folder, and a line that says what is in it."""
+    chosen = {kaldi_name(name): utterances_of(name, paths, corpus) for name, paths in speakers.items()}
+    write_speaker_set(folder, chosen, hold_out=folder.name.startswith("train"))
+    print(f"{folder}: {len(chosen)} speakers, {sum(map(len, chosen.values()))} recordings")
+
+
+def main() -> None:
+    """Read the command line, write the folders."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--corpus", type=Path, required=True, help="folder of speakers' folders, at any depth"
+    )
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--lists", type=Path, default=CONF / "lists", help="folder of the speaker lists")
+    arguments = parser.parse_args()
+
+    speakers = find_speakers(arguments.corpus, read_list(CONF / "exclude.txt"), None)
+    tests = sorted(path.stem for path in arguments.lists.glob("test_*.txt"))
+    listed = {
+        name: read_list(arguments.lists / f"{name}.txt") for name in ("train_100", "train_329", "dev", *tests)
+    }
+    test = [speaker for name in tests for speaker in listed[name]]
+    for train in ("train_100", "train_329"):
+        check_disjoint({f"{train}.txt": listed[train], "dev.txt": listed["dev"], "the test lists": test})
+    if all(any(speaker in speakers for speaker in listed[name]) for name in SETS):
+        lists = found(listed, speakers)
+    else:
+        print(f"{arguments.corpus}: other speakers than those of {arguments.lists}; they are split by a hash")
+        lists = lists_by_hash(speakers)
+    for name, chosen in lists.items():
+        text = "".join(f"{kaldi_name(speaker)}\n" for speaker in chosen)
+        write_text(text, arguments.out / "lists" / f"{name}.txt")
+    for name in SETS:
+        write_set(arguments.out / name, {s: speakers[s] for s in lists[name]}, arguments.corpus)
+    if (arguments.corpus / "timit_sample").is_dir():  # licence: evaluation only
+        sample = find_speakers(arguments.corpus, [], "timit_sample")
+        write_set(arguments.out / "timit_sample", sample, arguments.corpus)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except DiarizeError as error:
+        raise SystemExit(f"prepare_clustering.py: {error}") from error
