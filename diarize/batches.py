@@ -187,6 +187,20 @@ class SpeakerSampler:
         return mask(tilt(mel, random), random) if self.augment else mel
 
 
+def cut_segments(mel: Frames, length: int, shuffle: Shuffle, random: Generator) -> Frames:
+    """Consecutive segments (n, length, n_mels) of a clip's frames (n_frames, n_mels), to embed or name it.
+
+    What is left over at its end is dropped; a clip shorter than a segment runs on into zeros.
+    """
+    if len(mel) < length:
+        mel = np.pad(mel, ((0, length - len(mel)), (0, 0)))
+    if shuffle == "utterance":
+        mel = random.permutation(mel)
+    n = len(mel) // length
+    segments = mel[: n * length].reshape(n, length, -1).astype(np.float32)
+    return np.stack([random.permutation(s) for s in segments]) if shuffle == "segment" else segments
+
+
 def random_crop(
     features: PackedFeatures, row: int, length: int, random: Generator, shuffle: Shuffle
 ) -> Frames:

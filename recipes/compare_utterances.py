@@ -1,9 +1,10 @@
-"""Compare the parts of a data folder without a network: distances of all pairs, or a vector a part.
+"""Compare the parts of a data folder without training a network: distances of all pairs, or a vector a part.
 
 gmm: distances of Gaussian mixtures over MFCC 1 to 19. svm: cross likelihood ratios of one-class machines over
 130 ms of MFCC and pitch, scaled by the lowest and highest values of --train. anchor-gmm: mean log-likelihoods
 under the mixtures of every recording of --train, MFCC 1 to 20. mfcc-statistics: mean and deviation of MFCC
-1 to 19. The first two write the arrays recording, speaker and distances (n, n), the others embeddings.
+1 to 19. resnet: the mean embedding of a trained model. The first two write the arrays recording, speaker and
+distances (n, n), the others embeddings.
 
 Stadelmann and Freisleben, "Unfolding speaker clustering potential: a biomimetic approach", ACM MM 2009.
 """
@@ -26,6 +27,7 @@ from diarize.baselines.parts import Part, read_parts
 from diarize.baselines.pitch import pitch
 from diarize.baselines.statistics import mfcc_statistics
 from diarize.baselines.svm import scaling, time_model_distances
+from diarize.embedder import Embedder
 from diarize.embeddings import Embeddings
 from diarize.errors import ConfigError, DiarizeError
 from diarize.features import mfcc
@@ -34,7 +36,7 @@ from diarize.formats.kaldi import read_data_folder
 from diarize.formats.speaker_sets import read_list
 
 Array = NDArray[np.floating]
-DISTANCES, VECTORS = ("gmm", "svm"), ("anchor-gmm", "mfcc-statistics")
+DISTANCES, VECTORS = ("gmm", "svm"), ("anchor-gmm", "mfcc-statistics", "resnet")
 TRAINED = ("svm", "anchor-gmm")
 
 
@@ -88,6 +90,14 @@ def embed_by_anchors(parts: Sequence[Part], train: Path, n_mixtures: int) -> Arr
     )
 
 
+def embed_by_model(parts: Sequence[Part], model: str | None) -> Array:
+    """The mean embedding (n, dim) of each part's recordings."""
+    embedder = Embedder(model, threads=1)
+    return np.stack(
+        [np.mean([embedder(file, whole=True).vectors[0] for file in part.files], axis=0) for part in parts]
+    )
+
+
 def main() -> None:
     """Read the command line, compare, write."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -95,6 +105,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="Kaldi data folder with utt2part")
     parser.add_argument("--speakers", type=Path, help="list of the speakers to take; by default all")
     parser.add_argument("--train", type=Path, help="Kaldi data folder that svm and anchor-gmm learn from")
+    parser.add_argument("--model", help="of resnet: a model folder or name; by default the bundled one")
     parser.add_argument("--mixtures", type=int, default=128, help="of each model of anchor-gmm")
     parser.add_argument("--out", type=Path, required=True, help="npz file")
     parser.add_argument("--nj", type=int, default=1, help="processes of svm")
@@ -116,6 +127,8 @@ def main() -> None:
             values = compare_by_svm(parts, train, arguments.nj, arguments.seed)
         elif system == "anchor-gmm":
             values = embed_by_anchors(parts, train, arguments.mixtures)
+        elif system == "resnet":
+            values = embed_by_model(parts, arguments.model)
         else:
             values = mfcc_statistics(joined_frames(parts, mfcc))
     if system in DISTANCES:

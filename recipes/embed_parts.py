@@ -14,10 +14,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.random import Generator
 from numpy.typing import NDArray
 
-from diarize.batches import PackedFeatures, Shuffle
+from diarize.batches import PackedFeatures, cut_segments
 from diarize.checkpoints import load_weights
 from diarize.embeddings import Embeddings
 from diarize.errors import ConfigError, DiarizeError, FormatError
@@ -28,17 +27,6 @@ from diarize.models import load_model
 from diarize.networks import Network
 from diarize.networks.cnn import CNN
 from diarize.networks.resnet import ResNet
-
-
-def cut_segments(mel: Frames, length: int, shuffle: Shuffle, random: Generator) -> Frames:
-    """Consecutive segments (n, length, n_mels) of a recording's frames (n_frames, n_mels)."""
-    if len(mel) < length:
-        mel = np.pad(mel, ((0, length - len(mel)), (0, 0)))
-    if shuffle == "utterance":
-        mel = random.permutation(mel)
-    n = len(mel) // length
-    segments = mel[: n * length].reshape(n, length, -1).astype(np.float32)
-    return np.stack([random.permutation(s) for s in segments]) if shuffle == "segment" else segments
 
 
 @torch.inference_mode()

@@ -1,10 +1,12 @@
-"""Identify the speakers of held-out recordings by a model a speaker: the share that is right, as JSON.
+"""Identify the speakers of the recordings that `held_out` names: the share that is right, as JSON.
 
-A speaker's model is learnt from the recordings of the data folder that `held_out` does not name. Identified
-are the held-out recordings, and all of a speaker's together; each goes to the model of the greatest mean
-log-likelihood. The intervals are Wilson's, 95 %.
+Identified is each held-out recording, and all of a speaker's together. gmm: a model a speaker, learnt from
+his other recordings; the one of the greatest mean log-likelihood wins. cnn: a network that was trained on
+the other recordings; the greatest mean of its softmax outputs for consecutive segments wins. The intervals
+are Wilson's, 95 %.
 
-Stadelmann and Freisleben, "Unfolding speaker clustering potential: a biomimetic approach", ACM MM 2009.
+Stadelmann and Freisleben, "Unfolding speaker clustering potential: a biomimetic approach", ACM MM 2009;
+Lukic et al., "Speaker identification and clustering using convolutional neural networks", MLSP 2016.
 """
 
 from __future__ import annotations
@@ -21,10 +23,14 @@ from threadpoolctl import threadpool_limits
 from diarize.audio import load_audio
 from diarize.baselines.gmm import Likelihoods, fit_mixtures
 from diarize.baselines.parts import read_split
+from diarize.batches import PackedFeatures, cut_segments
 from diarize.clustering_metrics import wilson_interval
-from diarize.errors import DiarizeError
+from diarize.errors import ConfigError, DiarizeError, FormatError
 from diarize.features import Frames, mfcc
-from diarize.formats.text import write_text
+from diarize.formats.speaker_sets import read_list
+from diarize.formats.text import read_text, write_text
+from diarize.models import load_model
+from diarize.networks.cnn import CNN
 
 
 def load_frames(files: dict[str, list[str]]) -> dict[str, list[Frames]]:
@@ -59,18 +65,58 @@ def identify_by_gmm(folder: Path) -> dict[str, object]:
     }
 
 
+def identify_by_cnn(folder: Path, features: Path, model: Path) -> dict[str, object]:
+    """Scores of single recordings and of whole parts, by the mean softmax output of their segments."""
+    packed, network = PackedFeatures.load(features), load_model(model).network
+    if not isinstance(network, CNN):
+        raise ConfigError(f"{model}: no cnn; give the model of a training of egs/timit/conf/cnn-*.toml")
+    n_speakers, n_mels = network.classifier.layer.out_features, packed.mel.shape[1]
+    if (n_speakers, network.n_mels) != (packed.n_speakers, n_mels):
+        raise ConfigError(
+            f"{model}: trained on {n_speakers} speakers and {network.n_mels} mels, {features} has "
+            f"{packed.n_speakers} and {n_mels}; give the features of its training"
+        )
+    utterances, held_out = read_text(features / "utterances.txt").split(), read_list(folder / "held_out")
+    if unknown := sorted(set(held_out) - set(utterances)):
+        raise FormatError(f"{folder}/held_out: {unknown[0]} is not in {features}; pack it again")
+
+    random = np.random.default_rng()  # unused: nothing is shuffled
+    outputs: dict[int, list[np.ndarray]] = {speaker: [] for speaker in range(n_speakers)}
+    chosen = packed.select(np.isin(np.array(utterances)[packed.clip], held_out))
+    for start, length, speaker in zip(chosen.start, chosen.length, chosen.speaker, strict=True):
+        segments = cut_segments(packed.mel[start : start + length], network.n_frames, "none", random)
+        with torch.inference_mode():
+            outputs[int(speaker)].append(network.layers(torch.from_numpy(segments))["softmax"].numpy())
+
+    def is_right(softmax: np.ndarray, speaker: int) -> bool:
+        return int(softmax.mean(axis=0).argmax()) == speaker
+
+    return {
+        "n_speakers": n_speakers,
+        "recordings": score([is_right(one, speaker) for speaker, own in outputs.items() for one in own]),
+        "parts": score([is_right(np.concatenate(own), speaker) for speaker, own in outputs.items() if own]),
+    }
+
+
 def main() -> None:
     """Read the command line, identify, write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--system", choices=("gmm",), required=True)
+    parser.add_argument("--system", choices=("gmm", "cnn"), required=True)
     parser.add_argument("--data", type=Path, required=True, help="Kaldi data folder with held_out")
+    parser.add_argument("--features", type=Path, help="the same, packed; for cnn")
+    parser.add_argument("--model", type=Path, help="model folder of a training on them; for cnn")
     parser.add_argument("--out", type=Path, required=True, help="JSON file")
     arguments = parser.parse_args()
+    if arguments.system == "cnn" and not (arguments.features and arguments.model):
+        parser.error("--system cnn needs --features and --model")
 
     started = time.monotonic()
     torch.set_num_threads(1)
-    with threadpool_limits(1):
-        scores = identify_by_gmm(arguments.data)
+    if arguments.system == "gmm":
+        with threadpool_limits(1):
+            scores = identify_by_gmm(arguments.data)
+    else:
+        scores = identify_by_cnn(arguments.data, arguments.features, arguments.model)
     seconds = round(time.monotonic() - started, 1)
     report = json.dumps({"system": arguments.system, **scores, "seconds": seconds}, indent=1)
     write_text(report + "\n", arguments.out)

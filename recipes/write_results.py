@@ -15,10 +15,12 @@ from pathlib import Path
 
 from diarize.config import load_tables, validate
 from diarize.errors import DiarizeError
-from diarize.formats.text import write_text
+from diarize.formats.text import read_text, write_text
 from diarize.report.curves import plot_lines
 from diarize.report.results import (
     MAIN,
+    ORACLE,
+    ORACLE_LEGACY,
     Experiment,
     Identification,
     Series,
@@ -27,13 +29,14 @@ from diarize.report.results import (
     describe_data,
     describe_errors,
     describe_experiment,
+    describe_groups,
     describe_identification,
     describe_machines,
     describe_making,
     describe_numbers,
     series_of_numbers,
 )
-from diarize.report.runs import read_runs
+from diarize.report.runs import percent, read_runs, values_of
 from diarize.report.style import to_svg
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -56,6 +59,7 @@ def main() -> None:
     parser.add_argument("--paper", type=Path, required=True, help="TOML file of the papers' figures")
     parser.add_argument("--out", type=Path, required=True, help="Markdown file")
     parser.add_argument("--figures", type=Path, help="folder of the SVG files; default: figures beside --out")
+    parser.add_argument("--notes", type=Path, help="Markdown that stands above the tables: how to read them")
     arguments = parser.parse_args()
     out, exp = arguments.out, arguments.exp
     figures = arguments.figures or out.parent / "figures"
@@ -89,21 +93,29 @@ def main() -> None:
         "How each was made": describe_making(systems, runs, link),
         "Identification": describe_identification(identifiers, exp, link),
         "MR / legacy MR against the number of speakers": describe_numbers(systems, runs) + numbers,
+        "Groups of speakers": describe_groups(systems, runs),
         "Clusterers side by side": describe_clusterers(systems, runs),
     }
     for name, one in experiments.items():
         table, series = describe_experiment(one, exp / "experiments" / name)
-        figure = draw(name, series, one.axis, one.title) if series["here"] else ""
-        sections[one.title] = f"Papers' figures: {one.source}.\n\n{table}{figure}"
+        figure = draw(name, series, one.axis, one.title) if series.get("here") else ""
+        sections[one.title] = f"Papers' figures: {one.source}.\n\n{table}{figure}" if series else table
     sections["Machine, versions, date"] = describe_machines(
         [run for several in runs.values() for run in several]
     )
     command = shlex.join(["recipes/write_results.py", *sys.argv[1:]])
-    page = HEAD.format(command=command) + "".join(
-        f"\n## {title}\n\n{text}" for title, text in sections.items()
+    notes = "\n" + read_text(arguments.notes) if arguments.notes else ""
+    page = (
+        HEAD.format(command=command)
+        + notes
+        + "".join(f"\n## {title}\n\n{text}" for title, text in sections.items())
     )
     write_text(page, out)
     missing = [name for name, several in runs.items() if not several]
+    for name, several in runs.items():
+        rates = [values_of(several, "sets", MAIN, *keys) for keys in (ORACLE, ORACLE_LEGACY)]
+        if rates[0]:
+            print("{}: MR {} %, legacy MR {} %".format(systems[name].title, *map(percent, rates)))
     print(f"{out}: {len(systems) - len(missing)} systems; not run: {', '.join(missing) or 'none'}")
 
 

@@ -136,3 +136,16 @@ def test_choose_defaults_writes_configs_that_load_and_leaves_out_what_is_held_ou
     options = ", ".join(f"{name} {value}" for name, value in chosen.clustering.options.items()) or "-"
     assert options in {row[2] for row in rows_of(text, 7) if row[3] == best[3]}
     assert [path.name for path in tmp_path.iterdir()] == ["density.toml"]
+
+
+def test_training_speed_prints_the_loop_beside_bare_steps(run_script):
+    text = run_script(
+        *("training_speed.py", "--speakers", 2, "--steps", 3, "--pairs", 2),
+        *("--set", "training.batch_size=4", "--set", "training.save_every=2"),
+    )
+    assert "CPU only, seed 0, threads 1, 2 pairs." in text
+    rows = rows_of(text, 5)
+    assert [row[:2] for row in rows] == [["blstm-pairwise-kl", "3"], ["cnn-pairwise-kl", "3"]]
+    for _, _, *rates in rows:
+        loop, bare, share = map(float, rates)
+        assert min(loop, bare, share) > 0

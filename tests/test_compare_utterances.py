@@ -2,6 +2,7 @@
 
 import json
 import runpy
+import shutil
 import sys
 from pathlib import Path
 
@@ -13,8 +14,10 @@ from diarize.baselines.parts import Part, read_parts, read_split
 from diarize.baselines.pitch import pitch
 from diarize.embeddings import Embeddings
 from diarize.errors import FormatError
-from diarize.features import mfcc
+from diarize.features import FeatureConfig, mfcc
 from diarize.formats.kaldi import write_data_folder
+from diarize.models import save_model
+from diarize.networks import build_network
 from diarize.segments import Segment
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -169,3 +172,84 @@ def test_the_recipe_identifies_speakers(data, tmp_path, run_recipe):
     for kind in ("recordings", "parts"):
         assert (found[kind]["n"], found[kind]["n_right"], found[kind]["accuracy"]) == (3, 3, 1)
         assert found[kind]["interval"] == pytest.approx([0.438, 1], abs=1e-3)
+
+
+CNN = """
+[features]
+n_mels = 24
+[pack]
+speeds = [1.0]
+augmented = [false]
+[network]
+family = "cnn"
+n_frames = 20
+[loss]
+kind = "cross-entropy"
+[training]
+n_steps = 60
+batches = "sentences"
+batch_size = 16
+seconds = [0.2, 0.2]
+optimizer = "adam"
+average = 0.0
+save_every = 60
+"""
+
+
+@pytest.fixture
+def cnn(data, tmp_path, run_recipe) -> list[object]:
+    """The options of an identification by a network that was trained on what is not held out."""
+    config, features, training = tmp_path / "cnn.toml", tmp_path / "features", tmp_path / "training"
+    config.write_text(CNN)
+    run_recipe("pack_features.py", "--data", data, "--config", config, "--out", features, "--nj", 1)
+    run_recipe(
+        "train_embedding.py", "--features", features, "--config", config, "--out", training,
+        "--held-out", data / "held_out",
+    )  # fmt: skip
+    return ["--system", "cnn", "--data", data, "--features", features, "--model", training / "model"]
+
+
+@pytest.mark.recipe
+def test_the_recipe_identifies_speakers_by_a_network(data, cnn, tmp_path, run_recipe):
+    out, vectors = tmp_path / "out.json", tmp_path / "vectors"
+    run_recipe("identify_speakers.py", *cnn, "--out", out)
+    found = json.loads(out.read_text())
+    assert (found["system"], found["n_speakers"]) == ("cnn", 3)
+    for kind in ("recordings", "parts"):
+        assert (found[kind]["n"], found[kind]["n_right"]) == (3, 3)
+    # All a speaker's recordings held out: they count one by one, and together as the mean of a whole part.
+    everything = tmp_path / "all"
+    shutil.copytree(data, everything)
+    (everything / "held_out").write_text("".join(f"{s}-{i}\n" for s in "abc" for i in range(3)))
+    (everything / "utt2part").write_text("".join(f"{s}-{i} {s}\n" for s in "abc" for i in range(3)))
+    blind = tmp_path / "blind"
+    run_recipe(
+        "train_embedding.py", "--features", cnn[5], "--config", tmp_path / "cnn.toml", "--out", blind,
+        "--set", "training.n_steps=1",
+    )  # fmt: skip
+    options = ["--model", blind / "model", "--data", everything, "--features", cnn[5]]
+    run_recipe("identify_speakers.py", "--system", "cnn", *options, "--out", out)
+    run_recipe("embed_parts.py", *options, "--seconds", 0.2, "--layers", "softmax", "--out", vectors)
+    n_right = int((Embeddings.load(vectors / "softmax.npz").vectors.argmax(axis=1) == range(3)).sum())
+    found = json.loads(out.read_text())
+    assert (found["recordings"]["n"], found["parts"]["n"], found["parts"]["n_right"]) == (9, 3, n_right)
+
+
+@pytest.mark.recipe
+def test_what_does_not_fit_the_network_is_told(cnn, tmp_path, run_recipe, capsys):
+    def said(*options: object) -> str:
+        with pytest.raises(SystemExit) as caught:
+            run_recipe("identify_speakers.py", *options, "--out", tmp_path / "out.json")
+        return str(caught.value)
+
+    model, features = cnn[7], cnn[5]
+    network = build_network("cnn", n_speakers=4, n_mels=24, n_frames=20)
+    table = {"family": "cnn", "n_speakers": 4, "n_frames": 20, "n_mels": 24}
+    save_model(model, network, FeatureConfig(n_mels=24), table, "# four\n")
+    assert said(*cnn) == (
+        f"identify_speakers.py: {model}: trained on 4 speakers and 24 mels, {features} has 3 and 24; "
+        "give the features of its training"
+    )
+    assert said(*cnn[:6], "--model", "voices").startswith("identify_speakers.py: voices: no cnn; give ")
+    said(*cnn[:4])
+    assert "--system cnn needs --features and --model" in capsys.readouterr().err

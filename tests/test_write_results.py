@@ -141,15 +141,7 @@ def test_without_runs_every_row_says_so(monkeypatch, exp, capsys):
     for title in ("Data", "Clusterers side by side", "Machine, versions, date"):
         assert sections[title].strip() == "not run"
     assert cells(sections["Identification"], "GMM")["error, part"] == "not run"
-    assert cells(sections["MR over length"], "50") == {
-        "segment (ms)": "50",
-        "MR, oracle cut": "not run",
-        "legacy MR, oracle cut": "-",
-        "seeds": "0",
-        "paper": "11.20",
-        "command": "-",
-        "config": "-",
-    }
+    assert sections["MR over length"].strip() == "not run"
     assert not (exp.parent / "page" / "figures").exists()
 
 
@@ -219,7 +211,7 @@ def test_every_number_is_that_of_the_runs(monkeypatch, exp):
     assert cells(sections[title], "The second")["40"] == "not run"
 
     text = sections["Clusterers side by side"]
-    assert text.strip().startswith("Vectors: The first, the system with the lowest MR")
+    assert text.strip().startswith("Vectors: The first, the network with the lowest MR")
     row = cells(text, "dominant sets")
     keys = ("clusterers", "dominant sets", "own_number")
     assert row["MR"] == told(values(*keys, rate, factor=100), 2)
@@ -282,7 +274,7 @@ def test_the_scores_of_the_recipe_fit_the_page(monkeypatch, exp):
     assert row["MR, oracle cut"] == f"{100 * oracle:.2f}"
     found = f"{100 * sets['misclassification_rate']:.2f}; k = {sets['n_clusters']:.1f}"
     assert row["MR, dominant sets"] == found
-    assert "-" not in [cell for name, cell in row.items() if name != "MR, oracle cut, timit_sample"]
+    assert "-" not in [cell for name, cell in row.items() if not name.endswith("timit_sample")]
     assert cells(sections["Machine, versions, date"], facts["machine"])["date"] == facts["date"]
 
 

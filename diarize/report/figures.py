@@ -19,8 +19,8 @@ from diarize.report.style import INK, LINE_COLOURS, MARKERS, new_figure, styled
 
 _MOST_NAMED = 40
 """Speakers whose names fit beside a matrix."""
-_MOST_LISTED = len(LINE_COLOURS) * len(MARKERS)
-"""Speakers that colour and marker tell apart."""
+_MOST_LISTED = 20
+"""Speakers whose names fit beside the map."""
 _RIGHT, _WRONG = "#009e73", "#d55e00"
 """Green and vermilion of Okabe and Ito, which colour-blind readers can tell apart."""
 _TICKS = (0, 250, 500, 1000, 2000, 4000, 8000)
@@ -76,8 +76,7 @@ def plot_tsne(vectors: ArrayLike, speakers: Sequence[str] | NDArray[np.str_], se
     axes.set_aspect("equal", "datalim")
     if len(found) <= _MOST_LISTED:
         handles, labels = axes.get_legend_handles_labels()
-        columns = -(-len(found) // 27)
-        figure.legend(handles, labels, loc="outside right upper", ncols=columns, fontsize=7, columnspacing=1)
+        figure.legend(handles, labels, loc="outside right upper", fontsize=7)
     return figure
 
 

@@ -89,6 +89,11 @@ def with_number(runs: list[Run], *keys: str) -> str:
     return f"{percent(values_of(runs, *keys, MR))}; k = {spread(numbers, digits=1)}" if numbers else NOTHING
 
 
+def side_by_side(figures: list[float | None]) -> str:
+    """A paper's figures in %, where it prints one of them."""
+    return " / ".join(map(percent, figures)) if any(one is not None for one in figures) else NOTHING
+
+
 def describe_data(folder: Path) -> str:
     """The speakers and sentences of each set."""
     rows = []
@@ -102,9 +107,9 @@ def describe_errors(systems: Systems, runs: Runs) -> str:
     """The main table."""
     rows = []
     for name, system in systems.items():
-        paper = f"{percent(system.misclassification_rate)} / {percent(system.legacy_misclassification_rate)}"
+        paper = side_by_side([system.misclassification_rate, system.legacy_misclassification_rate])
         if not runs[name]:
-            rows.append([system.title, NOT_RUN, *[NOTHING] * 10, paper, system.source or NOTHING])
+            rows.append([system.title, NOT_RUN, *[NOTHING] * 11, paper, system.source or NOTHING])
             continue
         here = runs[name]
         rates, n_parts = values_of(here, "sets", MAIN, *ORACLE), values_of(here, "sets", MAIN, "n_parts")
@@ -125,6 +130,7 @@ def describe_errors(systems: Systems, runs: Runs) -> str:
                 with_number(here, "sets", MAIN, "dominant_sets"),
                 *true_number,
                 percent(values_of(here, "sets", SAMPLE, *ORACLE)),
+                percent(values_of(here, "sets", SAMPLE, "dominant_sets", MR)),
                 str(len(here)),
                 paper,
                 system.source or NOTHING,
@@ -132,7 +138,13 @@ def describe_errors(systems: Systems, runs: Runs) -> str:
         )
     header = ["system", "MR, oracle cut", "95 % interval", "legacy MR, oracle cut", "MR, oracle cut, rows"]
     header += ["MR, threshold of dev", "MR, dominant sets", "ARI, oracle k", "ACP, oracle k", "NMI, oracle k"]
-    header += [f"MR, oracle cut, {SAMPLE}", "seeds", "paper: MR / legacy MR", "source"]
+    header += [
+        f"MR, oracle cut, {SAMPLE}",
+        f"MR, dominant sets, {SAMPLE}",
+        "seeds",
+        "paper: MR / legacy MR",
+        "source",
+    ]
     return format_table(header, rows) + TERMS
 
 
@@ -169,19 +181,45 @@ def describe_numbers(systems: Systems, runs: Runs) -> str:
                 for one in LISTS
             ]
             cells = [" / ".join(percent(values) for values in pair) for pair in rates]
-        paper = [percent(system.legacy_by_speakers.get(one.removeprefix("test_"))) for one in LISTS]
-        rows.append([system.title, *cells, " / ".join(paper)])
+        paper = side_by_side([system.legacy_by_speakers.get(one.removeprefix("test_")) for one in LISTS])
+        rows.append([system.title, *cells, paper])
     header = [one.removeprefix("test_") for one in LISTS]
     return format_table(["system", *header, f"paper, legacy MR: {' / '.join(header)}"], rows)
 
 
+def describe_groups(systems: Systems, runs: Runs) -> str:
+    """MR at the oracle cut and of dominant sets for groups of speakers: lists that are no mere number."""
+    groups = sorted(
+        {
+            name
+            for several in runs.values()
+            for run in several
+            for name in run.find("sets") or {}
+            if name.startswith("test_") and not name.removeprefix("test_").isdigit()
+        }
+    )
+    if not groups:
+        return f"{NOT_RUN}\n"
+    ways = (ORACLE, ("dominant_sets", MR))
+    rows = [
+        [
+            system.title,
+            *(percent(values_of(runs[name], "sets", group, *way)) for group in groups for way in ways),
+        ]
+        for name, system in systems.items()
+        if runs[name]
+    ]
+    header = [f"{group}, {way}" for group in groups for way in ("oracle cut", "dominant sets")]
+    return format_table(["system", *header], rows)
+
+
 def describe_clusterers(systems: Systems, runs: Runs) -> str:
-    """All clusterers on the vectors of the system with the lowest MR."""
+    """All clusterers on the vectors of the network with the lowest MR."""
     at = ("sets", MAIN, "clusterers")
     rates = {
         name: fmean(values_of(here, "sets", MAIN, *ORACLE))
         for name, here in runs.items()
-        if any(isinstance(run.find(*at), dict) for run in here)
+        if systems[name].config and any(isinstance(run.find(*at), dict) for run in here)
     }
     if not rates:
         return f"{NOT_RUN}\n"
@@ -203,8 +241,8 @@ def describe_clusterers(systems: Systems, runs: Runs) -> str:
             )
     table = format_table(["clusterer", "number", "k", "MR", "legacy MR", "ARI", "ACP", "NMI"], rows)
     return (
-        f"Vectors: {systems[best].title}, the system with the lowest MR at the oracle cut of {MAIN}; "
-        f"{len(runs[best])} seeds. *Own number*: found by the clusterer; *oracle*: told or cut by the truth."
+        f"Vectors: {systems[best].title}, the network with the lowest MR at the oracle cut of {MAIN}; "
+        f"seeds: {len(runs[best])}. *Own number*: found by the clusterer; *oracle*: told or cut by the truth."
         f"\n\n{table}"
     )
 
@@ -231,8 +269,13 @@ def describe_identification(
 
 
 def describe_experiment(experiment: Experiment, folder: Path) -> tuple[str, Series]:
-    """A row a value; and the lines of a figure, ours first, where the values are numbers."""
+    """A row a value; and the lines of a figure, ours first, where the values are numbers. One line where
+    nothing was run.
+    """
     found = sorted((path.name for path in folder.glob("*") if path.is_dir()), key=natural_order)
+    found_runs = {value: runs for value in found if (runs := read_runs(folder / value, "sets"))}
+    if not found_runs:
+        return f"{NOT_RUN}\n", {}
     values = list(dict.fromkeys([*experiment.values, *found]))
     are_numbers = all(value.isdigit() for value in values)
     if are_numbers:
@@ -240,7 +283,7 @@ def describe_experiment(experiment: Experiment, folder: Path) -> tuple[str, Seri
     series: Series = {name: {} for name in ("here", *experiment.curves)}
     rows = []
     for value in values:
-        runs = read_runs(folder / value, "sets")
+        runs = found_runs.get(value, [])
         rates = values_of(runs, "sets", MAIN, *ORACLE)
         figures = dict(zip(experiment.curves, experiment.values.get(value, []), strict=False))
         if are_numbers:
@@ -251,13 +294,23 @@ def describe_experiment(experiment: Experiment, folder: Path) -> tuple[str, Seri
                 value.replace("_", ", "),
                 percent(rates) if runs else NOT_RUN,
                 percent(values_of(runs, "sets", MAIN, *ORACLE_LEGACY)),
+                percent(values_of(runs, "sets", MAIN, "dominant_sets", MR)),
+                spread([run.facts["steps"] for run in runs if "steps" in run.facts], digits=0),
                 str(len(runs)),
                 *(percent(figures.get(name)) for name in experiment.curves),
                 code(runs[0].facts["command"]) if runs else NOTHING,
                 code(runs[0].facts.get("config")) if runs else NOTHING,
             ]
         )
-    header = [experiment.axis, "MR, oracle cut", "legacy MR, oracle cut", "seeds", *experiment.curves]
+    header = [
+        experiment.axis,
+        "MR, oracle cut",
+        "legacy MR, oracle cut",
+        "MR, dominant sets",
+        "batches",
+        "seeds",
+    ]
+    header += experiment.curves
     return format_table([*header, "command", "config"], rows), series
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # From a folder-per-speaker corpus to an embedding model, its error on unseen speakers, and its card.
 #
-#   egs/voices/bundled.sh --corpus DIR [--stage 1] [--stop-stage 6] [--nj 2] [--seed 1] [--exp exp/voices]
+#   egs/voices/run.sh --recipe bundled --corpus DIR [--stage 1] [--stop-stage 6] [--nj 2] [--seed 1] [--exp exp/voices]
 #                     [--config egs/voices/conf/bundled.toml] [--force]
 #
 # DIR holds <anything>/<speaker>/<recording>; where it has augment/noise and augment/rir, training uses them.
@@ -10,7 +10,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 corpus='' stage=1 stop_stage=6 nj=2 seed=1 exp=exp/voices config=egs/voices/conf/bundled.toml force=
-command="egs/voices/bundled.sh $*"
+command="egs/voices/run.sh --recipe bundled $*"
 while [ $# -gt 0 ]; do
   case $1 in
     --corpus) corpus=$2; shift ;;
@@ -64,6 +64,7 @@ if runs 4; then
   say 4 "training"
   "$python" recipes/train_embedding.py --features "$exp/features" --config "$config" \
     --dev "$exp/data/dev" --out "$exp/training" --seed "$seed"
+  "$python" recipes/report_training.py --training "$exp/training"
 fi
 
 if runs 5; then
@@ -81,7 +82,7 @@ if runs 6; then
   "$python" recipes/write_run.py --command "$command" --out "$exp/run.json"
   rm -rf "$exp/model.tmp"
   cp -r "$exp/training/model" "$exp/model.tmp"
-  "$python" recipes/write_model_card.py --model "$exp/model.tmp" --name voices --command "egs/voices/bundled.sh --corpus DIR" \
+  "$python" recipes/write_model_card.py --model "$exp/model.tmp" --name voices --command "egs/voices/run.sh --recipe bundled --corpus DIR" \
     --config "$config" --train "$exp/data/train" --curve "$exp/training/curve.tsv" --scores "$exp/scores.json" \
     --data-notes egs/voices/conf/data_notes.md --run "$exp/run.json"
   rm -rf "$exp/model"

@@ -1,0 +1,141 @@
+"""Batches a second of the training loop, and of bare training steps, as a Markdown table.
+
+    python benchmarks/training_speed.py [--config FILE ...] [--steps N] [--pairs 5]
+
+The loop is diarize.training.train as a recipe runs it: batches are read from packed features, losses summed,
+the curve and the checkpoint written as the config says; nothing is held out. The bare steps are forward,
+loss, backward and optimizer over batches that lie in memory, with the same network, loss, optimizer and
+precision. Both are timed in turn, and the share is the median over the pairs. The features are noise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import torch
+from printing import header, table
+
+from diarize.batches import PackedFeatures, pack
+from diarize.config import RECIPE_TABLES, load_tables, validate
+from diarize.errors import DiarizeError
+from diarize.features import FeatureConfig
+from diarize.models import build_from_config
+from diarize.networks import Network
+from diarize.objectives import LossConfig, build_objective
+from diarize.training import TrainingConfig, build_optimizer, build_sampler, input_frames, train
+
+CONF = Path(__file__).resolve().parent.parent / "egs" / "timit" / "conf"
+CONFIGS = [CONF / "blstm-pairwise-kl.toml", CONF / "cnn-pairwise-kl.toml"]
+N_CLIPS, N_FRAMES = 8, 300  # of a speaker, of a clip: about TIMIT's
+N_IN_MEMORY = 20
+SEED = 0
+
+
+class Training:
+    """A training of a config on packed noise: its settings, and fresh networks."""
+
+    def __init__(self, path: Path, n_speakers: int, n_steps: int | None, overrides: Sequence[str]) -> None:
+        tables = load_tables([CONF / "features.toml", path], RECIPE_TABLES, overrides)
+        self.name, self.source = path.stem, str(path)
+        self.features = validate(FeatureConfig, tables["features"], self.source)
+        self.loss = validate(LossConfig, tables["loss"], self.source)
+        config = validate(TrainingConfig, tables["training"], self.source)
+        # A whole number of checkpoints, or the share of the time that they take is wrong.
+        self.config = config.model_copy(update={"n_steps": n_steps or config.save_every})
+        self.table = {**tables["network"], "n_speakers": n_speakers}
+
+    def build(self) -> Network:
+        """A network with the same fresh weights every time."""
+        torch.manual_seed(SEED)
+        return build_from_config(self.table, self.features, self.source)
+
+
+def pack_noise(folder: Path, n_speakers: int, n_mels: int) -> PackedFeatures:
+    """Clips of noise, as many of each speaker."""
+    random = np.random.default_rng(SEED)
+    clips = (
+        (clip, clip % n_speakers, random.standard_normal((N_FRAMES, n_mels), np.float32))
+        for clip in range(n_speakers * N_CLIPS)
+    )
+    pack(clips, folder)
+    return PackedFeatures.load(folder)
+
+
+def time_loop(training: Training, packed: PackedFeatures) -> float:
+    """Seconds of the training loop."""
+    network = training.build()
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        train(
+            network, packed, training.config, folder,
+            loss=training.loss, frame_rate=training.features.frame_rate,
+        )  # fmt: skip
+        return time.perf_counter() - started
+
+
+def time_bare_steps(training: Training, packed: PackedFeatures) -> float:
+    """Seconds of as many bare steps."""
+    network, config = training.build(), training.config
+    network.to(memory_format=torch.channels_last)
+    objective = build_objective(training.loss, network, packed.n_speakers, config.n_segments, None)
+    optimizer = build_optimizer(config, [*network.parameters(), *objective.parameters()])
+    n_frames = input_frames(network, config.seconds[0], training.features.frame_rate)
+    sampler = build_sampler(packed, config)
+    batches = [sampler.batch(number, (n_frames, n_frames)) for number in range(N_IN_MEMORY)]
+    network.train()
+    started = time.perf_counter()
+    for step in range(config.n_steps):
+        batch = batches[step % N_IN_MEMORY]
+        with torch.autocast("cpu", torch.bfloat16, enabled=config.mixed_precision):
+            outputs = network(torch.from_numpy(batch.mel))
+        optimizer.zero_grad(set_to_none=True)
+        torch.stack(list(objective(outputs.float(), batch).values())).sum().backward()
+        optimizer.step()
+    return time.perf_counter() - started
+
+
+def main() -> None:
+    """Time every config, print the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--config", type=Path, nargs="+", default=CONFIGS, metavar="FILE")
+    parser.add_argument("--steps", type=int, metavar="N", help="default: up to the config's first checkpoint")
+    parser.add_argument("--pairs", type=int, default=5, metavar="N")
+    parser.add_argument("--speakers", type=int, default=100, metavar="N", help="in training")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="TABLE.SETTING=VALUE", help="over the config"
+    )
+    parser.add_argument("--threads", type=int, default=1)
+    arguments = parser.parse_args()
+
+    torch.set_num_threads(arguments.threads)
+    rows = []
+    for path in arguments.config:
+        training = Training(path, arguments.speakers, arguments.steps, arguments.set)
+        n_steps = training.config.n_steps
+        with tempfile.TemporaryDirectory() as folder:
+            packed = pack_noise(Path(folder), arguments.speakers, training.features.n_mels)
+            pairs = [
+                (n_steps / time_loop(training, packed), n_steps / time_bare_steps(training, packed))
+                for _ in range(arguments.pairs)
+            ]
+        loop, bare = (median(rates) for rates in zip(*pairs, strict=True))
+        share = 100 * median(ours / theirs for ours, theirs in pairs)
+        rows.append((training.name, str(n_steps), f"{loop:.2f}", f"{bare:.2f}", f"{share:.0f}"))
+    print(header(f"CPU only, seed {SEED}, threads {arguments.threads}, {arguments.pairs} pairs"))
+    columns = ("config", "batches", "loop, batches/s", "bare steps, batches/s", "loop / bare steps, %")
+    print(table(columns, rows), end="")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except DiarizeError as error:
+        raise SystemExit(f"training_speed.py: {error}") from error
