@@ -10,12 +10,12 @@
 # --experiments gives another list than egs/timit/conf/experiments.txt. Interrupted, run it again: trainings go
 # on where they were, what is finished is kept (a system named by --system is refused without --force).
 #
-# A run.sh may set PREPARE, its script of stage 1; MAKE_CORPUS, a script that makes the corpus before; and SYSTEMS,
+# A run.sh may set EXP, the default of --exp; PREPARE, its script of stage 1; MAKE_CORPUS, a script that makes the corpus before; and SYSTEMS,
 # what is run without --system.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-egs=$1 corpus='' stage=1 stop_stage=8 nj=2 seeds="1 2 3" steps='' exp=exp/$1 results='' force=
+egs=$1 corpus='' stage=1 stop_stage=8 nj=2 seeds="1 2 3" steps='' exp=${EXP:-exp/$1} results='' force=
 systems=() sets=()
 conf=egs/timit/conf
 experiments=$conf/experiments.txt

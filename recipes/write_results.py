@@ -17,24 +17,21 @@ from diarize.config import load_tables, validate
 from diarize.errors import DiarizeError
 from diarize.formats.text import read_text, write_text
 from diarize.report.curves import plot_lines
+from diarize.report.experiments import Experiment, Series, describe_experiment, series_of_numbers
 from diarize.report.results import (
     MAIN,
     ORACLE,
     ORACLE_LEGACY,
-    Experiment,
     Identification,
-    Series,
     System,
     describe_clusterers,
     describe_data,
     describe_errors,
-    describe_experiment,
     describe_groups,
     describe_identification,
     describe_machines,
     describe_making,
     describe_numbers,
-    series_of_numbers,
 )
 from diarize.report.runs import percent, read_runs, values_of
 from diarize.report.style import to_svg

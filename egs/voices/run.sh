@@ -5,4 +5,5 @@
 # With --recipe bundled it makes the model that comes with diarize: see egs/voices/bundled.sh.
 here=$(dirname "${BASH_SOURCE[0]}")
 if [ "${1-}" = --recipe ] && [ "${2-}" = bundled ]; then exec "$here/bundled.sh" "${@:3}"; fi
-PREPARE=egs/voices/local/prepare_clustering.py exec "$here/../../recipes/cluster_speakers.sh" voices --exp exp/clustering "$@"
+export EXP=exp/clustering PREPARE=egs/voices/local/prepare_clustering.py
+exec "$here/../../recipes/cluster_speakers.sh" voices "$@"
