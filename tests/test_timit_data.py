@@ -2,13 +2,13 @@
 
 import itertools
 import shutil
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import made_up_timit as timit
 import numpy as np
 import pytest
+import scripts
 
 from diarize.audio import audio_info, load_audio
 from diarize.formats.kaldi import read_data_folder, read_utt2spk
@@ -20,15 +20,7 @@ TRAIN = timit.read_names("train_100")[:3]
 TEST = ["FAKS0", "MCCS0", "MRGG0"]
 
 
-def prepare(*arguments: object) -> subprocess.CompletedProcess:
-    command = [sys.executable, str(PREPARE), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
-def said(*arguments: object) -> list[str]:
-    done = prepare(*arguments)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
+prepare, said = partial(scripts.run, PREPARE), partial(scripts.said, PREPARE)
 
 
 def complaint(*arguments: object) -> str:

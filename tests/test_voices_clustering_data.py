@@ -2,11 +2,11 @@
 
 import itertools
 import shutil
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
+import scripts
 
 from diarize.errors import FormatError
 from diarize.formats.kaldi import read_data_folder, read_utt2spk
@@ -24,15 +24,7 @@ LISTS = REPOSITORY / "egs" / "voices" / "conf" / "lists"
 SETS = ("train_100", "train_329", "dev", "test_80")
 
 
-def prepare(*arguments: object) -> subprocess.CompletedProcess:
-    command = [sys.executable, str(PREPARE), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
-def said(*arguments: object) -> list[str]:
-    done = prepare(*arguments)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
+prepare, said = partial(scripts.run, PREPARE), partial(scripts.said, PREPARE)
 
 
 def speakers_of(folder: Path) -> set[str]:
@@ -219,10 +211,9 @@ def test_two_files_of_one_name_are_told(corpus, tmp_path):
 @pytest.mark.recipe
 def test_made_up_voices_are_a_corpus(tmp_path):
     script = REPOSITORY / "egs" / "mini" / "local" / "make_corpus.py"
-    command = [sys.executable, str(script), "--out", str(tmp_path / "mini"), "--speakers", "8"]
-    command += ["--sentences", "5", "--seconds", "0.5"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout == f"{tmp_path / 'mini'}: 8 speakers, 5 sentences each\n"
+    options = ("--speakers", 8, "--sentences", 5, "--seconds", 0.5)
+    lines = scripts.said(script, "--out", tmp_path / "mini", *options)
+    assert lines == [f"{tmp_path / 'mini'}: 8 speakers, 5 sentences each"]
     said("--corpus", tmp_path / "mini", "--out", tmp_path / "data")
     sets = [speakers_of(tmp_path / "data" / name) for name in ("train_100", "dev", "test_80")]
     assert [len(speakers) for speakers in sets] == [4, 1, 3]
