@@ -81,6 +81,13 @@ def side_by_side(figures: list[float | None]) -> str:
     return " / ".join(map(percent, figures)) if any(one is not None for one in figures) else NOTHING
 
 
+def batches(system: System, runs: list[Run]) -> str:
+    """How many batches were trained, and how many the paper trained; nothing for what is not trained so."""
+    steps = [run.facts["steps"] for run in runs if run.facts.get("steps") is not None]
+    paper = next((run.facts["paper_steps"] for run in runs if run.facts.get("paper_steps")), system.steps)
+    return f"{spread(steps, digits=0)} / {paper or NOTHING}" if steps or paper else NOTHING
+
+
 def describe_data(folder: Path) -> str:
     """The speakers and sentences of each set."""
     rows = []
@@ -96,7 +103,9 @@ def describe_errors(systems: Systems, runs: Runs) -> str:
     for name, system in systems.items():
         paper = side_by_side([system.misclassification_rate, system.legacy_misclassification_rate])
         if not runs[name]:
-            rows.append([system.title, NOT_RUN, *[NOTHING] * 11, paper, system.source or NOTHING])
+            rows.append(
+                [system.title, NOT_RUN, *[NOTHING] * 11, batches(system, []), paper, system.source or NOTHING]
+            )
             continue
         here = runs[name]
         rates, n_parts = values_of(here, "sets", MAIN, *ORACLE), values_of(here, "sets", MAIN, "n_parts")
@@ -119,6 +128,7 @@ def describe_errors(systems: Systems, runs: Runs) -> str:
                 percent(values_of(here, "sets", SAMPLE, *ORACLE)),
                 percent(values_of(here, "sets", SAMPLE, "dominant_sets", MR)),
                 str(len(here)),
+                batches(system, here),
                 paper,
                 system.source or NOTHING,
             ]
@@ -129,6 +139,7 @@ def describe_errors(systems: Systems, runs: Runs) -> str:
         f"MR, oracle cut, {SAMPLE}",
         f"MR, dominant sets, {SAMPLE}",
         "seeds",
+        "batches / the paper's",
         "paper: MR / legacy MR",
         "source",
     ]
@@ -142,15 +153,13 @@ def describe_making(systems: Systems, runs: Runs, link: Callable[[str], str]) ->
         facts = [run.facts for run in runs[name]]
         config = next((one["config"] for one in facts if one.get("config")), system.config)
         seconds = [one["seconds"] for one in facts if one.get("seconds") is not None]
-        steps = [one["steps"] for one in facts if one.get("steps") is not None]
-        paper_steps = next((one["paper_steps"] for one in facts if one.get("paper_steps")), system.steps)
         rows.append(
             [
                 system.title,
                 code(facts[0]["command"]) if facts else NOT_RUN,
                 link(config) if config else NOTHING,
                 link(system.code),
-                f"{spread(steps, digits=0)} / {paper_steps or NOTHING}",
+                batches(system, runs[name]),
                 spread(seconds, digits=0),
             ]
         )
