@@ -135,6 +135,7 @@ def test_without_runs_every_row_says_so(monkeypatch, exp, capsys):
     assert "    recipes/write_results.py --exp" in head
     row = cells(sections["Errors, test_40"], "The first")
     assert row.pop("paper: MR / legacy MR") == "2.19 / 4.38"
+    assert row.pop("batches / the paper's") == "- / 10000"
     assert (row["MR, oracle cut"], row["source"]) == ("not run", "A paper, Table 1")
     measured = [cell for name, cell in row.items() if name not in ("system", "MR, oracle cut", "source")]
     assert set(measured) == {"-"}
