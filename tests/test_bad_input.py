@@ -401,7 +401,7 @@ def test_a_model_with_broken_weights_is_told(good, model, tmp_path):
     weights = broken / "weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
     assert complaint(call("run", good, "--model", broken)).startswith(
-        f"model folder {broken}: weights do not fit"
+        f"{broken / 'weights.safetensors'}: weights do not fit"
     )
 
 
