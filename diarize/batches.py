@@ -1,4 +1,4 @@
-"""Packed features of a training corpus, and batches of P speakers with K segments each."""
+"""Packed features of a training corpus, and batches of random sentences or of P speakers with K segments."""
 
 from __future__ import annotations
 
@@ -86,12 +86,12 @@ def pack(clips: Iterable[tuple[int, int, Frames]], folder: str | Path) -> None:
 
 @dataclass(frozen=True)
 class Batch:
-    """Segments of P speakers, K each, neighbours in the batch being of one speaker.
+    """Segments of one length; of a `SpeakerSampler`, the K segments of each of P speakers are neighbours.
 
     Attributes
     ----------
-    mel : (P * K, n_frames, n_mels) float32
-    speaker, clip : (P * K,) int
+    mel : (batch_size, n_frames, n_mels) float32
+    speaker, clip : (batch_size,) int
     """
 
     mel: Frames

@@ -34,7 +34,7 @@ from diarize.clustering_evaluation import (
 )
 from diarize.embeddings import Embeddings
 from diarize.errors import DiarizeError, FormatError
-from diarize.formats.speaker_sets import read_list
+from diarize.formats.speaker_sets import kaldi_name, read_list
 from diarize.formats.text import write_text
 
 AHC_INPUTS = ("condensed", "rows")
@@ -55,7 +55,7 @@ class Parts:
 
     def of(self, speakers: list[str], source: Path) -> Parts:
         """The parts of the listed speakers."""
-        names = [name.replace("/", "-").replace(" ", "_") for name in speakers]
+        names = [kaldi_name(name) for name in speakers]
         for speaker, name in zip(speakers, names, strict=True):
             if name not in self.speakers:
                 raise FormatError(f"{source}: speaker {speaker!r} has no part in {self.path}")

@@ -15,6 +15,7 @@ from helpers import REPOSITORY, unit_rows
 from torch import nn
 
 from diarize.batches import pack
+from diarize.clustering_evaluation import build_linkage, cosine_distance
 from diarize.embeddings import Embeddings
 from diarize.features import DEFAULT, ZHAW, FeatureConfig
 from diarize.models import save_model
@@ -31,7 +32,7 @@ from diarize.report.figures import (
 )
 from diarize.report.saliency import saliency
 from diarize.report.style import LINE_COLOURS, MARKERS, to_png, to_svg
-from diarize.report.training_report import complete_linkage, write_training_report
+from diarize.report.training_report import write_training_report
 
 TINY = {"family": "cnn", "n_speakers": 3, "n_mels": 20, "n_frames": 24}
 FEATURES = FeatureConfig(n_mels=20)
@@ -176,7 +177,7 @@ def test_only_leaves_joined_at_once_with_their_speaker_are_right():
 
 def test_planted_speakers_are_joined_at_once():
     vectors, speakers = planted(6)
-    assert joined_at_once(complete_linkage(vectors), speakers).all()
+    assert joined_at_once(build_linkage(cosine_distance(vectors)), speakers).all()
 
 
 def test_a_dendrogram_needs_two_leaves():

@@ -35,6 +35,11 @@ def read_list(path: str | Path) -> list[str]:
     return list(entries)
 
 
+def kaldi_name(name: str) -> str:
+    """A speaker's or an utterance's name as one word: `common_voice/fi_03` is `common_voice-fi_03`."""
+    return name.replace("/", "-").replace(" ", "_")
+
+
 def check_disjoint(sets: Mapping[str, Iterable[str]]) -> None:
     """Nothing, where no speaker is in two of the sets.
 

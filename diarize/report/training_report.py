@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-from scipy.cluster.hierarchy import linkage
 from torch import nn
 
-from diarize.clustering.affinity import cosine_similarity
+from diarize.clustering_evaluation import build_linkage, cosine_distance
 from diarize.embeddings import Embeddings
 from diarize.features import DEFAULT, FeatureConfig, Frames
 from diarize.formats.atomic import atomic_path
@@ -109,7 +106,7 @@ def embedding_sections(embeddings: Embeddings, seed: int = 0) -> list[Section]:
     speakers, vectors = embeddings.speaker, embeddings.vectors
     if speakers is None or len(embeddings) < 2:
         raise ValueError(f"two embeddings or more with their speakers are needed, got {len(embeddings)}")
-    tree = complete_linkage(vectors)
+    tree = build_linkage(cosine_distance(vectors))
     right = joined_at_once(tree, speakers)
     return [
         Section(
@@ -149,9 +146,3 @@ def saliency_section(network: nn.Module, examples: Mapping[str, Frames], feature
             plot_saliency(mel, saliency(network, mel), features, title=name) for name, mel in examples.items()
         ),
     )
-
-
-def complete_linkage(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
-    """SciPy's linkage (n - 1, 4) of vectors (n, dim) by complete linkage on cosine distance."""
-    distance = 1 - cosine_similarity(vectors)
-    return np.asarray(linkage(distance[np.triu_indices(len(vectors), k=1)], "complete"))

@@ -17,16 +17,17 @@ from pathlib import Path
 from prepare_data import CONF, find_speakers
 
 from diarize.errors import DiarizeError, FormatError
-from diarize.formats.speaker_sets import check_disjoint, read_list, split_by_hash, write_speaker_set
+from diarize.formats.speaker_sets import (
+    check_disjoint,
+    kaldi_name,
+    read_list,
+    split_by_hash,
+    write_speaker_set,
+)
 from diarize.formats.text import write_text
 
 SETS = ("train_100", "train_329", "dev", "test_80")
 N_TEST = (5, 10, 20, 40, 60, 80)
-
-
-def kaldi_name(name: str) -> str:
-    """`common_voice/fi_03350aa4d6` as `common_voice-fi_03350aa4d6`."""
-    return name.replace("/", "-").replace(" ", "_")
 
 
 def utterances_of(speaker: str, paths: list[Path], corpus: Path) -> dict[str, str]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from diarize.audio import find_audio
 from diarize.errors import DiarizeError
 from diarize.formats.kaldi import write_data_folder
-from diarize.formats.speaker_sets import read_list
+from diarize.formats.speaker_sets import kaldi_name, read_list
 from diarize.formats.text import write_text
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
@@ -44,11 +44,9 @@ def write_set(folder: Path, speakers: dict[str, list[Path]]) -> None:
     wav_scp, utt2spk, utt2group, utt2corpus = {}, {}, {}, {}
     for speaker, paths in speakers.items():
         for path in paths:
-            utterance = f"{speaker}-{path.parent.parent.parent.name}-{path.stem}".replace("/", "-").replace(
-                " ", "_"
-            )
+            utterance = kaldi_name(f"{speaker}-{path.parent.parent.parent.name}-{path.stem}")
             wav_scp[utterance] = str(path)
-            utt2spk[utterance] = speaker.replace("/", "-").replace(" ", "_")
+            utt2spk[utterance] = kaldi_name(speaker)
             utt2group[utterance] = group_of(speaker)
             utt2corpus[utterance] = speaker.rpartition("/")[0].replace("/", "-") or "all"
     write_data_folder(folder, wav_scp, utt2spk)
