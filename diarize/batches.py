@@ -50,21 +50,25 @@ class PackedFeatures:
         return PackedFeatures(self.mel, **columns)
 
     @staticmethod
-    def load(folder: str | Path) -> PackedFeatures:
-        """Packed features of a folder that `pack` wrote.
+    def load(folder: str | Path, n_mels: int | None = None) -> PackedFeatures:
+        """Packed features of a folder that `pack` wrote, for a network of `n_mels`, where that is given.
 
         Raises
         ------
         DiarizeError
-            When the folder holds none.
+            When the folder holds none, or of another number of mels.
         """
         folder = Path(folder)
         if not (folder / "index.npz").is_file():
             raise DiarizeError(f"{folder}: no packed features; make them with recipes/pack_features.py")
         with np.load(folder / "index.npz", allow_pickle=False) as index:
             columns = {name: index[name] for name in ("start", "length", "clip", "speaker")}
-            shape = (-1, int(index["n_mels"]))
-        mel = np.memmap(folder / "mel.f16", dtype=np.float16, mode="r").reshape(shape)
+            packed = int(index["n_mels"])
+        if n_mels not in (None, packed):
+            raise DiarizeError(
+                f"{folder}: packed with {packed} mels, the network takes {n_mels}; pack them again"
+            )
+        mel = np.memmap(folder / "mel.f16", dtype=np.float16, mode="r").reshape(-1, packed)
         return PackedFeatures(mel, **columns)
 
 

@@ -58,7 +58,7 @@ def main() -> None:
     model = load_model(arguments.model, arguments.device)
     if arguments.weights:
         load_weights(model.network, arguments.weights)
-    packed = PackedFeatures.load(arguments.features)
+    packed = PackedFeatures.load(arguments.features, model.features.n_mels)
     utterances = read_text(arguments.features / "utterances.txt").split()
     utt2part, utt2spk = (read_utt2spk(arguments.data / name) for name in ("utt2part", "utt2spk"))
     if missing := sorted(set(utterances) ^ utt2part.keys()):
@@ -67,11 +67,6 @@ def main() -> None:
         )
 
     length = round(arguments.seconds * model.features.frame_rate)
-    if packed.mel.shape[1] != model.features.n_mels:
-        raise ConfigError(
-            f"{arguments.features}: packed with {packed.mel.shape[1]} mels, "
-            f"{arguments.model} takes {model.features.n_mels}; pack them again"
-        )
     if isinstance(model.network, CNN) and length != model.network.n_frames:
         seconds = model.network.n_frames / model.features.frame_rate
         raise ConfigError(f"{arguments.model}: a CNN of {seconds:g} s; give --seconds {seconds:g}")
@@ -89,14 +84,13 @@ def main() -> None:
     parts = sorted(segments)
     vectors: dict[str, list[NDArray[np.float32]]] = defaultdict(list)
     for part in parts:
-        for layer, values in activations(
-            model.network, np.concatenate(segments[part]), arguments.device
-        ).items():
-            vectors[layer].append(values.mean(axis=0))
-    chosen = arguments.layers or list(vectors)
-    if unknown := sorted(set(chosen) - set(vectors)):
-        raise ConfigError(f"{arguments.model}: no layer '{unknown[0]}'; known: {', '.join(vectors)}")
-    for layer in chosen:
+        layers = activations(model.network, np.concatenate(segments[part]), arguments.device)
+        chosen = arguments.layers or list(layers)
+        if unknown := sorted(set(chosen) - layers.keys()):
+            raise ConfigError(f"{arguments.model}: no layer '{unknown[0]}'; known: {', '.join(layers)}")
+        for layer in chosen:
+            vectors[layer].append(layers[layer].mean(axis=0))
+    for layer in vectors:
         Embeddings(
             recording=np.array(parts),
             start=np.zeros(len(parts)),
@@ -104,7 +98,7 @@ def main() -> None:
             vectors=np.stack(vectors[layer]),
             speaker=np.array([speaker[part] for part in parts]),
         ).save(arguments.out / f"{layer}.npz")
-    print(f"{arguments.out}: {len(parts)} parts, {', '.join(chosen)}")
+    print(f"{arguments.out}: {len(parts)} parts, {', '.join(vectors)}")
 
 
 if __name__ == "__main__":

@@ -67,14 +67,14 @@ def identify_by_gmm(folder: Path) -> dict[str, object]:
 
 def identify_by_cnn(folder: Path, features: Path, model: Path) -> dict[str, object]:
     """Scores of single recordings and of whole parts, by the mean softmax output of their segments."""
-    packed, network = PackedFeatures.load(features), load_model(model).network
+    network = load_model(model).network
     if not isinstance(network, CNN):
         raise ConfigError(f"{model}: no cnn; give the model of a training of egs/timit/conf/cnn-*.toml")
-    n_speakers, n_mels = network.classifier.layer.out_features, packed.mel.shape[1]
-    if (n_speakers, network.n_mels) != (packed.n_speakers, n_mels):
+    packed, n_speakers = PackedFeatures.load(features, network.n_mels), network.classifier.layer.out_features
+    if n_speakers != packed.n_speakers:
         raise ConfigError(
-            f"{model}: trained on {n_speakers} speakers and {network.n_mels} mels, {features} has "
-            f"{packed.n_speakers} and {n_mels}; give the features of its training"
+            f"{model}: trained on {n_speakers} speakers, {features} has {packed.n_speakers}; "
+            "give the features of its training"
         )
     utterances, held_out = read_text(features / "utterances.txt").split(), read_list(folder / "held_out")
     if unknown := sorted(set(held_out) - set(utterances)):

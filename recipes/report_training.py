@@ -16,7 +16,7 @@ import torch
 from diarize.batches import PackedFeatures
 from diarize.checkpoints import read_curve
 from diarize.embeddings import Embeddings
-from diarize.errors import ConfigError, DiarizeError, FormatError
+from diarize.errors import DiarizeError, FormatError
 from diarize.features import Frames
 from diarize.formats.text import read_text
 from diarize.models import Model, load_model
@@ -60,12 +60,7 @@ def read_embeddings(path: Path) -> Embeddings:
 
 def choose_examples(model: Model, folder: Path, seconds: float) -> dict[str, Frames]:
     """Spectrograms that the model takes, each the middle of a speaker's first clip that is long enough."""
-    packed = PackedFeatures.load(folder)
-    if packed.mel.shape[1] != model.features.n_mels:
-        raise ConfigError(
-            f"{folder}: packed with {packed.mel.shape[1]} mels, the model takes {model.features.n_mels}; "
-            "give the features of its training"
-        )
+    packed = PackedFeatures.load(folder, model.features.n_mels)
     frame_rate, network = model.features.frame_rate, model.network
     n_frames = network.n_frames if isinstance(network, CNN) else input_frames(network, seconds, frame_rate)
     rows = np.flatnonzero(packed.length >= n_frames)

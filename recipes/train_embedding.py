@@ -21,7 +21,7 @@ import torch.distributed as dist
 from diarize.audio import SAMPLE_RATE, load_audio
 from diarize.batches import PackedFeatures
 from diarize.config import RECIPE_TABLES, load_tables, validate
-from diarize.errors import ConfigError, DiarizeError
+from diarize.errors import DiarizeError
 from diarize.features import FeatureConfig, log_mel
 from diarize.formats.kaldi import read_data_folder, read_utt2spk
 from diarize.formats.text import read_text
@@ -132,12 +132,7 @@ def main() -> None:
     seed = {} if arguments.seed is None else {"seed": arguments.seed}
     config = validate(TrainingConfig, {**tables["training"], **seed}, source)
     loss = validate(LossConfig, tables["loss"], source)
-    packed = PackedFeatures.load(arguments.features)
-    if packed.mel.shape[1] != features.n_mels:
-        raise ConfigError(
-            f"{arguments.features}: packed with {packed.mel.shape[1]} mels, "
-            f"{source} asks for {features.n_mels}; pack them again"
-        )
+    packed = PackedFeatures.load(arguments.features, features.n_mels)
     held_out = None
     if arguments.held_out:
         packed, held_out = hold_out(packed, arguments.features / "utterances.txt", arguments.held_out)

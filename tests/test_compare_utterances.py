@@ -247,7 +247,7 @@ def test_what_does_not_fit_the_network_is_told(cnn, tmp_path, run_recipe, capsys
     table = {"family": "cnn", "n_speakers": 4, "n_frames": 20, "n_mels": 24}
     save_model(model, network, FeatureConfig(n_mels=24), table, "# four\n")
     assert said(*cnn) == (
-        f"identify_speakers.py: {model}: trained on 4 speakers and 24 mels, {features} has 3 and 24; "
+        f"identify_speakers.py: {model}: trained on 4 speakers, {features} has 3; "
         "give the features of its training"
     )
     assert said(*cnn[:6], "--model", "voices").startswith("identify_speakers.py: voices: no cnn; give ")

@@ -443,7 +443,7 @@ def test_what_cannot_be_embedded_is_told(trained, data, features, tmp_path, monk
 
     resnet = write_small_model(tmp_path / "small")
     assert re.match(
-        rf"embed_parts\.py: {re.escape(str(features))}: packed with 24 mels, .*small takes 64",
+        rf"embed_parts\.py: {re.escape(str(features))}: packed with 24 mels, the network takes 64",
         said("--model", resnet),
     )
     other = tmp_path / "data"

@@ -289,7 +289,9 @@ def test_too_few_speakers_are_told(features, config, tmp_path, monkeypatch):
 def test_features_of_another_config_are_told(features, config, tmp_path, monkeypatch):
     path = edited(config, tmp_path, "n_mels = 16", "n_mels = 32")
     said = message(monkeypatch, TRAIN, "--features", features, "--config", path, "--out", tmp_path / "net")
-    assert said == f"train_embedding.py: {features}: packed with 16 mels, {path} asks for 32; pack them again"
+    assert (
+        said == f"train_embedding.py: {features}: packed with 16 mels, the network takes 32; pack them again"
+    )
 
 
 def test_a_dev_set_without_pairs_is_told(features, config, tmp_path, monkeypatch):
