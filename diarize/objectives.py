@@ -16,7 +16,7 @@ from diarize.config import Settings
 from diarize.errors import ConfigError
 from diarize.losses import ArcFace, Prototypical, angular_margin_loss, distillation_loss, pairwise_kl_loss
 from diarize.networks import Network
-from diarize.networks.resnet import ResNet
+from diarize.networks.frame_network import FrameNetwork
 
 
 class LossConfig(Settings):
@@ -123,12 +123,12 @@ def build_objective(
     ConfigError
         When the kind of loss and the network's outputs do not belong together.
     """
-    if (config.kind == "embedding") != isinstance(network, ResNet):
+    if (config.kind == "embedding") != isinstance(network, FrameNetwork):
         raise ConfigError(
             f"[loss] kind = '{config.kind}' does not fit the network {type(network).__name__}: "
-            "'embedding' belongs to resnet, the other kinds to cnn and blstm"
+            "'embedding' belongs to resnet and tdnn, the other kinds to cnn and blstm"
         )
-    if isinstance(network, ResNet):
+    if isinstance(network, FrameNetwork):
         return EmbeddingObjective(config, network.embedding.out_features, n_speakers, n_segments, targets)
     if (config.kind == "angular-margin") != network.classifier.cosine:
         output = "cosine" if network.classifier.cosine else "linear"

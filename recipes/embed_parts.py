@@ -26,13 +26,13 @@ from diarize.formats.text import read_text
 from diarize.models import load_model
 from diarize.networks import Network
 from diarize.networks.cnn import CNN
-from diarize.networks.resnet import ResNet
+from diarize.networks.frame_network import FrameNetwork
 
 
 @torch.inference_mode()
 def activations(network: Network, segments: Frames, device: str) -> dict[str, NDArray[np.float32]]:
     """Each layer's activations (n, dim) for segments (n, n_frames, n_mels)."""
-    if isinstance(network, ResNet):
+    if isinstance(network, FrameNetwork):
         raise ConfigError("the model ends in embeddings and has no layers to choose; give a cnn or blstm")
     batches = [network.layers(batch.to(device)) for batch in torch.from_numpy(segments).split(200)]
     return {name: torch.cat([batch[name] for batch in batches]).cpu().numpy() for name in batches[0]}

@@ -27,7 +27,7 @@ from diarize.formats.kaldi import read_data_folder, read_utt2spk
 from diarize.formats.text import read_text
 from diarize.models import build_from_config, save_model
 from diarize.networks import Network
-from diarize.networks.resnet import ResNet
+from diarize.networks.frame_network import FrameNetwork
 from diarize.objectives import LossConfig
 from diarize.training import TrainingConfig, train
 from diarize.verification import crop_middle, equal_error_rate, make_trials, score_trials
@@ -137,11 +137,11 @@ def main() -> None:
     if arguments.held_out:
         packed, held_out = hold_out(packed, arguments.features / "utterances.txt", arguments.held_out)
     torch.manual_seed(config.seed)
-    if tables["network"].get("family", "resnet") != "resnet":
+    if tables["network"].get("family", "resnet") in ("cnn", "blstm"):
         tables["network"]["n_speakers"] = packed.n_speakers
     network = build_from_config(tables["network"], features, source)
     targets = None
-    if loss.needs_targets and isinstance(network, ResNet):
+    if loss.needs_targets and isinstance(network, FrameNetwork):
         targets = load_targets(arguments.features / "teacher.npz", packed, network.embedding.out_features)
     trained = train(
         network,

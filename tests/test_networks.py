@@ -8,11 +8,26 @@ import torch
 from diarize.errors import ConfigError
 from diarize.networks import build_network
 
+FAMILIES = {
+    "resnet": {"family": "resnet", "channels": [4, 8, 8], "heads": 4},
+    "tdnn": {"family": "tdnn", "channels": 32, "dilations": [1, 3, 2], "n_features": 12, "heads": 4},
+    "separable": {
+        "family": "tdnn",
+        "channels": 32,
+        "dilations": [2],
+        "separable": True,
+        "n_features": 32,
+    },
+}
+SEEN = {"resnet": (39, 4), "tdnn": (29, 2), "separable": (13, 2)}
+"""Context and stride."""
 
-@pytest.fixture(scope="module")
-def network():
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def network(request):
     torch.manual_seed(0)
-    network = build_network("resnet", n_mels=16, channels=[4, 8, 8], heads=4, dim=12).double()
+    network = build_network(**FAMILIES[request.param], n_mels=16, dim=12).double()
+    network.name = request.param
     network(torch.randn(8, 80, 16, dtype=torch.float64))  # normalisations that are not the identity
     return network.eval()
 
@@ -24,7 +39,7 @@ def random_mel(n_frames: int, batch: int = 1, n_mels: int = 16) -> torch.Tensor:
 
 
 def test_an_output_depends_on_exactly_its_context(network):
-    assert (network.context, network.stride) == (39, 4)
+    assert (network.context, network.stride) == SEEN[network.name]
     mel = random_mel(90).requires_grad_()
     features = network.frames(mel)[0]
     for j in range(len(features)):
@@ -33,8 +48,9 @@ def test_an_output_depends_on_exactly_its_context(network):
         assert seen == list(range(j * network.stride, j * network.stride + network.context))
 
 
-@pytest.mark.parametrize("n_frames", range(39, 49))
-def test_the_number_of_outputs(network, n_frames):
+@pytest.mark.parametrize("more", range(10))
+def test_the_number_of_outputs(network, more):
+    n_frames = network.context + more
     features = network.frames(random_mel(n_frames))
     assert features.shape == (1, (n_frames - network.context) // network.stride + 1, network.n_features)
 
@@ -49,13 +65,14 @@ def test_a_long_input_at_once_gives_the_features_of_its_windows(network, first, 
     torch.testing.assert_close(network(window), network.pool(whole[:, first : first + count]))
 
 
-def test_backward_in_time_gives_the_features_backward():
+@pytest.mark.parametrize("family", FAMILIES)
+def test_backward_in_time_gives_the_features_backward(family):
     """With kernels symmetric in time; a shortcut off the centre of its block would show."""
     torch.manual_seed(0)
-    network = build_network("resnet", n_mels=16, channels=[4, 8, 8], heads=4, dim=12).double().eval()
+    network = build_network(**FAMILIES[family], n_mels=16, dim=12).double().eval()
     for module in network.modules():
-        if isinstance(module, torch.nn.Conv2d):
-            module.weight.data += module.weight.data.flip(3)
+        if isinstance(module, torch.nn.Conv1d | torch.nn.Conv2d):
+            module.weight.data += module.weight.data.flip(-1)
     mel = random_mel(network.context + 10 * network.stride)
     torch.testing.assert_close(network.frames(mel.flip(1)), network.frames(mel).flip(1))
 
@@ -161,8 +178,8 @@ def test_the_default_network_is_small():
 
 
 def test_an_unknown_family_is_told_with_the_known_ones():
-    with pytest.raises(ConfigError, match=r"^unknown network 'tdnn'; known: resnet, cnn, blstm$"):
-        build_network("tdnn")
+    with pytest.raises(ConfigError, match=r"^unknown network 'gru'; known: resnet, tdnn, cnn, blstm$"):
+        build_network("gru")
 
 
 def test_an_unknown_parameter_is_told_with_the_known_ones():
@@ -182,3 +199,20 @@ def test_an_unknown_parameter_is_told_with_the_known_ones():
 def test_numbers_that_do_not_fit_are_told(parameters, message):
     with pytest.raises(ConfigError, match=f"^network 'resnet': {message}$"):
         build_network("resnet", **parameters)
+
+
+def test_a_tdnn_without_blocks_is_told():
+    with pytest.raises(ConfigError, match=r"^network 'tdnn': dilations are one or more, got none$"):
+        build_network("tdnn", dilations=[])
+
+
+def test_the_number_of_parameters_of_a_tdnn():
+    """Of a separable one, each block has three numbers a channel in place of a matrix a tap."""
+    dense, separable = (
+        sum(
+            p.numel()
+            for p in build_network("tdnn", channels=32, dilations=[1, 2], separable=thin).parameters()
+        )
+        for thin in (False, True)
+    )
+    assert dense - separable == 2 * 3 * (32 * 32 - 32)

@@ -132,7 +132,7 @@ def test_a_resnet_has_losses_on_embeddings():
 
 
 OUTPUT_MESSAGE = "'angular-margin' belongs to 'cosine', the other kinds to 'linear'"
-NETWORK_MESSAGE = "'embedding' belongs to resnet, the other kinds to cnn and blstm"
+NETWORK_MESSAGE = "'embedding' belongs to resnet and tdnn, the other kinds to cnn and blstm"
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,12 @@ from typing import Any
 from diarize.errors import ConfigError
 from diarize.networks.blstm import BLSTM
 from diarize.networks.cnn import CNN
+from diarize.networks.frame_network import FrameNetwork
 from diarize.networks.resnet import ResNet
+from diarize.networks.tdnn import TDNN
 
-Network = ResNet | CNN | BLSTM
-NETWORKS: dict[str, type[Network]] = {"resnet": ResNet, "cnn": CNN, "blstm": BLSTM}
+Network = FrameNetwork | CNN | BLSTM
+NETWORKS: dict[str, type[Network]] = {"resnet": ResNet, "tdnn": TDNN, "cnn": CNN, "blstm": BLSTM}
 
 
 def build_network(family: str, **parameters: Any) -> Network:

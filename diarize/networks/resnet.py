@@ -1,20 +1,15 @@
-"""A small ResNet over log-mel frames with attentive pooling: the default embedding network.
-
-Its convolutions are *valid* in time: nothing is padded, so an output frame depends on exactly
-``context`` input frames and on nothing else. A recording can then go through the network once, in blocks
-that overlap by the context, and only the pooling is done for each window; training crops carry the same
-context, so that both ways of running the network give the same vectors.
-"""
+"""A small two-dimensional ResNet over log-mel frames: the network of the bundled model."""
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from diarize.networks.frame_network import FrameNetwork
 
-class ResNet(nn.Module):
-    """Speaker embeddings from log-mel spectrograms.
+
+class ResNet(FrameNetwork):
+    """Speaker embeddings from log-mel spectrograms, by convolutions over time and frequency.
 
     Parameters
     ----------
@@ -35,8 +30,7 @@ class ResNet(nn.Module):
 
     References
     ----------
-    He et al., "Deep residual learning for image recognition", CVPR 2016 (the blocks);
-    Okabe et al., "Attentive statistics pooling for deep speaker embedding", Interspeech 2018 (the pooling).
+    He et al., "Deep residual learning for image recognition", CVPR 2016 (the blocks).
     """
 
     def __init__(
@@ -46,58 +40,25 @@ class ResNet(nn.Module):
         heads: int = 8,
         dim: int = 256,
     ) -> None:
-        super().__init__()
         if len(channels) != 3:
             raise ValueError(f"channels are three numbers, got {channels!r}")
         narrow, middle, wide = channels
         if n_mels % 8:
             raise ValueError(f"n_mels is a multiple of 8, got {n_mels!r}")
-        self.n_features = wide * n_mels // 8
-        if self.n_features % heads:
-            raise ValueError(f"heads divide the {self.n_features} features, got {heads!r}")
+        super().__init__(wide * n_mels // 8, heads, dim)
         self.stem = nn.Conv2d(1, narrow, 3, stride=2, padding=(1, 0), bias=False)
         self.stem_norm = nn.BatchNorm2d(narrow)
         self.blocks = nn.Sequential(
             Block(narrow, narrow, (1, 1)), Block(narrow, middle, (2, 2)), Block(middle, wide, (2, 1))
         )
-        # A convolution of three that steps by s, over frames that lie `stride` inputs apart,
-        # widens the context by 2 * stride and multiplies the stride by s.
-        self.context, self.stride = 1, 1
         for step in (2, 1, 1, 2, 1, 1, 1):
-            self.context += 2 * self.stride
-            self.stride *= step
-        self.attention = nn.Sequential(nn.Linear(self.n_features, 128), nn.Tanh(), nn.Linear(128, heads))
-        self.pool_norm = nn.BatchNorm1d(2 * self.n_features)
-        self.embedding = nn.Linear(2 * self.n_features, dim)
+            self.widen(3, step)
 
     def frames(self, mel: Tensor) -> Tensor:
-        """Frame-level features (batch, n_outputs, n_features) of spectrograms (batch, n_frames, n_mels).
-
-        n_outputs = (n_frames - context) // stride + 1; output j sees the `context` frames from j * stride on.
-        """
+        """Frame-level features (batch, n_outputs, n_features) of spectrograms (batch, n_frames, n_mels)."""
         x = mel.transpose(1, 2).unsqueeze(1)  # (batch, 1, mels, frames)
         x = self.blocks(F.relu(self.stem_norm(self.stem(x))))
         return x.flatten(1, 2).transpose(1, 2)  # (batch, frames, features)
-
-    def pool(self, features: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Embeddings (batch, dim) of length 1 of frame-level features (batch, frames, n_features).
-
-        `mask` (batch, frames) is true where a frame counts.
-        """
-        logits = self.attention(features)
-        if mask is not None:
-            logits = logits.masked_fill(~mask.unsqueeze(-1), -torch.inf)
-        weights = logits.softmax(dim=1)  # (batch, frames, heads), Okabe et al. eq. 3
-        grouped = features.unflatten(2, (weights.shape[2], -1))  # (batch, frames, heads, features / heads)
-        mean = torch.einsum("bth,bthf->bhf", weights, grouped).flatten(1)  # eq. 5
-        square = torch.einsum("bth,bthf->bhf", weights, grouped.square()).flatten(1)
-        deviation = (square - mean.square()).clamp_min(1e-5).sqrt()  # eq. 6
-        statistics = self.pool_norm(torch.cat([mean, deviation], dim=1))
-        return F.normalize(self.embedding(statistics), dim=1)
-
-    def forward(self, mel: Tensor) -> Tensor:
-        """Embeddings (batch, dim) of length 1 of spectrograms (batch, n_frames, n_mels)."""
-        return self.pool(self.frames(mel))
 
 
 class Block(nn.Module):

@@ -1,0 +1,85 @@
+"""What the families of embedding networks share: frames first, then attentive pooling.
+
+The convolutions of such a network are *valid* in time: nothing is padded, so an output frame depends on
+exactly ``context`` input frames and on nothing else. A recording can then go through the network once, in
+blocks that overlap by the context, and only the pooling is done for each window; training crops carry the
+same context, so that both ways of running the network give the same vectors.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class FrameNetwork(nn.Module, ABC):
+    """Speaker embeddings: features of frames, their weighted mean and deviation, a linear layer.
+
+    Parameters
+    ----------
+    n_features : int
+        Features of an output frame.
+    heads : int
+        Groups of features that share one attention weight a frame; divides n_features.
+    dim : int
+        Length of an embedding.
+
+    Attributes
+    ----------
+    context, stride : int
+        Input frames that an output frame sees, and from one to the next.
+
+    Raises
+    ------
+    ValueError
+        When the heads do not divide the features.
+
+    References
+    ----------
+    Okabe et al., "Attentive statistics pooling for deep speaker embedding", Interspeech 2018 (the pooling).
+    """
+
+    def __init__(self, n_features: int, heads: int, dim: int) -> None:
+        super().__init__()
+        if n_features % heads:
+            raise ValueError(f"heads divide the {n_features} features, got {heads!r}")
+        self.n_features = n_features
+        self.context, self.stride = 1, 1
+        self.attention = nn.Sequential(nn.Linear(n_features, 128), nn.Tanh(), nn.Linear(128, heads))
+        self.pool_norm = nn.BatchNorm1d(2 * n_features)
+        self.embedding = nn.Linear(2 * n_features, dim)
+
+    def widen(self, kernel: int, step: int = 1, dilation: int = 1) -> None:
+        """Count a convolution of `kernel` taps, `dilation` of its inputs apart, that moves by `step`."""
+        self.context += (kernel - 1) * dilation * self.stride
+        self.stride *= step
+
+    @abstractmethod
+    def frames(self, mel: Tensor) -> Tensor:
+        """Frame-level features (batch, n_outputs, n_features) of spectrograms (batch, n_frames, n_mels).
+
+        n_outputs = (n_frames - context) // stride + 1; output j sees the `context` frames from j * stride on.
+        """
+
+    def pool(self, features: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Embeddings (batch, dim) of length 1 of frame-level features (batch, frames, n_features).
+
+        `mask` (batch, frames) is true where a frame counts.
+        """
+        logits = self.attention(features)
+        if mask is not None:
+            logits = logits.masked_fill(~mask.unsqueeze(-1), -torch.inf)
+        weights = logits.softmax(dim=1)  # (batch, frames, heads), Okabe et al. eq. 3
+        grouped = features.unflatten(2, (weights.shape[2], -1))  # (batch, frames, heads, features / heads)
+        mean = torch.einsum("bth,bthf->bhf", weights, grouped).flatten(1)  # eq. 5
+        square = torch.einsum("bth,bthf->bhf", weights, grouped.square()).flatten(1)
+        deviation = (square - mean.square()).clamp_min(1e-5).sqrt()  # eq. 6
+        statistics = self.pool_norm(torch.cat([mean, deviation], dim=1))
+        return F.normalize(self.embedding(statistics), dim=1)
+
+    def forward(self, mel: Tensor) -> Tensor:
+        """Embeddings (batch, dim) of length 1 of spectrograms (batch, n_frames, n_mels)."""
+        return self.pool(self.frames(mel))
