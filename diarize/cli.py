@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
@@ -52,7 +52,9 @@ Inputs = Annotated[
     list[str],
     typer.Argument(help="Recordings, folders of recordings, Kaldi data folders.", show_default=False),
 ]
-Model = Annotated[str | None, typer.Option(help="Model folder, or the name of a bundled model.")]
+Model = Annotated[
+    str | None, typer.Option(help="Model folder, FILE.onnx, or a name that `diarize models` lists.")
+]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; the result does not depend on them.")]
 Channel = Annotated[
@@ -281,6 +283,17 @@ def convert(
     for path, turns in converted.items():
         write_turns(turns, path, format)
         console.say(f"{path}\n")
+
+
+@app.command()
+def models(
+    format: Annotated[Literal["text", "json"], typer.Option("--format", help="text or json.")] = "text",
+) -> None:
+    """List the embedding models: what they are, their licence and error."""
+    from diarize import catalog
+
+    entries = catalog.list_models()
+    console.say(catalog.format_json(entries) if format == "json" else catalog.format_text(entries))
 
 
 @app.command()

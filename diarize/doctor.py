@@ -7,9 +7,9 @@ import platform
 from importlib.metadata import PackageNotFoundError, requires, version
 
 from diarize import __version__
+from diarize.catalog import bundled_models, find_resemblyzer
 from diarize.embedder import Embedder
 from diarize.errors import DiarizeError
-from diarize.models import bundled_models
 
 
 def describe_installation() -> str:
@@ -37,6 +37,7 @@ def describe_installation() -> str:
             lines.append(f"model {name}: broken: {error}")
     if not bundled_models():
         lines.append("model: none is bundled")
+    lines.append(f"model resemblyzer (optional): {'installed' if find_resemblyzer() else 'absent'}")
     lines.append("packages:")
     for requirement in sorted(requires("diarize-toolkit") or []):
         if "extra ==" not in requirement:

@@ -1,14 +1,7 @@
-"""Windows of a recording to embeddings: the network's frames run once over the speech, windows are pooled.
+"""Recordings to embeddings: speech is found, cut into windows, and an encoder makes their vectors.
 
-::
-
-    log-mel    ....|--context--[ group of windows ]--context--|....    one pass of the network a group
-    outputs        .....|=w0=|.....                                    one every `stride` frames
-                          ...|=w1=|...                                 each window pools its own
-
-The network pads nothing in time and groups lie on the grid of its stride, so that where a group ends
-changes no vector. Groups are computed side by side, each on one thread: the number of threads changes
-no vector either.
+An encoder's pieces of work are computed side by side, each on one thread: the number of threads changes
+no vector.
 """
 
 from __future__ import annotations
@@ -22,22 +15,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from diarize.audio import SAMPLE_RATE, Samples, Source, source_id, stream_audio
 from diarize.config import Config
 from diarize.embeddings import Embeddings
-from diarize.errors import AudioError, ConfigError, ModelError
-from diarize.features import Frames, stream_log_mel
-from diarize.models import Model, load_model
-from diarize.networks.resnet import ResNet
+from diarize.encoders import find_encoder
+from diarize.encoders.protocol import Vectors
+from diarize.errors import ConfigError
+from diarize.models import Model
 from diarize.segments import Segment
 from diarize.vad import find_speech
 from diarize.windows import sliding_windows
-
-Vectors = NDArray[np.float32]
-GROUP_SECONDS = 10.0
-"""Windows that go through the network together span at most about this long (a longer window goes alone)."""
 
 Progress = Callable[[str, float, float | None], None]
 """Called with the stage, what of it is done, and how much it is (None while unknown).
@@ -52,35 +40,31 @@ class Embedder:
     Parameters
     ----------
     model : path, name or Model, optional
-        A model folder, the name of a bundled model, or nothing for the default one.
+        A model folder, FILE.onnx with settings beside it, the name of a bundled model, "resemblyzer", or
+        nothing for the default one.
     device : str
         "auto" (CUDA where there is one), "cpu", "cuda" or "mps".
     threads : int, optional
-        Groups of windows computed side by side on the CPU; by default one a core.
+        Pieces of work computed side by side on the CPU; by default one a core.
 
     Raises
     ------
     ModelError
-        When there is no such model, or its network has no running windows.
+        When there is no such model, it cannot be read, or it embeds no windows.
     """
 
     def __init__(
         self, model: str | Path | Model | None = None, *, device: str = "auto", threads: int | None = None
     ) -> None:
         self.device = find_device(device)
-        self.model = model if isinstance(model, Model) else load_model(model, self.device)
-        if not isinstance(self.model.network, ResNet):
-            raise ModelError(
-                f"model {self.model.name}: a {type(self.model.network).__name__} has no running windows; "
-                "embed with recipes/embed_parts.py, or give a model with a resnet"
-            )
-        self.network = self.model.network
+        self.encoder = find_encoder(model, self.device)
+        self.model = self.encoder.model
         self.threads = threads or torch.get_num_threads()
 
     @property
     def dim(self) -> int:
         """Length of a vector."""
-        return self.network.embedding.out_features
+        return self.encoder.dim
 
     def __call__(
         self,
@@ -173,8 +157,8 @@ class Embedder:
         done = 0
         with _one_thread_each(), ThreadPoolExecutor(self.threads) as executor:
             pending: deque[Future[Vectors]] = deque()
-            for mel, spans in self._groups(blocks, windows):
-                pending.append(executor.submit(self._embed_group, mel, spans))
+            for task in self.encoder.tasks(blocks, windows):
+                pending.append(executor.submit(task))
                 while len(pending) > 2 * self.threads:
                     done = _collect(pending.popleft(), vectors, done)
                     if on_progress:
@@ -183,36 +167,6 @@ class Embedder:
                 done = _collect(pending.popleft(), vectors, done)
         if on_progress:
             on_progress(done, len(windows))
-        return vectors
-
-    def _groups(
-        self, blocks: Iterable[Samples], windows: list[Segment]
-    ) -> Iterator[tuple[Frames, list[tuple[int, int]]]]:
-        """Log-mel frames of each group of windows, with the outputs (first, count) that each window pools."""
-        network, rate = self.network, self.model.features.frame_rate / self.network.stride
-        spans = [(round(w.start * rate), max(1, round(w.duration * rate))) for w in windows]
-        lead = network.context // 2  # output j is centred on frame j * stride
-        buffer = _FrameBuffer(stream_log_mel(blocks, self.model.features))
-        begin = 0
-        while begin < len(spans):
-            first, last, end = spans[begin][0], sum(spans[begin]), begin + 1
-            while end < len(spans) and sum(spans[end]) - first <= GROUP_SECONDS * rate:
-                last = max(last, sum(spans[end]))
-                end += 1
-            start = first * network.stride - lead
-            stop = (last - 1) * network.stride - lead + network.context
-            yield buffer.take(start, stop), [(j - first, count) for j, count in spans[begin:end]]
-            begin = end
-
-    @torch.inference_mode()
-    def _embed_group(self, mel: Frames, spans: list[tuple[int, int]]) -> Vectors:
-        network = self.network
-        outputs = network.frames(torch.from_numpy(mel)[None].to(self.device))[0]  # (n_outputs, features)
-        vectors = np.empty((len(spans), self.dim), dtype=np.float32)
-        for count in {count for _, count in spans}:  # windows of one length are pooled together
-            rows = [row for row, span in enumerate(spans) if span[1] == count]
-            index = torch.tensor([spans[row][0] for row in rows])[:, None] + torch.arange(count)
-            vectors[rows] = network.pool(outputs[index.to(outputs.device)]).cpu().numpy()
         return vectors
 
 
@@ -258,31 +212,6 @@ def report_blocks(blocks: Iterable[Samples], notify: Progress) -> Iterator[Sampl
         yield block
         seconds += len(block) / SAMPLE_RATE
         notify("detect speech", seconds, None)
-
-
-class _FrameBuffer:
-    """The frames of a stream that are still needed; before its start and after its end the edge repeats."""
-
-    def __init__(self, stream: Iterator[Frames]) -> None:
-        self.stream = stream
-        self.frames: Frames | None = None
-        self.offset = 0
-        self.ended = False
-
-    def take(self, start: int, stop: int) -> Frames:
-        """Frames start to stop (stop - start, n_mels); later calls may not go back before this start."""
-        while not self.ended and (self.frames is None or self.offset + len(self.frames) < stop):
-            block = next(self.stream, None)
-            if block is None:
-                self.ended = True
-            else:
-                self.frames = block if self.frames is None else np.concatenate([self.frames, block])
-                drop = min(max(0, start - self.offset), len(self.frames) - 1)
-                self.frames, self.offset = self.frames[drop:], self.offset + drop
-        if self.frames is None or start >= self.offset + len(self.frames):
-            raise AudioError("a window begins after the recording's end; do times and audio belong together?")
-        index = np.arange(start, stop) - self.offset
-        return self.frames[index.clip(0, len(self.frames) - 1)]
 
 
 def _collect(future: Future[Vectors], vectors: Vectors, done: int) -> int:

@@ -44,14 +44,22 @@ class FeatureConfig(Settings):
     n_fft: int = Field(512, ge=2)
     window: int = Field(400, ge=2, description="length of the window, at most n_fft")
     hop: int = Field(160, ge=1)
-    window_shape: Literal["hann", "hamming"] = "hann"
+    window_shape: Literal["hann", "hamming", "symmetric-hann", "symmetric-hamming", "povey"] = Field(
+        "hann", description="povey: the symmetric hann to the power of 0.85"
+    )
     n_mels: int = Field(64, ge=1)
     f_min: float = Field(20.0, ge=0, description="Hz")
     f_max: float = Field(7600.0, gt=0, description="Hz")
     preemphasis: float = Field(0.0, ge=0, lt=1)
-    compression: Literal["ln", "log10-10000", "decibel"] = Field(
+    convention: Literal["librosa", "kaldi"] = Field(
+        "librosa",
+        description="librosa: frames centred, Slaney's mels; kaldi: whole frames within the samples, each "
+        "less its mean and pre-emphasised on its own, HTK's mels",
+    )
+    compression: Literal["ln", "log10-10000", "decibel", "kaldi", "nemo", "none"] = Field(
         "ln",
-        description="ln(x + 1e-6); log10(1 + 10000 x); (10 log10 x, 80 under the peak at least, + 80) / 95",
+        description="ln(x + 1e-6); log10(1 + 10000 x); (10 log10 x, 80 under the peak at least, + 80) / 95; "
+        "ln(max(x, 2^-23)); ln(x + 2^-24); x",
     )
 
     @property
@@ -83,7 +91,8 @@ def log_mel(samples: Samples, config: FeatureConfig = DEFAULT) -> Frames:
     """The log-mel spectrogram of samples (n_samples,) at 16 kHz: (1 + n_samples // hop, n_mels).
 
     Frame t is centred on sample t * hop; beyond both ends lie zeros. Mels are librosa's default
-    (Slaney's scale and area normalisation) over the power spectrum.
+    (Slaney's scale and area normalisation) over the power spectrum. By Kaldi's convention frame t begins
+    at sample t * hop instead and there are 1 + (n_samples - window) // hop of them, none if that is negative.
     """
     blocks = list(stream_log_mel([samples], config))
     return np.concatenate(blocks) if blocks else np.zeros((0, config.n_mels), dtype=np.float32)
@@ -125,26 +134,34 @@ def _stream_mel(blocks: Iterable[Samples], config: FeatureConfig) -> Iterator[Fr
              [== frame 1 ==]     each block computes the frames that it completes;
                   [== ...        what the next frame still needs is carried over
     """
-    carried = np.zeros(config.n_fft // 2, dtype=np.float32)
+    kaldi = config.convention == "kaldi"  # no zeros before the samples nor behind them
+    carried = np.zeros(0 if kaldi else config.n_fft // 2, dtype=np.float32)
+    length = config.window if kaldi else config.n_fft
     previous = np.float32(0)
     n_samples = n_frames = 0
     for block in blocks:
         n_samples += len(block)
-        if config.preemphasis and len(block):
+        if config.preemphasis and len(block) and not kaldi:
             block, previous = block - config.preemphasis * np.append(previous, block[:-1]), block[-1]
         carried = np.append(carried, block.astype(np.float32))
-        ready = max(0, (len(carried) - config.n_fft) // config.hop + 1)
+        ready = max(0, (len(carried) - length) // config.hop + 1)
         if ready:
             yield _mel_power(carried, ready, config)
             carried = carried[ready * config.hop :]
             n_frames += ready
     rest = 1 + n_samples // config.hop - n_frames if n_samples else 0
-    if rest:
+    if rest and not kaldi:
         yield _mel_power(np.append(carried, np.zeros(config.n_fft, dtype=np.float32)), rest, config)
 
 
 def _mel_power(samples: Samples, n_frames: int, config: FeatureConfig) -> Frames:
     window, filters = _window_and_filters(config)
+    if config.convention == "kaldi":
+        frames = torch.from_numpy(samples).unfold(0, config.window, config.hop)[:n_frames]
+        frames = frames - frames.mean(dim=1, keepdim=True)
+        before = torch.cat([frames[:, :1], frames[:, :-1]], dim=1)
+        spectrum = torch.fft.rfft((frames - config.preemphasis * before) * window, n=config.n_fft)
+        return (spectrum.abs().square() @ filters).numpy()
     used = torch.from_numpy(samples[: config.n_fft + (n_frames - 1) * config.hop])
     power = _torchaudio_functional().spectrogram(
         used, pad=0, window=window, n_fft=config.n_fft, hop_length=config.hop, win_length=config.window,
@@ -155,17 +172,41 @@ def _mel_power(samples: Samples, n_frames: int, config: FeatureConfig) -> Frames
 
 @lru_cache(maxsize=8)
 def _window_and_filters(config: FeatureConfig) -> tuple[torch.Tensor, torch.Tensor]:
-    shape = torch.hann_window if config.window_shape == "hann" else torch.hamming_window
+    """The window (window,) and the filters (n_fft / 2 + 1, n_mels)."""
+    name = config.window_shape.removeprefix("symmetric-")
+    shape = torch.hamming_window if name == "hamming" else torch.hann_window
+    window = shape(config.window, periodic=name == config.window_shape and name != "povey")
+    if name == "povey":
+        window = window**0.85
+    if config.convention == "kaldi":
+        return window, _kaldi_filters(config)
     filters = _torchaudio_functional().melscale_fbanks(
         config.n_fft // 2 + 1, config.f_min, config.f_max, config.n_mels, SAMPLE_RATE, "slaney", "slaney"
     )
-    return shape(config.window), filters
+    return window, filters
+
+
+def _kaldi_filters(config: FeatureConfig) -> torch.Tensor:
+    """Triangles of height 1 (n_fft / 2 + 1, n_mels), equally wide on HTK's mel scale 1127 ln(1 + f / 700)."""
+    hertz = np.arange(config.n_fft // 2 + 1) * SAMPLE_RATE / config.n_fft
+    mel, low, high = (1127 * np.log1p(np.array(f) / 700) for f in (hertz, config.f_min, config.f_max))
+    place = (mel[:, None] - low) / (high - low) * (config.n_mels + 1) - np.arange(config.n_mels)
+    filters = np.minimum(place, 2 - place).clip(0)  # 0 at an edge, 1 in the middle
+    filters[-1] = 0  # Kaldi leaves the bin at half the rate out
+    return torch.from_numpy(filters.astype(np.float32))
 
 
 def _compress(power: Frames, config: FeatureConfig) -> Frames:
-    if config.compression == "ln":
-        return np.log(power + np.float32(1e-6))
-    if config.compression == "log10-10000":
-        return np.log10(1 + np.float32(10_000) * power)
+    match config.compression:
+        case "ln":
+            return np.log(power + np.float32(1e-6))
+        case "log10-10000":
+            return np.log10(1 + np.float32(10_000) * power)
+        case "kaldi":
+            return np.log(np.maximum(power, np.float32(2**-23)))
+        case "nemo":
+            return np.log(power + np.float32(2**-24))
+        case "none":
+            return power
     decibel = 10 * np.log10(np.maximum(power, np.float32(1e-10)))
     return (np.maximum(decibel, decibel.max() - 80) + 80) / 95

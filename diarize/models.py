@@ -1,4 +1,4 @@
-"""A model is a folder: weights.safetensors, config.toml ([features] and [network]), MODEL_CARD.md."""
+"""A model is a folder: weights.safetensors, config.toml ([features], [network], [about]), MODEL_CARD.md."""
 
 from __future__ import annotations
 
@@ -11,15 +11,13 @@ from typing import Any
 
 import torch
 
+from diarize.catalog import BUNDLED, DEFAULT_MODEL, TABLES, About, bundled_models
 from diarize.checkpoints import load_weights, save_weights
 from diarize.config import load_tables, validate
 from diarize.errors import ConfigError, ModelError
 from diarize.features import FeatureConfig
-from diarize.formats.atomic import atomic_path
+from diarize.formats.text import write_text
 from diarize.networks import Network, build_network
-
-BUNDLED = Path(__file__).parent / "bundled"
-DEFAULT_MODEL = "voices"
 
 
 @dataclass(frozen=True)
@@ -31,11 +29,6 @@ class Model:
     features: FeatureConfig
     fingerprint: str
     """The first 12 hexadecimal digits of the SHA-256 of the weights file."""
-
-
-def bundled_models() -> list[str]:
-    """The names of the models that come with the package."""
-    return sorted(path.parent.name for path in BUNDLED.glob("*/config.toml"))
 
 
 def load_model(model: str | Path | None = None, device: str = "cpu") -> Model:
@@ -56,8 +49,9 @@ def load_model(model: str | Path | None = None, device: str = "cpu") -> Model:
     for path in (config_path, weights_path):
         if not path.is_file():
             raise ModelError(f"model folder {folder}: no {path.name}")
-    tables = load_tables(config_path, ("features", "network"))
+    tables = load_tables(config_path, TABLES)
     features = validate(FeatureConfig, tables["features"], str(config_path))
+    validate(About, tables["about"], str(config_path))
     network = build_from_config(tables["network"], features, str(config_path))
     load_weights(network, weights_path)
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -89,12 +83,16 @@ def save_model(
 ) -> None:
     """Write a model folder; `network_table` is what `build_network` was called with, `card` is Markdown."""
     folder = Path(folder)
-    tables = {"features": features.model_dump(), "network": network_table}
+    save_weights(network, folder / "weights.safetensors")
+    write_config(folder, {"features": features.model_dump(), "network": network_table})
+    write_text(card, folder / "MODEL_CARD.md")
+
+
+def write_config(folder: Path, tables: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write the config.toml of a model folder from its tables."""
     toml = "\n".join(
         f"[{title}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items())
         for title, table in tables.items()
+        if table
     )
-    save_weights(network, folder / "weights.safetensors")
-    for name, text in (("config.toml", toml), ("MODEL_CARD.md", card)):
-        with atomic_path(folder / name) as path:
-            path.write_text(text, encoding="utf-8")
+    write_text(toml, folder / "config.toml")

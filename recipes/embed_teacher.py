@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from diarize.audio import load_audio
 from diarize.augment import change_speed
 from diarize.config import RECIPE_TABLES, load_tables
+from diarize.encoders.resemblyzer import ResemblyzerNetwork
 from diarize.errors import ConfigError, DiarizeError
 from diarize.formats.atomic import atomic_path
 from diarize.formats.kaldi import read_data_folder
@@ -30,20 +31,14 @@ def start_worker() -> None:
     """Load the teacher into this process; one thread each."""
     global _teacher
     torch.set_num_threads(1)
-    try:
-        from resemblyzer import VoiceEncoder
-    except ImportError as error:
-        raise DiarizeError(
-            f'the teacher is missing ({error}); pip install "diarize-toolkit[resemblyzer]"'
-        ) from error
-    _teacher = VoiceEncoder("cpu", verbose=False)
+    _teacher = ResemblyzerNetwork()
 
 
 def embed(path: str, speeds: list[float]) -> NDArray[np.float32]:
     """The teacher's vectors (n_speeds, dim) of one recording."""
     samples = load_audio(path)
     changed = [samples if speed == 1.0 else change_speed(samples, speed) for speed in speeds]
-    return np.stack([_teacher.embed_utterance(one) for one in changed])
+    return np.stack([_teacher.utterance(one) for one in changed])
 
 
 def main() -> None:

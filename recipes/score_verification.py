@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from diarize.audio import SAMPLE_RATE, Samples, load_audio
 from diarize.baselines.statistics import mfcc_statistics
 from diarize.embedder import Embedder
+from diarize.encoders.resemblyzer import ResemblyzerNetwork
 from diarize.errors import DiarizeError
 from diarize.features import mfcc
 from diarize.formats.kaldi import read_data_folder, read_utt2spk
@@ -51,13 +52,9 @@ def network(embedder: Embedder) -> System:
 
 
 def resemblyzer() -> System:
-    """The vectors of Resemblyzer, which `pip install "diarize-toolkit[resemblyzer]"` brings."""
-    try:
-        from resemblyzer import VoiceEncoder
-    except ImportError as error:
-        raise DiarizeError(f'{error}; pip install "diarize-toolkit[resemblyzer]"') from error
-    encoder = VoiceEncoder("cpu", verbose=False)
-    return lambda recordings: np.stack([encoder.embed_utterance(samples) for samples in recordings])
+    """The vectors of Resemblyzer: the mean over parts of a recording, as its authors take it."""
+    peer = ResemblyzerNetwork()
+    return lambda recordings: np.stack([peer.utterance(samples) for samples in recordings])
 
 
 def score(folder: Path, systems: dict[str, System]) -> list[dict[str, object]]:

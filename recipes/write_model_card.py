@@ -1,4 +1,4 @@
-"""Write the model card of a trained model: on what, how long, how well on speakers it never saw.
+"""Write the model card of a trained model, and [about] of its config.toml, which `diarize models` shows.
 
 Facts about the data come from a Markdown file (--data-notes); the rest is read from the recipe's own files.
 """
@@ -11,12 +11,21 @@ from pathlib import Path
 
 from safetensors import safe_open
 
+from diarize.catalog import TABLES, About
 from diarize.config import RECIPE_TABLES, load_tables, validate
 from diarize.errors import DiarizeError
 from diarize.formats.kaldi import read_data_folder
 from diarize.formats.text import read_lines, read_text, write_text
+from diarize.models import write_config
+from diarize.networks import NETWORKS
 from diarize.objectives import LossConfig
 from diarize.training import TrainingConfig
+
+
+def name_corpora(notes: str) -> str:
+    """The first cells of the table of corpora, without what stands in brackets."""
+    rows = [line.strip("|").split("|")[0] for line in notes.splitlines() if line.startswith("| ")]
+    return ", ".join(row.partition(" (")[0].strip() for row in rows[1:])
 
 
 def main() -> None:
@@ -24,6 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="model folder that gets the card")
     parser.add_argument("--name", required=True)
+    parser.add_argument("--license", default="", help="of the weights")
     parser.add_argument("--command", required=True, help="the command that makes the model")
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--train", type=Path, required=True, help="Kaldi data folder of the training set")
@@ -48,11 +58,20 @@ def main() -> None:
         n_parameters = sum(file.get_tensor(name).size for name in file.keys())  # noqa: SIM118
     run = json.loads(read_text(arguments.run))
     table = read_text(arguments.scores.with_suffix(".md")).strip()
+    notes = read_text(arguments.data_notes).strip()
+    settings = load_tables(arguments.model / "config.toml", TABLES)
+    kind = NETWORKS[settings["network"].get("family", "resnet")].__name__
+    about = About(
+        description=f"{kind} for windows of about 1.5 s, {n_parameters / 1e6:.2f} million numbers",
+        license=arguments.license,
+        trained_on=f"{n_speakers} speakers" + (f" of {corpora}" if (corpora := name_corpora(notes)) else ""),
+    )
+    write_config(arguments.model, settings | {"about": about.model_dump()})
 
     write_text(
         f"""# Model card: {arguments.name}
 
-A speaker-embedding network: a ResNet whose convolutions pad nothing in time, with attentive statistics
+A speaker-embedding network: a {kind} whose convolutions pad nothing in time, with attentive statistics
 pooling. {n_parameters / 1e6:.2f} million numbers, {weights.stat().st_size / 1e6:.1f} MB, 16 kHz speech in,
 one vector for each window of about 1.5 s out. Made for telling apart the speakers of one recording.
 
@@ -67,7 +86,7 @@ count as other speakers), a prototypical loss with weight {loss.prototypical:g},
 Resemblyzer's open network with weight {loss.distillation:g}. Augmentation: noise, babble, rooms, telephone
 band, band limits, clipping, levels, spectral tilt and masks.
 
-{read_text(arguments.data_notes).strip()}
+{notes}
 
 ## Error on speakers that it never saw
 

@@ -71,7 +71,7 @@ def test_help_names_every_option_with_a_sentence(name):
 
 def test_every_command_is_told_by_the_first_help():
     text = call("--help").out
-    assert list(COMMANDS) == ["run", "embed", "score", "convert", "doctor"]
+    assert list(COMMANDS) == ["run", "embed", "score", "convert", "models", "doctor"]
     assert all(re.search(rf"^  {name} +\w", text, re.MULTILINE) for name in COMMANDS)
 
 
@@ -397,7 +397,7 @@ def test_a_model_of_the_clustering_recipes_is_refused_with_the_remedy(recording,
     save_model(tmp_path / "net", tiny_network(family), features, {"family": family, **TINY[family]}, "")
     expected = (
         f"model net: a {family.upper()} has no running windows; embed with recipes/embed_parts.py, "
-        "or give a model with a resnet"
+        "or give a model with a resnet or tdnn"
     )
     assert complaint(call("run", recording, "--model", tmp_path / "net")) == expected
     table = tmp_path / "a.npz"

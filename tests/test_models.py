@@ -64,7 +64,7 @@ def test_a_classifier_embeds_no_windows_and_the_error_says_what_does(tmp_path, f
     save_model(tmp_path / "net", tiny_network(family), FeatureConfig(n_mels=N_MELS), table, "")
     message = (
         f"model net: a {kind} has no running windows; embed with recipes/embed_parts.py, "
-        "or give a model with a resnet"
+        "or give a model with a resnet or tdnn"
     )
     for model in (tmp_path / "net", load_model(tmp_path / "net")):
         with pytest.raises(ModelError, match=f"^{re.escape(message)}$"):
@@ -186,7 +186,7 @@ def test_half_a_file_of_weights_is_told(folder):
     [
         ("[features]", "[feature]", "unknown table 'feature'; known: features, network"),
         ("heads = 4", "head = 4", "network 'resnet': unknown setting 'head'; known: n_mels, channels"),
-        ('"resnet"', '"tdnn"', "unknown network 'tdnn'; known: resnet"),
+        ('"resnet"', '"lstm"', "unknown network 'lstm'; known: resnet"),
         ("n_mels = 64", "mels = 64", "unknown setting 'mels'; known: n_fft, window, hop"),
         ("n_mels = 64", "n_mels = 0", "setting 'n_mels': input should be greater than or equal to 1, got 0"),
         ("heads = 4", "n_mels = 32", "[network] takes 32 mels, [features] has 64"),

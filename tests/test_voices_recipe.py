@@ -1,6 +1,7 @@
 """The scripts that make the bundled model, on a corpus of the demo's turns: from files to a model folder."""
 
 import os
+import re
 import runpy
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ import soundfile
 
 from diarize.audio import SAMPLE_RATE, load_audio
 from diarize.batches import PackedFeatures
+from diarize.catalog import describe_folder
 from diarize.embedder import Embedder
 from diarize.features import FeatureConfig, log_mel
 from diarize.formats.kaldi import read_data_folder
@@ -330,11 +332,11 @@ def test_the_card_tells_losses_steps_and_scores(trained, data, config, tmp_path,
     shutil.copytree(trained / "model", tmp_path / "model")
     (tmp_path / "run.json").write_text('{"date": "2024-05-06", "machine": "an abacus"}')
     (tmp_path / "scores.md").write_text("| test | 7.5 |\n")
-    (tmp_path / "notes.md").write_text("Voices of nobody.\n")
+    (tmp_path / "notes.md").write_text("Voices of nobody.\n\n| corpus |\n|---|\n| Nobody (all) |\n| Else |\n")
     taught = edited(config, tmp_path, "distillation = 0", "distillation = 8\nprototypical = 0.5")
     words = ["--model", tmp_path / "model", "--name", "tiny", "--command", "make tiny", "--config", taught]
     words += ["--train", data, "--curve", trained / "curve.tsv", "--scores", tmp_path / "scores.json"]
-    words += ["--data-notes", tmp_path / "notes.md", "--run", tmp_path / "run.json"]
+    words += ["--data-notes", tmp_path / "notes.md", "--run", tmp_path / "run.json", "--license", "CC0-1.0"]
     monkeypatch.setattr(sys, "argv", [CARD.name, *map(str, words)])
     runpy.run_path(str(CARD), run_name="__main__")
     card = " ".join((tmp_path / "model" / "MODEL_CARD.md").read_text().split())
@@ -348,6 +350,10 @@ def test_the_card_tells_losses_steps_and_scores(trained, data, config, tmp_path,
         "| test | 7.5 |",
     ]:
         assert expected in card, expected
+    about = describe_folder(tmp_path / "model").about
+    assert re.fullmatch(r"ResNet for windows of about 1.5 s, 0.\d\d million numbers", about.description)
+    assert (about.license, about.trained_on) == ("CC0-1.0", "4 speakers of Nobody, Else")
+    assert load_model(tmp_path / "model").features == FeatureConfig(n_mels=16)
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ fi
 
 if runs 3 && grep -Eq '^distillation *= *[0-9.]*[1-9]' "$config"; then
   say 3 "targets of the teacher"
-  "$python" -W ignore recipes/embed_teacher.py --data "$exp/data/train" --config "$config" \
+  "$python" recipes/embed_teacher.py --data "$exp/data/train" --config "$config" \
     --out "$exp/features" --nj "$nj"
 fi
 
@@ -72,8 +72,9 @@ if runs 5; then
   sets=("$exp/data/test")
   [ ! -d "$exp/data/unseen" ] || sets+=("$exp/data/unseen")
   peer=()
-  ! "$python" -W ignore -c 'import resemblyzer' 2>/dev/null || peer=(--peer resemblyzer)
-  "$python" -W ignore recipes/score_verification.py --data "${sets[@]}" --model "$exp/training/model" \
+  [ "$("$python" -c 'from diarize.catalog import find_resemblyzer as find; print(find())')" = None ] ||
+    peer=(--peer resemblyzer)
+  "$python" recipes/score_verification.py --data "${sets[@]}" --model "$exp/training/model" \
     "${peer[@]}" --out "$exp/scores.json"
 fi
 
@@ -82,7 +83,7 @@ if runs 6; then
   "$python" recipes/write_run.py --command "$command" --out "$exp/run.json"
   rm -rf "$exp/model.tmp"
   cp -r "$exp/training/model" "$exp/model.tmp"
-  "$python" recipes/write_model_card.py --model "$exp/model.tmp" --name voices --command "egs/voices/run.sh --recipe bundled --corpus DIR" \
+  "$python" recipes/write_model_card.py --model "$exp/model.tmp" --name voices --license Apache-2.0 --command "egs/voices/run.sh --recipe bundled --corpus DIR" \
     --config "$config" --train "$exp/data/train" --curve "$exp/training/curve.tsv" --scores "$exp/scores.json" \
     --data-notes egs/voices/conf/data_notes.md --run "$exp/run.json"
   rm -rf "$exp/model"

@@ -1,0 +1,32 @@
+"""Ways from windows of a recording to vectors, by model: ``find_encoder``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from diarize.catalog import RESEMBLYZER
+from diarize.encoders.onnx import OnnxNetwork
+from diarize.encoders.protocol import Encoder
+from diarize.encoders.resemblyzer import ResemblyzerNetwork
+from diarize.encoders.running import RunningEncoder
+from diarize.encoders.separate import SeparateEncoder
+from diarize.models import Model, load_model
+
+
+def find_encoder(model: str | Path | Model | None = None, device: str = "cpu") -> Encoder:
+    """The encoder of a model: a folder, a bundled one by name, FILE.onnx, or "resemblyzer".
+
+    Raises
+    ------
+    ModelError
+        When there is no such model, it cannot be read, or it embeds no windows.
+    ConfigError
+        For an unknown or impossible setting of it.
+    """
+    if isinstance(model, Model):
+        return RunningEncoder(model, device)
+    if model == RESEMBLYZER:
+        return SeparateEncoder(ResemblyzerNetwork(device))
+    if model is not None and Path(model).suffix.lower() == ".onnx":
+        return SeparateEncoder(OnnxNetwork(Path(model), device))
+    return RunningEncoder(load_model(model, device), device)

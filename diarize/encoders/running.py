@@ -1,0 +1,92 @@
+"""Windows that share one pass of the network: its frames run once over the speech, windows are pooled.
+
+::
+
+    log-mel    ....|--context--[ group of windows ]--context--|....    one pass of the network a group
+    outputs        .....|=w0=|.....                                    one every `stride` frames
+                          ...|=w1=|...                                 each window pools its own
+
+The network pads nothing in time and groups lie on the grid of its stride, so that where a group ends
+changes no vector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+
+import numpy as np
+import torch
+
+from diarize.audio import Samples
+from diarize.encoders.protocol import Task, Vectors
+from diarize.encoders.stream import StreamBuffer
+from diarize.errors import ModelError
+from diarize.features import Frames, stream_log_mel
+from diarize.models import Model
+from diarize.networks.frame_network import FrameNetwork
+from diarize.segments import Segment
+
+GROUP_SECONDS = 10.0
+"""Windows that go through the network together span at most about this long (a longer window goes alone)."""
+
+
+class RunningEncoder:
+    """The vectors of a model of this project whose network pads nothing in time.
+
+    Raises
+    ------
+    ModelError
+        When its network has no running windows.
+    """
+
+    def __init__(self, model: Model, device: str = "cpu") -> None:
+        if not isinstance(model.network, FrameNetwork):
+            raise ModelError(
+                f"model {model.name}: a {type(model.network).__name__} has no running windows; "
+                "embed with recipes/embed_parts.py, or give a model with a resnet or tdnn"
+            )
+        self.model, self.network, self.device = model, model.network, device
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        return self.network.embedding.out_features
+
+    def tasks(self, blocks: Iterable[Samples], windows: list[Segment]) -> Iterator[Task]:
+        """A task a group of windows.
+
+        Raises
+        ------
+        AudioError
+            When a window begins after the samples' end.
+        """
+        network, rate = self.network, self.model.features.frame_rate / self.network.stride
+        spans = [(round(w.start * rate), max(1, round(w.duration * rate))) for w in windows]
+        lead = network.context // 2  # output j is centred on frame j * stride
+        buffer = StreamBuffer(stream_log_mel(blocks, self.model.features))
+        begin = 0
+        while begin < len(spans):
+            first, last, end = spans[begin][0], sum(spans[begin]), begin + 1
+            while end < len(spans) and sum(spans[end]) - first <= GROUP_SECONDS * rate:
+                last = max(last, sum(spans[end]))
+                end += 1
+            start = first * network.stride - lead
+            stop = (last - 1) * network.stride - lead + network.context
+            buffer.fill(start, stop, keep=start)
+            yield partial(
+                self._embed, buffer.repeat_edges(start, stop), [(j - first, n) for j, n in spans[begin:end]]
+            )
+            begin = end
+
+    @torch.inference_mode()
+    def _embed(self, mel: Frames, spans: list[tuple[int, int]]) -> Vectors:
+        """Vectors of the windows that pool these outputs (first, count) of the log-mel frames."""
+        network = self.network
+        outputs = network.frames(torch.from_numpy(mel)[None].to(self.device))[0]  # (n_outputs, features)
+        vectors = np.empty((len(spans), self.dim), dtype=np.float32)
+        for count in {count for _, count in spans}:  # windows of one length are pooled together
+            rows = [row for row, span in enumerate(spans) if span[1] == count]
+            index = torch.tensor([spans[row][0] for row in rows])[:, None] + torch.arange(count)
+            vectors[rows] = network.pool(outputs[index.to(outputs.device)]).cpu().numpy()
+        return vectors

@@ -1,0 +1,50 @@
+"""The part of a stream of frames or samples that is still needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diarize.errors import AudioError
+
+
+class StreamBuffer:
+    """Arrays along their first axis as they come, without what lies behind."""
+
+    def __init__(self, blocks: Iterable[NDArray[np.float32]]) -> None:
+        self._blocks = iter(blocks)
+        self._held: NDArray[np.float32] | None = None
+        self._offset = 0
+        self._ended = False
+
+    @property
+    def end(self) -> int:
+        """How much has been read; after a `fill` that reached the stream's end, its length."""
+        return 0 if self._held is None else self._offset + len(self._held)
+
+    def fill(self, start: int, stop: int, keep: int) -> None:
+        """Read on until `stop` or the stream's end; what lies before `keep` may be dropped.
+
+        Raises
+        ------
+        AudioError
+            When the stream ends at `start` or before.
+        """
+        while not self._ended and self.end < stop:
+            block = next(self._blocks, None)
+            if block is None:
+                self._ended = True
+            else:
+                held = block if self._held is None else np.concatenate([self._held, block])
+                drop = min(max(0, keep - self._offset), max(0, len(held) - 1))
+                self._held, self._offset = held[drop:], self._offset + drop
+        if start >= self.end or not self.end:
+            raise AudioError("a window begins after the recording's end; do times and audio belong together?")
+
+    def repeat_edges(self, start: int, stop: int) -> NDArray[np.float32]:
+        """What was kept from `start` to `stop`; before the first and after the last, that one again."""
+        assert self._held is not None
+        index = np.arange(start, stop) - self._offset
+        return self._held[index.clip(0, len(self._held) - 1)]
