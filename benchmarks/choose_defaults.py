@@ -5,8 +5,9 @@
 
 A SET holds audio/, rttm/ and uem/ with one file a recording; held-out recordings are left out. Of each set
 the DER is pooled, and the mean over the sets, each with the same weight, is made small: every clusterer on
-every pair of window and hop first, then, for the best of these, how labels become turns. --write puts the
-best config of each clusterer at the best window into DIR, for the --config of diarization_error.py.
+every pair of window and hop first, then, for the best of these, how labels become turns. A table tells what
+each family costs on a set when its setting is chosen on the others. --write puts the best config of each
+clusterer at the best window into DIR, for the --config of diarization_error.py.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from meetings import HELD_OUT, Bench, Ours, Recording, Resemblyzer, known, read_set
+from meetings import HELD_OUT, Bench, Encoder, Recording, known, read_set
 from printing import header, percent, table
 
 from diarize.clustering import CLUSTERERS
@@ -37,6 +38,7 @@ MERGE_DISTANCES = {
     "ward": np.arange(0.02, 0.52, 0.02),
 }
 SMALLEST = (1, 2, 3, 5)
+EVIDENCE = {"seconds_a_sample": (1.9, 2.5, 3.0, 3.75, 5.0, 7.5), "speaker_cost": (0.0, 1.0, 2.0, 3.0, 4.0)}
 OPTIONS: dict[str, dict[str, Sequence[Any]]] = {
     "agglomerative silhouette": {
         "criterion": ("silhouette",),
@@ -57,7 +59,6 @@ TURNS = {
     "smoothing": (1, 3, 5),
     "min_turn": (0.0, 0.25, 0.5, 1.0),
     "min_gap": (0.0, 0.25, 0.5, 1.0),
-    "overlap_margin": (0.0, 0.02, 0.05, 0.1),
 }
 N_TURN_ROWS = 10
 
@@ -94,14 +95,22 @@ def combinations(choices: dict[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
         yield {name: value for name, value in pairs if value is not None}
 
 
-def settings(methods: Sequence[str]) -> Iterator[tuple[str, ClusteringConfig]]:
-    """Every setting of the clusterers with its family; the defaults of each clusterer first."""
+def settings(methods: Sequence[str], has_backend: bool) -> Iterator[tuple[str, ClusteringConfig]]:
+    """Every setting of the clusterers with its family; the defaults of each clusterer first.
+
+    The numbers of the evidence are for all clusterers: they are tried with agglomerative clustering alone.
+    """
     for method in methods:
-        yield f"{method} default", ClusteringConfig(method=method)
+        if has_backend:
+            yield f"{method} evidence", ClusteringConfig(method=method)
+        if has_backend and method == "agglomerative":
+            for numbers in combinations(EVIDENCE):
+                yield f"{method} evidence", ClusteringConfig(method=method, **numbers)
+        yield f"{method} default", ClusteringConfig(method=method, evidence=False)
         for family, choices in OPTIONS.items():
             if family.split()[0] == method:
                 for options in combinations(choices):
-                    yield family, ClusteringConfig(method=method, options=options)
+                    yield family, ClusteringConfig(method=method, options=options, evidence=False)
     if "agglomerative" in methods:
         for linkage, distances in MERGE_DISTANCES.items():
             for distance, smallest in itertools.product(distances, SMALLEST):
@@ -116,6 +125,8 @@ def settings(methods: Sequence[str]) -> Iterator[tuple[str, ClusteringConfig]]:
 def describe(config: ClusteringConfig) -> str:
     """Threshold and options as in a config file."""
     values = {"threshold": config.threshold, **config.options}
+    if config.evidence and config.threshold is None:
+        values |= {name: getattr(config, name) for name in EVIDENCE}
     return ", ".join(f"{name} {value}" for name, value in values.items() if value is not None) or "-"
 
 
@@ -151,6 +162,16 @@ def distinct(trials: Sequence[Trial]) -> list[Trial]:
     return best_of_each(trials, by_unknown, lambda trial: (trial.unknown, trial.known))
 
 
+def chosen_elsewhere(trials: Sequence[Trial]) -> list[float]:
+    """For each set, number unknown: its DER with the trial that is best on the mean of the other sets."""
+
+    def elsewhere(trial: Trial, i: int) -> float:
+        return float(np.mean(np.delete(trial.unknown, i)))
+
+    indices = range(len(trials[0].unknown))
+    return [min(trials, key=lambda trial, i=i: elsewhere(trial, i)).unknown[i] for i in indices]
+
+
 def format_config(config: Config) -> str:
     """The config as TOML, speech left out."""
     tables = config.model_dump(exclude_none=True, include={"embedding", "clustering", "turns"})
@@ -182,6 +203,7 @@ def main() -> None:
     parser.add_argument(
         "--windows", nargs="+", metavar="W:HOP", default=[f"{w:g}:{hop:g}" for w, hop in WINDOWS]
     )
+    parser.add_argument("--families", nargs="+", metavar="WORD", help="only families with one of these words")
     parser.add_argument("--top", type=int, default=20, help="rows of the last table")
     parser.add_argument("--write", type=Path, metavar="DIR", help="write the best config of each clusterer")
     arguments = parser.parse_args()
@@ -200,14 +222,16 @@ def main() -> None:
         parser.error(f"no such recordings, or held out: {' '.join(sorted(missing))}")
     if empty := [name for name, recordings in sets.items() if not recordings]:
         parser.error(f"no recording left in {' '.join(empty)}")
-    encode = Resemblyzer() if arguments.peer else Ours(arguments.model)
+    encode = Encoder(arguments.peer or arguments.model)
     bench = Bench(encode)
 
     trials: list[Trial] = []
     for pair in arguments.windows:
         window, hop = map(float, pair.split(":"))
         embedding = EmbeddingConfig(window=window, hop=hop)
-        for family, clustering in settings(arguments.clusterers):
+        for family, clustering in settings(arguments.clusterers, encode.embedder.backend is not None):
+            if arguments.families and not set(arguments.families) & set(family.split()):
+                continue
             trials.append(try_config(bench, sets, family, Config(embedding=embedding, clustering=clustering)))
         print(f"window {pair}: {len(trials)} trials so far", file=sys.stderr)
     best = min(trials, key=by_unknown)
@@ -263,6 +287,12 @@ def main() -> None:
         f"Best of each family, {here}, number known",
         best_of_each(there, by_known, lambda trial: trial.family),
     )
+    if len(sets) > 1:
+        rows = []
+        for family in dict.fromkeys(trial.family for trial in there):
+            ders = chosen_elsewhere([trial for trial in there if trial.family == family])
+            rows.append((family, percent(float(np.mean(ders))), *map(percent, ders)))
+        print(f"## Chosen on the other sets, number unknown\n\n{table(('family', 'mean', *names), rows)}")
     print(f"## Turn settings for {best.family}, {describe(best.config.clustering)}\n")
     ranked = distinct(turn_trials)[:N_TURN_ROWS]
     rows = [

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from printing import header
 
+from diarize.activity import OUTPUT_LENGTH, detect_activity
 from diarize.audio import find_audio, recording_id, stream_audio
 from diarize.config import SpeechConfig
 from diarize.formats.rttm import read_rttm
@@ -49,10 +50,16 @@ def mark(segments: Iterable[Segment], n_bins: int) -> Bins:
 class Recording:
     """Probabilities of a recording beside its reference speech and scored time in milliseconds."""
 
-    def __init__(self, audio: Path, detector: str) -> None:
+    def __init__(self, audio: Path, detector: str, model: Path | None) -> None:
         self.name = recording_id(audio)
         folder = audio.parent.parent
-        self.probabilities, self.n_seconds = speech_probabilities(stream_audio(audio), detector)
+        if detector == "activity":
+            heard = detect_activity(stream_audio(audio), model)
+            self.probabilities, self.n_seconds = heard.speech, heard.n_seconds
+            self.frame_length = OUTPUT_LENGTH
+        else:
+            self.probabilities, self.n_seconds = speech_probabilities(stream_audio(audio), detector)
+            self.frame_length = FRAME_LENGTH
         self.n_bins = round(self.n_seconds * BINS_PER_SECOND)
         self.scored = mark(read_uem(folder / "uem" / f"{self.name}.uem")[self.name], self.n_bins)
         turns = read_rttm(folder / "rttm" / f"{self.name}.rttm")
@@ -60,7 +67,7 @@ class Recording:
 
     def errors(self, config: SpeechConfig) -> NDArray[np.float64]:
         """Missed, false and reference speech in seconds, ``(3,)``."""
-        found = segments_from_probabilities(self.probabilities, FRAME_LENGTH, self.n_seconds, config)
+        found = segments_from_probabilities(self.probabilities, self.frame_length, self.n_seconds, config)
         heard = mark(found, self.n_bins) & self.scored
         counts = [(self.speech & ~heard).sum(), (heard & ~self.speech).sum(), self.speech.sum()]
         return np.array(counts) / BINS_PER_SECOND
@@ -91,14 +98,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, action="append", required=True, metavar="DIR")
     parser.add_argument("--skip", nargs="+", default=[], metavar="ID", help="recordings kept for testing")
-    parser.add_argument("--detector", choices=["silero", "energy"], default="silero")
+    parser.add_argument("--detector", choices=["silero", "activity", "energy"], default="silero")
+    parser.add_argument("--model", type=Path, help="model folder of the detector activity")
     options = parser.parse_args()
 
     paths = [find_audio(folder / "audio") for folder in options.data]
     if unknown := set(options.skip) - {recording_id(path) for folder in paths for path in folder}:
         parser.error(f"no such recordings: {' '.join(sorted(unknown))}")
     folders = [
-        [Recording(path, options.detector) for path in folder if recording_id(path) not in options.skip]
+        [
+            Recording(path, options.detector, options.model)
+            for path in folder
+            if recording_id(path) not in options.skip
+        ]
         for folder in paths
     ]
 

@@ -73,39 +73,12 @@ def write_audio(path: Path, seconds: float) -> None:
             left -= len(piece)
 
 
-def measure_ours(audio: Path, model: str | None, threads: int) -> dict[str, float]:
+def measure(audio: Path, model: str | None, threads: int) -> dict[str, float]:
     """Wall seconds of each stage of the pipeline."""
     from diarize.pipeline import Diarizer
 
     diarization = Diarizer(model, device="cpu", threads=threads)(audio)
     return {**diarization.seconds, "windows": len(diarization.embeddings.start)}
-
-
-def measure_peer(audio: Path, threads: int) -> dict[str, float]:
-    """The same with Resemblyzer's vectors."""
-    import torch
-    from meetings import Resemblyzer
-
-    from diarize.audio import stream_audio
-    from diarize.config import Config
-    from diarize.pipeline import cluster_windows, make_turns
-    from diarize.vad import speech_segments
-    from diarize.windows import sliding_windows
-
-    torch.set_num_threads(threads)
-    encode, config = Resemblyzer(), Config()
-    encode.audio.wav_to_mel_spectrogram(np.zeros(16000, np.float32))  # its imports wait for the first call
-    clock = [time.perf_counter()]
-    speech = speech_segments(stream_audio(audio), config.speech)
-    clock.append(time.perf_counter())
-    windows = sliding_windows(speech, config.embedding.window, config.embedding.hop)
-    vectors = encode(audio, windows)
-    clock.append(time.perf_counter())
-    labels, second, _ = cluster_windows(vectors, config, audio.stem)
-    clock.append(time.perf_counter())
-    make_turns(windows, labels, second, speech, audio.stem, config.turns)
-    clock.append(time.perf_counter())
-    return {**dict(zip(STAGES, np.diff(clock).tolist(), strict=True)), "windows": len(windows)}
 
 
 def measure_start(folder: Path, model: str | None) -> str:
@@ -176,10 +149,8 @@ def main() -> None:
 
     if arguments.measure:
         (n_threads,) = arguments.threads
-        if arguments.measure == "ours":
-            print(json.dumps(measure_ours(arguments.audio, arguments.model, n_threads)))
-        else:
-            print(json.dumps(measure_peer(arguments.audio, n_threads)))
+        model = arguments.model if arguments.measure == "ours" else arguments.measure
+        print(json.dumps(measure(arguments.audio, model, n_threads)))
         return
     packages = ("resemblyzer",) if arguments.peer else ()
     print(header(f"CPU only, seed {SEED}, threads {' '.join(map(str, arguments.threads))}", packages))

@@ -29,12 +29,21 @@ class Settings(BaseModel):
 class SpeechConfig(Settings):
     """Speech detection (``vad.py``); how the defaults were chosen: docs/choices.md."""
 
-    detector: Literal["silero", "energy"] = Field("silero", description="silero, or energy: no network")
+    detector: Literal["silero", "activity", "energy"] = Field(
+        "silero", description="silero; activity: our network on top of it; energy: no network"
+    )
     threshold: float = Field(0.5, ge=0, le=1, description="speech begins where the probability reaches this")
     release: float = Field(0.25, ge=0, description="speech ends this far below the threshold")
     min_speech: float = Field(0.1, ge=0, description="seconds; shorter speech is dropped")
     min_silence: float = Field(0.3, ge=0, description="seconds; shorter pauses are bridged")
     padding: float = Field(0.05, ge=0, description="seconds added on each side of speech")
+    overlap: float = Field(
+        0.7,
+        ge=0,
+        le=1,
+        description="several speak where our network's probability reaches this; not with energy; 1: never",
+    )
+    model: str | None = Field(None, description="folder of our network; none: the bundled one")
 
 
 class EmbeddingConfig(Settings):
@@ -48,6 +57,13 @@ class ClusteringConfig(Settings):
     """From embeddings to speakers (``clustering/``)."""
 
     method: str = Field("agglomerative", description="agglomerative, dominant-sets, spectral or density")
+    evidence: bool = Field(
+        True, description="the number by the evidence, for models with a back end; false: the clusterer's own"
+    )
+    speaker_cost: float = Field(1.0, description="nats of evidence a speaker costs; more: fewer speakers")
+    seconds_a_sample: float = Field(
+        3.75, gt=0, description="seconds of speech that tell as much of a voice as one independent window"
+    )
     threshold: float | None = Field(None, description="the clusterer's own threshold; none: its default")
     n_speakers: int | None = Field(None, ge=1, description="exact number of speakers, when it is known")
     min_speakers: int = Field(1, ge=1, description="at least this many speakers")
@@ -63,9 +79,6 @@ class TurnConfig(Settings):
     )
     min_turn: float = Field(0.0, ge=0, description="seconds; shorter turns go to a neighbour")
     min_gap: float = Field(0.0, ge=0, description="seconds; shorter gaps of one speaker are closed")
-    overlap_margin: float = Field(
-        0.0, ge=0, description="cosine; the second nearest speaker this close also gets the window; 0: never"
-    )
 
     @field_validator("smoothing")
     @classmethod

@@ -16,7 +16,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from diarize.activity import find_speech
 from diarize.audio import SAMPLE_RATE, Samples, Source, source_id, stream_audio
+from diarize.backend import Backend
 from diarize.config import Config
 from diarize.embeddings import Embeddings
 from diarize.encoders import find_encoder
@@ -24,7 +26,6 @@ from diarize.encoders.protocol import Vectors
 from diarize.errors import ConfigError
 from diarize.models import Model
 from diarize.segments import Segment
-from diarize.vad import find_speech
 from diarize.windows import sliding_windows
 
 Progress = Callable[[str, float, float | None], None]
@@ -65,6 +66,11 @@ class Embedder:
     def dim(self) -> int:
         """Length of a vector."""
         return self.encoder.dim
+
+    @property
+    def backend(self) -> Backend | None:
+        """How the vectors vary within speakers and between them; None where the model does not tell."""
+        return self.model.backend if isinstance(self.model, Model) else None
 
     def __call__(
         self,
@@ -111,7 +117,8 @@ class Embedder:
             return stream_audio(source, rate=rate, channel=channel)
 
         notify = on_progress or (lambda stage, done, total: None)
-        speech, n_seconds = find_speech(report_blocks(blocks(), notify), config.speech, speech)
+        detection = config.speech.model_copy(update={"overlap": 1.0})  # which is no matter here
+        speech, _, n_seconds = find_speech(report_blocks(blocks(), notify), detection, speech)
         everything = Segment(0.0, n_seconds)
         if whole and not speech:
             speech = [everything]

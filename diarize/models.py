@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from diarize.backend import Backend, load_backend
 from diarize.catalog import BUNDLED, DEFAULT_MODEL, TABLES, About, bundled_models
 from diarize.checkpoints import load_weights, save_weights
 from diarize.config import load_tables, validate
@@ -29,6 +30,8 @@ class Model:
     features: FeatureConfig
     fingerprint: str
     """The first 12 hexadecimal digits of the SHA-256 of the weights file."""
+    backend: Backend | None = None
+    """How its vectors vary within speakers and between them, where the folder has it."""
 
 
 def load_model(model: str | Path | None = None, device: str = "cpu") -> Model:
@@ -56,7 +59,7 @@ def load_model(model: str | Path | None = None, device: str = "cpu") -> Model:
     load_weights(network, weights_path)
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     digest = sha256(weights_path.read_bytes()).hexdigest()[:12]
-    return Model(folder.name, network.eval(), features, digest)
+    return Model(folder.name, network.eval(), features, digest, load_backend(folder, digest))
 
 
 def build_from_config(table: Mapping[str, Any], features: FeatureConfig, source: str) -> Network:

@@ -16,18 +16,20 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from diarize.activity import find_speech
 from diarize.audio import Source, source_id, stream_audio
+from diarize.backend import Backend
 from diarize.clustering import build_clusterer
-from diarize.clustering.contract import Clusterer, Evidence, cosines_to_means, explain, speaker_bounds
+from diarize.clustering.contract import Clusterer, Evidence, explain, speaker_bounds
 from diarize.clustering.dominant_sets import WINDOWS
+from diarize.clustering.evidence import cluster_by_evidence
 from diarize.config import Config, TurnConfig, validate
 from diarize.diarization import Diarization
 from diarize.embedder import Embedder, Progress, make_table, report_blocks
 from diarize.errors import ConfigError
 from diarize.models import Model
 from diarize.segments import Segment, Turn, drop_short_turns, merge_turns
-from diarize.vad import find_speech
-from diarize.windows import label_turns, sliding_windows, smooth_labels
+from diarize.windows import label_turns, other_labels, sliding_windows, smooth_labels
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +40,9 @@ WINDOW_SETTINGS: dict[str, dict[str, Any]] = {
     "density": {"min_cluster_size": 5, "min_samples": 5},
 }
 """Where the windows of a recording need other values than a clusterer's own: docs/choices.md."""
+
+EVIDENCE_SETTINGS: dict[str, dict[str, Any]] = {"agglomerative": {"linkage": "ward"}}
+"""Over these, where the evidence of a back end chooses among a clusterer's partitions."""
 
 
 class Diarizer:
@@ -116,17 +121,17 @@ class Diarizer:
 
         with _clock(seconds, "detect speech"):
             blocks = report_blocks(stream_audio(source, rate=rate, channel=channel), notify)
-            speech, duration = find_speech(blocks, config.speech, speech)
+            speech, overlap, duration = find_speech(blocks, config.speech, speech)
         with _clock(seconds, "embed windows"):
             windows = sorted(sliding_windows(speech, config.embedding.window, config.embedding.hop))
             blocks = stream_audio(source, rate=rate, channel=channel)
             vectors = self.embedder.windows(blocks, windows, lambda done, n: notify("embed windows", done, n))
         with _clock(seconds, "cluster"):
             notify("cluster", 0, 1)
-            labels, second, evidence = cluster_windows(vectors, config, recording)
+            labels, evidence = cluster_windows(vectors, config, recording, self.embedder.backend)
             notify("cluster", 1, 1)
         with _clock(seconds, "make turns"):
-            turns, speakers = make_turns(windows, labels, second, speech, recording, config.turns)
+            turns, speakers = make_turns(windows, labels, speech, overlap, recording, config.turns)
 
         table = make_table(recording, windows, vectors, speakers)
         model = f"{self.embedder.model.name} {self.embedder.model.fingerprint}"
@@ -144,9 +149,12 @@ class Diarizer:
 
 
 def cluster_windows(
-    vectors: NDArray[np.float32], config: Config, recording: str
-) -> tuple[NDArray[np.int64], NDArray[np.int64], Evidence]:
-    """Labels (n_windows,), a second label or -1 (n_windows,), and why, for vectors (n_windows, dim).
+    vectors: NDArray[np.float32], config: Config, recording: str, backend: Backend | None = None
+) -> tuple[NDArray[np.int64], Evidence]:
+    """Labels (n_windows,), and why there are so many, for vectors (n_windows, dim).
+
+    The evidence of the back end chooses the number of speakers. Without one, with a given threshold or
+    criterion, or when the config says so, the clusterer does alone.
 
     Raises
     ------
@@ -156,20 +164,25 @@ def cluster_windows(
     if not len(vectors):
         logger.warning("%s: no speech was found", recording)
         none = np.zeros(0, dtype=np.int64)
-        return none, none, explain(none, "0 speakers: no speech was found")
-    clusterer = make_clusterer(config)
+        return none, explain(none, "0 speakers: no speech was found")
+    asked = config.clustering
+    if not asked.evidence or asked.threshold is not None or "criterion" in asked.options:
+        backend = None
+    clusterer = make_clusterer(config, backend is not None)
     try:
         # Sums over several threads are added in another order: one thread gives the same bytes everywhere.
         with threadpool_limits(1):
-            labels = clusterer.fit_predict(vectors)
-            second = second_labels(vectors, labels, config.turns.overlap_margin)
+            if backend is None:
+                labels = clusterer.fit_predict(vectors)
+                return labels, clusterer.evidence_
+            weight = min(config.embedding.hop / asked.seconds_a_sample, 1.0)
+            return cluster_by_evidence(vectors, clusterer, backend, weight, asked.speaker_cost)
     except ConfigError as error:
         raise ConfigError(f"{recording}: {error}") from error
-    return labels, second, clusterer.evidence_
 
 
-def make_clusterer(config: Config) -> Clusterer:
-    """The clusterer of windows that the config asks for.
+def make_clusterer(config: Config, by_evidence: bool = False) -> Clusterer:
+    """The clusterer of windows that the config asks for; `by_evidence`: to propose partitions to a back end.
 
     A given threshold of agglomerative clustering decides the number of speakers instead of the silhouette,
     for which windows that share audio do not count for each other.
@@ -181,10 +194,12 @@ def make_clusterer(config: Config) -> Clusterer:
     """
     asked = config.clustering
     speaker_bounds(sys.maxsize, asked.n_speakers, asked.min_speakers, asked.max_speakers)
-    settings = asked.model_dump(exclude={"method", "options"})
+    settings = asked.model_dump(include={"threshold", "n_speakers", "min_speakers", "max_speakers"})
     if twice := sorted(settings.keys() & asked.options.keys()):
         raise ConfigError(f"setting 'clustering.options.{twice[0]}': it is called 'clustering.{twice[0]}'")
     options = dict(WINDOW_SETTINGS.get(asked.method, {}))
+    if by_evidence:
+        options |= EVIDENCE_SETTINGS.get(asked.method, {})
     if asked.method == "agglomerative":
         options["n_adjacent"] = math.ceil(config.embedding.window / config.embedding.hop) - 1
         if asked.threshold is not None:
@@ -192,38 +207,32 @@ def make_clusterer(config: Config) -> Clusterer:
     return build_clusterer(asked.method, **settings, **options | asked.options)
 
 
-def second_labels(
-    vectors: NDArray[np.float32], labels: NDArray[np.int64], margin: float
-) -> NDArray[np.int64]:
-    """The second nearest speaker of each window (n_windows,) where he is `margin` of cosine close, else -1.
-
-    Near is a high cosine of a window's vector (n_windows, dim) and the mean of a speaker's windows.
-    """
-    second = np.full(len(labels), -1, dtype=np.int64)
-    if margin == 0 or labels.max() == 0:
-        return second
-    cosines = cosines_to_means(vectors.astype(np.float64), vectors.astype(np.float64), labels)
-    rows = np.arange(len(labels))
-    own = cosines[rows, labels]
-    cosines[rows, labels] = -np.inf
-    nearest = cosines.argmax(axis=1)
-    return np.where(own - cosines[rows, nearest] <= margin, nearest, second)
-
-
 def make_turns(
     windows: list[Segment],
     labels: NDArray[np.int64],
-    second: NDArray[np.int64],
     speech: list[Segment],
+    overlap: list[Segment],
     recording: str,
     config: TurnConfig,
 ) -> tuple[list[Turn], list[str]]:
-    """Turns from labelled windows, and the speaker of each window; SPEAKER_00 is who speaks first."""
+    """Turns from labelled windows, and the speaker of each window; SPEAKER_00 is who speaks first.
+
+    In overlapping speech, whoever else speaks nearest in time has a turn as well::
+
+        speech    |==========================|
+        overlap        |=====|           |===|
+        windows   [---A---][---B---][---B----]
+        others    [---B---][---A---][---A----]
+        turns     |====A=====|           |=A=|
+                       |==========B==========|
+    """
     if not windows:
         return [], []
     labels = smooth_labels(labels, windows, config.smoothing)
-    names = {int(label): str(label) for label in {*labels, *second}}
-    turns = label_turns(windows, labels, speech, recording, names, second)
+    names = {int(label): str(label) for label in {*labels}}
+    turns = label_turns(windows, labels, speech, recording, names)
+    if len(names) > 1:
+        turns += label_turns(windows, other_labels(labels, windows), overlap, recording, names)
     turns = merge_turns(drop_short_turns(turns, config.min_turn), config.min_gap)
     order = dict.fromkeys(turn.speaker for turn in turns)
     speakers = {label: f"SPEAKER_{number:02d}" for number, label in enumerate(order)}

@@ -147,7 +147,7 @@ def train(
     sums: dict[str, float] = {}
     network.train()
     while progress.step < config.n_steps and not stopped:
-        rate = _learning_rate(config, progress.step)
+        rate = learning_rate_at(config, progress.step)
         for group in optimizer.param_groups:
             group["lr"] = rate
         number = progress.step * n_processes + rank
@@ -163,7 +163,7 @@ def train(
         progress.step = step = progress.step + 1
         if config.average:
             # Early on the average forgets faster, so that the random start does not linger.
-            _update_average(average, network, min(config.average, step / (step + 10)))
+            update_average(average, network, min(config.average, step / (step + 10)))
         for name, value in losses.items():
             sums[name] = sums.get(name, 0.0) + float(value.detach())
         if rank == 0 and config.snapshot_every and step % config.snapshot_every == 0:
@@ -252,7 +252,8 @@ def _has_stopped(progress: Progress, config: TrainingConfig) -> bool:
     return 0 < config.patience * config.save_every <= progress.step - progress.best_step
 
 
-def _learning_rate(config: TrainingConfig, step: int) -> float:
+def learning_rate_at(config: TrainingConfig, step: int) -> float:
+    """The learning rate of batch number `step`, which counts from 0."""
     if step < config.warm_up:
         return config.learning_rate * (step + 1) / config.warm_up
     if config.schedule == "constant":
@@ -262,7 +263,8 @@ def _learning_rate(config: TrainingConfig, step: int) -> float:
 
 
 @torch.no_grad()
-def _update_average(average: Network, network: Network, decay: float) -> None:
+def update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """Move the averaged weights towards the network's: decay * average + (1 - decay) * network."""
     weights = network.state_dict()
     for name, tensor in average.state_dict().items():
         current = weights[name]

@@ -29,7 +29,7 @@ FRAME_LENGTH = FRAME_SAMPLES / SAMPLE_RATE
 """Seconds a frame: 0.032."""
 
 _CONTEXT_SAMPLES = 64  # of the frame before, which the network sees in front of each frame
-_BLOCK_FRAMES = 512  # frames a call of a detector: 16.4 s
+BLOCK_FRAMES = 512  # frames a call of a detector: 16.4 s
 _ROUNDING = 1e-9  # seconds; sums of frames are not exact
 
 Probabilities = NDArray[np.float32]
@@ -48,27 +48,9 @@ def speech_segments(blocks: Iterable[Samples], config: SpeechConfig | None = Non
     ModelError
         When the network of silero-vad is not installed.
     """
-    return find_speech(blocks, config or SpeechConfig())[0]
-
-
-def find_speech(
-    blocks: Iterable[Samples], config: SpeechConfig, given: list[Segment] | None = None
-) -> tuple[list[Segment], float]:
-    """Speech in a recording that comes block by block, and the recording's length, in seconds.
-
-    Where speech is `given`, nothing is detected: what of it lies in the recording is the answer.
-
-    Raises
-    ------
-    ModelError
-        When the network of silero-vad is not installed.
-    """
-    if given is None:
-        probabilities, n_seconds = speech_probabilities(blocks, config.detector)
-        return segments_from_probabilities(probabilities, FRAME_LENGTH, n_seconds, config), n_seconds
-    n_seconds = sum(map(len, blocks)) / SAMPLE_RATE
-    recording = Segment(0.0, n_seconds)
-    return [part for segment in given if (part := segment.intersection(recording))], n_seconds
+    config = config or SpeechConfig()
+    probabilities, n_seconds = speech_probabilities(blocks, config.detector)
+    return segments_from_probabilities(probabilities, FRAME_LENGTH, n_seconds, config)
 
 
 def speech_probabilities(blocks: Iterable[Samples], detector: str = "silero") -> tuple[Probabilities, float]:
@@ -85,12 +67,12 @@ def speech_probabilities(blocks: Iterable[Samples], detector: str = "silero") ->
 
     def frames() -> Iterator[Samples]:
         nonlocal n_samples
-        for block in regroup(blocks, _BLOCK_FRAMES * FRAME_SAMPLES):
+        for block in regroup(blocks, BLOCK_FRAMES * FRAME_SAMPLES):
             n_samples += len(block)
-            yield np.pad(block, (0, -len(block) % FRAME_SAMPLES)).reshape(-1, FRAME_SAMPLES)
+            yield cut_frames(block)
 
     if detector == "silero":
-        probabilities = _silero(frames())
+        probabilities = np.concatenate([np.zeros(0, np.float32), *map(Silero(), frames())])
     elif detector == "energy":
         probabilities = energy_scores(_log_energies(frames()))
     else:
@@ -177,20 +159,26 @@ def _log_energies(blocks: Iterable[Samples]) -> NDArray[np.float64]:
     return np.concatenate([np.zeros(0), *energies])
 
 
-def _silero(blocks: Iterable[Samples]) -> Probabilities:
-    """Silero's probabilities; its memory (h, c) and the context pass from block to block."""
-    session = _silero_session()
-    hidden = np.zeros((1, 1, 128), np.float32)
-    cell = np.zeros((1, 1, 128), np.float32)
-    context = np.zeros((1, _CONTEXT_SAMPLES), np.float32)
-    probabilities = [np.zeros(0, np.float32)]
-    for frames in blocks:
-        before = np.concatenate([context, frames[:-1, -_CONTEXT_SAMPLES:]])
-        inputs = {"input": np.concatenate([before, frames], axis=1), "h": hidden, "c": cell}
-        values, hidden, cell = session.run(["speech_probs", "hn", "cn"], inputs)
-        probabilities.append(values.reshape(-1))
-        context = frames[-1:, -_CONTEXT_SAMPLES:]
-    return np.concatenate(probabilities)
+def cut_frames(block: Samples) -> NDArray[np.float32]:
+    """Samples (n,) as frames (n_frames, 512), the last one filled up with zeros."""
+    return np.pad(block, (0, -len(block) % FRAME_SAMPLES)).reshape(-1, FRAME_SAMPLES)
+
+
+class Silero:
+    """Silero's network; its memory (h, c) and the context pass from call to call."""
+
+    def __init__(self) -> None:
+        self._hidden = np.zeros((1, 1, 128), np.float32)
+        self._cell = np.zeros((1, 1, 128), np.float32)
+        self._context = np.zeros((1, _CONTEXT_SAMPLES), np.float32)
+
+    def __call__(self, frames: NDArray[np.float32]) -> Probabilities:
+        """Probabilities (n,) of speech in the frames (n, 512) that follow those of the call before."""
+        before = np.concatenate([self._context, frames[:-1, -_CONTEXT_SAMPLES:]])
+        inputs = {"input": np.concatenate([before, frames], axis=1), "h": self._hidden, "c": self._cell}
+        values, self._hidden, self._cell = _silero_session().run(["speech_probs", "hn", "cn"], inputs)
+        self._context = frames[-1:, -_CONTEXT_SAMPLES:]
+        return np.asarray(values, np.float32).reshape(-1)
 
 
 @cache

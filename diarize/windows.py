@@ -112,7 +112,6 @@ def label_turns(
     speech: Iterable[Segment],
     recording: str,
     names: Mapping[int, str] | Sequence[str] | None = None,
-    second: ArrayLike | None = None,
 ) -> list[Turn]:
     """Turns from labelled windows by the midpoint rule: a moment belongs to the window of the nearest middle.
 
@@ -136,21 +135,18 @@ def label_turns(
         Its id, which the turns carry.
     names : mapping or sequence, optional
         The speaker of each label; without it SPEAKER_00, SPEAKER_01, ... by first appearance in time.
-    second : (n_windows,) int, optional
-        A second speaker of each window, -1 for none; these turns overlap those of the first.
 
     Raises
     ------
     ValueError
         When the lengths differ, or there is speech without any window.
     """
-    first = _as_labels(labels, windows)
-    also = np.full(len(first), -1) if second is None else _as_labels(second, windows)
+    labels = _as_labels(labels, windows)
     middles = np.array([window.middle for window in windows])
     order = np.argsort(middles, kind="stable")
-    middles, first, also = middles[order], first[order], also[order]
+    middles, labels = middles[order], labels[order]
     borders = (middles[:-1] + middles[1:]) / 2
-    pieces: list[tuple[float, bool, float, int]] = []  # start, second, end, label: sorts by first appearance
+    pieces: list[tuple[float, float, int]] = []  # start, end, label
     for segment in join_segments(speech):
         if not len(middles):
             raise ValueError(f"there is speech in {recording!r}, but no window")
@@ -160,18 +156,44 @@ def label_turns(
             high = np.searchsorted(borders, segment.end, side="left") + 1
         edges = np.concatenate([[segment.start], borders[low : high - 1], [segment.end]]).tolist()
         pieces += [
-            (start, is_second, end, label)
-            for is_second, row in ((False, first), (True, also))
-            for start, end, label in zip(edges, edges[1:], row[low:high].tolist(), strict=False)
-            if start < end and not (is_second and label == -1)
+            (start, end, label)
+            for start, end, label in zip(edges, edges[1:], labels[low:high].tolist(), strict=False)
+            if start < end
         ]
-    pieces.sort()
     if names is None:
         order_of_appearance = dict.fromkeys(label for *_, label in pieces)
         names = {label: f"SPEAKER_{i:02d}" for i, label in enumerate(order_of_appearance)}
-    return merge_turns(
-        [Turn(recording, Segment(start, end), names[label]) for start, _, end, label in pieces]
-    )
+    return merge_turns(Turn(recording, Segment(start, end), names[label]) for start, end, label in pieces)
+
+
+def other_labels(labels: ArrayLike, windows: Sequence[Segment]) -> NDArray[np.intp]:
+    """Of each window the label of the nearest window in time that has another one; shape (n_windows,).
+
+    Near is a small distance of the middles; of two windows that are equally near the earlier one counts::
+
+        windows  [----][----][----][----][----][----]
+        labels      0     0     0     1     1     2
+        others      1     1     1     0     2     1
+
+    Raises
+    ------
+    ValueError
+        When there are no two labels, or the lengths differ.
+    """
+    labels = _as_labels(labels, windows)
+    middles = np.array([window.middle for window in windows])
+    order = np.argsort(middles, kind="stable")
+    middles, ordered = middles[order], labels[order]
+    firsts = np.flatnonzero(np.diff(ordered)) + 1  # of each run of one label but the first
+    if not len(firsts):
+        raise ValueError("two labels are needed")
+    run = np.searchsorted(firsts, np.arange(len(labels)), side="right")
+    before = np.concatenate([[-1], firsts - 1])[run]
+    behind = np.concatenate([firsts, [-1]])[run]
+    distances = [np.where(at < 0, np.inf, abs(middles - middles[at])) for at in (before, behind)]
+    others = np.empty_like(labels)
+    others[order] = ordered[np.where(distances[0] <= distances[1], before, behind)]
+    return others
 
 
 def _as_labels(labels: ArrayLike, windows: Sequence[Segment]) -> NDArray[np.intp]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
@@ -20,66 +19,23 @@ import soundfile
 from numpy.random import Generator
 
 from diarize.audio import SAMPLE_RATE, Samples, find_audio, load_audio
-from diarize.augment import add_noise, reverberate, set_level, telephone
+from diarize.augment import add_noise, reverberate, telephone
 from diarize.config import SpeechConfig
 from diarize.errors import DiarizeError
 from diarize.formats.atomic import atomic_path
 from diarize.formats.kaldi import DataFolder, read_data_folder
 from diarize.formats.rttm import write_rttm
 from diarize.formats.uem import write_uem
-from diarize.segments import Segment, Turn, merge_turns, speech_of
+from diarize.segments import Segment, speech_of
+from diarize.simulation import Phrase, Placed, choose_speakers, cut_phrases, mix, take_turns, turns_of
 from diarize.vad import speech_segments
 
 SPEECH = SpeechConfig(threshold=0.3, release=0.15, min_speech=0.25, min_silence=0.3, padding=0.03)
 LONGEST_PHRASE = 10.0  # seconds; a clip that is longer is cut in its pauses
-PAUSE_MEDIAN, PAUSE_SPREAD, LONGEST_PAUSE = 0.4, 0.8, 3.0  # lognormal; seconds, nepers, seconds
-GOES_ON = 0.2  # probability that the same speaker goes on after a pause
 LEVEL, LEVEL_SPREAD = -26.0, 6.0  # of a speaker, dB of full scale, and more or less
 FLOOR = -75.0  # of the noise that every recording has, dB of full scale
-FADE = 80  # samples: 5 ms
 
 Condition = Callable[[Samples, Generator], Samples]
-
-
-@dataclass(frozen=True)
-class Phrase:
-    """What a speaker says in one go: samples, and where in them speech is, in seconds."""
-
-    samples: Samples
-    speech: tuple[Segment, ...]
-
-
-@dataclass(frozen=True)
-class Placed:
-    """A phrase of a speaker that starts at a time of the conversation, in seconds."""
-
-    start: float
-    speaker: str
-    phrase: Phrase
-
-    @property
-    def end(self) -> float:
-        """Seconds."""
-        return self.start + self.phrase.speech[-1].end
-
-
-def cut_phrases(samples: Samples) -> list[Phrase]:
-    """The phrases in a clip; they begin and end with speech."""
-    groups: list[list[Segment]] = []
-    for segment in speech_segments([samples], SPEECH):
-        if groups and segment.end - groups[-1][0].start <= LONGEST_PHRASE:
-            groups[-1].append(segment)
-        else:
-            groups.append([segment])
-    phrases = []
-    for group in groups:
-        first = group[0].start
-        piece = samples[round(first * SAMPLE_RATE) : round(group[-1].end * SAMPLE_RATE)].copy()
-        ramp = np.linspace(0, 1, FADE, dtype=np.float32)
-        piece[:FADE] *= ramp
-        piece[-FADE:] *= ramp[::-1]
-        phrases.append(Phrase(piece, tuple(Segment(s.start - first, s.end - first) for s in group)))
-    return phrases
 
 
 def load_speaker(data: DataFolder, speaker: str) -> list[Phrase]:
@@ -90,96 +46,17 @@ def load_speaker(data: DataFolder, speaker: str) -> list[Phrase]:
         samples = load_audio(data.wav_scp[recording])
         if segment:
             samples = samples[round(segment.start * SAMPLE_RATE) : round(segment.end * SAMPLE_RATE)]
-        phrases += cut_phrases(samples)
+        phrases += cut_phrases(samples, speech_segments([samples], SPEECH), LONGEST_PHRASE)
     return phrases
 
 
-def choose_speakers(
-    names: list[str], load: Callable[[str], list[Phrase]], n_speakers: int, seconds: float, random: Generator
-) -> dict[str, list[Phrase]]:
-    """Random speakers with at least ``seconds`` of speech each, and their phrases in random order.
-
-    Raises
-    ------
-    DiarizeError
-        When there are not so many.
-    """
-    chosen: dict[str, list[Phrase]] = {}
-    for name in random.permutation(names).tolist():
-        phrases = load(name)
-        if sum(segment.duration for phrase in phrases for segment in phrase.speech) >= seconds:
-            chosen[name] = [phrases[i] for i in random.permutation(len(phrases))]
-        if len(chosen) == n_speakers:
-            return chosen
-    raise DiarizeError(
-        f"only {len(chosen)} speakers with {seconds:.1f} s of speech, {n_speakers} are needed; "
-        "lower --speakers or --seconds, or give more clips"
-    )
-
-
-def take_turns(
-    speakers: dict[str, list[Phrase]], seconds: float, overlap: float, random: Generator
-) -> list[Placed]:
-    """A conversation of at most about ``seconds``: everybody once, then the talkative more often.
-
-    ::
-
-        A  |======|                     |=====|
-        B           |==========|
-        C      pause         |=====|            begins early while the overlap is below its share
-    """
-    waiting = {name: list(phrases) for name, phrases in speakers.items()}
-    talkative = dict(zip(speakers, random.dirichlet(np.full(len(speakers), 2.0)), strict=True))
-    first_round = random.permutation(list(speakers)).tolist()
-    placed: list[Placed] = []
-    silent_until = dict.fromkeys(speakers, 0.0)
-    spoken = overlapped = now = 0.0
-    while any(waiting.values()) and now < seconds:
-        able = [name for name in speakers if waiting[name]]
-        last = placed[-1] if placed else None
-        others = [name for name in able if last is None or name != last.speaker]
-        if first_round:
-            speaker = first_round.pop()
-        elif others and random.random() >= GOES_ON:
-            weights = np.array([talkative[name] for name in others])
-            speaker = str(random.choice(others, p=weights / weights.sum()))
-        else:
-            speaker = str(random.choice(able))
-        phrase = waiting[speaker].pop()
-        shift = min(random.lognormal(np.log(PAUSE_MEDIAN), PAUSE_SPREAD), LONGEST_PAUSE)
-        if last and last.speaker != speaker and overlapped < overlap * spoken:
-            common = min(last.phrase.speech[-1].duration, phrase.speech[0].duration)
-            shift = -random.uniform(0.2, 0.6) * common
-        start = round(max(now + shift, silent_until[speaker] + 0.1), 3)
-        placed.append(Placed(start, speaker, phrase))
-        overlapped += max(0.0, now - start)
-        spoken += sum(segment.duration for segment in phrase.speech) - max(0.0, now - start)
-        now = silent_until[speaker] = placed[-1].end
-    return placed
-
-
-def mix(placed: list[Placed], random: Generator) -> Samples:
+def mix_at_levels(placed: list[Placed], random: Generator) -> Samples:
     """The conversation as samples (n_samples,): each speaker at a level, over a faint noise."""
     n_samples = round((max(one.end for one in placed) + 0.5) * SAMPLE_RATE)
-    mixture = random.normal(0, 10 ** (FLOOR / 20), n_samples).astype(np.float32)
-    level = {
-        name: LEVEL + random.uniform(-LEVEL_SPREAD, LEVEL_SPREAD)
-        for name in dict.fromkeys(one.speaker for one in placed)
-    }
-    for one in placed:
-        start = round(one.start * SAMPLE_RATE)
-        clip = set_level(one.phrase.samples, level[one.speaker])
-        mixture[start : start + len(clip)] += clip
-    return mixture
-
-
-def turns_of(placed: list[Placed], recording: str) -> list[Turn]:
-    """The turns of a conversation."""
-    return merge_turns(
-        Turn(recording, Segment(one.start + segment.start, one.start + segment.end), one.speaker)
-        for one in placed
-        for segment in one.phrase.speech
-    )
+    noise = random.normal(0, 10 ** (FLOOR / 20), n_samples).astype(np.float32)
+    speakers = dict.fromkeys(one.speaker for one in placed)
+    level = {name: LEVEL + random.uniform(-LEVEL_SPREAD, LEVEL_SPREAD) for name in speakers}
+    return mix(placed, level, noise)
 
 
 def in_room(responses: list[Path], samples: Samples, random: Generator) -> Samples:
@@ -247,7 +124,7 @@ def main() -> None:
         condition = list(conditions)[index % len(conditions)]
         speakers = choose_speakers(names, load, n_speakers, arguments.seconds / n_speakers / 2, random)
         placed = take_turns(speakers, arguments.seconds, arguments.overlap, random)
-        samples = conditions[condition](mix(placed, random), random)
+        samples = conditions[condition](mix_at_levels(placed, random), random)
         samples /= max(1.0, np.abs(samples).max() / 0.99)
 
         name = f"sim{index:03d}_{n_speakers}spk_{condition}"

@@ -138,6 +138,24 @@ def test_choose_defaults_writes_configs_that_load_and_leaves_out_what_is_held_ou
     assert [path.name for path in tmp_path.iterdir()] == ["density.toml"]
 
 
+def test_choose_overlap_threshold_has_a_row_for_each_threshold(run_script, sets, model):
+    text = run_script(
+        *("choose_overlap_threshold.py", "--data", sets / "demo", "--model", model),
+        *("--thresholds", 1, 0.05),
+    )
+    assert "demo (1): miss + false" in text
+    rows = rows_of(text, 7)
+    assert [row[:2] for row in rows] == [
+        *(["silero", "1"], ["silero", "0.05"]),
+        *(["activity", "1"], ["activity", "0.05"]),
+    ]
+    for _, _, unknown, told, speech, _, one_set in rows:
+        assert unknown == one_set, "a single set is its mean"
+        assert 0 <= float(told) < 100
+        assert all(float(rate) < 40 for rate in speech.split(" + "))
+    assert [row[5][0] for row in rows[::2]] == ["-", "-"], "nothing is called overlapped"
+
+
 def test_training_speed_prints_the_loop_beside_bare_steps(run_script):
     text = run_script(
         *("training_speed.py", "--speakers", 2, "--steps", 3, "--pairs", 2),

@@ -128,9 +128,12 @@ def leaves(settings, prefix=""):
 OTHER_VALUES = {
     "speech.detector": "energy",
     "speech.threshold": 0.75,
+    "speech.overlap": 0.25,
+    "speech.model": "mine",
     "clustering.method": "spectral",
     "clustering.threshold": 0.25,
     "clustering.n_speakers": 3,
+    "clustering.evidence": False,
     "clustering.max_speakers": 7,
     "clustering.options": {"linkage": "average"},
     "turns.smoothing": 3,
@@ -147,6 +150,8 @@ def test_every_setting_can_be_given_by_set(name, default):
     value = other_value(name, default)
     assert value != default
     text = "{linkage = 'average'}" if isinstance(value, dict) else str(value)
+    if isinstance(value, bool):
+        text = text.lower()
     given = dict(leaves(console.load_settings(None, [f"{name}={text}"], {})))
     assert given == dict(leaves(Config())) | {name: value}
 

@@ -49,7 +49,7 @@ def test_overrides_win_over_the_file(tmp_path):
 
 
 def test_what_is_dumped_is_loaded():
-    config = load_config(overrides={"turns.overlap_margin": 0.1, "clustering.max_speakers": 5})
+    config = load_config(overrides={"turns.min_gap": 0.1, "clustering.max_speakers": 5})
     assert validate(Config, config.model_dump(), "settings") == config
 
 
@@ -84,7 +84,7 @@ def test_settings_are_fixed_once_made():
         ),
         (
             '[speech]\ndetector = "ears"\n',
-            "setting 'speech.detector': input should be 'silero' or 'energy', got 'ears'",
+            "setting 'speech.detector': input should be 'silero', 'activity' or 'energy', got 'ears'",
         ),
         (
             "[clustering]\nn_speakers = 0\n",

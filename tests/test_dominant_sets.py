@@ -287,11 +287,11 @@ def test_small_sets_are_absorbed_by_the_nearest():
 def test_more_items_than_fit_into_memory(caplog):
     X, who = voices(2, 4, 50, 0.8)
     with caplog.at_level(logging.INFO):
-        clusterer = DominantSets(**WINDOWS, max_items=70).fit(X)
+        clusterer = DominantSets(**WINDOWS | {"max_items": 70}).fit(X)
     assert adjusted_rand_score(who, clusterer.labels_) > 0.95
     assert "200 items: one in 3 is clustered" in caplog.text
     assert (clusterer.participation_ > 0).sum() <= 67
-    assert DominantSets(**WINDOWS, max_items=70, n_speakers=100).fit(X).n_speakers_ == 100
+    assert DominantSets(**WINDOWS | {"max_items": 70, "n_speakers": 100}).fit(X).n_speakers_ == 100
 
 
 # Settings

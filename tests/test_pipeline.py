@@ -16,7 +16,7 @@ from diarize.diarization import Diarization
 from diarize.errors import AudioError, ConfigError
 from diarize.formats.json_format import read_json
 from diarize.formats.rttm import read_rttm
-from diarize.pipeline import Diarizer, make_turns, second_labels
+from diarize.pipeline import Diarizer, make_turns
 from diarize.segments import Segment, Turn, crop, speech_of
 from diarize.timeline import draw_timeline
 
@@ -197,7 +197,7 @@ def test_progress_is_told_by_stage(diarizer, demo_recording, result):
 
 @pytest.mark.parametrize("method", CLUSTERERS)
 def test_threads_change_no_byte(model, samples, method):
-    config = Config(clustering=ClusteringConfig(method=method), turns=TurnConfig(overlap_margin=0.1))
+    config = Config(speech=SpeechConfig(detector="activity"), clustering=ClusteringConfig(method=method))
     texts = set()
     for threads in (1, 2):
         diarizer = Diarizer(model, config=config, device="cpu", threads=threads)
@@ -282,7 +282,7 @@ def test_names_of_speakers_are_escaped_in_the_drawing():
 
 
 def test_overlaps_are_in_the_turns_and_never_in_exclusive(model, samples):
-    config = Config(turns=TurnConfig(overlap_margin=0.3))
+    config = Config(speech=SpeechConfig(detector="activity", overlap=0.01))
     found = Diarizer(model, config=config, device="cpu", threads=1)(samples, rate=SAMPLE_RATE, n_speakers=4)
     assert any(b.segment.start < a.segment.end - 1e-6 for a, b in pairwise(found.turns)), (
         "or nothing is tested"
@@ -295,23 +295,25 @@ def test_overlaps_are_in_the_turns_and_never_in_exclusive(model, samples):
     )
 
 
-def test_the_second_speaker_is_the_nearest_within_the_margin():
-    vectors = np.array([[1, 0], [1, 0], [0.8, 0.6], [0, 1], [0, 1]], np.float32)
-    labels = np.array([0, 0, 0, 1, 1])
-    means = np.array([[2.8, 0.6], [0, 2]])
-    means /= np.linalg.norm(means, axis=1, keepdims=True)
-    cosines = vectors @ means.T
-    margins = np.abs(cosines[:, 0] - cosines[:, 1])
-    between = (margins[2] + np.delete(margins, 2).min()) / 2
-    assert second_labels(vectors, labels, float(between)).tolist() == [-1, -1, 1, -1, -1]
-    assert second_labels(vectors, labels, 2.0).tolist() == [1, 1, 1, 0, 0]
-    assert second_labels(vectors, labels, 0.0).tolist() == [-1] * 5
-    assert second_labels(vectors, np.zeros(5, int), 2.0).tolist() == [-1] * 5, "there is no second"
+def test_who_else_speaks_nearest_in_time_has_a_turn_where_speech_overlaps():
+    windows = [Segment(0, 2), Segment(2, 4), Segment(5, 6), Segment(7, 8)]
+    labels = np.array([0, 1, 1, 2])
+    speech = [Segment(0, 4), Segment(5, 6), Segment(7, 8)]
+    overlap = [Segment(0.5, 1), Segment(1.5, 2.5), Segment(5.5, 6), Segment(7, 7.25)]
+    turns, speakers = make_turns(windows, labels, speech, overlap, "a", TurnConfig())
+    assert [(turn.segment.start, turn.segment.end, turn.speaker[-1]) for turn in turns] == [
+        *((0, 2.5, "0"), (0.5, 1, "1"), (1.5, 4, "1")),
+        *((5, 6, "1"), (5.5, 6, "2"), (7, 7.25, "1"), (7, 8, "2")),
+    ]
+    assert [name[-1] for name in speakers] == ["0", "1", "1", "2"]
+    alone, _ = make_turns(windows, np.zeros(4, int), speech, overlap, "a", TurnConfig())
+    assert [turn.segment for turn in alone] == speech
 
 
 def test_a_speaker_of_short_turns_alone_has_no_name():
     windows = [Segment(0, 2), Segment(2, 4), Segment(4, 4.5), Segment(4.5, 6.5)]
-    labels, nobody = np.array([0, 0, 1, 0]), np.full(4, -1)
-    turns, speakers = make_turns(windows, labels, nobody, [Segment(0, 6.5)], "a", TurnConfig(min_turn=1.5))
+    labels = np.array([0, 0, 1, 0])
+    config = TurnConfig(min_turn=1.5)
+    turns, speakers = make_turns(windows, labels, [Segment(0, 6.5)], [], "a", config)
     assert turns == [Turn("a", Segment(0, 6.5), "SPEAKER_00")]
     assert speakers == ["SPEAKER_00", "SPEAKER_00", "", "SPEAKER_00"]

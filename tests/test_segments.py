@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from diarize.segments import Segment, Turn, crop, drop_short_turns, exclusive_turns, merge_turns, speech_of
-from diarize.windows import label_turns, sliding_windows, smooth_labels
+from diarize.windows import label_turns, other_labels, sliding_windows, smooth_labels
 
 
 def turn(speaker: str, start: float, end: float) -> Turn:
@@ -142,11 +142,27 @@ def test_names_can_be_given():
     ]
 
 
-def test_a_second_speaker_overlaps_and_joins_with_the_same_speaker_as_first():
-    windows = [Segment(0, 2), Segment(2, 4), Segment(4, 6)]
-    turns = label_turns(windows, [0, 0, 1], [Segment(0, 6)], "meeting", second=[-1, 1, -1])
-    assert told(turns) == [("SPEAKER_00", 0, 4), ("SPEAKER_01", 2, 6)]
-    assert told(exclusive_turns(turns)) == [("SPEAKER_00", 0, 4), ("SPEAKER_01", 4, 6)]
+def test_the_other_label_is_the_nearest_in_time():
+    windows = [Segment(i, i + 1) for i in range(6)]
+    assert other_labels([0, 0, 0, 1, 1, 2], windows).tolist() == [1, 1, 1, 0, 2, 1]
+    assert other_labels([1, 0, 0, 0, 2], windows[:5]).tolist() == [0, 1, 1, 2, 0], "at a tie the earlier one"
+    backwards = other_labels([2, 1, 1, 0, 0, 0], windows[::-1])
+    assert backwards.tolist() == [1, 2, 0, 1, 1, 1]
+    with pytest.raises(ValueError, match="two labels are needed"):
+        other_labels([3, 3], windows[:2])
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 40)), min_size=2, max_size=12))
+def test_other_labels_are_those_of_a_double_loop(drawn):
+    labels = [label for label, _ in drawn]
+    windows = [Segment(start / 4, start / 4 + 1.5) for _, start in drawn]
+    if len(set(labels)) < 2:
+        return
+    middles = np.array([window.middle for window in windows])
+    for i, found in enumerate(other_labels(labels, windows)):
+        away = np.where(np.array(labels) == labels[i], np.inf, np.abs(middles - middles[i]))
+        assert found != labels[i]
+        assert away[np.array(labels) == found].min() == away.min()
 
 
 def test_labels_must_fit_the_windows():
@@ -312,7 +328,8 @@ def test_a_hundred_thousand_windows_take_seconds():
     windows = sliding_windows(speech)
     assert len(windows) == 100_000
     labels = smooth_labels(np.random.default_rng(0).integers(0, 8, len(windows)), windows, 3)
-    turns = label_turns(windows, labels, speech, "meeting", second=np.roll(labels, 1))
+    turns = label_turns(windows, labels, speech, "meeting")
+    turns += label_turns(windows, np.roll(labels, 1), speech, "meeting")
     kept = drop_short_turns(merge_turns(turns, 0.3), 0.8)
     assert speech_of(crop(exclusive_turns(kept), speech)) == speech
     assert time.perf_counter() - began < 20

@@ -10,6 +10,7 @@ J. Comput. Appl. Math. 20, 1987.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
@@ -89,13 +90,23 @@ class Agglomerative(Clusterer):
         self.min_cluster_size = min_cluster_size
         self.max_items = max_items
 
-    def _cluster(self, X: Matrix, lowest: int, highest: int) -> tuple[Labels, Evidence]:
+    def partitions(self, X: Matrix, lowest: int, highest: int) -> Iterator[Labels]:
+        """The cuts of the tree; see `Clusterer.partitions`."""
+        X, tree = self._grow(X)
+        for k in range(lowest, highest + 1):
+            yield self._cut_to(X, tree, k)[0]
+
+    def _grow(self, X: Matrix) -> tuple[Matrix, Tree]:
+        """Unit vectors and their tree."""
         if self.linkage not in THRESHOLDS:
             raise ConfigError(f"unknown linkage {self.linkage!r}; known: {', '.join(THRESHOLDS)}")
         if self.criterion not in CRITERIA:
             raise ConfigError(f"unknown criterion {self.criterion!r}; known: {', '.join(CRITERIA)}")
         X = unit(X)
-        tree = Tree(X, self.linkage, self.max_items)
+        return X, Tree(X, self.linkage, self.max_items)
+
+    def _cluster(self, X: Matrix, lowest: int, highest: int) -> tuple[Labels, Evidence]:
+        X, tree = self._grow(X)
         if lowest == highest:
             labels, absorbed, how = self._cut_to(X, tree, lowest)
             return labels, explain(

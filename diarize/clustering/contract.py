@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from numbers import Integral
 from typing import Any, Self, TypedDict
 
@@ -96,6 +96,16 @@ class Clusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         assert found == evidence["n_speakers"]
         self.labels_, self.n_speakers_, self.evidence_ = labels, found, evidence
         return self
+
+    def partitions(self, X: Matrix, lowest: int, highest: int) -> Iterator[Labels]:
+        """Labels (n_items,) of partitions into about ``lowest`` to ``highest`` clusters, to choose among.
+
+        Here they are merged or split from the clusterer's own; X is (n_items, dim), n_items >= highest.
+        """
+        own = type(self)(**self.get_params() | {"n_speakers": None, "min_speakers": 1, "max_speakers": None})
+        own.fit(X)
+        for k in range(lowest, highest + 1):
+            yield within_bounds(X, own.labels_, k, k)
 
     @abstractmethod
     def _cluster(self, X: Matrix, lowest: int, highest: int) -> tuple[Labels, Evidence]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
@@ -40,7 +41,12 @@ LEFTOVERS = ("single", "whole", "nearest")
 
 # Made for two utterances a speaker, the published settings cut the dozens of windows that a speaker has in a
 # recording into sets of a few; these do not.
-WINDOWS: dict[str, Any] = {"affinity": "positive-cosine", "coarseness": 0.25, "min_cluster_size": 3}
+WINDOWS: dict[str, Any] = {
+    "affinity": "positive-cosine",
+    "coarseness": 0.25,
+    "min_cluster_size": 3,
+    "max_items": 1500,
+}
 
 # From the sets of alpha = 0, for all that counts, to everything in one.
 _COARSENESSES = np.geomspace(0.003, 3, 28).tolist()
@@ -135,6 +141,18 @@ class DominantSets(Clusterer):
             )
         if self.leftover not in LEFTOVERS:
             raise ConfigError(f"unknown leftover rule {self.leftover!r}; known: {', '.join(LEFTOVERS)}")
+
+    def partitions(self, X: Matrix, lowest: int, highest: int) -> Iterator[Labels]:
+        """The sets from coarse to fine, of 28 coarsenesses; see `Clusterer.partitions`."""
+        self._check_settings()
+        some = X[:: thinning(len(X), self.max_items)]
+        A = self._affinity(some)
+        for coarseness in reversed(_COARSENESSES):
+            sets = self._sets(A, some, coarseness, highest)
+            if sets is _TOO_MANY:
+                return
+            labels, _ = absorb_small(some, sets.labels, self.min_cluster_size)
+            yield labels if len(some) == len(X) else cosines_to_means(X, some, labels).argmax(axis=1)
 
     def _cluster(self, X: Matrix, lowest: int, highest: int) -> tuple[Labels, Evidence]:
         step = thinning(len(X), self.max_items)

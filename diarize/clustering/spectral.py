@@ -8,6 +8,8 @@ eigengap, IEEE Signal Processing Letters 27, 2020. Symbols below are the paper's
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from scipy.linalg import eigh, eigvalsh
 from sklearn.cluster import KMeans
@@ -74,23 +76,38 @@ class Spectral(Clusterer):
         self.max_items = max_items
         self.random_state = random_state
 
-    def _cluster(self, X: Matrix, lowest: int, highest: int) -> tuple[Labels, Evidence]:
-        step = thinning(len(X), self.max_items)
-        some = X[::step]
-        n = len(some)
-        first, last = lowest, min(highest, max(_MOST_CANDIDATES, lowest), n - 1)
-        if last < first:  # as many speakers as items, or more than are looked at: no gap to look for
-            labels = within_bounds(X, np.arange(len(X)), lowest, lowest)
-            return labels, explain(labels, f"{lowest} speakers, as asked for, of {len(X)} vectors")
-        unlike = -resolve_affinity(self.affinity)(some)
+    def partitions(self, X: Matrix, lowest: int, highest: int) -> Iterator[Labels]:
+        """K-means on the eigenvectors of one graph; see `Clusterer.partitions`."""
+        some = X[:: thinning(len(X), self.max_items)]
+        last = min(highest, len(some) - 1)
+        if last < lowest:
+            return
+        order, p, _ = self._graph(some, lowest, last)
+        L = laplacian(order, p)
+        for k in range(lowest, last + 1):
+            labels = self._partition(L, k)
+            yield labels if len(some) == len(X) else cosines_to_means(X, some, labels).argmax(axis=1)
+
+    def _graph(self, X: Matrix, first: int, last: int) -> tuple[Labels, int, Matrix]:
+        """For `laplacian`: who is most alike to whom (n, n), and p; the gaps of first ... last clusters."""
+        unlike = -resolve_affinity(self.affinity)(X)
         np.fill_diagonal(unlike, np.inf)  # no item is its own neighbour
         order = np.argsort(unlike, axis=1, kind="stable")
-        largest = min(max(int(self.max_neighbors * n), 1), n - 1)
+        largest = min(max(int(self.max_neighbors * len(X)), 1), len(X) - 1)
         smallest = max(min(self.min_neighbors, largest), 1)
         tried = np.unique(np.linspace(smallest, largest, max(self.n_graphs, 1)).astype(int))
         ratios, gaps = zip(*(gap_ratio(order, int(p), first, last) for p in tried), strict=True)
         chosen = int(np.argmin(ratios))  # p^ = argmin r(p)
-        p, gap = int(tried[chosen]), gaps[chosen]
+        return order, int(tried[chosen]), gaps[chosen]
+
+    def _cluster(self, X: Matrix, lowest: int, highest: int) -> tuple[Labels, Evidence]:
+        step = thinning(len(X), self.max_items)
+        some = X[::step]
+        first, last = lowest, min(highest, max(_MOST_CANDIDATES, lowest), len(some) - 1)
+        if last < first:  # as many speakers as items, or more than are looked at: no gap to look for
+            labels = within_bounds(X, np.arange(len(X)), lowest, lowest)
+            return labels, explain(labels, f"{lowest} speakers, as asked for, of {len(X)} vectors")
+        order, p, gap = self._graph(some, first, last)
         k = first + int(np.argmax(gap))  # k^ = argmax e_p^
         labels = within_bounds(some, self._partition(laplacian(order, p), k), k, k)
         if step > 1:

@@ -18,36 +18,35 @@ from torch.nn import functional as F
 class FrameNetwork(nn.Module, ABC):
     """Speaker embeddings: features of frames, their weighted mean and deviation, a linear layer.
 
-    Parameters
-    ----------
-    n_features : int
-        Features of an output frame.
-    heads : int
-        Groups of features that share one attention weight a frame; divides n_features.
-    dim : int
-        Length of an embedding.
-
     Attributes
     ----------
     context, stride : int
         Input frames that an output frame sees, and from one to the next.
-
-    Raises
-    ------
-    ValueError
-        When the heads do not divide the features.
+    n_features : int
+        Features of an output frame.
 
     References
     ----------
     Okabe et al., "Attentive statistics pooling for deep speaker embedding", Interspeech 2018 (the pooling).
     """
 
-    def __init__(self, n_features: int, heads: int, dim: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
+        self.context, self.stride = 1, 1
+
+    def add_pooling(self, n_features: int, heads: int, dim: int) -> None:
+        """Make the layers behind the frames, for embeddings of length `dim`.
+
+        `heads` groups of features share one attention weight a frame.
+
+        Raises
+        ------
+        ValueError
+            When the heads do not divide the features.
+        """
         if n_features % heads:
             raise ValueError(f"heads divide the {n_features} features, got {heads!r}")
         self.n_features = n_features
-        self.context, self.stride = 1, 1
         self.attention = nn.Sequential(nn.Linear(n_features, 128), nn.Tanh(), nn.Linear(128, heads))
         self.pool_norm = nn.BatchNorm1d(2 * n_features)
         self.embedding = nn.Linear(2 * n_features, dim)

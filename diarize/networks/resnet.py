@@ -45,7 +45,7 @@ class ResNet(FrameNetwork):
         narrow, middle, wide = channels
         if n_mels % 8:
             raise ValueError(f"n_mels is a multiple of 8, got {n_mels!r}")
-        super().__init__(wide * n_mels // 8, heads, dim)
+        super().__init__()
         self.stem = nn.Conv2d(1, narrow, 3, stride=2, padding=(1, 0), bias=False)
         self.stem_norm = nn.BatchNorm2d(narrow)
         self.blocks = nn.Sequential(
@@ -53,6 +53,7 @@ class ResNet(FrameNetwork):
         )
         for step in (2, 1, 1, 2, 1, 1, 1):
             self.widen(3, step)
+        self.add_pooling(wide * n_mels // 8, heads, dim)
 
     def frames(self, mel: Tensor) -> Tensor:
         """Frame-level features (batch, n_outputs, n_features) of spectrograms (batch, n_frames, n_mels)."""

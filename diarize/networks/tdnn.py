@@ -61,7 +61,7 @@ class TDNN(FrameNetwork):
     ) -> None:
         if not dilations:
             raise ValueError("dilations are one or more, got none")
-        super().__init__(n_features, heads, dim)
+        super().__init__()
         self.stem = nn.Conv1d(n_mels, channels, STEM_KERNEL, stride=2, bias=False)
         self.stem_norm = nn.BatchNorm1d(channels)
         self.blocks = nn.ModuleList(Block(channels, dilation, separable) for dilation in dilations)
@@ -69,6 +69,7 @@ class TDNN(FrameNetwork):
         self.widen(STEM_KERNEL, 2)
         for dilation in dilations:
             self.widen(3, dilation=dilation)
+        self.add_pooling(n_features, heads, dim)
 
     def frames(self, mel: Tensor) -> Tensor:
         """Frame-level features (batch, n_outputs, n_features) of spectrograms (batch, n_frames, n_mels)."""

@@ -1,0 +1,116 @@
+"""Overlap found and DER by the threshold of ``speech.overlap``, with both detectors, as a Markdown table.
+
+    python benchmarks/choose_overlap_threshold.py --data SET [SET ...] [--config FILE] [--thresholds P ...]
+
+A SET holds audio/, rttm/ and uem/ with one file a recording; held-out recordings are left out. Missed and
+false speech are in per cent of the reference's speech; precision and recall of overlap count time in which
+two speakers or more talk. Every set has the same weight in the means.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from choose_speech_settings import BINS_PER_SECOND, mark
+from meetings import HELD_OUT, Bench, Encoder, Recording, known, read_set
+from numpy.typing import NDArray
+from printing import header, percent, table
+
+from diarize.config import Config, load_config
+from diarize.errors import DiarizeError
+from diarize.metrics import pool
+from diarize.segments import Segment, Turn
+
+DETECTORS = ("silero", "activity")
+THRESHOLDS = (1.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
+
+
+def count_voices(turns: Sequence[Turn], n_bins: int) -> NDArray[np.int64]:
+    """The number of speakers in every millisecond (n_bins,)."""
+    speakers = {turn.speaker for turn in turns}
+    own = [mark((turn.segment for turn in turns if turn.speaker == name), n_bins) for name in speakers]
+    return np.sum([np.zeros(n_bins, bool), *own], axis=0)
+
+
+def times(recording: Recording, speech: Iterable[Segment], overlap: Iterable[Segment]) -> NDArray[np.float64]:
+    """Missed, false and reference speech, then overlap that is right, found and in the reference: seconds."""
+    n_bins = round(max(segment.end for segment in recording.scored) * BINS_PER_SECOND) + 1
+    scored = mark(recording.scored, n_bins)
+    voices = count_voices(recording.turns, n_bins)
+    heard, several = mark(speech, n_bins)[scored], mark(overlap, n_bins)[scored]
+    speaks, overlaps = voices[scored] > 0, voices[scored] > 1
+    masks = (speaks & ~heard, heard & ~speaks, speaks, overlaps & several, several, overlaps)
+    return np.array([mask.sum() for mask in masks]) / BINS_PER_SECOND
+
+
+def share(part: float, whole: float) -> str:
+    """A share in per cent; a dash where there is nothing to share."""
+    return f"{100 * part / whole:.0f}" if whole else "-"
+
+
+def measure(bench: Bench, sets: dict[str, list[Recording]], config: Config) -> list[str]:
+    """The cells of a config: mean DER with the number of speakers unknown and known, then each set's."""
+    unknown, told, cells = [], [], []
+    for recordings in sets.values():
+        scores = [bench.score(each, config) for each in recordings]
+        pooled = pool(scores)
+        unknown.append(pooled.der)
+        told.append(pool([bench.score(each, known(config, each.n_speakers)) for each in recordings]).der)
+        found = [bench.hear(each.audio, config.speech) for each in recordings]
+        missed, false, speech, right, said, truth = np.sum(
+            [times(each, *heard) for each, heard in zip(recordings, found, strict=True)], axis=0
+        )
+        cells += [
+            f"{100 * missed / speech:.1f} + {100 * false / speech:.1f}",
+            f"{share(right, said)} / {share(right, truth)}",
+            percent(pooled.der),
+        ]
+    return [percent(float(np.mean(unknown))), percent(float(np.mean(told))), *cells]
+
+
+def main() -> None:
+    """Measure each detector at each threshold; at 1 no overlap is looked for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", nargs="+", type=Path, required=True, metavar="SET")
+    parser.add_argument("--config", type=Path, help="TOML with other settings than the defaults")
+    parser.add_argument("--activity", help="model folder of the network, instead of the bundled one")
+    parser.add_argument("--thresholds", nargs="+", type=float, default=THRESHOLDS, metavar="P")
+    parser.add_argument("--detectors", nargs="+", choices=DETECTORS, default=DETECTORS)
+    parser.add_argument("--model", help="embedding model: a folder, or the name of a bundled one")
+    parser.add_argument(
+        "--held-out", nargs="*", default=HELD_OUT, metavar="ID", help="never recordings whose ids begin so"
+    )
+    arguments = parser.parse_args()
+
+    sets = {
+        folder.name: [each for each in read_set(folder) if not each.begins_with(arguments.held_out)]
+        for folder in arguments.data
+    }
+    encode = Encoder(arguments.model)
+    bench = Bench(encode)
+    base = load_config(arguments.config)
+    rows = []
+    for detector, threshold in itertools.product(arguments.detectors, arguments.thresholds):
+        speech = base.speech.model_copy(
+            update={"detector": detector, "overlap": threshold, "model": arguments.activity}
+        )
+        cells = measure(bench, sets, base.model_copy(update={"speech": speech}))
+        rows.append([detector, f"{threshold:g}", *cells])
+    columns = ["detector", "overlap", "DER unknown", "DER known"]
+    for name, recordings in sets.items():
+        columns += [f"{name} ({len(recordings)}): miss + false", "overlap precision / recall", "DER"]
+    print(header(f"Vectors: {encode.description}. Collar 0, overlap scored, time of the UEM, in %"))
+    print(table(columns, rows))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except DiarizeError as error:
+        raise SystemExit(f"choose_overlap_threshold.py: {error}") from error

@@ -1,0 +1,82 @@
+"""How many speakers: the partition with the largest evidence, whichever clusterer proposed it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diarize.backend import Backend
+from diarize.clustering.contract import (
+    Clusterer,
+    Evidence,
+    Labels,
+    count,
+    explain,
+    number_by_first_appearance,
+    speaker_bounds,
+)
+
+MOST_CANDIDATES = 20
+_MORE = 4  # clusters above a bound: reassignment may empty so many
+
+
+def cluster_by_evidence(
+    X: NDArray[Any], clusterer: Clusterer, backend: Backend, weight: float, speaker_cost: float
+) -> tuple[Labels, Evidence]:
+    """Labels (n_windows,) numbered by first appearance, and why, for vectors X (n_windows, dim).
+
+    The clusterer proposes partitions of every number within its bounds. In each the windows go to the most
+    likely speaker, which takes the stray windows out of clusters of their own; the partition with the largest
+    evidence, less the cost of its speakers, is taken. Where none keeps a number within the bounds, the clusterer's own labels are.
+
+    Parameters
+    ----------
+    X : array (n_windows, dim)
+    clusterer : Clusterer
+        With the numbers of speakers wanted.
+    backend : Backend
+        Of the network that made the vectors.
+    weight : float
+        What each window counts; 1 where windows are independent.
+    speaker_cost : float
+        Nats; what (2) of ``backend.py`` asks for a speaker comes on top.
+
+    Raises
+    ------
+    ConfigError
+        When the number of speakers is impossible for this many windows.
+    """
+    X = np.asarray(X, dtype=np.float64)
+    lowest, highest = speaker_bounds(
+        len(X), clusterer.n_speakers, clusterer.min_speakers, clusterer.max_speakers
+    )
+    best: dict[int, tuple[float, Labels]] = {}
+    if highest > 1:
+        Y = backend.whiten(X)
+        highest = min(highest, max(MOST_CANDIDATES, lowest))
+        for proposed in clusterer.partitions(X, lowest, min(highest + _MORE, len(X))):
+            labels = backend.reassign(Y, number_by_first_appearance(proposed), weight)
+            labels = number_by_first_appearance(labels)
+            k = count(labels)
+            score = backend.evidence(Y, labels, weight) - speaker_cost * k
+            if lowest <= k <= highest and (k not in best or score > best[k][0]):
+                best[k] = score, labels
+    if not best:
+        clusterer.fit(X)
+        return clusterer.labels_, clusterer.evidence_
+    scores = {k: score for k, (score, _) in sorted(best.items())}
+    chosen = max(scores, key=lambda k: scores[k])
+    labels = best[chosen][1]
+    if lowest == highest:
+        reason = f"{chosen} speakers, as asked for, in the partition with the largest evidence"
+    else:
+        others = [
+            f"{scores[chosen] - scores[k]:.1f} nats above {k}"
+            for k in (chosen - 1, chosen + 1)
+            if k in scores
+        ]
+        reason = f"{chosen} speaker{'s have' if chosen > 1 else ' has'} the largest evidence"
+        reason += f", {' and '.join(others)}" * bool(others)
+    return labels, explain(labels, reason, scores.items())

@@ -1,0 +1,199 @@
+"""Train the network that finds speech and overlap on packed conversations, and write it as a model folder.
+
+Writes OUT/curve.tsv and OUT/checkpoint.safetensors while it goes (started again, it goes on from there),
+with the loss on the conversations of --dev, and OUT/model at the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from diarize.activity import pad_frames
+from diarize.augment import mask, tilt
+from diarize.checkpoints import append_curve, cut_curve, load_checkpoint, save_checkpoint
+from diarize.config import RECIPE_TABLES, load_tables, validate
+from diarize.errors import ConfigError, DiarizeError
+from diarize.features import FeatureConfig
+from diarize.models import save_model
+from diarize.networks.activity import ActivityNetwork
+from diarize.training import TrainingConfig, build_optimizer, learning_rate_at, update_average
+
+MUTED = 0.2
+"""Share of the conversations that are trained on without Silero: the network must hear for itself as well."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Whole conversations with the silence around them that a recording has for the network.
+
+    Attributes
+    ----------
+    mel : (batch_size, n_frames, n_mels) float32
+    silero : (batch_size, n_frames) float32
+    targets : (batch_size, n_outputs, 2) float32
+        Whether somebody speaks, whether several do.
+    """
+
+    mel: Tensor
+    silero: Tensor
+    targets: Tensor
+
+
+class Conversations:
+    """What `pack_conversations.py` wrote to a folder, memory-mapped.
+
+    Raises
+    ------
+    DiarizeError
+        When the folder holds none.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            arrays = [np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("mel", "silero", "voices")]
+        except FileNotFoundError as error:
+            raise DiarizeError(
+                f"{error.filename}: missing; make it with recipes/pack_conversations.py"
+            ) from error
+        self.mel, self.silero, self.voices = arrays
+
+    def batch(self, rows: NDArray[np.intp], context: int, random: Generator | None = None) -> Batch:
+        """The conversations of some rows, augmented where there is a random generator."""
+        mels, sileros = [], []
+        for row in rows:
+            mel = self.mel[row].astype(np.float32)
+            silero = self.silero[row].astype(np.float32)
+            if random is not None:
+                mel = mask(tilt(mel, random), random)
+                if random.random() < MUTED:
+                    silero[:] = 0.5
+            mel, silero = pad_frames(mel, silero, context // 2, context // 2)
+            mels.append(mel)
+            sileros.append(silero)
+        voices = torch.from_numpy(self.voices[rows])
+        targets = torch.stack([voices > 0, voices > 1], dim=2).float()
+        return Batch(torch.from_numpy(np.stack(mels)), torch.from_numpy(np.stack(sileros)), targets)
+
+
+def draw_batch(conversations: Conversations, config: TrainingConfig, step: int, context: int) -> Batch:
+    """Batch number `step`: it hangs on the seed and the step alone."""
+    random = np.random.default_rng([config.seed, step])
+    rows = random.choice(len(conversations.mel), config.batch_size, replace=False)
+    return conversations.batch(rows, context, random if config.augment else None)
+
+
+def losses_of(network: nn.Module, batch: Batch, mixed_precision: bool) -> dict[str, Tensor]:
+    """The mean binary cross-entropy of both outputs."""
+    with torch.autocast("cpu", torch.bfloat16, enabled=mixed_precision):
+        logits = network(batch.mel, batch.silero)
+    losses = F.binary_cross_entropy_with_logits(logits.float(), batch.targets, reduction="none").mean((0, 1))
+    return {"speech": losses[0], "overlap": losses[1]}
+
+
+@torch.no_grad()
+def dev_losses(network: nn.Module, dev: Conversations, batch_size: int, context: int) -> dict[str, float]:
+    """The losses on all conversations of a set, named dev_speech and dev_overlap."""
+    network.eval()
+    rows = np.arange(len(dev.mel) // batch_size * batch_size).reshape(-1, batch_size)
+    losses = [losses_of(network, dev.batch(part, context), mixed_precision=False) for part in rows]
+    return {f"dev_{name}": float(np.mean([float(each[name]) for each in losses])) for name in losses[0]}
+
+
+def train(
+    network: ActivityNetwork,
+    conversations: Conversations,
+    dev: Conversations,
+    config: TrainingConfig,
+    folder: Path,
+) -> nn.Module:
+    """Train a network; returns it with the averaged weights, in evaluation mode."""
+    torch.manual_seed(config.seed)
+    average = copy.deepcopy(network)
+    modules = nn.ModuleDict({"network": network, "average": average})
+    optimizer = build_optimizer(config, list(network.parameters()))
+    settings = json.dumps(config.model_dump())
+    progress = load_checkpoint(folder, modules, optimizer, settings)
+    cut_curve(folder, progress.step)
+    started = time.monotonic() - progress.seconds
+    sums: dict[str, float] = {}
+    network.train()
+    while progress.step < config.n_steps:
+        rate = learning_rate_at(config, progress.step)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        batch = draw_batch(conversations, config, progress.step, network.context)
+        losses = losses_of(network, batch, config.mixed_precision)
+        optimizer.zero_grad(set_to_none=True)
+        torch.stack(list(losses.values())).sum().backward()
+        nn.utils.clip_grad_norm_(network.parameters(), config.clip_gradient)
+        optimizer.step()
+        progress.step = step = progress.step + 1
+        update_average(average, network, min(config.average, step / (step + 10)))
+        for name, value in losses.items():
+            sums[name] = sums.get(name, 0.0) + float(value.detach())
+        if step % config.save_every and step < config.n_steps:
+            continue
+        progress.seconds = time.monotonic() - started
+        line = {"step": float(step), "seconds": progress.seconds, "learning_rate": rate}
+        line |= {name: value / ((step - 1) % config.save_every + 1) for name, value in sums.items()}
+        line |= dev_losses(average, dev, config.batch_size, network.context)
+        append_curve(folder, line)
+        save_checkpoint(folder, modules, optimizer, settings, progress)
+        sums = {}
+    return average.eval()
+
+
+def main() -> None:
+    """Read the command line, train, write."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True, help="folder of recipes/pack_conversations.py")
+    parser.add_argument("--dev", type=Path, required=True, help="another one, of other speakers")
+    parser.add_argument("--config", type=Path, required=True, help="TOML: [features] [network] [training]")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="TABLE.SETTING=VALUE", help="over the config"
+    )
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seed", type=int, help="instead of the config's")
+    arguments = parser.parse_args()
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    torch.set_num_threads(1)
+    source = str(arguments.config)
+    tables = load_tables(arguments.config, RECIPE_TABLES, arguments.set)
+    features = validate(FeatureConfig, tables["features"], source)
+    seed = {} if arguments.seed is None else {"seed": arguments.seed}
+    config = validate(TrainingConfig, {**tables["training"], **seed}, source)
+    conversations, dev = Conversations(arguments.data), Conversations(arguments.dev)
+    if conversations.mel.shape[2] != features.n_mels:
+        raise ConfigError(
+            f"{arguments.data}: packed with {conversations.mel.shape[2]} mels, "
+            f"{source} asks for {features.n_mels}; pack them again"
+        )
+    torch.manual_seed(config.seed)
+    network = ActivityNetwork(n_mels=features.n_mels, **tables["network"])
+    trained = train(network, conversations, dev, config, arguments.out)
+    card = f"# {arguments.out.name}\n\nTrained by recipes/train_activity.py with {arguments.config.name}.\n"
+    save_model(arguments.out / "model", trained.half(), features, tables["network"], card)
+    print(f"{arguments.out / 'model'}: written")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except DiarizeError as error:
+        raise SystemExit(f"train_activity.py: {error}") from error

@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+"""Learn a model's back end: how its vectors vary within speakers and between them (diarize/backend.py).
+
+DATA is a Kaldi data folder of clips with utt2spk. Where it has utt2corpus, each corpus is centred on its own
+mean first, as a recording is later: what tells corpora apart is no voice. Only speakers with two clips count;
+where they are fewer than a vector has dimensions, nothing is written. MODEL gets backend.safetensors.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from diarize.audio import SAMPLE_RATE, load_audio
+from diarize.backend import FILE, learn_backend, save_backend
+from diarize.config import EmbeddingConfig
+from diarize.embedder import Embedder
+from diarize.errors import DiarizeError
+from diarize.formats.kaldi import read_data_folder, read_utt2spk
+from diarize.segments import Segment
+from diarize.windows import sliding_windows
+
+SHORTEST = 0.8  # of a window's length; the only window of a shorter clip is left out
+MOST_WINDOWS = 20  # of a clip
+
+
+def main() -> None:
+    """Embed windows of the clips and write what they tell."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True, help="Kaldi data folder with utt2spk")
+    parser.add_argument("--model", type=Path, required=True, help="model folder")
+    parser.add_argument(
+        "--skip", nargs="+", default=[], metavar="CORPUS", help="left out where they are there"
+    )
+    parser.add_argument("--dims", type=int, default=64, help="dimensions to keep (default: %(default)s)")
+    arguments = parser.parse_args()
+
+    data = read_data_folder(arguments.data)
+    corpora = dict.fromkeys(data.utt2spk, "all")
+    if (arguments.data / "utt2corpus").exists():
+        corpora |= read_utt2spk(arguments.data / "utt2corpus")
+    clips = [clip for clip in data.utt2spk if corpora[clip] not in arguments.skip]
+    n_clips = Counter(data.utt2spk[clip] for clip in clips)
+    clips = [clip for clip in clips if n_clips[data.utt2spk[clip]] > 1]
+    (arguments.model / FILE).unlink(missing_ok=True)  # one of other weights would be refused
+    embedder = Embedder(arguments.model, device="cpu")
+    n_speakers = len({data.utt2spk[clip] for clip in clips})
+    if n_speakers <= embedder.dim:
+        print(f"no back end: {n_speakers} speakers have two clips, more than {embedder.dim} are needed")
+        return
+
+    window, hop = EmbeddingConfig().window, EmbeddingConfig().hop
+    vectors, heard = [], []
+    for clip in clips:
+        samples = load_audio(data.wav_scp[clip])
+        windows = sliding_windows([Segment(0.0, len(samples) / SAMPLE_RATE)], window, hop)[:MOST_WINDOWS]
+        windows = [each for each in windows if each.duration > SHORTEST * window]
+        vectors.append(embedder.windows([samples], windows))
+        heard += [clip] * len(windows)
+    X = np.concatenate(vectors).astype(np.float64)
+    corpus = np.array([corpora[clip] for clip in heard])
+    for name in np.unique(corpus):
+        X[corpus == name] -= X[corpus == name].mean(axis=0)
+    try:
+        backend = learn_backend(X, [data.utt2spk[clip] for clip in heard], heard, arguments.dims)
+    except ValueError as error:
+        raise DiarizeError(f"{arguments.data}: {error}") from error
+    save_backend(backend, arguments.model, embedder.model.fingerprint)
+    print(
+        f"{arguments.model / FILE}: {len(X)} windows of {n_speakers} speakers; "
+        f"spread of speakers over that of windows from {backend.spread[0]:.2f} to {backend.spread[-1]:.2f}"
+    )
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except DiarizeError as error:
+        raise SystemExit(f"train_backend.py: {error}") from error

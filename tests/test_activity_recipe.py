@@ -1,0 +1,131 @@
+"""The scripts that make the network of speech and overlap, on the demo's voices: from clips to a model."""
+
+import runpy
+import signal
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from planted import curve_without_seconds
+from processes import run_recipe, start, wait_for
+from safetensors.torch import load_file
+
+from diarize.activity import detect_activity, load_activity
+from diarize.audio import SAMPLE_RATE, load_audio
+from diarize.formats.kaldi import write_data_folder
+from diarize.formats.rttm import read_rttm
+
+pytestmark = pytest.mark.recipe
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+PACK, TRAIN = (REPOSITORY / "recipes" / f"{name}.py" for name in ("pack_conversations", "train_activity"))
+CONFIG = """
+[features]
+n_mels = 16
+[network]
+channels = [2, 4]
+width = 8
+dilations = [1, 2]
+[training]
+n_steps = 6
+batch_size = 2
+save_every = 2
+"""
+
+
+def make(script: Path, *words: object) -> None:
+    process = start(run_recipe, script, *words)
+    process.join()
+    assert process.exitcode == 0
+
+
+def complaint(monkeypatch, script: Path, *words: object) -> str:
+    monkeypatch.setattr(sys, "argv", [script.name, *map(str, words)])
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_path(str(script), run_name="__main__")
+    return str(caught.value)
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("conf") / "small.toml"
+    path.write_text(CONFIG)
+    return path
+
+
+@pytest.fixture(scope="module")
+def packed(demo_recording, config, tmp_path_factory) -> Path:
+    """Eight conversations of 6 s of the demo's four voices, with a noise and a room."""
+    folder = tmp_path_factory.mktemp("activity")
+    samples = load_audio(demo_recording)
+    paths, speakers = {}, {}
+    for number, turn in enumerate(read_rttm(demo_recording.with_suffix(".rttm"))):
+        name = f"{turn.speaker}_{number:02d}"
+        start, end = (round(time * SAMPLE_RATE) for time in (turn.segment.start, turn.segment.end))
+        soundfile.write(folder / f"{name}.flac", samples[start:end], SAMPLE_RATE)
+        paths[name], speakers[name] = str(folder / f"{name}.flac"), turn.speaker
+    write_data_folder(folder / "data", paths, speakers)
+    random = np.random.default_rng(0)
+    (folder / "noise").mkdir()
+    soundfile.write(folder / "noise" / "hiss.flac", random.normal(0, 0.1, 4 * SAMPLE_RATE), SAMPLE_RATE)
+    (folder / "rooms").mkdir()
+    response = np.exp(-np.arange(4000) / 800) * random.normal(0, 0.1, 4000)
+    soundfile.write(folder / "rooms" / "room0_a.wav", response, SAMPLE_RATE)
+    arguments = ["--data", folder / "data", "--config", config, "--n", 8, "--seconds", 6]
+    arguments += ["--noise", folder / "noise", "--rooms", folder / "rooms"]
+    for name in ("train", "again"):
+        make(PACK, *arguments, "--out", folder / name)
+    return folder / "train"
+
+
+def test_conversations_are_packed_the_same_every_time(packed):
+    for name, shape, dtype in (
+        ("mel", (8, 600, 16), np.float16),
+        ("silero", (8, 600), np.float16),
+        ("voices", (8, 300), np.uint8),
+    ):
+        array = np.load(packed / f"{name}.npy")
+        assert (array.shape, array.dtype) == (shape, dtype)
+        assert np.array_equal(array, np.load(packed.parent / "again" / f"{name}.npy"))
+    voices = np.load(packed / "voices.npy")
+    assert 0.2 < (voices > 0).mean() < 0.95
+    assert 0 < (voices > 1).mean() < 0.4
+    heard = np.load(packed / "silero.npy")[:, ::2].astype(float)
+    assert heard[voices > 0].mean() > heard[voices == 0].mean() + 0.3, "labels and sound belong together"
+
+
+def test_a_training_that_is_killed_ends_with_the_same_weights(packed, config, tmp_path):
+    words = ["--data", packed, "--dev", packed, "--config", config]
+    once, killed = tmp_path / "once", tmp_path / "killed"
+    make(TRAIN, *words, "--out", once)
+    checkpoint = killed / "checkpoint.safetensors"
+    process = start(run_recipe, TRAIN, *words, "--out", killed)
+    wait_for(checkpoint.exists, process)
+    process.kill()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    make(TRAIN, *words, "--out", killed)
+    weights, again = (load_file(folder / "model" / "weights.safetensors") for folder in (once, killed))
+    assert all((weights[name] == again[name]).all() for name in weights)
+    curve = curve_without_seconds(once)
+    assert curve == curve_without_seconds(killed)
+    assert [row[0] for row in curve] == ["step", "2", "4", "6"]
+    assert {"speech", "overlap", "dev_speech", "dev_overlap"} <= set(curve[0])
+    network, features = load_activity(once / "model")
+    assert (network.n_mels, features.n_mels) == (16, 16)
+    heard = detect_activity([np.zeros(SAMPLE_RATE, np.float32)], once / "model")
+    assert len(heard.speech) == 51
+
+
+def test_what_is_missing_is_told(packed, config, tmp_path, monkeypatch):
+    words = ["--dev", packed, "--out", tmp_path / "out"]
+    assert complaint(monkeypatch, TRAIN, *words, "--data", tmp_path, "--config", config) == (
+        f"train_activity.py: {tmp_path / 'mel.npy'}: missing; make it with recipes/pack_conversations.py"
+    )
+    other = tmp_path / "other.toml"
+    other.write_text(CONFIG.replace("n_mels = 16", "n_mels = 24"))
+    assert complaint(monkeypatch, TRAIN, *words, "--data", packed, "--config", other) == (
+        f"train_activity.py: {packed}: packed with 16 mels, {other} asks for 24; pack them again"
+    )
