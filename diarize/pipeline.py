@@ -153,8 +153,8 @@ def cluster_windows(
 ) -> tuple[NDArray[np.int64], Evidence]:
     """Labels (n_windows,), and why there are so many, for vectors (n_windows, dim).
 
-    The evidence of the back end chooses the number of speakers. Without one, with a given threshold or
-    criterion, or when the config says so, the clusterer does alone.
+    The evidence of the back end chooses the number of speakers; one alone the clusterer has to agree to.
+    Without a back end, with a given threshold or criterion, or by the config, the clusterer chooses.
 
     Raises
     ------
@@ -176,7 +176,16 @@ def cluster_windows(
                 labels = clusterer.fit_predict(vectors)
                 return labels, clusterer.evidence_
             weight = min(config.embedding.hop / asked.seconds_a_sample, 1.0)
-            return cluster_by_evidence(vectors, clusterer, backend, weight, asked.speaker_cost)
+            labels, evidence = cluster_by_evidence(vectors, clusterer, backend, weight, asked.speaker_cost)
+            if evidence["n_speakers"] > 1 or asked.n_speakers == 1:
+                return labels, evidence
+            alone = make_clusterer(config).fit(vectors)
+            if alone.n_speakers_ == 1:
+                return labels, evidence
+            clusterer.set_params(n_speakers=alone.n_speakers_)
+            labels, told = cluster_by_evidence(vectors, clusterer, backend, weight, asked.speaker_cost)
+            reason = f"{alone.evidence_['reason']}; of one speaker the evidence would be larger"
+            return labels, {**told, "reason": reason, "candidates": evidence["candidates"]}
     except ConfigError as error:
         raise ConfigError(f"{recording}: {error}") from error
 

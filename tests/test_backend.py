@@ -113,6 +113,20 @@ def test_a_dearer_speaker_is_a_rarer_one():
     assert found[-1] == 1
 
 
+def test_one_speaker_has_to_be_the_clusterers_answer_too():
+    two, speakers = draw(2)
+    dear = Config(clustering=ClusteringConfig(speaker_cost=1e5, seconds_a_sample=0.75))
+    labels, evidence = cluster_windows(two, dear, "call", MODEL)
+    assert adjusted_rand_score(speakers, labels) == 1
+    assert evidence["n_speakers"] == 2
+    assert evidence["reason"].endswith("; of one speaker the evidence would be larger")
+    assert max(evidence["candidates"], key=lambda each: each["score"])["n_speakers"] == 1
+
+    told = dear.model_copy(update={"clustering": dear.clustering.model_copy(update={"max_speakers": 1})})
+    assert cluster_windows(two, told, "call", MODEL)[1]["n_speakers"] == 1
+    assert cluster_windows(draw(1)[0], dear, "talk", MODEL)[1]["n_speakers"] == 1
+
+
 def test_more_speakers_than_windows_is_an_error():
     with pytest.raises(ConfigError, match="2 windows cannot be 3 speakers"):
         cluster_by_evidence(np.eye(2, 24), clusterer("agglomerative", n_speakers=3), MODEL, 1.0, 2.0)

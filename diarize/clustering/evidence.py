@@ -29,7 +29,8 @@ def cluster_by_evidence(
 
     The clusterer proposes partitions of every number within its bounds. In each the windows go to the most
     likely speaker, which takes the stray windows out of clusters of their own; the partition with the largest
-    evidence, less the cost of its speakers, is taken. Where none keeps a number within the bounds, the clusterer's own labels are.
+    evidence, less the cost of its speakers, is taken. Where none keeps a number within the bounds, the
+    clusterer's own labels are.
 
     Parameters
     ----------
