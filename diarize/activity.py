@@ -6,7 +6,6 @@ Silero's probability and the log-mel frames go through it together; both are mad
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -22,6 +21,7 @@ from diarize.config import SpeechConfig, load_tables, validate
 from diarize.errors import ConfigError, ModelError
 from diarize.features import FeatureConfig, Frames, stream_log_mel
 from diarize.networks.activity import ActivityNetwork
+from diarize.networks.threads import one_thread
 from diarize.segments import Segment, Turn, crop
 from diarize.vad import (
     BLOCK_FRAMES,
@@ -144,7 +144,7 @@ def detect_activity(blocks: Iterable[Samples], model: str | Path | None = None) 
             first += len(mel)
 
     probabilities = bytearray()  # in one piece: small arrays would lie between large ones that come and go
-    with _one_thread():
+    with one_thread():
         for part in _run(network, frames()):
             probabilities += part.tobytes()
     speech, overlap = np.frombuffer(probabilities, np.float32).reshape(-1, 2).T
@@ -192,17 +192,6 @@ def pad_frames(mel: Frames, silero: Probabilities, left: int, right: int) -> tup
     """Frames (n_frames, n_mels) and Silero's probabilities (n_frames,) with silence on both sides."""
     padded = np.pad(mel, ((left, right), (0, 0)), constant_values=SILENCE)
     return padded, np.pad(silero, (left, right))
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Sums over several threads are added in another order: one thread gives the same bytes everywhere."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @torch.inference_mode()

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from diarize.encoders import find_encoder
 from diarize.encoders.protocol import Vectors
 from diarize.errors import ConfigError
 from diarize.models import Model
+from diarize.networks.threads import one_thread
 from diarize.segments import Segment
 from diarize.windows import sliding_windows
 
@@ -162,7 +162,7 @@ class Embedder:
         if any(later.start < earlier.start for earlier, later in pairwise(windows)):
             raise ValueError("windows must be in the order of their starts")
         done = 0
-        with _one_thread_each(), ThreadPoolExecutor(self.threads) as executor:
+        with one_thread(), ThreadPoolExecutor(self.threads) as executor:
             pending: deque[Future[Vectors]] = deque()
             for task in self.encoder.tasks(blocks, windows):
                 pending.append(executor.submit(task))
@@ -225,14 +225,3 @@ def _collect(future: Future[Vectors], vectors: Vectors, done: int) -> int:
     group = future.result()
     vectors[done : done + len(group)] = group
     return done + len(group)
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Let torch use one thread in each thread that starts within."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
