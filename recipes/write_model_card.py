@@ -11,6 +11,7 @@ from pathlib import Path
 
 from safetensors import safe_open
 
+from diarize.backend import FILE
 from diarize.catalog import TABLES, About
 from diarize.config import RECIPE_TABLES, load_tables, validate
 from diarize.errors import DiarizeError
@@ -20,6 +21,11 @@ from diarize.models import write_config
 from diarize.networks import NETWORKS
 from diarize.objectives import LossConfig
 from diarize.training import TrainingConfig
+
+BACK_END = """
+A back end, `backend.safetensors`, tells how much windows of one voice differ and how much voices do; it is
+learned by `recipes/train_backend.py` from windows of the same training clips.
+"""
 
 
 def name_corpora(notes: str) -> str:
@@ -68,6 +74,7 @@ def main() -> None:
     )
     write_config(arguments.model, settings | {"about": about.model_dump()})
 
+    back_end = BACK_END if (arguments.model / FILE).is_file() else ""
     write_text(
         f"""# Model card: {arguments.name}
 
@@ -85,7 +92,7 @@ one thread. Losses: ArcFace over the training speakers (speeds 0.9 and 1.1
 count as other speakers), a prototypical loss with weight {loss.prototypical:g}, and distillation from
 Resemblyzer's open network with weight {loss.distillation:g}. Augmentation: noise, babble, rooms, telephone
 band, band limits, clipping, levels, spectral tilt and masks.
-
+{back_end}
 {notes}
 
 ## Error on speakers that it never saw
