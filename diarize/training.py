@@ -28,7 +28,7 @@ from diarize.checkpoints import (
     save_weights,
 )
 from diarize.config import Settings
-from diarize.errors import ConfigError
+from diarize.errors import ConfigError, ModelError
 from diarize.networks import Network
 from diarize.networks.cnn import CNN
 from diarize.objectives import LossConfig, build_objective
@@ -105,7 +105,8 @@ def train(
     Raises
     ------
     ModelError
-        When the folder's checkpoint belongs to other settings, another network or other speakers.
+        When the folder's checkpoint belongs to other settings, another network or other speakers, or has
+        had more batches than are asked for.
     ConfigError
         When there are fewer speakers than a batch needs, or the loss does not fit network and batches, or
         the segments do not fit the network, or nobody trains a speaker of `validation`.
@@ -138,8 +139,14 @@ def train(
         losses: dict[str, Tensor] = objective(outputs.float(), batch)
         return losses
 
-    settings = json.dumps([config.model_dump(), loss.model_dump(), n_processes])
+    # Where the rate does not hang on their number, more batches only go on from fewer.
+    apart = {"n_steps"} if config.schedule == "constant" else set()
+    settings = json.dumps([config.model_dump(exclude=apart), loss.model_dump(), n_processes])
     progress = load_checkpoint(folder, modules, optimizer, settings)
+    if progress.step > config.n_steps:
+        raise ModelError(
+            f"{folder}: has {progress.step} batches already, asked for {config.n_steps}; use another folder"
+        )
     if rank == 0:
         cut_curve(folder, progress.step)
     started = time.monotonic() - progress.seconds

@@ -3,15 +3,16 @@
 #
 #   recipes/run_system.sh --exp DIR --config FILE --name NAME [--seed 1] [--steps N] [--train-set SET]
 #                         [--set TABLE.SETTING=VALUE]... [--seconds S] [--test-shuffle none|segment|utterance]
-#                         [--weights-of NAME [--snapshot N]] [--stage 3] [--stop-stage 5] [--force]
+#                         [--weights-of NAME [--snapshot N]] [--stage 3] [--stop-stage 5] [--force | --continue]
 #
 # Stages: 3 training, 4 embeddings and report.html, 5 scores.json and run.json. EXP holds data and features of
 # recipes/cluster_speakers.sh; the result is EXP/NAME/seedN. --steps trains fewer batches than the config says;
 # --weights-of takes the network of the run NAME of the same seed, or a snapshot of it, instead of training one.
+# --force makes a finished run again; --continue trains its network further, to more --steps.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-exp='' config='' name='' seed=1 steps='' train_set='' seconds='' shuffle=none weights_of='' snapshot='' stage=3 stop_stage=5 force=
+exp='' config='' name='' seed=1 steps='' train_set='' seconds='' shuffle=none weights_of='' snapshot='' stage=3 stop_stage=5 force= continue=
 sets=()
 command="recipes/run_system.sh $*"
 while [ $# -gt 0 ]; do
@@ -30,7 +31,8 @@ while [ $# -gt 0 ]; do
     --stage) stage=$2; shift ;;
     --stop-stage) stop_stage=$2; shift ;;
     --force) force=yes ;;
-    -h | --help) sed -n '2,11s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    --continue) continue=yes ;;
+    -h | --help) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "run_system.sh: unknown option $1; see --help" >&2; exit 2 ;;
   esac
   shift
@@ -50,9 +52,10 @@ if [ -n "$seconds" ]; then sets+=(--set "training.seconds=[$seconds, $seconds]")
 [ -z "$steps" ] || sets+=(--set "training.n_steps=$steps")
 layer=$(setting layer)
 if [ -e "$out/run.json" ]; then
-  [ -n "$force" ] || { echo "run_system.sh: $out is finished; give --force to make it again" >&2; exit 2; }
+  [ -n "$force$continue" ] ||
+    { echo "run_system.sh: $out is finished; give --force to make it again, --continue to go on" >&2; exit 2; }
   rm -f "$out/run.json"
-  ! runs 3 || rm -rf "$out"
+  [ -z "$force" ] || ! runs 3 || rm -rf "$out"
 fi
 trained=$exp/${weights_of:-$name}/seed$seed
 weights=()

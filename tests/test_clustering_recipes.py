@@ -122,6 +122,13 @@ def test_what_is_finished_is_kept_or_refused(environment, mini, tmp_path):
     assert first.startswith("== stage 5 to 5: training, embeddings, scores")
     assert all(line.startswith("test_") for line in others)
 
+    system, *words = json.loads((folder / "run.json").read_text())["command"].split()
+    words += ["--exp", exp, "--stage", 3, "--steps", 70, "--continue"]
+    run(environment, REPOSITORY / system, *words)
+    assert json.loads((folder / "run.json").read_text())["steps"] == 70
+    curve = (folder / "training" / "curve.tsv").read_text().splitlines()
+    assert [line.split()[0] for line in curve] == ["step", *map(str, range(10, 80, 10))]
+
 
 @pytest.mark.parametrize(
     ("words", "message"),

@@ -124,6 +124,18 @@ def test_a_finished_training_is_not_repeated(features, trained):
     assert (folder / "curve.tsv").read_text() == curve
 
 
+def test_more_batches_at_a_constant_rate_go_on_from_fewer(features, tmp_path):
+    def steps(n_steps: int) -> TrainingConfig:
+        return by_speakers(n_steps=n_steps, schedule="constant", save_every=2)
+
+    train(tiny_network(), features, steps(5), tmp_path / "parts")
+    longer = train(tiny_network(), features, steps(8), tmp_path / "parts")
+    assert same_weights(longer, train(tiny_network(), features, steps(8), tmp_path / "whole"))
+    message = f"{tmp_path / 'parts'}: has 8 batches already, asked for 5; use another folder"
+    with pytest.raises(ModelError, match=f"^{re.escape(message)}$"):
+        train(tiny_network(), features, steps(5), tmp_path / "parts")
+
+
 @pytest.mark.parametrize("change", [{"n_steps": 91}, {"seed": 2}, {"seconds": (0.4, 0.7)}])
 def test_a_checkpoint_of_other_settings_is_refused(features, trained, change):
     path = trained[0] / "checkpoint.safetensors"
