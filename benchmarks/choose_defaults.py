@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from meetings import HELD_OUT, Bench, Encoder, Recording, known, read_set
+from meetings import HELD_OUT, Bench, Recording, known, read_set
 from printing import header, percent, table
 
 from diarize.clustering import CLUSTERERS
@@ -222,14 +222,13 @@ def main() -> None:
         parser.error(f"no such recordings, or held out: {' '.join(sorted(missing))}")
     if empty := [name for name, recordings in sets.items() if not recordings]:
         parser.error(f"no recording left in {' '.join(empty)}")
-    encode = Encoder(arguments.peer or arguments.model)
-    bench = Bench(encode)
+    bench = Bench(arguments.peer or arguments.model)
 
     trials: list[Trial] = []
     for pair in arguments.windows:
         window, hop = map(float, pair.split(":"))
         embedding = EmbeddingConfig(window=window, hop=hop)
-        for family, clustering in settings(arguments.clusterers, encode.embedder.backend is not None):
+        for family, clustering in settings(arguments.clusterers, bench.embedder.backend is not None):
             if arguments.families and not set(arguments.families) & set(family.split()):
                 continue
             trials.append(try_config(bench, sets, family, Config(embedding=embedding, clustering=clustering)))
@@ -253,7 +252,7 @@ def main() -> None:
     packages = ("resemblyzer",) if arguments.peer else ()
     print(
         header(
-            f"Vectors: {encode.description}. Recordings: {counts}. DER in %, pooled in a set, mean over the "
+            f"Vectors: {bench.description}. Recordings: {counts}. DER in %, pooled in a set, mean over the "
             "sets; number of speakers unknown and known; collar 0, overlap scored, time of the UEM. "
             "1 thread, seed 0",
             packages,

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from choose_speech_settings import BINS_PER_SECOND, mark
-from meetings import HELD_OUT, Bench, Encoder, Recording, known, read_set
+from meetings import HELD_OUT, Bench, Recording, known, read_set
 from numpy.typing import NDArray
 from printing import header, percent, table
 
@@ -62,7 +62,11 @@ def measure(bench: Bench, sets: dict[str, list[Recording]], config: Config) -> l
         told.append(pool([bench.score(each, known(config, each.n_speakers)) for each in recordings]).der)
         found = [bench.hear(each.audio, config.speech) for each in recordings]
         missed, false, speech, right, said, truth = np.sum(
-            [times(each, *heard) for each, heard in zip(recordings, found, strict=True)], axis=0
+            [
+                times(each, heard.segments, heard.overlap)
+                for each, heard in zip(recordings, found, strict=True)
+            ],
+            axis=0,
         )
         cells += [
             f"{100 * missed / speech:.1f} + {100 * false / speech:.1f}",
@@ -92,8 +96,7 @@ def main() -> None:
         folder.name: [each for each in read_set(folder) if not each.begins_with(arguments.held_out)]
         for folder in arguments.data
     }
-    encode = Encoder(arguments.model)
-    bench = Bench(encode)
+    bench = Bench(arguments.model)
     base = load_config(arguments.config)
     rows = []
     for detector, threshold in itertools.product(arguments.detectors, arguments.thresholds):
@@ -105,7 +108,7 @@ def main() -> None:
     columns = ["detector", "overlap", "DER unknown", "DER known"]
     for name, recordings in sets.items():
         columns += [f"{name} ({len(recordings)}): miss + false", "overlap precision / recall", "DER"]
-    print(header(f"Vectors: {encode.description}. Collar 0, overlap scored, time of the UEM, in %"))
+    print(header(f"Vectors: {bench.description}. Collar 0, overlap scored, time of the UEM, in %"))
     print(table(columns, rows))
 
 

@@ -15,7 +15,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from meetings import HELD_OUT, Bench, Encoder, Recording, known, read_set
+from meetings import HELD_OUT, Bench, Recording, known, read_set
 from printing import header, percent, table
 
 from diarize.clustering import CLUSTERERS
@@ -101,18 +101,17 @@ def main() -> None:
     sets = arguments.sets or sorted(path.parent.name for path in arguments.data.glob("*/audio"))
     if not sets:
         raise DiarizeError(f"{arguments.data}: no folder with audio/ in it; give the folder of the sets")
-    ours = Encoder(arguments.model)
     configs = read_configs(arguments.config, arguments.clusterers)
     peers = read_configs(arguments.peer_config, arguments.clusterers)
     peers = {name: with_clustering_of(configs[name], peer) for name, peer in peers.items()}
-    bench, peer_bench = Bench(ours), Bench(Encoder(arguments.peer)) if arguments.peer else None
+    bench, peer_bench = Bench(arguments.model), Bench(arguments.peer) if arguments.peer else None
 
     first = next(iter(configs.values()))
     one = known(Config(speech=first.speech, embedding=first.embedding), 1)
 
     conditions = (
         "Collar 0, overlap scored, time of the UEM; in %, pooled over recordings. Detected speech. "
-        f"Model {ours.description}. 1 thread, seed 0"
+        f"Model {bench.description}. 1 thread, seed 0"
     )
     if arguments.peer and not arguments.peer_config:
         conditions += ". The peer's thresholds are those of our vectors: none were chosen for it"

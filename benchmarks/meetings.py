@@ -10,22 +10,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from diarize.activity import find_speech
+from diarize.activity import Speech, find_speech
 from diarize.audio import find_audio, recording_id, stream_audio
 from diarize.config import Config, SpeechConfig
-from diarize.embedder import Embedder
+from diarize.embedder import Embedder, Voices
 from diarize.errors import DiarizeError
 from diarize.formats.rttm import read_rttm
 from diarize.formats.uem import read_uem
 from diarize.metrics import DiarizationScore, score_diarization
 from diarize.pipeline import cluster_windows, make_turns
 from diarize.segments import Segment, Turn
-from diarize.windows import sliding_windows
 
 HELD_OUT = ("EN2006a", "EN2006b", "ES2003a", "ES2003b")
 """Meetings of AMI whose excerpts no setting is chosen on; an id that begins so is one of them."""
-
-Vectors = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,18 +68,6 @@ def read_set(folder: Path) -> list[Recording]:
     return recordings
 
 
-class Encoder:
-    """The embeddings of a model, on one thread."""
-
-    def __init__(self, model: str | None) -> None:
-        self.embedder = Embedder(model, device="cpu", threads=1)
-        self.description = f"{self.embedder.model.name} {self.embedder.model.fingerprint}"
-
-    def __call__(self, audio: Path, windows: list[Segment]) -> Vectors:
-        """The vectors (n_windows, dim)."""
-        return self.embedder.windows(stream_audio(audio), windows)
-
-
 def known(config: Config, n_speakers: int | None) -> Config:
     """The config with this number of speakers; None: not known."""
     clustering = config.clustering.model_copy(update={"n_speakers": n_speakers})
@@ -90,47 +75,49 @@ def known(config: Config, n_speakers: int | None) -> Config:
 
 
 class Bench:
-    """Scores of settings on recordings: speech is found and windows are embedded once for all settings."""
+    """Scores of settings on recordings: speech is found and windows are embedded once for all settings.
 
-    def __init__(self, encode: Encoder) -> None:
-        self.encode = encode
-        self._speech: dict[tuple[Path, SpeechConfig], tuple[list[Segment], list[Segment]]] = {}
-        self._vectors: dict[tuple[object, ...], tuple[list[Segment], Vectors]] = {}
+    The vectors are those of a model folder or name (none: the bundled one), on one thread.
+    """
+
+    def __init__(self, model: str | None) -> None:
+        self.embedder = Embedder(model, device="cpu", threads=1)
+        self.description = f"{self.embedder.model.name} {self.embedder.model.fingerprint}"
+        self._heard: dict[tuple[Path, SpeechConfig], Speech] = {}
+        self._voices: dict[tuple[object, ...], Voices] = {}
         self._labels: dict[tuple[object, ...], NDArray[np.int64]] = {}
         self._scores: dict[tuple[object, ...], DiarizationScore] = {}
 
     def score(self, recording: Recording, config: Config) -> DiarizationScore:
         """Errors of the config on a recording, which is never asked for more speakers than it has windows."""
-        speech, overlap, windows, vectors = self._embed(recording.audio, config)
-        n_speakers = config.clustering.n_speakers
-        if n_speakers is not None and windows:
-            config = known(config, min(n_speakers, len(windows)))
+        heard, voices = self._embed(recording.audio, config)
+        n_speakers, backend = config.clustering.n_speakers, self.embedder.backend
+        if n_speakers is not None and voices.windows:
+            config = known(config, min(n_speakers, len(voices.windows)))
         clustered = (recording.audio, config.speech, config.embedding, config.clustering.model_dump_json())
         if clustered not in self._labels:  # turns are made from the same labels in many ways
-            backend = self.encode.embedder.backend
-            self._labels[clustered], _ = cluster_windows(vectors, config, recording.name, backend)
+            self._labels[clustered], _ = cluster_windows(voices.vectors, config, recording.name, backend)
         labels = self._labels[clustered]
         # Many settings give the same labels.
-        key = (recording.audio, config.speech, config.embedding, config.turns, labels.tobytes())
+        how = (config.speech, config.embedding, config.resegmentation, config.turns)
+        key = (recording.audio, how, config.clustering.seconds_a_sample, labels.tobytes())
         if key not in self._scores:
-            turns, _ = make_turns(windows, labels, speech, overlap, recording.name, config.turns)
+            turns, _ = make_turns(voices, labels, heard, recording.name, config, backend)
             self._scores[key] = recording.score(turns)
         return self._scores[key]
 
-    def hear(self, audio: Path, config: SpeechConfig) -> tuple[list[Segment], list[Segment]]:
+    def hear(self, audio: Path, config: SpeechConfig) -> Speech:
         """Speech and overlap of a recording."""
-        if (audio, config) not in self._speech:
-            speech, overlap, _ = find_speech(stream_audio(audio), config)
-            self._speech[audio, config] = speech, overlap
-        return self._speech[audio, config]
+        if (audio, config) not in self._heard:
+            self._heard[audio, config] = find_speech(stream_audio(audio), config)
+        return self._heard[audio, config]
 
-    def _embed(
-        self, audio: Path, config: Config
-    ) -> tuple[list[Segment], list[Segment], list[Segment], Vectors]:
-        """Speech, overlap, windows of the speech and their vectors."""
-        speech, overlap = self.hear(audio, config.speech)
-        key = (audio, tuple(speech), config.embedding)
-        if key not in self._vectors:
-            windows = sliding_windows(speech, config.embedding.window, config.embedding.hop)
-            self._vectors[key] = windows, self.encode(audio, windows)
-        return speech, overlap, *self._vectors[key]
+    def _embed(self, audio: Path, config: Config) -> tuple[Speech, Voices]:
+        """Speech and overlap, and the vectors of the speech."""
+        heard = self.hear(audio, config.speech)
+        again = config.resegmentation
+        times = tuple(heard.segments), tuple(heard.mixed)
+        key = (audio, times, config.embedding, again.enabled, again.window, again.hop)
+        if key not in self._voices:
+            self._voices[key] = self.embedder.voices(stream_audio(audio), heard, config)
+        return heard, self._voices[key]

@@ -46,6 +46,7 @@ SILENCE = float(np.log(1e-6))
 _CHUNK = 3000  # outputs a call of the network: a minute
 
 _OVERLAP = SpeechConfig(release=0.1, min_speech=0.1, min_silence=0.1, padding=0.0)
+_MIXED = SpeechConfig(release=0.0, min_speech=0.0, min_silence=0.0, padding=0.0)
 
 
 class Activity(NamedTuple):
@@ -60,10 +61,23 @@ class Activity(NamedTuple):
     n_seconds: float
 
 
+class Speech(NamedTuple):
+    """Where there is speech in a recording, in seconds."""
+
+    segments: list[Segment]
+    """Where somebody speaks."""
+    overlap: list[Segment]
+    """Where, within that, several speak at once."""
+    mixed: list[Segment]
+    """Where several may, and a voice is not heard alone."""
+    n_seconds: float
+    """The recording's length."""
+
+
 def find_speech(
     blocks: Iterable[Samples], config: SpeechConfig, given: list[Segment] | None = None
-) -> tuple[list[Segment], list[Segment], float]:
-    """Speech, overlapping speech in it, and the recording's length, in seconds, by any detector.
+) -> Speech:
+    """Speech and overlapping speech by any detector.
 
     Where speech is `given`, what of it lies in the recording is the speech, and only overlap is looked for.
     The detector "energy" finds no overlap.
@@ -73,36 +87,40 @@ def find_speech(
     ModelError
         When a network is missing.
     """
-    found, overlap, n_seconds = _detect(blocks, config, given is None)
+    found = _detect(blocks, config, given is None)
+    segments = found.segments
     if given is not None:
-        recording = Segment(0.0, n_seconds)
-        found = [part for segment in given if (part := segment.intersection(recording))]
-    return found, [turn.segment for turn in crop((Turn("", each, "") for each in overlap), found)], n_seconds
+        recording = Segment(0.0, found.n_seconds)
+        segments = [part for segment in given if (part := segment.intersection(recording))]
+    overlap = [turn.segment for turn in crop((Turn("", each, "") for each in found.overlap), segments)]
+    return found._replace(segments=segments, overlap=overlap)
 
 
-def _detect(
-    blocks: Iterable[Samples], config: SpeechConfig, speech: bool
-) -> tuple[list[Segment], list[Segment], float]:
-    """Speech where it is wanted, overlap where the config wants it, and the seconds heard."""
-    overlap = config.overlap < 1 and config.detector != "energy"
+def _detect(blocks: Iterable[Samples], config: SpeechConfig, speech: bool) -> Speech:
+    """Speech where it is wanted, and overlap where the config wants it, which may lie outside."""
+    overlap = min(config.overlap, config.mixed) < 1 and config.detector != "energy"
     if overlap or (speech and config.detector == "activity"):
         heard = detect_activity(blocks, config.model)
         ours = config.detector == "activity"
         probabilities, frame = (heard.speech, OUTPUT_LENGTH) if ours else (heard.silero, FRAME_LENGTH)
-        return (
+        return Speech(
             segments_from_probabilities(probabilities, frame, heard.n_seconds, config),
-            overlap_segments(heard, config.overlap) if overlap else [],
+            overlap_segments(heard, config.overlap, _OVERLAP) if overlap else [],
+            overlap_segments(heard, config.mixed, _MIXED) if overlap else [],
             heard.n_seconds,
         )
     if speech:
         probabilities, n_seconds = speech_probabilities(blocks, config.detector)
-        return segments_from_probabilities(probabilities, FRAME_LENGTH, n_seconds, config), [], n_seconds
-    return [], [], sum(map(len, blocks)) / SAMPLE_RATE
+        found = segments_from_probabilities(probabilities, FRAME_LENGTH, n_seconds, config)
+        return Speech(found, [], [], n_seconds)
+    return Speech([], [], [], sum(map(len, blocks)) / SAMPLE_RATE)
 
 
-def overlap_segments(heard: Activity, threshold: float) -> list[Segment]:
-    """Where several speak at once, in seconds: where that probability reaches the threshold."""
-    settings = _OVERLAP.model_copy(update={"threshold": threshold})
+def overlap_segments(heard: Activity, threshold: float, shape: SpeechConfig = _OVERLAP) -> list[Segment]:
+    """Where several speak at once: where that probability reaches a threshold below 1."""
+    if threshold == 1:
+        return []
+    settings = shape.model_copy(update={"threshold": threshold})
     return segments_from_probabilities(heard.overlap, OUTPUT_LENGTH, heard.n_seconds, settings)
 
 

@@ -55,10 +55,11 @@ class Backend:
     spread: NDArray[np.float64]
     """(n,): psi, the variances of speakers, largest first."""
 
-    def whiten(self, vectors: ArrayLike) -> Matrix:
-        """Vectors (n_windows, dim) of one recording in the space of (1)."""
+    def whiten(self, vectors: ArrayLike, centre: ArrayLike | None = None) -> Matrix:
+        """Vectors (n_windows, dim) of a recording in the space of (1), about a centre or their mean."""
         X = np.asarray(vectors, dtype=np.float64)
-        whitened: Matrix = (X - X.mean(axis=0)) @ self.projection
+        about = X.mean(axis=0) if centre is None else np.asarray(centre, dtype=np.float64)
+        whitened: Matrix = (X - about) @ self.projection
         return whitened
 
     def evidence(self, Y: Matrix, labels: Labels, weight: float) -> float:
@@ -74,18 +75,27 @@ class Backend:
         In turn the speakers are estimated from their windows, and each window is shared out among the
         speakers. A speaker without enough of his own can lose all his windows.
         """
-        # The posterior of y is N(m, C), C = 1 / (1 + n psi) psi, m = C s. Up to what is common to all,
-        # E log p(x | y) = x m - (m^2 + C) / 2.
         shares = np.eye(int(labels.max()) + 1)[labels]  # (n_windows, k)
         for _ in range(_MOST_STEPS):
-            sizes = weight * shares.sum(axis=0)[:, None]
-            covariance = self.spread / (1 + sizes * self.spread)
-            mean = covariance * (weight * shares.T @ Y)
-            fit = Y @ mean.T - 0.5 * (mean**2 + covariance).sum(axis=1)
+            fit = self.log_likelihoods(Y, *self.speakers(Y, shares, weight))
             before, shares = shares, softmax(weight * fit, axis=1)
             if np.abs(shares - before).max() < 1e-3:
                 break
         return shares.argmax(axis=1).astype(np.int64)
+
+    def speakers(self, Y: Matrix, shares: Matrix, weight: float) -> tuple[Matrix, Matrix]:
+        """Mean and variance (k, n) of the posterior of y for speakers with these shares (n_windows, k) of Y.
+
+        It is N(m, C), C = psi / (1 + n psi), m = C s.
+        """
+        sizes = weight * shares.sum(axis=0)[:, None]
+        variance: Matrix = self.spread / (1 + sizes * self.spread)
+        return variance * (weight * shares.T @ Y), variance
+
+    def log_likelihoods(self, Y: Matrix, mean: Matrix, variance: Matrix) -> Matrix:
+        """E log p(x | y) (n_windows, k) of windows Y for speakers, up to what is common to all of them."""
+        fit: Matrix = Y @ mean.T - 0.5 * (mean**2 + variance).sum(axis=1)  # x m - (m^2 + C) / 2
+        return fit
 
 
 def learn_backend(vectors: ArrayLike, speakers: ArrayLike, clips: ArrayLike, n_dims: int = 64) -> Backend:

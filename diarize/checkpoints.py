@@ -82,6 +82,25 @@ def load_checkpoint(
     return progress
 
 
+def load_start(path: Path, modules: nn.Module) -> None:
+    """Give modules the weights of another training's checkpoint, the averaged ones where it has them.
+
+    Raises
+    ------
+    ModelError
+        When there is no checkpoint, or it is of another network or of other speakers.
+    """
+    try:
+        tensors = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{path}: no checkpoint to start from ({error})") from error
+    names = modules.state_dict()
+    taken = {name: tensors.get(name.replace("network.", "average.", 1), tensors.get(name)) for name in names}
+    if any(tensor is None or tensor.shape != names[name].shape for name, tensor in taken.items()):
+        raise ModelError(f"{path}: of another network or other speakers; start from another checkpoint")
+    modules.load_state_dict(taken)
+
+
 def save_weights(network: nn.Module, path: Path) -> None:
     """Write the weights of a network as safetensors."""
     with atomic_path(path) as temporary:

@@ -43,6 +43,9 @@ class SpeechConfig(Settings):
         le=1,
         description="several speak where our network's probability reaches this; not with energy; 1: never",
     )
+    mixed: float = Field(
+        0.3, ge=0, le=1, description="with this probability of overlap no vector hears it; 1: all is heard"
+    )
     model: str | None = Field(None, description="folder of our network; none: the bundled one")
 
 
@@ -70,6 +73,20 @@ class ClusteringConfig(Settings):
     max_speakers: int | None = Field(None, ge=1, description="at most this many speakers")
     options: dict[str, Any] = Field(default_factory=dict, description="further parameters of the clusterer")
 
+    def weight(self, hop: float) -> float:
+        """What a window counts, of windows every `hop` seconds; 1 where they are independent."""
+        return min(hop / self.seconds_a_sample, 1.0)
+
+
+class ResegmentationConfig(Settings):
+    """Who speaks in short windows, once the speakers are found (``resegmentation.py``)."""
+
+    enabled: bool = Field(True, description="for models with a back end; false: the windows' own labels stay")
+    window: float = Field(0.75, gt=0, description="seconds a window")
+    hop: float = Field(0.25, gt=0, description="seconds between the starts of windows")
+    change_cost: float = Field(2.0, ge=0, description="nats that a change of speaker costs")
+    max_pause: float = Field(1.0, ge=0, description="seconds; over a longer pause a change costs nothing")
+
 
 class TurnConfig(Settings):
     """From labelled windows to turns (``windows.py``)."""
@@ -94,6 +111,7 @@ class Config(Settings):
     speech: SpeechConfig = SpeechConfig()
     embedding: EmbeddingConfig = EmbeddingConfig()
     clustering: ClusteringConfig = ClusteringConfig()
+    resegmentation: ResegmentationConfig = ResegmentationConfig()
     turns: TurnConfig = TurnConfig()
 
 

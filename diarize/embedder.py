@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from diarize.activity import find_speech
+from diarize.activity import Speech, find_speech
 from diarize.audio import SAMPLE_RATE, Samples, Source, source_id, stream_audio
 from diarize.backend import Backend
 from diarize.config import Config
@@ -33,6 +34,16 @@ Progress = Callable[[str, float, float | None], None]
 
 Detection counts seconds of the recording, embedding counts windows, clustering goes from 0 to 1.
 """
+
+
+class Voices(NamedTuple):
+    """Windows of the speech of a recording, in the order of their starts, and their vectors (n, dim)."""
+
+    windows: list[Segment]
+    vectors: Vectors
+    pieces: list[Segment]
+    """Shorter windows for the resegmentation; none without it."""
+    piece_vectors: Vectors
 
 
 class Embedder:
@@ -117,13 +128,15 @@ class Embedder:
             return stream_audio(source, rate=rate, channel=channel)
 
         notify = on_progress or (lambda stage, done, total: None)
-        detection = config.speech.model_copy(update={"overlap": 1.0})  # which is no matter here
-        speech, _, n_seconds = find_speech(report_blocks(blocks(), notify), detection, speech)
-        everything = Segment(0.0, n_seconds)
-        if whole and not speech:
-            speech = [everything]
+        # Who has turns in overlap is no matter here; a whole recording is of one speaker.
+        unasked = {"overlap": 1.0, "mixed": 1.0} if whole else {"overlap": 1.0}
+        heard = find_speech(report_blocks(blocks(), notify), config.speech.model_copy(update=unasked), speech)
+        everything = Segment(0.0, heard.n_seconds)
+        speech = heard.segments or [everything] * whole
         windows = sorted(sliding_windows(speech, config.embedding.window, config.embedding.hop))
-        vectors = self.windows(blocks(), windows, lambda done, n: notify("embed windows", done, n))
+        vectors = self.windows(
+            blocks(), windows, lambda done, n: notify("embed windows", done, n), mixed=heard.mixed
+        )
         if not whole:
             return make_table(recording, windows, vectors)
         mean = vectors.mean(axis=0, keepdims=True)
@@ -144,10 +157,13 @@ class Embedder:
         blocks: Iterable[Samples],
         windows: list[Segment],
         on_progress: Callable[[int, int], None] | None = None,
+        *,
+        mixed: list[Segment] | None = None,
     ) -> Vectors:
         """Vectors (n_windows, dim) of length 1 of windows, sorted by start, over blocks of samples.
 
-        `on_progress` is called with the windows done and their number.
+        `on_progress` is called with the windows done and their number. Where the network runs once over the
+        recording, what is `mixed`, sorted and apart, is left out, unless little of a window remains.
 
         Raises
         ------
@@ -164,7 +180,7 @@ class Embedder:
         done = 0
         with one_thread(), ThreadPoolExecutor(self.threads) as executor:
             pending: deque[Future[Vectors]] = deque()
-            for task in self.encoder.tasks(blocks, windows):
+            for task in self.encoder.tasks(blocks, windows, mixed or []):
                 pending.append(executor.submit(task))
                 while len(pending) > 2 * self.threads:
                     done = _collect(pending.popleft(), vectors, done)
@@ -175,6 +191,31 @@ class Embedder:
         if on_progress:
             on_progress(done, len(windows))
         return vectors
+
+    def voices(
+        self,
+        blocks: Iterable[Samples],
+        heard: Speech,
+        config: Config,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> Voices:
+        """The windows of what was heard in a recording, and their vectors, by one pass over its samples.
+
+        Raises
+        ------
+        AudioError
+            When the samples end before the speech.
+        """
+        windows = sorted(sliding_windows(heard.segments, config.embedding.window, config.embedding.hop))
+        again = config.resegmentation
+        pieces = []
+        if again.enabled and self.backend is not None:
+            pieces = sorted(sliding_windows(heard.segments, again.window, again.hop))
+        both = windows + pieces
+        order = sorted(range(len(both)), key=both.__getitem__)
+        vectors = np.empty((len(both), self.dim), dtype=np.float32)
+        vectors[order] = self.windows(blocks, [both[i] for i in order], on_progress, mixed=heard.mixed)
+        return Voices(windows, vectors[: len(windows)], pieces, vectors[len(windows) :])
 
 
 def make_table(

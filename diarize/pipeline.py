@@ -16,20 +16,21 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from diarize.activity import find_speech
+from diarize.activity import Speech, find_speech
 from diarize.audio import Source, source_id, stream_audio
 from diarize.backend import Backend
 from diarize.clustering import build_clusterer
 from diarize.clustering.contract import Clusterer, Evidence, explain, speaker_bounds
 from diarize.clustering.dominant_sets import WINDOWS
 from diarize.clustering.evidence import cluster_by_evidence
-from diarize.config import Config, TurnConfig, validate
+from diarize.config import Config, validate
 from diarize.diarization import Diarization
-from diarize.embedder import Embedder, Progress, make_table, report_blocks
+from diarize.embedder import Embedder, Progress, Voices, make_table, report_blocks
 from diarize.errors import ConfigError
 from diarize.models import Model
+from diarize.resegmentation import resegment
 from diarize.segments import Segment, Turn, drop_short_turns, merge_turns
-from diarize.windows import label_turns, other_labels, sliding_windows, smooth_labels
+from diarize.windows import label_turns, other_labels, smooth_labels
 
 logger = logging.getLogger(__name__)
 
@@ -121,21 +122,25 @@ class Diarizer:
 
         with _clock(seconds, "detect speech"):
             blocks = report_blocks(stream_audio(source, rate=rate, channel=channel), notify)
-            speech, overlap, duration = find_speech(blocks, config.speech, speech)
+            heard = find_speech(blocks, config.speech, speech)
         with _clock(seconds, "embed windows"):
-            windows = sorted(sliding_windows(speech, config.embedding.window, config.embedding.hop))
             blocks = stream_audio(source, rate=rate, channel=channel)
-            vectors = self.embedder.windows(blocks, windows, lambda done, n: notify("embed windows", done, n))
+            voices = self.embedder.voices(
+                blocks, heard, config, lambda done, n: notify("embed windows", done, n)
+            )
         with _clock(seconds, "cluster"):
             notify("cluster", 0, 1)
-            labels, evidence = cluster_windows(vectors, config, recording, self.embedder.backend)
+            backend = self.embedder.backend
+            labels, evidence = cluster_windows(voices.vectors, config, recording, backend)
             notify("cluster", 1, 1)
         with _clock(seconds, "make turns"):
-            turns, speakers = make_turns(windows, labels, speech, overlap, recording, config.turns)
+            turns, names = make_turns(voices, labels, heard, recording, config, backend)
 
-        table = make_table(recording, windows, vectors, speakers)
+        # A speaker all of whose turns were too short has no name; his windows are nobody's.
+        speakers = [names.get(int(label), "") for label in labels]
+        table = make_table(recording, voices.windows, voices.vectors, speakers)
         model = f"{self.embedder.model.name} {self.embedder.model.fingerprint}"
-        return Diarization(recording, duration, turns, table, evidence, config, model, seconds)
+        return Diarization(recording, heard.n_seconds, turns, table, evidence, config, model, seconds)
 
     def _with_numbers(self, n_speakers: int | None, lowest: int | None, highest: int | None) -> Config:
         """The config with the numbers of speakers that a call gave."""
@@ -175,7 +180,7 @@ def cluster_windows(
             if backend is None:
                 labels = clusterer.fit_predict(vectors)
                 return labels, clusterer.evidence_
-            weight = min(config.embedding.hop / asked.seconds_a_sample, 1.0)
+            weight = asked.weight(config.embedding.hop)
             labels, evidence = cluster_by_evidence(vectors, clusterer, backend, weight, asked.speaker_cost)
             if evidence["n_speakers"] > 1 or asked.n_speakers == 1:
                 return labels, evidence
@@ -217,16 +222,17 @@ def make_clusterer(config: Config, by_evidence: bool = False) -> Clusterer:
 
 
 def make_turns(
-    windows: list[Segment],
+    voices: Voices,
     labels: NDArray[np.int64],
-    speech: list[Segment],
-    overlap: list[Segment],
+    heard: Speech,
     recording: str,
-    config: TurnConfig,
-) -> tuple[list[Turn], list[str]]:
-    """Turns from labelled windows, and the speaker of each window; SPEAKER_00 is who speaks first.
+    config: Config,
+    backend: Backend | None = None,
+) -> tuple[list[Turn], dict[int, str]]:
+    """Turns from labelled windows, and each label's name; SPEAKER_00 is who speaks first.
 
-    In overlapping speech, whoever else speaks nearest in time has a turn as well::
+    With a back end the turns follow the pieces. In overlapping speech, whoever else speaks nearest in time
+    has a turn as well::
 
         speech    |==========================|
         overlap        |=====|           |===|
@@ -235,19 +241,25 @@ def make_turns(
         turns     |====A=====|           |=A=|
                        |==========B==========|
     """
+    windows = voices.windows
     if not windows:
-        return [], []
-    labels = smooth_labels(labels, windows, config.smoothing)
+        return [], {}
+    if backend is not None and voices.pieces:
+        with threadpool_limits(1):
+            labels = resegment(
+                windows, voices.vectors, labels, voices.pieces, voices.piece_vectors, backend, config
+            )
+        windows = voices.pieces
+    labels = smooth_labels(labels, windows, config.turns.smoothing)
     names = {int(label): str(label) for label in {*labels}}
-    turns = label_turns(windows, labels, speech, recording, names)
+    turns = label_turns(windows, labels, heard.segments, recording, names)
     if len(names) > 1:
-        turns += label_turns(windows, other_labels(labels, windows), overlap, recording, names)
-    turns = merge_turns(drop_short_turns(turns, config.min_turn), config.min_gap)
+        turns += label_turns(windows, other_labels(labels, windows), heard.overlap, recording, names)
+    turns = merge_turns(drop_short_turns(turns, config.turns.min_turn), config.turns.min_gap)
     order = dict.fromkeys(turn.speaker for turn in turns)
     speakers = {label: f"SPEAKER_{number:02d}" for number, label in enumerate(order)}
     renamed = sorted(replace(turn, speaker=speakers[turn.speaker]) for turn in turns)
-    # A speaker all of whose turns were too short has no name; his windows are nobody's.
-    return renamed, [speakers.get(str(label), "") for label in labels]
+    return renamed, {int(label): speaker for label, speaker in speakers.items()}
 
 
 @contextmanager

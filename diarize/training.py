@@ -23,6 +23,7 @@ from diarize.checkpoints import (
     append_curve,
     cut_curve,
     load_checkpoint,
+    load_start,
     load_weights,
     save_checkpoint,
     save_weights,
@@ -91,13 +92,15 @@ def train(
     frame_rate: float = 100.0,
     device: str = "cpu",
     on_checkpoint: OnCheckpoint | None = None,
+    start: Path | None = None,
 ) -> Network:
     """Train a network and return it with the averaged weights, where there are, in evaluation mode.
 
     `folder` receives checkpoint.safetensors, from which a later call goes on; curve.tsv, a line a checkpoint
     with the step, the seconds, the learning rate, the mean losses, the loss on `validation` and what
     `on_checkpoint` (step, network) returns; best.safetensors, the weights with the best validation loss; and
-    snapshots/<step>.safetensors.
+    snapshots/<step>.safetensors. `start` is the checkpoint of another training: its weights, averaged where
+    they were, are the first ones.
 
     Under `torchrun`, once torch.distributed is initialised, each process takes batches of its own and their
     gradients are averaged; the first process writes.
@@ -105,8 +108,8 @@ def train(
     Raises
     ------
     ModelError
-        When the folder's checkpoint belongs to other settings, another network or other speakers, or has
-        had more batches than are asked for.
+        When the folder's checkpoint, or that of `start`, belongs to other settings, another network or
+        other speakers, or the folder's has had more batches than are asked for.
     ConfigError
         When there are fewer speakers than a batch needs, or the loss does not fit network and batches, or
         the segments do not fit the network, or nobody trains a speaker of `validation`.
@@ -116,8 +119,10 @@ def train(
     torch.manual_seed(config.seed)
     objective = build_objective(loss, network, features.n_speakers, config.n_segments, targets).to(device)
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = copy.deepcopy(network) if config.average else network
     modules = nn.ModuleDict({"network": network, "objective": objective})
+    if start is not None:
+        load_start(start, modules)
+    average = copy.deepcopy(network) if config.average else network
     if config.average:
         modules["average"] = average
     parameters = [*network.parameters(), *objective.parameters()]

@@ -111,6 +111,9 @@ def main() -> None:
         "--set", action="append", default=[], metavar="TABLE.SETTING=VALUE", help="over the config"
     )
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument(
+        "--start", type=Path, metavar="FILE", help="checkpoint of another training to begin with"
+    )
     parser.add_argument("--held-out", type=Path, help="list of recordings kept for the validation loss")
     parser.add_argument("--dev", type=Path, help="Kaldi data folder with utt2group")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
@@ -154,6 +157,7 @@ def main() -> None:
         frame_rate=features.frame_rate,
         device=device,
         on_checkpoint=DevSet(arguments.dev, features) if arguments.dev else None,
+        start=arguments.start,
     )
     if first:
         names = " and ".join(path.name for path in arguments.config)

@@ -7,7 +7,7 @@ import torch
 from helpers import small_model
 
 from diarize.audio import SAMPLE_RATE, load_audio, regroup
-from diarize.config import Config, EmbeddingConfig
+from diarize.config import Config, EmbeddingConfig, SpeechConfig
 from diarize.embedder import Embedder
 from diarize.errors import AudioError
 from diarize.features import log_mel
@@ -151,14 +151,27 @@ def test_progress_counts_windows(embedder, samples):
 
 def test_a_recording_becomes_a_table(embedder, demo_recording, samples, vectors):
     speech = [Segment(0, 4), Segment(5, 5.2), Segment(11.5, 38), Segment(50.1, 66)]
-    table = embedder(demo_recording, speech=speech)
+    everything = Config(speech=SpeechConfig(mixed=1.0))
+    table = embedder(demo_recording, speech=speech, config=everything)
     assert table.segments() == WINDOWS
     assert set(table.recording) == {"meeting"}
     assert table.speaker is None
     np.testing.assert_allclose(table.vectors, vectors, atol=1e-5)
-    array = embedder(samples, rate=SAMPLE_RATE, speech=speech)
+    array = embedder(samples, rate=SAMPLE_RATE, speech=speech, config=everything)
     assert set(array.recording) == {"recording"}
     np.testing.assert_allclose(array.vectors, vectors, atol=1e-5)
+
+
+def test_what_is_mixed_counts_for_no_window(embedder, samples):
+    window, shorter = Segment(6, 8), Segment(6, 7.2)
+    (half,) = embedder.windows([samples], [window], mixed=[Segment(7.2, 8), Segment(20, 30)])
+    (alone,) = embedder.windows([samples], [shorter])
+    np.testing.assert_allclose(half, alone, atol=1e-5)
+    (whole,) = embedder.windows([samples], [window])
+    assert np.abs(half - whole).max() > 1e-3
+    for mixed in ([Segment(0, 100)], [Segment(0, 6.9), Segment(7.05, 9)]):
+        (all_of_it,) = embedder.windows([samples], [window], mixed=mixed)
+        np.testing.assert_allclose(all_of_it, whole, atol=1e-6, err_msg="too little is left: all counts")
 
 
 def test_the_order_of_the_speech_does_not_matter(embedder, samples):

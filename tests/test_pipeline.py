@@ -9,16 +9,20 @@ import numpy as np
 import pytest
 from helpers import REPOSITORY, small_model
 
+from diarize.activity import Speech
 from diarize.audio import SAMPLE_RATE, load_audio
 from diarize.clustering import CLUSTERERS
 from diarize.config import ClusteringConfig, Config, SpeechConfig, TurnConfig
 from diarize.diarization import Diarization
+from diarize.embedder import Voices
 from diarize.errors import AudioError, ConfigError
 from diarize.formats.json_format import read_json
 from diarize.formats.rttm import read_rttm
 from diarize.pipeline import Diarizer, make_turns
 from diarize.segments import Segment, Turn, crop, speech_of
 from diarize.timeline import draw_timeline
+
+NONE = np.empty((0, 32), dtype=np.float32)
 
 
 @pytest.fixture(scope="module")
@@ -300,20 +304,21 @@ def test_who_else_speaks_nearest_in_time_has_a_turn_where_speech_overlaps():
     labels = np.array([0, 1, 1, 2])
     speech = [Segment(0, 4), Segment(5, 6), Segment(7, 8)]
     overlap = [Segment(0.5, 1), Segment(1.5, 2.5), Segment(5.5, 6), Segment(7, 7.25)]
-    turns, speakers = make_turns(windows, labels, speech, overlap, "a", TurnConfig())
+    voices, heard = Voices(windows, NONE, [], NONE), Speech(speech, overlap, [], 8.0)
+    turns, names = make_turns(voices, labels, heard, "a", Config())
     assert [(turn.segment.start, turn.segment.end, turn.speaker[-1]) for turn in turns] == [
         *((0, 2.5, "0"), (0.5, 1, "1"), (1.5, 4, "1")),
         *((5, 6, "1"), (5.5, 6, "2"), (7, 7.25, "1"), (7, 8, "2")),
     ]
-    assert [name[-1] for name in speakers] == ["0", "1", "1", "2"]
-    alone, _ = make_turns(windows, np.zeros(4, int), speech, overlap, "a", TurnConfig())
+    assert names == {0: "SPEAKER_00", 1: "SPEAKER_01", 2: "SPEAKER_02"}
+    alone, _ = make_turns(voices, np.zeros(4, int), heard, "a", Config())
     assert [turn.segment for turn in alone] == speech
 
 
 def test_a_speaker_of_short_turns_alone_has_no_name():
     windows = [Segment(0, 2), Segment(2, 4), Segment(4, 4.5), Segment(4.5, 6.5)]
     labels = np.array([0, 0, 1, 0])
-    config = TurnConfig(min_turn=1.5)
-    turns, speakers = make_turns(windows, labels, [Segment(0, 6.5)], [], "a", config)
+    voices, heard = Voices(windows, NONE, [], NONE), Speech([Segment(0, 6.5)], [], [], 6.5)
+    turns, names = make_turns(voices, labels, heard, "a", Config(turns=TurnConfig(min_turn=1.5)))
     assert turns == [Turn("a", Segment(0, 6.5), "SPEAKER_00")]
-    assert speakers == ["SPEAKER_00", "SPEAKER_00", "", "SPEAKER_00"]
+    assert names == {0: "SPEAKER_00"}

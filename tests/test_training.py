@@ -136,6 +136,18 @@ def test_more_batches_at_a_constant_rate_go_on_from_fewer(features, tmp_path):
         train(tiny_network(), features, steps(5), tmp_path / "parts")
 
 
+def test_a_training_starts_from_the_averaged_weights_of_another(features, trained, tmp_path):
+    start = trained[0] / "checkpoint.safetensors"
+    still = by_speakers(n_steps=1, learning_rate=1e-12, warm_up=0, weight_decay=0.0, average=0.0)
+    begun = train(tiny_network(), features, still, tmp_path / "new", start=start)
+    for name, weight in trained[1].named_parameters():
+        torch.testing.assert_close(begun.get_parameter(name), weight, atol=1e-5, rtol=1e-5)
+    with pytest.raises(ModelError, match="of another network or other speakers; start from another"):
+        train(tiny_network(dim=16), features, still, tmp_path / "other", start=start)
+    with pytest.raises(ModelError, match="no checkpoint to start from"):
+        train(tiny_network(), features, still, tmp_path / "none", start=tmp_path / "none")
+
+
 @pytest.mark.parametrize("change", [{"n_steps": 91}, {"seed": 2}, {"seconds": (0.4, 0.7)}])
 def test_a_checkpoint_of_other_settings_is_refused(features, trained, change):
     path = trained[0] / "checkpoint.safetensors"

@@ -43,8 +43,13 @@ class Encoder(Protocol):
         """Length of a vector."""
         ...
 
-    def tasks(self, blocks: Iterable[Samples], windows: list[Segment]) -> Iterator[Task]:
-        """The work on windows, sorted by start, over blocks of samples, in the windows' order."""
+    def tasks(
+        self, blocks: Iterable[Samples], windows: list[Segment], mixed: list[Segment]
+    ) -> Iterator[Task]:
+        """The work on windows, sorted by start, over blocks of samples, in the windows' order.
+
+        What is `mixed`, sorted and apart, is left out where the encoder can.
+        """
         ...
 
 

@@ -17,6 +17,7 @@ from functools import partial
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from diarize.audio import Samples
 from diarize.encoders.protocol import Task, Vectors
@@ -29,6 +30,9 @@ from diarize.segments import Segment
 
 GROUP_SECONDS = 10.0
 """Windows that go through the network together span at most about this long (a longer window goes alone)."""
+
+MIN_CLEAN = 0.2
+"""Seconds."""
 
 
 class RunningEncoder:
@@ -53,8 +57,10 @@ class RunningEncoder:
         """Length of a vector."""
         return self.network.embedding.out_features
 
-    def tasks(self, blocks: Iterable[Samples], windows: list[Segment]) -> Iterator[Task]:
-        """A task a group of windows.
+    def tasks(
+        self, blocks: Iterable[Samples], windows: list[Segment], mixed: list[Segment]
+    ) -> Iterator[Task]:
+        """A task a group of windows; a window with MIN_CLEAN seconds that are not mixed pools those alone.
 
         Raises
         ------
@@ -65,6 +71,7 @@ class RunningEncoder:
         spans = [(round(w.start * rate), max(1, round(w.duration * rate))) for w in windows]
         lead = network.context // 2  # output j is centred on frame j * stride
         buffer = StreamBuffer(stream_log_mel(blocks, self.model.features))
+        edges = np.array([(segment.start, segment.end) for segment in mixed]).ravel()
         begin = 0
         while begin < len(spans):
             first, last, end = spans[begin][0], sum(spans[begin]), begin + 1
@@ -74,19 +81,32 @@ class RunningEncoder:
             start = first * network.stride - lead
             stop = (last - 1) * network.stride - lead + network.context
             buffer.fill(start, stop, keep=start)
+            # Between an odd and an even edge lies a mixed segment.
+            clean = np.searchsorted(edges, np.arange(first, last) / rate, side="right") % 2 == 0
+            group = [(j - first, n) for j, n in spans[begin:end]]
             yield partial(
-                self._embed, buffer.repeat_edges(start, stop), [(j - first, n) for j, n in spans[begin:end]]
+                self._embed, buffer.repeat_edges(start, stop), group, clean, round(MIN_CLEAN * rate)
             )
             begin = end
 
     @torch.inference_mode()
-    def _embed(self, mel: Frames, spans: list[tuple[int, int]]) -> Vectors:
-        """Vectors of the windows that pool these outputs (first, count) of the log-mel frames."""
+    def _embed(
+        self, mel: Frames, spans: list[tuple[int, int]], clean: NDArray[np.bool_], least: int
+    ) -> Vectors:
+        """Vectors of the windows that pool these outputs (first, count) of the log-mel frames.
+
+        Those of the outputs that are `clean` (n_outputs,), where they are `least` in a window.
+        """
         network = self.network
         outputs = network.frames(torch.from_numpy(mel)[None].to(self.device))[0]  # (n_outputs, features)
+        logits = network.attention(outputs)
         vectors = np.empty((len(spans), self.dim), dtype=np.float32)
         for count in {count for _, count in spans}:  # windows of one length are pooled together
             rows = [row for row, span in enumerate(spans) if span[1] == count]
-            index = torch.tensor([spans[row][0] for row in rows])[:, None] + torch.arange(count)
-            vectors[rows] = network.pool(outputs[index.to(outputs.device)]).cpu().numpy()
+            index = np.array([spans[row][0] for row in rows])[:, None] + np.arange(count)
+            mask = clean[index]
+            mask[mask.sum(axis=1) < least] = True
+            at = torch.from_numpy(index).to(outputs.device)
+            counts = torch.from_numpy(mask).to(outputs.device)
+            vectors[rows] = network.pool(outputs[at], counts, logits[at]).cpu().numpy()
         return vectors

@@ -35,8 +35,10 @@ class SeparateEncoder:
         """Length of a vector."""
         return self.model.dim
 
-    def tasks(self, blocks: Iterable[Samples], windows: list[Segment]) -> Iterator[Task]:
-        """A task a batch of windows.
+    def tasks(
+        self, blocks: Iterable[Samples], windows: list[Segment], mixed: list[Segment]
+    ) -> Iterator[Task]:
+        """A task a batch of windows, which are heard whole, whatever is mixed in them.
 
         Raises
         ------

@@ -63,12 +63,14 @@ class FrameNetwork(nn.Module, ABC):
         n_outputs = (n_frames - context) // stride + 1; output j sees the `context` frames from j * stride on.
         """
 
-    def pool(self, features: Tensor, mask: Tensor | None = None) -> Tensor:
+    def pool(self, features: Tensor, mask: Tensor | None = None, logits: Tensor | None = None) -> Tensor:
         """Embeddings (batch, dim) of length 1 of frame-level features (batch, frames, n_features).
 
-        `mask` (batch, frames) is true where a frame counts.
+        `mask` (batch, frames) is true where a frame counts; `logits` (batch, frames, heads) are what
+        `attention` gives for the features, where that is known already.
         """
-        logits = self.attention(features)
+        if logits is None:
+            logits = self.attention(features)
         if mask is not None:
             logits = logits.masked_fill(~mask.unsqueeze(-1), -torch.inf)
         weights = logits.softmax(dim=1)  # (batch, frames, heads), Okabe et al. eq. 3

@@ -1,0 +1,106 @@
+"""Who speaks in short windows, once the speakers are found: a hidden Markov chain over them.
+
+A window that is long enough to tell a voice by is too long to tell where a turn begins::
+
+    turns     |=======A=======|=====B======|=A==|
+    windows   [----A----][----B----][----B----]      clustered: a speaker's mean and its uncertainty
+    pieces    AAAAAAAAAAAAAAAABBBBBBBBBBBBBBAAAAA      the likeliest path through shorter, denser windows
+
+References
+----------
+Landini, Profant, Diez, Burget: Bayesian HMM clustering of x-vector sequences (VBx) in speaker diarization,
+Computer Speech & Language 71, 2022: the chain and its emissions; the speakers stay
+as clustering left them here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diarize.backend import Backend
+from diarize.config import Config
+from diarize.segments import Segment
+
+Labels = NDArray[np.int64]
+Vectors = NDArray[np.float32]
+
+
+def resegment(
+    windows: Sequence[Segment],
+    vectors: Vectors,
+    labels: Labels,
+    pieces: Sequence[Segment],
+    piece_vectors: Vectors,
+    backend: Backend,
+    config: Config,
+) -> Labels:
+    """The speaker of each piece (n_pieces,), from the labels (n_windows,) of the windows.
+
+    A speaker who would lose all his pieces keeps those nearest to his windows.
+
+    Parameters
+    ----------
+    windows, pieces : sequence of Segment
+        Each in the order of their starts.
+    vectors, piece_vectors : arrays (n_windows, dim), (n_pieces, dim)
+    labels : array (n_windows,)
+        0, 1, ... without a gap.
+    backend : Backend
+        Of the network that made the vectors.
+    """
+    if not len(labels) or labels.max() == 0:
+        return np.zeros(len(pieces), dtype=np.int64)
+    asked = config.resegmentation
+    centre = vectors.mean(axis=0)
+    shares = np.eye(int(labels.max()) + 1)[labels]
+    speakers = backend.speakers(
+        backend.whiten(vectors, centre), shares, config.clustering.weight(config.embedding.hop)
+    )
+    fit = backend.log_likelihoods(backend.whiten(piece_vectors, centre), *speakers)
+    pauses = [later.start - earlier.end for earlier, later in pairwise(pieces)]
+    costs = np.where(np.array(pauses) <= asked.max_pause, asked.change_cost, 0.0)
+    path = likeliest_path(config.clustering.weight(asked.hop) * fit, costs)
+    nearest = labels[nearest_windows(pieces, windows)]
+    lost = ~np.isin(nearest, path)
+    path[lost] = nearest[lost]
+    return path
+
+
+def likeliest_path(scores: NDArray[np.float64], costs: NDArray[np.float64]) -> Labels:
+    """The states (n,) with the largest sum of their scores (n, k), less the cost of each change (n - 1,).
+
+    References
+    ----------
+    Viterbi: Error bounds for convolutional codes and an asymptotically optimum decoding algorithm, IEEE
+    Transactions on Information Theory 13, 1967.
+    """
+    n, k = scores.shape
+    stay = np.arange(k)
+    came_from = np.empty((n, k), dtype=np.int64)
+    best = scores[0]
+    for t in range(1, n):
+        other = best.argmax()
+        changed = best[other] - costs[t - 1]
+        came_from[t] = np.where(best >= changed, stay, other)
+        best = np.maximum(best, changed) + scores[t]
+    path = np.empty(n, dtype=np.int64)
+    path[-1] = best.argmax()
+    for t in range(n - 1, 0, -1):
+        path[t - 1] = came_from[t, path[t]]
+    return path
+
+
+def nearest_windows(pieces: Sequence[Segment], windows: Sequence[Segment]) -> NDArray[np.intp]:
+    """The window (n_pieces,) whose middle is nearest to a piece's, of two the earlier."""
+    middles = np.array([window.middle for window in windows])
+    order = np.argsort(middles, kind="stable")
+    middles = middles[order]
+    of = np.array([piece.middle for piece in pieces])
+    behind = np.searchsorted(middles, of).clip(1, max(1, len(middles) - 1))
+    before = behind - 1
+    behind = np.minimum(behind, len(middles) - 1)
+    return order[np.where(of - middles[before] <= middles[behind] - of, before, behind)]

@@ -1,0 +1,101 @@
+"""The likeliest path through short windows, against all paths, and on planted voices."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from diarize.backend import Backend
+from diarize.config import ClusteringConfig, Config, ResegmentationConfig
+from diarize.resegmentation import likeliest_path, nearest_windows, resegment
+from diarize.segments import Segment
+from diarize.windows import sliding_windows
+
+MODEL = Backend(np.eye(8), np.full(8, 9.0))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_path_is_likelier(seed):
+    random = np.random.default_rng(seed)
+    scores, costs = random.normal(size=(6, 3)), random.uniform(0, 2, 5)
+
+    def total(path: tuple[int, ...]) -> float:
+        return scores[range(6), path].sum() - costs[np.diff(path) != 0].sum()
+
+    best = max(product(range(3), repeat=6), key=total)
+    assert likeliest_path(scores, costs).tolist() == list(best)
+
+
+def test_a_change_costs_what_it_says():
+    scores = np.array([[1.0, 0], [0, 1], [1, 0]])
+    assert likeliest_path(scores, np.array([0.4, 0.4])).tolist() == [0, 1, 0]
+    assert likeliest_path(scores, np.array([0.6, 0.6])).tolist() == [0, 0, 0]
+    assert likeliest_path(2 * scores, np.array([0.0, 3])).tolist() == [0, 0, 0]
+    assert likeliest_path(np.array([[1.0, 0], [0, 2], [1, 0]]), np.array([0.0, 3])).tolist() == [0, 1, 1]
+
+
+def test_the_nearest_window_is_the_one_with_the_nearest_middle():
+    windows = [Segment(0, 2), Segment(1, 1.5), Segment(4, 6)]
+    pieces = [Segment(0, 0.5), Segment(1.1, 1.2), Segment(3, 3.2), Segment(5, 9)]
+    distances = [[abs(piece.middle - window.middle) for window in windows] for piece in pieces]
+    assert nearest_windows(pieces, windows).tolist() == np.argmin(distances, axis=1).tolist()
+    assert nearest_windows(pieces, windows[:1]).tolist() == [0, 0, 0, 0]
+
+
+def talk(pause: float = 0.0) -> tuple[list[Segment], np.ndarray]:
+    """Three turns of 4.3 s of two voices, a window's vector the mean over the voices in it, less a pause."""
+    voices = np.random.default_rng(3).normal(0, 3, (2, 8))
+
+    def vector(window: Segment) -> np.ndarray:
+        times = np.linspace(window.start, window.end, 50)
+        return voices[(times // (4.3 + pause)).astype(int) % 2].mean(axis=0)
+
+    starts = [0, 4.3 + pause, 8.6 + 2 * pause]
+    return [Segment(start, start + 4.3) for start in starts], vector
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.3])
+def test_turns_begin_where_they_do(noise):
+    _, vector = talk()
+    random = np.random.default_rng(0)
+    speech = [Segment(0, 12.9)]
+
+    def embed(windows: list[Segment]) -> np.ndarray:
+        return np.array([vector(each) for each in windows]) + noise * random.normal(size=(len(windows), 8))
+
+    windows, pieces = sliding_windows(speech), sliding_windows(speech, 0.75, 0.25)
+    labels = np.array([int(window.middle // 4.3) % 2 for window in windows])
+    config = Config(clustering=ClusteringConfig(seconds_a_sample=1.0))
+    found = resegment(windows, embed(windows), labels, pieces, embed(pieces), MODEL, config)
+    wrong = [
+        piece for piece, label in zip(pieces, found, strict=True) if int(piece.middle // 4.3) % 2 != label
+    ]
+    # Half a hop from the border either side is open.
+    assert all(min(abs(piece.middle - border) for border in (4.3, 8.6)) < 0.13 for piece in wrong)
+
+
+def test_over_a_long_pause_a_change_is_free():
+    pieces = [Segment(0, 0.75), Segment(1, 1.75)]
+    windows, vectors = [Segment(0, 1.5), Segment(5, 6.5)], np.array([[1.0] + [0] * 7, [-1.0] + [0] * 7])
+    for max_pause, path in ((0.2, [0, 1]), (1.0, [0, 0])):
+        config = Config(resegmentation=ResegmentationConfig(change_cost=0.05, max_pause=max_pause))
+        piece_vectors = np.array([[0.6] + [0] * 7, [-0.2] + [0] * 7])
+        found = resegment(windows, vectors, np.array([0, 1]), pieces, piece_vectors, MODEL, config)
+        assert found.tolist() == path
+
+
+def test_nobody_is_lost():
+    windows = [Segment(0, 2), Segment(2, 4), Segment(4, 6)]
+    pieces = [Segment(start, start + 0.75) for start in np.arange(0, 5.3, 0.25)]
+    vectors = np.zeros((3, 8))
+    vectors[1, 0] = 0.01
+    dear = Config(resegmentation=ResegmentationConfig(change_cost=1000, max_pause=10))
+    found = resegment(windows, vectors, np.array([0, 1, 0]), pieces, np.zeros((len(pieces), 8)), MODEL, dear)
+    assert {*found} == {0, 1}
+    assert all(2 <= piece.middle <= 4 for piece, label in zip(pieces, found, strict=True) if label == 1)
+
+
+def test_one_speaker_has_all():
+    windows, pieces = [Segment(0, 2)], [Segment(0, 1), Segment(1, 2)]
+    found = resegment(windows, np.ones((1, 8)), np.zeros(1, int), pieces, np.ones((2, 8)), MODEL, Config())
+    assert found.tolist() == [0, 0]
