@@ -63,9 +63,9 @@ class ClusteringConfig(Settings):
     evidence: bool = Field(
         True, description="the number by the evidence, for models with a back end; false: the clusterer's own"
     )
-    speaker_cost: float = Field(1.0, description="nats of evidence a speaker costs; more: fewer speakers")
+    speaker_cost: float = Field(0.0, description="nats of evidence a speaker costs; more: fewer speakers")
     seconds_a_sample: float = Field(
-        3.75, gt=0, description="seconds of speech that tell as much of a voice as one independent window"
+        4.0, gt=0, description="seconds of speech that tell as much of a voice as one independent window"
     )
     threshold: float | None = Field(None, description="the clusterer's own threshold; none: its default")
     n_speakers: int | None = Field(None, ge=1, description="exact number of speakers, when it is known")
