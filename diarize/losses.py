@@ -30,10 +30,10 @@ class ArcFace(nn.Module):
         nn.init.xavier_normal_(self.weight)
         self.margin, self.scale = margin, scale
 
-    def forward(self, embeddings: Tensor, speakers: Tensor) -> Tensor:
-        """The loss of embeddings (batch, dim) of length 1 and their speakers' numbers (batch,)."""
+    def forward(self, embeddings: Tensor, speakers: Tensor, share: float = 1.0) -> Tensor:
+        """The loss of embeddings (batch, dim) of length 1 and speakers (batch,); `share` of the margin counts."""
         cosines = embeddings @ F.normalize(self.weight, dim=1).T  # (batch, n_speakers)
-        return angular_margin_loss(cosines, speakers, arc=self.margin, scale=self.scale)
+        return angular_margin_loss(cosines, speakers, arc=share * self.margin, scale=self.scale)
 
 
 class Prototypical(nn.Module):

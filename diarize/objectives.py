@@ -36,6 +36,9 @@ class LossConfig(Settings):
     sphere: float = Field(1.0, ge=1, description="angular-margin: factor of the angle (SphereFace)")
     arc: float = Field(0.0, ge=0, description="angular-margin: radians added to the angle (ArcFace)")
     cos: float = Field(0.0, ge=0, description="angular-margin: taken from the cosine (CosFace)")
+    ramp: int = Field(
+        0, ge=0, description="batches over which angular margins grow to their size; 0: at once"
+    )
 
     @property
     def needs_speakers(self) -> bool:
@@ -71,10 +74,10 @@ class EmbeddingObjective(nn.Module):
         self.targets = targets
         self.n_speakers, self.n_segments = n_speakers, n_segments
 
-    def forward(self, embeddings: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """Each weighted loss by its name; embeddings are (P * K, dim) of length 1."""
+    def forward(self, embeddings: Tensor, batch: Batch, share: float = 1.0) -> dict[str, Tensor]:
+        """Each weighted loss by its name, for embeddings (P * K, dim) of length 1; `share` of the margin counts."""
         speaker = torch.from_numpy(batch.speaker).to(embeddings.device)
-        losses = {"arcface": self.arcface(embeddings, speaker)}
+        losses = {"arcface": self.arcface(embeddings, speaker, share)}
         if self.config.prototypical:
             segments = embeddings.reshape(-1, self.n_segments, embeddings.shape[1])  # (P, K, dim)
             losses["prototypical"] = self.config.prototypical * self.prototypical(
@@ -95,17 +98,20 @@ class SpeakerObjective(nn.Module):
         super().__init__()
         self.config = config
 
-    def forward(self, outputs: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """The loss by its name."""
+    def forward(self, outputs: Tensor, batch: Batch, share: float = 1.0) -> dict[str, Tensor]:
+        """The loss by its name; `share` of an angular margin counts."""
         config, speaker = self.config, torch.from_numpy(batch.speaker).to(outputs.device)
         if config.kind == "cross-entropy":
             loss = F.cross_entropy(outputs, speaker)
         elif config.kind == "pairwise-kl":
             loss = pairwise_kl_loss(outputs.softmax(dim=1), speaker, config.margin)
         else:
-            loss = angular_margin_loss(
-                outputs, speaker, sphere=config.sphere, arc=config.arc, cos=config.cos, scale=config.scale
-            )
+            margins = {
+                "sphere": 1 + share * (config.sphere - 1),
+                "arc": share * config.arc,
+                "cos": share * config.cos,
+            }
+            loss = angular_margin_loss(outputs, speaker, **margins, scale=config.scale)
         return {config.kind: loss}
 
 

@@ -138,10 +138,10 @@ def train(
             held_out.batch(number, (longest, longest)) for number in range(config.validation_batches)
         ]
 
-    def losses_of(network: Network, batch: Batch) -> dict[str, Tensor]:
+    def losses_of(network: Network, batch: Batch, share: float = 1.0) -> dict[str, Tensor]:
         with torch.autocast(device.split(":")[0], torch.bfloat16, enabled=config.mixed_precision):
             outputs = network(torch.from_numpy(batch.mel).to(device))
-        losses: dict[str, Tensor] = objective(outputs.float(), batch)
+        losses: dict[str, Tensor] = objective(outputs.float(), batch, share)
         return losses
 
     # Where the rate does not hang on their number, more batches only go on from fewer.
@@ -164,7 +164,8 @@ def train(
             group["lr"] = rate
         number = progress.step * n_processes + rank
         torch.manual_seed(config.seed * 1_000_003 + number)  # for dropout: hangs on the batch alone
-        losses = losses_of(network, sampler.batch(number, (shortest, longest)))
+        share = min(1.0, (progress.step + 1) / loss.ramp) if loss.ramp else 1.0
+        losses = losses_of(network, sampler.batch(number, (shortest, longest)), share)
         optimizer.zero_grad(set_to_none=True)
         torch.stack(list(losses.values())).sum().backward()
         if n_processes > 1:

@@ -27,6 +27,17 @@ def units(n: int, dim: int, seed: int = 0) -> torch.Tensor:
 
 # On speakers
 
+
+@pytest.mark.parametrize("margins", [{"sphere": 1.5}, {"arc": 0.4}, {"cos": 0.2}])
+def test_a_share_of_a_margin_is_a_smaller_margin(margins):
+    whole = SpeakerObjective(LossConfig(kind="angular-margin", **margins))
+    half = {name: (value + (name == "sphere")) / 2 for name, value in margins.items()}
+    batch = batch_of(SPEAKERS.tolist())
+    expected = SpeakerObjective(LossConfig(kind="angular-margin", **half))(OUTPUTS, batch)
+    torch.testing.assert_close(whole(OUTPUTS, batch, 0.5), expected)
+    torch.testing.assert_close(whole(OUTPUTS, batch, 1.0), whole(OUTPUTS, batch))
+
+
 OUTPUTS = torch.tensor(np.random.default_rng(0).uniform(-0.9, 0.9, (4, 3)), dtype=torch.float32)
 SPEAKERS = torch.tensor([0, 2, 0, 1])
 

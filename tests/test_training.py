@@ -136,6 +136,18 @@ def test_more_batches_at_a_constant_rate_go_on_from_fewer(features, tmp_path):
         train(tiny_network(), features, steps(5), tmp_path / "parts")
 
 
+def test_a_margin_that_grows_costs_less_at_first_and_the_same_in_the_end(features, tmp_path):
+    def curve(name: str, ramp: int) -> list[float]:
+        loss = LossConfig(margin=0.5, ramp=ramp, prototypical=0)
+        config = by_speakers(n_steps=2, save_every=1, learning_rate=1e-9, warm_up=0)
+        train(tiny_network(), features, config, tmp_path / name, loss=loss)
+        return [line["arcface"] for line in read_curve(tmp_path / name / "curve.tsv")]
+
+    at_once, growing = curve("at_once", 0), curve("growing", 2)
+    assert growing[0] < at_once[0]
+    assert growing[1] == pytest.approx(at_once[1], rel=1e-4)
+
+
 def test_a_training_starts_from_the_averaged_weights_of_another(features, trained, tmp_path):
     start = trained[0] / "checkpoint.safetensors"
     still = by_speakers(n_steps=1, learning_rate=1e-12, warm_up=0, weight_decay=0.0, average=0.0)
