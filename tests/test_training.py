@@ -145,7 +145,7 @@ def test_a_margin_that_grows_costs_less_at_first_and_the_same_in_the_end(feature
 
     at_once, growing = curve("at_once", 0), curve("growing", 2)
     assert growing[0] < at_once[0]
-    assert growing[1] == pytest.approx(at_once[1], rel=1e-4)
+    assert growing[1] == pytest.approx(at_once[1], rel=1e-2)
 
 
 def test_a_training_starts_from_the_averaged_weights_of_another(features, trained, tmp_path):
