@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from meetings import HELD_OUT, Bench, Recording, known, read_set
@@ -95,6 +96,13 @@ def main() -> None:
         metavar="ID",
         help="recordings whose ids begin so also get a table of their own; default: %(default)s",
     )
+    parser.add_argument(
+        "--parts",
+        nargs="+",
+        default=[],
+        metavar="PATTERN",
+        help="also a table of the recordings of all sets whose ids match, such as '*_noise' '*_8spk_*'",
+    )
     parser.add_argument("--out", type=Path, metavar="FILE", help="also write the tables here")
     arguments = parser.parse_args()
 
@@ -115,6 +123,8 @@ def main() -> None:
     )
     if arguments.peer and not arguments.peer_config:
         conditions += ". The peer's thresholds are those of our vectors: none were chosen for it"
+    everything: dict[tuple[str, str, str], list[DiarizationScore]] = {}
+    names: list[str] = []
     parts = [header(conditions, ("resemblyzer",) if arguments.peer else ())]
     for name in sets:
         recordings = read_set(arguments.data / name)
@@ -124,10 +134,19 @@ def main() -> None:
         rows += measure(recordings, bench, "ours", configs)
         if peer_bench:
             rows += measure(recordings, peer_bench, "Resemblyzer", peers)
+        names += [each.name for each in recordings]
+        for row, scores in rows:
+            everything.setdefault(row, []).extend(scores)
         parts.append(format_set(name, rows, range(len(recordings))))
         held_out = [i for i, each in enumerate(recordings) if each.begins_with(arguments.held_out)]
         if 0 < len(held_out) < len(recordings):
             parts.append(format_set(f"{name}, recordings that no setting was chosen on", rows, held_out))
+
+    for pattern in arguments.parts:
+        chosen = [i for i, name in enumerate(names) if fnmatchcase(name, pattern)]
+        if not chosen:
+            raise DiarizeError(f"--parts {pattern}: no recording has such an id")
+        parts.append(format_set(f"all sets, {pattern}", list(everything.items()), chosen))
 
     text = "\n".join(parts)
     print(text, end="")

@@ -31,7 +31,7 @@ class ArcFace(nn.Module):
         self.margin, self.scale = margin, scale
 
     def forward(self, embeddings: Tensor, speakers: Tensor, share: float = 1.0) -> Tensor:
-        """The loss of embeddings (batch, dim) of length 1 and speakers (batch,), with a share of the margin."""
+        """The loss of embeddings (batch, dim) and their speakers (batch,), with a share of the margin."""
         cosines = embeddings @ F.normalize(self.weight, dim=1).T  # (batch, n_speakers)
         return angular_margin_loss(cosines, speakers, arc=share * self.margin, scale=self.scale)
 

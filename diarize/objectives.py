@@ -75,7 +75,7 @@ class EmbeddingObjective(nn.Module):
         self.n_speakers, self.n_segments = n_speakers, n_segments
 
     def forward(self, embeddings: Tensor, batch: Batch, share: float = 1.0) -> dict[str, Tensor]:
-        """Each weighted loss by its name, for embeddings (P * K, dim) of length 1; of margins a share counts."""
+        """Each weighted loss by its name, for embeddings (P * K, dim); of margins a share counts."""
         speaker = torch.from_numpy(batch.speaker).to(embeddings.device)
         losses = {"arcface": self.arcface(embeddings, speaker, share)}
         if self.config.prototypical:

@@ -115,6 +115,44 @@ def test_diarization_error_prints_every_row(run_script, sets, model, tmp_path):
     assert [row[3:8] for row in part] == [row[3:8] for row in whole]
 
 
+def test_parts_are_tables_of_the_recordings_whose_ids_match(run_script, sets, model):
+    command = ("diarization_error.py", "--data", sets, "--model", model, "--clusterers", "agglomerative")
+    text = run_script(*command, "--parts", "meet*", "*")
+    titles = [title.split(":")[0] for title in re.findall(r"^## (.*)", text, re.MULTILINE)]
+    assert titles[2:] == ["all sets, meet*", "all sets, *"]
+    rows = rows_of(text, 9)
+    assert len(rows) == 12
+    assert rows[9:] == rows[:3]
+    assert [row[3:8] for row in rows[6:9]] == [row[3:8] for row in rows[:3]]
+    with pytest.raises(SystemExit, match=r"--parts x: no recording has such an id"):
+        run_script(*command, "--parts", "x")
+
+
+def test_the_ablation_has_a_row_without_each_part(run_script, sets, model):
+    rows = rows_of(run_script("ablation.py", "--data", sets / "demo", "--model", model), 6)
+    assert len(rows) == 13
+    table = {row[0]: row[1:] for row in rows}
+    whole = table["all parts"]
+    assert whole[0] == whole[4], "one set, whose mean it is"
+    assert re.fullmatch(r"[01], [01] of 1", whole[2])
+    assert table["speech by energy"] != whole
+    # Without a back end there is nothing to take away there.
+    assert table["without a back end"] == table["number of speakers by silhouette"] == whole
+
+
+def test_the_ablation_varies_settings_together(run_script, sets, model):
+    command = ("ablation.py", "--data", sets / "demo", "--model", model, "--vary")
+    text = run_script(*command, "speech.mixed=0.3,1", "clustering.method='agglomerative','density'")
+    assert [row[0] for row in rows_of(text, 6)] == [
+        "speech.mixed 0.3, clustering.method agglomerative",
+        "speech.mixed 0.3, clustering.method density",
+        "speech.mixed 1, clustering.method agglomerative",
+        "speech.mixed 1, clustering.method density",
+    ]
+    with pytest.raises(SystemExit, match=r"--vary speech.mixed: write SETTING=VALUE,VALUE"):
+        run_script(*command, "speech.mixed")
+
+
 def test_diarization_error_refuses_two_configs_of_one_clusterer(run_script, sets, model, tmp_path):
     config = tmp_path / "a.toml"
     config.write_text("")

@@ -1,0 +1,115 @@
+"""What each part of the pipeline wins: DER, JER and the number of speakers without it, as a Markdown table.
+
+    python benchmarks/ablation.py --data SET [SET ...] [--held-out ID ...] [--vary SETTING=VALUE,VALUE ...]
+
+SET is a folder with audio/, rttm/ and uem/, one file a recording. Each set has the same weight in a mean.
+With --vary there is a row for all combinations of the values instead: how settings are chosen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from meetings import HELD_OUT, Bench, Recording, known, read_set
+from printing import header, percent, table
+
+from diarize.config import Config, load_config
+from diarize.errors import ConfigError, DiarizeError
+from diarize.metrics import pool
+
+PARTS: dict[str, dict[str, Any]] = {
+    "all parts": {},
+    "without overlap: one speaker at any time": {"speech.overlap": 1.0},
+    "overlapped speech counts for vectors": {"speech.mixed": 1.0},
+    "neither of both": {"speech.overlap": 1.0, "speech.mixed": 1.0},
+    "without resegmentation": {"resegmentation.enabled": False},
+    "resegmentation without a cost of changes": {"resegmentation.change_cost": 0.0},
+    "number of speakers by silhouette": {"clustering.evidence": False},
+    "without a back end": {"clustering.evidence": False, "resegmentation.enabled": False},
+    "speech by silero's own settings": {
+        "speech.release": 0.15,
+        "speech.padding": 0.03,
+        "speech.min_silence": 0.1,
+        "speech.min_speech": 0.25,
+    },
+    "speech by our network": {"speech.detector": "activity"},
+    "speech by energy": {"speech.detector": "energy"},
+    "windows of 3 s": {"embedding.window": 3.0, "embedding.hop": 1.5},
+    "windows of 1 s": {"embedding.window": 1.0, "embedding.hop": 0.5},
+}
+
+
+def measure(bench: Bench, sets: dict[str, list[Recording]], config: Config) -> list[str]:
+    """Mean DER and JER, how many numbers are right, mean DER with the number known, DER of each set."""
+    unknown = {name: [bench.score(each, config) for each in these] for name, these in sets.items()}
+    told = [pool([bench.score(each, known(config, each.n_speakers)) for each in s]) for s in sets.values()]
+    pooled = {name: pool(scores) for name, scores in unknown.items()}
+    n_off = [abs(score.n_hypothesis - score.n_reference) for scores in unknown.values() for score in scores]
+    return [
+        percent(float(np.mean([score.der for score in pooled.values()]))),
+        percent(float(np.mean([score.jer for score in pooled.values()]))),
+        f"{n_off.count(0)}, {n_off.count(0) + n_off.count(1)} of {len(n_off)}",
+        percent(float(np.mean([score.der for score in told]))),
+        *(percent(score.der) for score in pooled.values()),
+    ]
+
+
+def combinations(vary: list[str]) -> dict[str, dict[str, Any]]:
+    """Every combination of the values of settings, by what it is called: overrides of the defaults."""
+    settings = []
+    for text in vary:
+        name, equals, values = text.partition("=")
+        try:
+            settings.append([(name, value) for value in tomllib.loads(f"values = [{values}]")["values"]])
+        except tomllib.TOMLDecodeError:
+            equals = ""
+        if not equals or not values:
+            raise ConfigError(f"--vary {text}: write SETTING=VALUE,VALUE with values as TOML has them")
+    return {
+        ", ".join(f"{name} {value}" for name, value in chosen): dict(chosen)
+        for chosen in itertools.product(*settings)
+    }
+
+
+def main() -> None:
+    """Measure the defaults, and what is left of them without each part."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", nargs="+", type=Path, required=True, metavar="SET")
+    parser.add_argument("--model", help="embedding model: a folder, or the name of a bundled one")
+    parser.add_argument(
+        "--held-out", nargs="*", default=HELD_OUT, metavar="ID", help="never recordings whose ids begin so"
+    )
+    parser.add_argument("--vary", nargs="+", default=[], metavar="SETTING=VALUE,VALUE")
+    arguments = parser.parse_args()
+
+    variants = combinations(arguments.vary) if arguments.vary else PARTS
+    sets = {
+        folder.name: [each for each in read_set(folder) if not each.begins_with(arguments.held_out)]
+        for folder in arguments.data
+    }
+    bench = Bench(arguments.model)
+    rows = [
+        [name, *measure(bench, sets, load_config(overrides=overrides))]
+        for name, overrides in variants.items()
+    ]
+    columns = ["", "DER", "JER", "number right, one off", "DER, number known"]
+    columns += [f"{name} ({len(recordings)})" for name, recordings in sets.items()]
+    conditions = (
+        "Collar 0, overlap scored, time of the UEM; in %, means over sets; number of speakers unknown"
+    )
+    print(header(f"Vectors: {bench.description}. {conditions}"))
+    print(table(columns, rows))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except DiarizeError as error:
+        raise SystemExit(f"ablation.py: {error}") from error
