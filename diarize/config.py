@@ -85,7 +85,6 @@ class ResegmentationConfig(Settings):
     window: float = Field(0.75, gt=0, description="seconds a window")
     hop: float = Field(0.25, gt=0, description="seconds between the starts of windows")
     change_cost: float = Field(2.0, ge=0, description="nats that a change of speaker costs")
-    max_pause: float = Field(1.0, ge=0, description="seconds; over a longer pause a change costs nothing")
 
 
 class TurnConfig(Settings):

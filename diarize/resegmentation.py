@@ -16,7 +16,6 @@ as clustering left them here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,17 +60,15 @@ def resegment(
         backend.whiten(vectors, centre), shares, config.clustering.weight(config.embedding.hop)
     )
     fit = backend.log_likelihoods(backend.whiten(piece_vectors, centre), *speakers)
-    pauses = [later.start - earlier.end for earlier, later in pairwise(pieces)]
-    costs = np.where(np.array(pauses) <= asked.max_pause, asked.change_cost, 0.0)
-    path = likeliest_path(config.clustering.weight(asked.hop) * fit, costs)
+    path = likeliest_path(config.clustering.weight(asked.hop) * fit, asked.change_cost)
     nearest = labels[nearest_windows(pieces, windows)]
     lost = ~np.isin(nearest, path)
     path[lost] = nearest[lost]
     return path
 
 
-def likeliest_path(scores: NDArray[np.float64], costs: NDArray[np.float64]) -> Labels:
-    """The states (n,) with the largest sum of their scores (n, k), less the cost of each change (n - 1,).
+def likeliest_path(scores: NDArray[np.float64], cost: float) -> Labels:
+    """The states (n,) with the largest sum of their scores (n, k), less the cost of each change.
 
     References
     ----------
@@ -84,7 +81,7 @@ def likeliest_path(scores: NDArray[np.float64], costs: NDArray[np.float64]) -> L
     best = scores[0]
     for t in range(1, n):
         other = best.argmax()
-        changed = best[other] - costs[t - 1]
+        changed = best[other] - cost
         came_from[t] = np.where(best >= changed, stay, other)
         best = np.maximum(best, changed) + scores[t]
     path = np.empty(n, dtype=np.int64)
