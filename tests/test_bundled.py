@@ -2,6 +2,7 @@
 
 import pytest
 
+from diarize.config import load_config
 from diarize.formats.rttm import read_rttm
 from diarize.metrics import score_diarization
 from diarize.models import BUNDLED, DEFAULT_MODEL, bundled_models, load_model
@@ -30,3 +31,17 @@ def test_the_demo_is_diarized_out_of_the_box(demo_recording):
     score = score_diarization(reference, found.turns, collar=0.0)
     assert len(found.speakers) == 4, found.evidence["reason"]
     assert score.der < 0.25
+
+
+def test_turns_follow_short_windows_with_as_many_speakers(demo_recording):
+    reference = read_rttm(demo_recording.with_suffix(".rttm"))
+    without = load_config(overrides={"resegmentation.enabled": False})
+    found, coarse = (
+        Diarizer(device="cpu", threads=1, config=config)(demo_recording, n_speakers=5)
+        for config in (None, without)
+    )
+    assert len(found.speakers) == len(coarse.speakers) == 5
+    assert score_diarization(reference, found.turns).der < score_diarization(reference, coarse.turns).der
+    assert (found.embeddings.vectors == coarse.embeddings.vectors).all()
+    again = Diarizer(device="cpu", threads=2)(demo_recording, n_speakers=5)
+    assert again.turns == found.turns, "whatever the number of threads"
