@@ -12,7 +12,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-exp='' config='' name='' seed=1 steps='' train_set='' seconds='' shuffle=none weights_of='' snapshot='' stage=3 stop_stage=5 force= continue=
+exp='' config='' name='' seed=1 steps='' train_set='' seconds='' shuffle=none weights_of='' snapshot='' stage=3 stop_stage=5 force= further=
 sets=()
 command="recipes/run_system.sh $*"
 while [ $# -gt 0 ]; do
@@ -31,7 +31,7 @@ while [ $# -gt 0 ]; do
     --stage) stage=$2; shift ;;
     --stop-stage) stop_stage=$2; shift ;;
     --force) force=yes ;;
-    --continue) continue=yes ;;
+    --continue) further=yes ;;
     -h | --help) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "run_system.sh: unknown option $1; see --help" >&2; exit 2 ;;
   esac
@@ -52,7 +52,7 @@ if [ -n "$seconds" ]; then sets+=(--set "training.seconds=[$seconds, $seconds]")
 [ -z "$steps" ] || sets+=(--set "training.n_steps=$steps")
 layer=$(setting layer)
 if [ -e "$out/run.json" ]; then
-  [ -n "$force$continue" ] ||
+  [ -n "$force$further" ] ||
     { echo "run_system.sh: $out is finished; give --force to make it again, --continue to go on" >&2; exit 2; }
   rm -f "$out/run.json"
   [ -z "$force" ] || ! runs 3 || rm -rf "$out"

@@ -45,6 +45,7 @@ ORDER = [
     "timeline",
     "report",
     "diarization",
+    "resegmentation",
     "pipeline",
     "batch",
     "console",
