@@ -12,7 +12,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-exp='' config='' name='' seed=1 steps='' train_set='' seconds='' shuffle=none weights_of='' snapshot='' stage=3 stop_stage=5 force= further=
+exp='' config='' name='' seed=1 steps='' train_set='' seconds='' shuffle=none weights_of='' snapshot='' stage=3 stop_stage=5 force='' further=''
 sets=()
 command="recipes/run_system.sh $*"
 while [ $# -gt 0 ]; do
