@@ -67,7 +67,7 @@ def test_settings_are_fixed_once_made():
         ),
         (
             "[embeddings]\nwindow = 1\n",
-            "unknown setting 'embeddings'; known: speech, embedding, clustering, turns",
+            "unknown setting 'embeddings'; known: speech, embedding, clustering, resegmentation, turns",
         ),
         (
             "[embedding]\nwindow = 0\n",
@@ -127,7 +127,10 @@ def test_a_file_that_is_not_there_is_told(tmp_path):
     ("name", "message"),
     [
         ("embedding.windows", "settings: unknown setting 'embedding.windows'; known: window, hop"),
-        ("windows", "settings: unknown setting 'windows'; known: speech, embedding, clustering, turns"),
+        (
+            "windows",
+            "settings: unknown setting 'windows'; known: speech, embedding, clustering, resegmentation, turns",
+        ),
     ],
 )
 def test_an_unknown_override_is_told(name, message):
