@@ -129,7 +129,8 @@ def test_a_file_that_is_not_there_is_told(tmp_path):
         ("embedding.windows", "settings: unknown setting 'embedding.windows'; known: window, hop"),
         (
             "windows",
-            "settings: unknown setting 'windows'; known: speech, embedding, clustering, resegmentation, turns",
+            "settings: unknown setting 'windows'; "
+            "known: speech, embedding, clustering, resegmentation, turns",
         ),
     ],
 )
