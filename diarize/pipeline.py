@@ -246,9 +246,7 @@ def make_turns(
         return [], {}
     if backend is not None and voices.pieces:
         with threadpool_limits(1):
-            labels = resegment(
-                windows, voices.vectors, labels, voices.pieces, voices.piece_vectors, backend, config
-            )
+            labels = resegment(voices, labels, backend, config)
         windows = voices.pieces
     labels = smooth_labels(labels, windows, config.turns.smoothing)
     names = {int(label): str(label) for label in {*labels}}

@@ -22,35 +22,19 @@ from numpy.typing import NDArray
 
 from diarize.backend import Backend
 from diarize.config import Config
+from diarize.embedder import Voices
 from diarize.segments import Segment
 
 Labels = NDArray[np.int64]
-Vectors = NDArray[np.float32]
 
 
-def resegment(
-    windows: Sequence[Segment],
-    vectors: Vectors,
-    labels: Labels,
-    pieces: Sequence[Segment],
-    piece_vectors: Vectors,
-    backend: Backend,
-    config: Config,
-) -> Labels:
-    """The speaker of each piece (n_pieces,), from the labels (n_windows,) of the windows.
+def resegment(voices: Voices, labels: Labels, backend: Backend, config: Config) -> Labels:
+    """The speaker of each piece (n_pieces,), from labels 0, 1, ... without a gap of the windows (n_windows,).
 
-    A speaker who would lose all his pieces keeps those nearest to his windows.
-
-    Parameters
-    ----------
-    windows, pieces : sequence of Segment
-        Each in the order of their starts.
-    vectors, piece_vectors : arrays (n_windows, dim), (n_pieces, dim)
-    labels : array (n_windows,)
-        0, 1, ... without a gap.
-    backend : Backend
-        Of the network that made the vectors.
+    A speaker who would lose all his pieces keeps those nearest to his windows. The back end is of the network
+    that made the vectors.
     """
+    windows, vectors, pieces, piece_vectors = voices
     if not len(labels) or labels.max() == 0:
         return np.zeros(len(pieces), dtype=np.int64)
     asked = config.resegmentation

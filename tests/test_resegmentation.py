@@ -7,6 +7,7 @@ import pytest
 
 from diarize.backend import Backend
 from diarize.config import ClusteringConfig, Config, ResegmentationConfig
+from diarize.embedder import Voices
 from diarize.resegmentation import likeliest_path, nearest_windows, resegment
 from diarize.segments import Segment
 from diarize.windows import sliding_windows
@@ -41,31 +42,25 @@ def test_the_nearest_window_is_the_one_with_the_nearest_middle():
     assert nearest_windows(pieces, windows[:1]).tolist() == [0, 0, 0, 0]
 
 
-def talk(pause: float = 0.0) -> tuple[list[Segment], np.ndarray]:
-    """Three turns of 4.3 s of two voices, a window's vector the mean over the voices in it, less a pause."""
+def talk(window: Segment) -> np.ndarray:
+    """A window's vector in a talk of two voices that take turns of 4.3 s: the mean over the voices in it."""
     voices = np.random.default_rng(3).normal(0, 3, (2, 8))
-
-    def vector(window: Segment) -> np.ndarray:
-        times = np.linspace(window.start, window.end, 50)
-        return voices[(times // (4.3 + pause)).astype(int) % 2].mean(axis=0)
-
-    starts = [0, 4.3 + pause, 8.6 + 2 * pause]
-    return [Segment(start, start + 4.3) for start in starts], vector
+    times = np.linspace(window.start, window.end, 50)
+    return voices[(times // 4.3).astype(int) % 2].mean(axis=0)
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.3])
 def test_turns_begin_where_they_do(noise):
-    _, vector = talk()
     random = np.random.default_rng(0)
     speech = [Segment(0, 12.9)]
 
     def embed(windows: list[Segment]) -> np.ndarray:
-        return np.array([vector(each) for each in windows]) + noise * random.normal(size=(len(windows), 8))
+        return np.array([talk(each) for each in windows]) + noise * random.normal(size=(len(windows), 8))
 
     windows, pieces = sliding_windows(speech), sliding_windows(speech, 0.75, 0.25)
     labels = np.array([int(window.middle // 4.3) % 2 for window in windows])
     config = Config(clustering=ClusteringConfig(seconds_a_sample=1.0))
-    found = resegment(windows, embed(windows), labels, pieces, embed(pieces), MODEL, config)
+    found = resegment(Voices(windows, embed(windows), pieces, embed(pieces)), labels, MODEL, config)
     wrong = [
         piece for piece, label in zip(pieces, found, strict=True) if int(piece.middle // 4.3) % 2 != label
     ]
@@ -79,12 +74,14 @@ def test_nobody_is_lost():
     vectors = np.zeros((3, 8))
     vectors[1, 0] = 0.01
     dear = Config(resegmentation=ResegmentationConfig(change_cost=1000))
-    found = resegment(windows, vectors, np.array([0, 1, 0]), pieces, np.zeros((len(pieces), 8)), MODEL, dear)
+    voices = Voices(windows, vectors, pieces, np.zeros((len(pieces), 8)))
+    found = resegment(voices, np.array([0, 1, 0]), MODEL, dear)
     assert {*found} == {0, 1}
     assert all(2 <= piece.middle <= 4 for piece, label in zip(pieces, found, strict=True) if label == 1)
 
 
 def test_one_speaker_has_all():
     windows, pieces = [Segment(0, 2)], [Segment(0, 1), Segment(1, 2)]
-    found = resegment(windows, np.ones((1, 8)), np.zeros(1, int), pieces, np.ones((2, 8)), MODEL, Config())
+    voices = Voices(windows, np.ones((1, 8)), pieces, np.ones((2, 8)))
+    found = resegment(voices, np.zeros(1, int), MODEL, Config())
     assert found.tolist() == [0, 0]
