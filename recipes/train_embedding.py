@@ -165,6 +165,7 @@ def main() -> None:
         save_model(arguments.out / "model", trained.cpu(), features, tables["network"], card)
         print(f"{arguments.out / 'model'}: written")
     if dist.is_initialized():
+        dist.barrier()  # nobody leaves while another still writes
         dist.destroy_process_group()
 
 
