@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from meetings import HELD_OUT, Bench, Recording, known, read_set
+from meetings import HELD_OUT, Bench, Recording, known, read_sets
 from printing import header, percent, table
 
 from diarize.config import Config, load_config
@@ -90,10 +90,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     variants = combinations(arguments.vary) if arguments.vary else PARTS
-    sets = {
-        folder.name: [each for each in read_set(folder) if not each.begins_with(arguments.held_out)]
-        for folder in arguments.data
-    }
+    sets = read_sets(arguments.data, arguments.held_out)
     bench = Bench(arguments.model)
     rows = [
         [name, *measure(bench, sets, load_config(overrides=overrides))]

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from choose_speech_settings import BINS_PER_SECOND, mark
-from meetings import HELD_OUT, Bench, Recording, known, read_set
+from meetings import HELD_OUT, Bench, Recording, known, read_sets
 from numpy.typing import NDArray
 from printing import header, percent, table
 
@@ -92,10 +92,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
 
-    sets = {
-        folder.name: [each for each in read_set(folder) if not each.begins_with(arguments.held_out)]
-        for folder in arguments.data
-    }
+    sets = read_sets(arguments.data, arguments.held_out)
     bench = Bench(arguments.model)
     base = load_config(arguments.config)
     rows = []

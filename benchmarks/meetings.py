@@ -68,6 +68,15 @@ def read_set(folder: Path) -> list[Recording]:
     return recordings
 
 
+def read_sets(folders: Iterable[Path], held_out: Iterable[str]) -> dict[str, list[Recording]]:
+    """The recordings of several folders by the folder's name, without those whose ids begin as held out."""
+    held_out = tuple(held_out)
+    return {
+        folder.name: [each for each in read_set(folder) if not each.begins_with(held_out)]
+        for folder in folders
+    }
+
+
 def known(config: Config, n_speakers: int | None) -> Config:
     """The config with this number of speakers; None: not known."""
     clustering = config.clustering.model_copy(update={"n_speakers": n_speakers})

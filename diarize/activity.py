@@ -105,8 +105,8 @@ def _detect(blocks: Iterable[Samples], config: SpeechConfig, speech: bool) -> Sp
         probabilities, frame = (heard.speech, OUTPUT_LENGTH) if ours else (heard.silero, FRAME_LENGTH)
         return Speech(
             segments_from_probabilities(probabilities, frame, heard.n_seconds, config),
-            overlap_segments(heard, config.overlap, _OVERLAP) if overlap else [],
-            overlap_segments(heard, config.mixed, _MIXED) if overlap else [],
+            overlap_segments(heard, config.overlap),
+            overlap_segments(heard, config.mixed, _MIXED),
             heard.n_seconds,
         )
     if speech:

@@ -1,8 +1,11 @@
-"""Scripts of recipes/ and egs/ as tests call them, in a process of their own."""
+"""Scripts of recipes/ and egs/ as tests call them: in a process of their own, or quicker in this one."""
 
+import runpy
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 
 def run(script: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
@@ -16,3 +19,16 @@ def said(script: Path, *arguments: object) -> list[str]:
     done = run(script, *arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
+
+
+def call(monkeypatch, script: Path, *arguments: object) -> None:
+    """Run a script in this process."""
+    monkeypatch.setattr(sys, "argv", [script.name, *map(str, arguments)])
+    runpy.run_path(str(script), run_name="__main__")
+
+
+def message(monkeypatch, script: Path, *arguments: object) -> str:
+    """What a script says when it gives up, in this process."""
+    with pytest.raises(SystemExit) as caught:
+        call(monkeypatch, script, *arguments)
+    return str(caught.value)

@@ -1,8 +1,6 @@
 """The scripts that make the network of speech and overlap, on the demo's voices: from clips to a model."""
 
-import runpy
 import signal
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +9,7 @@ import soundfile
 from planted import curve_without_seconds
 from processes import run_recipe, start, wait_for
 from safetensors.torch import load_file
+from scripts import message
 
 from diarize.activity import detect_activity, load_activity
 from diarize.audio import SAMPLE_RATE, load_audio
@@ -39,13 +38,6 @@ def make(script: Path, *words: object) -> None:
     process = start(run_recipe, script, *words)
     process.join()
     assert process.exitcode == 0
-
-
-def complaint(monkeypatch, script: Path, *words: object) -> str:
-    monkeypatch.setattr(sys, "argv", [script.name, *map(str, words)])
-    with pytest.raises(SystemExit) as caught:
-        runpy.run_path(str(script), run_name="__main__")
-    return str(caught.value)
 
 
 @pytest.fixture(scope="module")
@@ -121,11 +113,11 @@ def test_a_training_that_is_killed_ends_with_the_same_weights(packed, config, tm
 
 def test_what_is_missing_is_told(packed, config, tmp_path, monkeypatch):
     words = ["--dev", packed, "--out", tmp_path / "out"]
-    assert complaint(monkeypatch, TRAIN, *words, "--data", tmp_path, "--config", config) == (
+    assert message(monkeypatch, TRAIN, *words, "--data", tmp_path, "--config", config) == (
         f"train_activity.py: {tmp_path / 'mel.npy'}: missing; make it with recipes/pack_conversations.py"
     )
     other = tmp_path / "other.toml"
     other.write_text(CONFIG.replace("n_mels = 16", "n_mels = 24"))
-    assert complaint(monkeypatch, TRAIN, *words, "--data", packed, "--config", other) == (
+    assert message(monkeypatch, TRAIN, *words, "--data", packed, "--config", other) == (
         f"train_activity.py: {packed}: packed with 16 mels, {other} asks for 24; pack them again"
     )

@@ -2,7 +2,6 @@
 
 import os
 import re
-import runpy
 import signal
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from helpers import write_small_model
 from planted import N_SPEAKERS, SENTENCES, curve_without_seconds, pack_speakers
 from processes import free_port, run_recipe, start, train_together, wait_for
 from safetensors.torch import load_file
+from scripts import call, message
 from torch.nn import functional as F
 
 from diarize.audio import load_audio
@@ -130,19 +130,6 @@ def features(data, conf, tmp_path_factory) -> Path:
 
 def training_words(features: Path, conf: Path, family: str, out: Path) -> list[object]:
     return ["--features", features, "--config", conf / "common.toml", conf / f"{family}.toml", "--out", out]
-
-
-def call(monkeypatch, script: Path, *words: object) -> None:
-    """Run a recipe in this process, which is quickest."""
-    monkeypatch.setattr(sys, "argv", [script.name, *map(str, words)])
-    runpy.run_path(str(script), run_name="__main__")
-
-
-def message(monkeypatch, script: Path, *words: object) -> str:
-    """What a recipe says when it gives up."""
-    with pytest.raises(SystemExit) as caught:
-        call(monkeypatch, script, *words)
-    return str(caught.value)
 
 
 @pytest.fixture(scope="module", params=list(SYSTEMS))

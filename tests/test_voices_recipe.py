@@ -2,7 +2,6 @@
 
 import os
 import re
-import runpy
 import shutil
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from scripts import call, message
 
 from diarize.audio import SAMPLE_RATE, load_audio
 from diarize.batches import PackedFeatures
@@ -55,14 +55,6 @@ def run(script: Path, *arguments: object) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-def message(monkeypatch, script: Path, *arguments: object) -> str:
-    """What the script says when it gives up; it runs in this process, which is quicker."""
-    monkeypatch.setattr(sys, "argv", [script.name, *map(str, arguments)])
-    with pytest.raises(SystemExit) as caught:
-        runpy.run_path(str(script), run_name="__main__")
-    return str(caught.value)
 
 
 @pytest.fixture(scope="module")
@@ -122,8 +114,7 @@ def test_a_data_folder_has_its_speakers_and_groups(data):
 
 
 def prepare(monkeypatch, *arguments: object) -> None:
-    monkeypatch.setattr(sys, "argv", [PREPARE.name, *map(str, arguments)])
-    runpy.run_path(str(PREPARE), run_name="__main__")
+    call(monkeypatch, PREPARE, *arguments)
 
 
 def speakers_of(folder: Path) -> set[str]:
@@ -268,8 +259,7 @@ def test_training_follows_the_teacher(taught, config, tmp_path, monkeypatch):
         "but 25 are packed and [network] has dim 8"
     )
     path.write_text(path.read_text().replace("dim = 8", "dim = 256"))
-    monkeypatch.setattr(sys, "argv", [TRAIN.name, *map(str, command)])
-    runpy.run_path(str(TRAIN), run_name="__main__")
+    call(monkeypatch, TRAIN, *command)
     assert "distillation" in (tmp_path / "net" / "curve.tsv").read_text()
     assert load_model(tmp_path / "net" / "model").network.embedding.out_features == 256
 
@@ -337,8 +327,7 @@ def test_the_card_tells_losses_steps_and_scores(trained, data, config, tmp_path,
     words = ["--model", tmp_path / "model", "--name", "tiny", "--command", "make tiny", "--config", taught]
     words += ["--train", data, "--curve", trained / "curve.tsv", "--scores", tmp_path / "scores.json"]
     words += ["--data-notes", tmp_path / "notes.md", "--run", tmp_path / "run.json", "--license", "CC0-1.0"]
-    monkeypatch.setattr(sys, "argv", [CARD.name, *map(str, words)])
-    runpy.run_path(str(CARD), run_name="__main__")
+    call(monkeypatch, CARD, *words)
     card = " ".join((tmp_path / "model" / "MODEL_CARD.md").read_text().split())
     for expected in [
         "# Model card: tiny",
