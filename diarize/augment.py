@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from io import BytesIO
+from typing import Literal
 
 import numpy as np
+import soundfile
 import soxr
 from numpy.random import Generator
 from scipy.signal import butter, fftconvolve, sosfilt
@@ -53,6 +56,32 @@ def telephone(samples: Samples) -> Samples:
     quantised = np.round(companded * 127) / 127
     expanded = np.sign(quantised) * np.expm1(np.abs(quantised) * np.log1p(255)) / 255 * peak
     return expanded.astype(np.float32)
+
+
+def compress(samples: Samples, codec: Literal["opus", "mp3", "gsm"], random: Generator) -> Samples:
+    """Samples through a lossy codec at a low rate: Opus 7 to 27, MP3 32 to 48, GSM 06.10 13 kbit/s.
+
+    GSM has the band of a telephone, up to 4 kHz.
+    """
+    format, subtype, rate = _CODECS[codec]
+    # libsndfile's scale from the best (0) to the smallest (1); beyond 0.85 its MP3 loses the starting point.
+    level = {"opus": random.uniform(0.9, 0.99), "mp3": random.uniform(0.75, 0.85), "gsm": None}[codec]
+    peak = max(float(np.abs(samples).max()), 1e-9)
+    file = BytesIO()
+    heard = soxr.resample(samples / peak * 0.9, SAMPLE_RATE, rate)
+    soundfile.write(file, heard, rate, format=format, subtype=subtype, compression_level=level)
+    file.seek(0)
+    decoded, _ = soundfile.read(file, dtype="float32")
+    # Whole blocks come back, and resampling rounds the length.
+    decoded = soxr.resample(decoded, rate, SAMPLE_RATE)[: len(samples)]
+    return (np.pad(decoded, (0, len(samples) - len(decoded))) * peak / 0.9).astype(np.float32)
+
+
+_CODECS = {
+    "opus": ("OGG", "OPUS", SAMPLE_RATE),
+    "mp3": ("MP3", "MPEG_LAYER_III", SAMPLE_RATE),
+    "gsm": ("WAV", "GSM610", 8000),
+}
 
 
 def limit_band(samples: Samples, random: Generator) -> Samples:
@@ -109,13 +138,17 @@ class Augmenter:
         if random.random() < 0.75:
             noise = kinds[random.integers(len(kinds))]()
             samples = add_noise(samples, noise, random.uniform(3, 30), random)
-        channel = random.random()
-        if channel < 0.12:
-            samples = telephone(samples)
-        elif channel < 0.27:
-            samples = limit_band(samples, random)
-        elif channel < 0.32:
-            samples = clip(samples, random)
+        channels: dict[Callable[[], Samples], float] = {
+            lambda: samples: 0.5,
+            lambda: telephone(samples): 0.12,
+            lambda: compress(samples, "gsm", random): 0.06,
+            lambda: compress(samples, "opus", random): 0.08,
+            lambda: compress(samples, "mp3", random): 0.06,
+            lambda: limit_band(samples, random): 0.13,
+            lambda: clip(samples, random): 0.05,
+        }
+        channel = random.choice(len(channels), p=list(channels.values()))
+        samples = list(channels)[channel]()
         return set_level(samples, random.uniform(-40, -15))
 
     def _babble(self, random: Generator) -> Samples:

@@ -18,21 +18,32 @@ class ArcFace(nn.Module):
         Radians added to the angle between an embedding and its own speaker's weight.
     scale : float
         Factor of the cosines before the softmax.
+    n_centres : int
+        Weights of a speaker, of which the nearest counts: his wrongly labelled clips may have one to
+        themselves.
 
     References
     ----------
-    Deng et al., "ArcFace: Additive angular margin loss for deep face recognition", CVPR 2019, eq. 3.
+    Deng et al., "ArcFace: Additive angular margin loss for deep face recognition", CVPR 2019, eq. 3;
+    Deng et al., "Sub-center ArcFace: Boosting face recognition by large-scale noisy web faces", ECCV 2020.
     """
 
-    def __init__(self, dim: int, n_speakers: int, margin: float = 0.2, scale: float = 30.0) -> None:
+    def __init__(
+        self, dim: int, n_speakers: int, margin: float = 0.2, scale: float = 30.0, n_centres: int = 1
+    ) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(n_speakers, dim))
+        self.weight = nn.Parameter(torch.empty(n_speakers * n_centres, dim))
         nn.init.xavier_normal_(self.weight)
-        self.margin, self.scale = margin, scale
+        self.margin, self.scale, self.n_centres = margin, scale, n_centres
+
+    def cosines(self, embeddings: Tensor) -> Tensor:
+        """Cosines (batch, n_speakers) of embeddings (batch, dim) to the nearest centre of each speaker."""
+        cosines = embeddings @ F.normalize(self.weight, dim=1).T
+        return cosines.unflatten(1, (-1, self.n_centres)).amax(dim=2) if self.n_centres > 1 else cosines
 
     def forward(self, embeddings: Tensor, speakers: Tensor, share: float = 1.0) -> Tensor:
         """The loss of embeddings (batch, dim) and their speakers (batch,), with a share of the margin."""
-        cosines = embeddings @ F.normalize(self.weight, dim=1).T  # (batch, n_speakers)
+        cosines = self.cosines(embeddings)
         return angular_margin_loss(cosines, speakers, arc=share * self.margin, scale=self.scale)
 
 

@@ -24,15 +24,21 @@ class LossConfig(Settings):
 
     kind: Literal["embedding", "cross-entropy", "pairwise-kl", "angular-margin"] = Field(
         "embedding",
-        description="embedding: ArcFace, prototypical, distillation, on a network that ends in embeddings; "
+        description="embedding: a weighted sum of losses on a network that ends in embeddings; "
         "the others: on one that ends in training speakers",
     )
     margin: float = Field(0.2, ge=0, description="ArcFace: radians; pairwise-kl: divergence")
     scale: float = Field(30.0, gt=0, description="factor of the cosines before the softmax")
-    prototypical: float = Field(1.0, ge=0, description="embedding: weight beside ArcFace")
+    arcface: float = Field(1.0, ge=0, description="embedding: weight of ArcFace")
+    centres: int = Field(1, ge=1, description="embedding: centres of a training speaker; the nearest counts")
+    prototypical: float = Field(1.0, ge=0, description="embedding: weight of the prototypical loss")
     distillation: float = Field(
-        0.0, ge=0, description="embedding: weight beside ArcFace; needs a teacher's targets"
+        0.0, ge=0, description="embedding: weight of distillation; needs a teacher's targets"
     )
+    pairwise_kl: float = Field(
+        0.0, ge=0, description="embedding: weight of the pairwise KL loss of the softmax over speakers"
+    )
+    divergence: float = Field(2.0, ge=0, description="embedding: margin of the pairwise KL loss")
     sphere: float = Field(1.0, ge=1, description="angular-margin: factor of the angle (SphereFace)")
     arc: float = Field(0.0, ge=0, description="angular-margin: radians added to the angle (ArcFace)")
     cos: float = Field(0.0, ge=0, description="angular-margin: taken from the cosine (CosFace)")
@@ -52,7 +58,7 @@ class LossConfig(Settings):
 
 
 class EmbeddingObjective(nn.Module):
-    """The sum of ArcFace, a prototypical loss and distillation on embeddings of length 1.
+    """The weighted sum of the losses of a [loss] table on embeddings of length 1.
 
     `targets` (n_clips, n_speeds, dim) come from a teacher; `n_segments` of a speaker stand side by side.
     """
@@ -69,7 +75,7 @@ class EmbeddingObjective(nn.Module):
         if config.distillation and targets is None:
             raise ValueError("distillation needs targets, got None")
         self.config = config
-        self.arcface = ArcFace(dim, n_speakers, config.margin, config.scale)
+        self.arcface = ArcFace(dim, n_speakers, config.margin, config.scale, config.centres)
         self.prototypical = Prototypical()
         self.targets = targets
         self.n_speakers, self.n_segments = n_speakers, n_segments
@@ -77,7 +83,9 @@ class EmbeddingObjective(nn.Module):
     def forward(self, embeddings: Tensor, batch: Batch, share: float = 1.0) -> dict[str, Tensor]:
         """Each weighted loss by its name, for embeddings (P * K, dim); of margins a share counts."""
         speaker = torch.from_numpy(batch.speaker).to(embeddings.device)
-        losses = {"arcface": self.arcface(embeddings, speaker, share)}
+        losses = {}
+        if self.config.arcface:
+            losses["arcface"] = self.config.arcface * self.arcface(embeddings, speaker, share)
         if self.config.prototypical:
             segments = embeddings.reshape(-1, self.n_segments, embeddings.shape[1])  # (P, K, dim)
             losses["prototypical"] = self.config.prototypical * self.prototypical(
@@ -88,6 +96,10 @@ class EmbeddingObjective(nn.Module):
             speed = batch.speaker // (self.n_speakers // self.targets.shape[1])
             targets = torch.from_numpy(self.targets[batch.clip, speed]).to(embeddings.device)
             losses["distillation"] = self.config.distillation * distillation_loss(embeddings, targets)
+        if self.config.pairwise_kl:
+            probabilities = (self.config.scale * self.arcface.cosines(embeddings)).softmax(dim=1)
+            cost = pairwise_kl_loss(probabilities, speaker, self.config.divergence)
+            losses["pairwise_kl"] = self.config.pairwise_kl * cost
         return losses
 
 
@@ -127,7 +139,7 @@ def build_objective(
     Raises
     ------
     ConfigError
-        When the kind of loss and the network's outputs do not belong together.
+        When the kind of loss and the network's outputs do not belong together, or nothing is minimised.
     """
     if (config.kind == "embedding") != isinstance(network, FrameNetwork):
         raise ConfigError(
@@ -135,6 +147,8 @@ def build_objective(
             "'embedding' belongs to resnet and tdnn, the other kinds to cnn and blstm"
         )
     if isinstance(network, FrameNetwork):
+        if not any((config.arcface, config.prototypical, config.distillation, config.pairwise_kl)):
+            raise ConfigError("[loss] every weight is 0; leave one above")
         return EmbeddingObjective(config, network.embedding.out_features, n_speakers, n_segments, targets)
     if (config.kind == "angular-margin") != network.classifier.cosine:
         output = "cosine" if network.classifier.cosine else "linear"

@@ -10,6 +10,7 @@ from diarize.augment import (
     change_speed,
     clip,
     coloured_noise,
+    compress,
     limit_band,
     mask,
     reverberate,
@@ -123,6 +124,37 @@ def test_a_telephone_rounds_to_eight_bits_at_any_level(level):
     assert np.isfinite(telephone(np.zeros(1000, np.float32))).all()
 
 
+@pytest.mark.parametrize(("codec", "highest"), [("opus", 4000), ("mp3", 4000), ("gsm", 3000)])
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("level", [0.001, 0.3])
+def test_a_codec_keeps_the_tone_its_level_and_its_place(codec, highest, seed, level):
+    samples = np.concatenate([np.zeros(8000, np.float32), tone(700, level=level), np.zeros(9001, np.float32)])
+    heard = compress(samples, codec, np.random.default_rng(seed))
+    assert (heard.shape, heard.dtype) == (samples.shape, np.float32)
+    middle = heard[10000:22000]
+    frequency, power = spectrum(middle)
+    assert frequency[power.argmax()] == pytest.approx(700, abs=2)
+    assert decibel(middle) == pytest.approx(decibel(samples[10000:22000]), abs=1.5)
+    assert np.abs(heard[:7000]).max() < 0.1 * level
+    assert not np.array_equal(heard, samples)
+    hiss = compress(noise(2), codec, np.random.default_rng(seed))
+    assert band(hiss, 500, highest) == pytest.approx(band(noise(2), 500, highest), abs=4)
+
+
+def test_gsm_has_the_band_of_a_telephone():
+    heard = compress(noise(3), "gsm", np.random.default_rng(0))
+    assert band(heard, 4200, 8000) < band(heard, 500, 3000) - 40
+
+
+@pytest.mark.parametrize("codec", ["opus", "mp3", "gsm"])
+@pytest.mark.parametrize("n_samples", [1, 200, 3001])
+def test_a_codec_takes_silence_and_the_shortest_sounds(codec, n_samples):
+    for samples in (np.zeros(n_samples, np.float32), noise()[:n_samples]):
+        heard = compress(samples, codec, np.random.default_rng(0))
+        assert heard.shape == (n_samples,)
+        assert np.isfinite(heard).all()
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_a_limited_band_keeps_the_middle(seed):
     heard = limit_band(noise(3), np.random.default_rng(seed))
@@ -218,6 +250,8 @@ RANDOM_STEPS = {
     "add_noise": lambda random: add_noise(tone(500), noise(3), 10, random),
     "limit_band": lambda random: limit_band(noise(), random),
     "clip": lambda random: clip(noise(), random),
+    "opus": lambda random: compress(noise(), "opus", random),
+    "mp3": lambda random: compress(noise(), "mp3", random),
     "coloured_noise": lambda random: coloured_noise(8000, random),
     "tilt": lambda random: tilt(frames(), random),
     "mask": lambda random: mask(frames(), random),

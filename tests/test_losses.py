@@ -56,6 +56,20 @@ def test_a_margin_makes_arcface_harder():
     assert values == sorted(values)
 
 
+def test_of_several_centres_the_nearest_counts():
+    torch.manual_seed(3)
+    loss, embeddings = ArcFace(5, 4, 0.2, 8.0, n_centres=3).double(), units(6, 5)
+    weights = F.normalize(loss.weight, dim=1)
+    assert weights.shape == (12, 5)
+    cosines = loss.cosines(embeddings)
+    for i in range(6):
+        for speaker in range(4):
+            centres = weights[3 * speaker : 3 * speaker + 3]
+            assert cosines[i, speaker].item() == pytest.approx((centres @ embeddings[i]).max().item())
+    expected = angular_margin_loss(cosines, SPEAKERS, arc=0.2, scale=8.0)
+    torch.testing.assert_close(loss(embeddings, SPEAKERS), expected)
+
+
 def test_arcface_stays_finite_on_its_own_weight():
     loss = arcface(0.2)
     embeddings = F.normalize(loss.weight, dim=1)[:2].detach().requires_grad_()

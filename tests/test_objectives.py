@@ -91,8 +91,21 @@ def test_the_losses_on_embeddings_are_weighted():
     )
     by_hand = distillation_loss(embeddings, torch.from_numpy(targets[:, 0])).item()
     assert once["distillation"] == pytest.approx(by_hand)
+    assert losses(arcface=0.5)["arcface"] == pytest.approx(once["arcface"] / 2)
     assert list(losses(prototypical=0)) == ["arcface"]
+    assert list(losses(arcface=0, distillation=1)) == ["prototypical", "distillation"]
     assert losses(margin=0.5)["arcface"] > once["arcface"]
+
+
+def test_pairwise_kl_is_of_the_softmax_over_speakers():
+    config = LossConfig(arcface=0, prototypical=0, pairwise_kl=0.5, divergence=3.0, scale=4.0, centres=2)
+    objective, embeddings = EmbeddingObjective(config, 5, 4, 2, None), units(6, 5)
+    speakers = [0, 0, 3, 3, 2, 2]
+    losses = objective(embeddings, batch_of(speakers))
+    probabilities = (4.0 * objective.arcface.cosines(embeddings)).softmax(dim=1)
+    expected = 0.5 * pairwise_kl_loss(probabilities, torch.tensor(speakers), 3.0)
+    assert list(losses) == ["pairwise_kl"]
+    torch.testing.assert_close(losses["pairwise_kl"], expected)
 
 
 def test_segments_of_a_speaker_stand_side_by_side():
@@ -140,6 +153,11 @@ def test_a_resnet_has_losses_on_embeddings():
     objective = build_objective(LossConfig(), tiny_network(), 5, 2)
     assert isinstance(objective, EmbeddingObjective)
     assert objective.arcface.weight.shape == (5, 8)
+
+
+def test_something_is_minimised():
+    with pytest.raises(ConfigError, match=r"^\[loss\] every weight is 0; leave one above$"):
+        build_objective(LossConfig(arcface=0, prototypical=0), tiny_network(), 5, 2)
 
 
 OUTPUT_MESSAGE = "'angular-margin' belongs to 'cosine', the other kinds to 'linear'"
