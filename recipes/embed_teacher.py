@@ -1,8 +1,9 @@
 """Embed a training set with an open network, as targets for distillation: OUT/teacher.npz.
 
-The teacher is Resemblyzer's, whose weights come in its wheel (pip install "diarize-toolkit[resemblyzer]").
-The target of a recording at a speed is 0.4 times its own vector plus 0.6 times the mean of its speaker's at
-that speed, less the mean of all, of length 1: (n_recordings, n_speeds, dim), recordings in sorted order.
+The teacher is a file of export_campplus.py or any other that --model takes as FILE.onnx, or Resemblyzer's
+network, whose weights come in its wheel (pip install "diarize-toolkit[resemblyzer]"). The target of a
+recording at a speed is 0.4 times its own vector plus 0.6 times the mean of its speaker's at that speed, less
+the mean of all, of length 1: (n_recordings, n_speeds, dim), recordings in sorted order.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from diarize.audio import load_audio
 from diarize.augment import change_speed
 from diarize.config import RECIPE_TABLES, load_tables
+from diarize.encoders.onnx import OnnxNetwork
 from diarize.encoders.resemblyzer import ResemblyzerNetwork
 from diarize.errors import ConfigError, DiarizeError
 from diarize.formats.atomic import atomic_path
@@ -27,11 +29,11 @@ from diarize.formats.kaldi import read_data_folder
 OWN_SHARE = 0.4
 
 
-def start_worker() -> None:
+def start_worker(teacher: str) -> None:
     """Load the teacher into this process; one thread each."""
     global _teacher
     torch.set_num_threads(1)
-    _teacher = ResemblyzerNetwork()
+    _teacher = ResemblyzerNetwork() if teacher == "resemblyzer" else OnnxNetwork(Path(teacher))
 
 
 def embed(path: str, speeds: list[float]) -> NDArray[np.float32]:
@@ -46,6 +48,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="Kaldi data folder")
     parser.add_argument("--config", type=Path, required=True, help="TOML with [pack]")
+    parser.add_argument("--teacher", default="resemblyzer", help="FILE.onnx, or resemblyzer")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--nj", type=int, default=2, help="processes")
     arguments = parser.parse_args()
@@ -56,8 +59,10 @@ def main() -> None:
     data = read_data_folder(arguments.data)
     utterances = sorted(data.wav_scp, key=str.encode)
     paths = [data.wav_scp[utterance] for utterance in utterances]
-    start_worker()  # a missing teacher is told here, not in a process
-    with ProcessPoolExecutor(arguments.nj, initializer=start_worker) as executor:
+    start_worker(arguments.teacher)  # a missing one is told here, not in a process
+    with ProcessPoolExecutor(
+        arguments.nj, initializer=start_worker, initargs=(arguments.teacher,)
+    ) as executor:
         vectors = np.stack(list(executor.map(partial(embed, speeds=speeds), paths, chunksize=16)))
 
     _, speaker = np.unique([data.utt2spk[utterance] for utterance in utterances], return_inverse=True)

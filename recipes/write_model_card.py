@@ -14,6 +14,7 @@ from safetensors import safe_open
 from diarize.backend import FILE
 from diarize.catalog import TABLES, About
 from diarize.config import RECIPE_TABLES, load_tables, validate
+from diarize.encoders.onnx import TABLES as ONNX_TABLES
 from diarize.errors import DiarizeError
 from diarize.formats.kaldi import read_data_folder
 from diarize.formats.text import read_lines, read_text, write_text
@@ -34,6 +35,15 @@ def name_corpora(notes: str) -> str:
     return ", ".join(row.partition(" (")[0].strip() for row in rows[1:])
 
 
+def name_teacher(teacher: str) -> str:
+    """What the card calls the teacher."""
+    if teacher == "resemblyzer":
+        return "Resemblyzer's open network"
+    return str(
+        load_tables(Path(teacher).with_suffix(".toml"), ONNX_TABLES)["about"].get("description", teacher)
+    )
+
+
 def main() -> None:
     """Read the command line, write MODEL_CARD.md into the model folder."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -48,6 +58,7 @@ def main() -> None:
     parser.add_argument(
         "--data-notes", type=Path, required=True, help="Markdown on the data and its licences"
     )
+    parser.add_argument("--teacher", default="resemblyzer", help="of the distillation, as embed_teacher.py's")
     parser.add_argument("--run", type=Path, required=True, help="run.json of the recipe: date, machine")
     arguments = parser.parse_args()
 
@@ -74,6 +85,11 @@ def main() -> None:
     )
     write_config(arguments.model, settings | {"about": about.model_dump()})
 
+    taught = ""
+    if loss.distillation:
+        taught = (
+            f",\nand distillation from {name_teacher(arguments.teacher)} with weight {loss.distillation:g}"
+        )
     back_end = BACK_END if (arguments.model / FILE).is_file() else ""
     write_text(
         f"""# Model card: {arguments.name}
@@ -88,10 +104,10 @@ Made by `{arguments.command}` on {run["date"]}, seed {config.seed}, {run["machin
 
 {len(data.wav_scp)} recordings of {n_speakers} speakers; {config.n_steps} steps of {config.n_speakers}
 speakers with {config.n_segments} segments of {shortest:g} to {longest:g} s each; {minutes:.0f} minutes on
-one thread. Losses: ArcFace over the training speakers (speeds 0.9 and 1.1
-count as other speakers), a prototypical loss with weight {loss.prototypical:g}, and distillation from
-Resemblyzer's open network with weight {loss.distillation:g}. Augmentation: noise, babble, rooms, telephone
-band, band limits, clipping, levels, spectral tilt and masks.
+one thread. Losses: ArcFace over the training speakers (speeds 0.9 and 1.1 count as other speakers) with
+weight {loss.arcface:g}, a prototypical loss with weight {loss.prototypical:g}{taught}.
+Augmentation: noise, babble, rooms, telephone band, GSM, Opus and MP3, band limits, clipping, levels, spectral
+tilt and masks.
 {back_end}
 {notes}
 
@@ -100,8 +116,8 @@ band, band limits, clipping, levels, spectral tilt and masks.
 Equal error rate in %, with the 95 % interval by bootstrap over speakers. Trials are pairs of recordings
 within one language or corpus, all of one speaker and up to four times as many of different speakers. "MFCC
 statistics" are mean and deviation of 19 coefficients. Set `test`: other speakers of the corpora that were
-trained on; set `unseen`: corpora without any speaker in training. Resemblyzer, and through distillation the
-model, knows LibriSpeech better than these rows should: its authors trained on all of it.
+trained on; set `unseen`: corpora without any speaker in training. Resemblyzer knows LibriSpeech better than
+these rows should: its authors trained on all of it.
 
 {table}
 

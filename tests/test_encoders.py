@@ -11,6 +11,7 @@ import onnx
 import pytest
 from command_line import call, complaint
 from onnx import TensorProto, helper, numpy_helper
+from small_onnx import DIM, N_MELS, SETTINGS, WEIGHTS, write_model
 
 from diarize.audio import SAMPLE_RATE, load_audio, regroup
 from diarize.catalog import RESEMBLYZER_REMEDY, find_resemblyzer
@@ -25,49 +26,7 @@ from diarize.pipeline import Diarizer
 from diarize.segments import Segment
 from diarize.windows import sliding_windows
 
-DIM, N_MELS = 6, 20
-WEIGHTS = np.random.default_rng(3).standard_normal((N_MELS, DIM)).astype(np.float32)
 WINDOWS = sliding_windows([Segment(0, 4), Segment(5, 5.2), Segment(11.5, 38), Segment(50.1, 66)])
-SETTINGS = f'[model]\ninput = "feats"\noutput = "embs"\ndim = {DIM}\n[features]\nn_mels = {N_MELS}\n'
-
-
-def write_graph(
-    path: Path, *, mels_first: bool = False, length: bool = False, batch: int | str = "B"
-) -> Path:
-    """A graph that sums mels over time, divides by the number of frames and multiplies by WEIGHTS."""
-    time = 2 if mels_first else 1
-    shape = [batch, N_MELS, "T"] if mels_first else [batch, "T", N_MELS]
-    inputs = [helper.make_tensor_value_info("feats", TensorProto.FLOAT, shape)]
-    initializers = [
-        numpy_helper.from_array(WEIGHTS, "weights"),
-        numpy_helper.from_array(np.array([time]), "time"),
-        numpy_helper.from_array(np.array([1]), "one"),
-    ]
-    if length:
-        inputs.append(helper.make_tensor_value_info("length", TensorProto.INT64, [batch]))
-        nodes = [
-            helper.make_node("ReduceSum", ["feats", "time"], ["sum"], keepdims=0),
-            helper.make_node("Cast", ["length"], ["n"], to=TensorProto.FLOAT),
-            helper.make_node("Unsqueeze", ["n", "one"], ["column"]),
-            helper.make_node("Div", ["sum", "column"], ["mean"]),
-        ]
-    else:
-        nodes = [helper.make_node("ReduceMean", ["feats", "time"], ["mean"], keepdims=0)]
-    nodes.append(helper.make_node("MatMul", ["mean", "weights"], ["embs"]))
-    outputs = [
-        helper.make_tensor_value_info("mean", TensorProto.FLOAT, [batch, N_MELS]),
-        helper.make_tensor_value_info("embs", TensorProto.FLOAT, [batch, DIM]),
-    ]
-    graph = helper.make_graph(nodes, "mean", inputs, outputs, initializers)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    onnx.checker.check_model(model)
-    onnx.save(model, path)
-    return path
-
-
-def write_model(folder: Path, settings: str = SETTINGS, **graph) -> Path:
-    (folder / "net.toml").write_text(settings)
-    return write_graph(folder / "net.onnx", **graph)
 
 
 def expected(samples: np.ndarray, window: Segment) -> np.ndarray:
@@ -151,6 +110,18 @@ def test_normalization_is_of_each_mel_of_each_window(kind):
     np.testing.assert_allclose(found.mean(axis=1), 0, atol=1e-5)
     deviation = 1 if kind == "mean-deviation" else mel.std(axis=1, ddof=1)
     np.testing.assert_allclose(found.std(axis=1, ddof=1), deviation, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("seconds", "settings"), [(9.0, ""), (0.2, ""), (9.0, "max_seconds = 4\n")])
+def test_an_utterance_is_one_window(tmp_path, samples, seconds, settings):
+    network = OnnxNetwork(write_model(tmp_path, SETTINGS.replace("[features]", settings + "[features]")))
+    one = samples[80_000 : 80_000 + round(seconds * SAMPLE_RATE)]
+    heard = one if seconds > 0.5 else np.resize(one, SAMPLE_RATE // 2)
+    if settings:
+        heard = one[round(2.5 * SAMPLE_RATE) : round(6.5 * SAMPLE_RATE)]
+    vector = network.utterance(one)
+    assert vector.shape == (DIM,)
+    np.testing.assert_allclose(vector, network.embed(heard[None])[0], atol=1e-6)
 
 
 @pytest.mark.parametrize("size", [777, 16_000])

@@ -101,6 +101,15 @@ class OnnxNetwork:
             )
         return (vectors / lengths).astype(np.float32)
 
+    def utterance(self, samples: Samples) -> Vectors:
+        """One vector (dim,) of length 1 of samples (n_samples,), repeated up to the shortest window.
+
+        Of more than the longest window the middle counts.
+        """
+        start = max(0, len(samples) - self.max_samples) // 2
+        samples = samples[start : start + self.max_samples]
+        return self.embed(np.resize(samples, max(len(samples), self.min_samples))[None])[0]
+
     def prepare(self, samples: Samples) -> NDArray[np.float32]:
         """The graph's input (n, ...) for windows (n, n_samples)."""
         scaled = samples * np.float32(self.config.scale)

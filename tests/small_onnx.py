@@ -1,0 +1,50 @@
+"""A small network in an ONNX file, as somebody else might have made it."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+DIM, N_MELS = 6, 20
+WEIGHTS = np.random.default_rng(3).standard_normal((N_MELS, DIM)).astype(np.float32)
+SETTINGS = f'[model]\ninput = "feats"\noutput = "embs"\ndim = {DIM}\n[features]\nn_mels = {N_MELS}\n'
+
+
+def write_graph(
+    path: Path, *, mels_first: bool = False, length: bool = False, batch: int | str = "B"
+) -> Path:
+    """A graph that sums mels over time, divides by the number of frames and multiplies by WEIGHTS."""
+    time = 2 if mels_first else 1
+    shape = [batch, N_MELS, "T"] if mels_first else [batch, "T", N_MELS]
+    inputs = [helper.make_tensor_value_info("feats", TensorProto.FLOAT, shape)]
+    initializers = [
+        numpy_helper.from_array(WEIGHTS, "weights"),
+        numpy_helper.from_array(np.array([time]), "time"),
+        numpy_helper.from_array(np.array([1]), "one"),
+    ]
+    if length:
+        inputs.append(helper.make_tensor_value_info("length", TensorProto.INT64, [batch]))
+        nodes = [
+            helper.make_node("ReduceSum", ["feats", "time"], ["sum"], keepdims=0),
+            helper.make_node("Cast", ["length"], ["n"], to=TensorProto.FLOAT),
+            helper.make_node("Unsqueeze", ["n", "one"], ["column"]),
+            helper.make_node("Div", ["sum", "column"], ["mean"]),
+        ]
+    else:
+        nodes = [helper.make_node("ReduceMean", ["feats", "time"], ["mean"], keepdims=0)]
+    nodes.append(helper.make_node("MatMul", ["mean", "weights"], ["embs"]))
+    outputs = [
+        helper.make_tensor_value_info("mean", TensorProto.FLOAT, [batch, N_MELS]),
+        helper.make_tensor_value_info("embs", TensorProto.FLOAT, [batch, DIM]),
+    ]
+    graph = helper.make_graph(nodes, "mean", inputs, outputs, initializers)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+    return path
+
+
+def write_model(folder: Path, settings: str = SETTINGS, **graph) -> Path:
+    (folder / "net.toml").write_text(settings)
+    return write_graph(folder / "net.onnx", **graph)
