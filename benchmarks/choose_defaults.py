@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from meetings import HELD_OUT, Bench, Recording, known, read_set
+from meetings import HELD_OUT, Bench, Recording, known, read_sets
 from printing import header, percent, table
 
 from diarize.clustering import CLUSTERERS
@@ -38,7 +38,6 @@ MERGE_DISTANCES = {
     "ward": np.arange(0.02, 0.52, 0.02),
 }
 SMALLEST = (1, 2, 3, 5)
-EVIDENCE = {"seconds_a_sample": (1.9, 2.5, 3.0, 3.75, 5.0, 7.5), "speaker_cost": (0.0, 1.0, 2.0, 3.0, 4.0)}
 OPTIONS: dict[str, dict[str, Sequence[Any]]] = {
     "agglomerative silhouette": {
         "criterion": ("silhouette",),
@@ -96,16 +95,10 @@ def combinations(choices: dict[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
 
 
 def settings(methods: Sequence[str], has_backend: bool) -> Iterator[tuple[str, ClusteringConfig]]:
-    """Every setting of the clusterers with its family; the defaults of each clusterer first.
-
-    The numbers of the evidence are for all clusterers: they are tried with agglomerative clustering alone.
-    """
+    """Every setting of the clusterers with its family; the defaults of each clusterer first."""
     for method in methods:
         if has_backend:
             yield f"{method} evidence", ClusteringConfig(method=method)
-        if has_backend and method == "agglomerative":
-            for numbers in combinations(EVIDENCE):
-                yield f"{method} evidence", ClusteringConfig(method=method, **numbers)
         yield f"{method} default", ClusteringConfig(method=method, evidence=False)
         for family, choices in OPTIONS.items():
             if family.split()[0] == method:
@@ -125,8 +118,6 @@ def settings(methods: Sequence[str], has_backend: bool) -> Iterator[tuple[str, C
 def describe(config: ClusteringConfig) -> str:
     """Threshold and options as in a config file."""
     values = {"threshold": config.threshold, **config.options}
-    if config.evidence and config.threshold is None:
-        values |= {name: getattr(config, name) for name in EVIDENCE}
     return ", ".join(f"{name} {value}" for name, value in values.items() if value is not None) or "-"
 
 
@@ -209,13 +200,8 @@ def main() -> None:
     arguments = parser.parse_args()
 
     sets = {
-        str(folder): [
-            each
-            for each in read_set(folder)
-            if not each.begins_with(arguments.held_out)
-            and (arguments.recordings is None or each.name in arguments.recordings)
-        ]
-        for folder in arguments.data
+        name: [each for each in these if arguments.recordings is None or each.name in arguments.recordings]
+        for name, these in read_sets(arguments.data, arguments.held_out).items()
     }
     found = {each.name for recordings in sets.values() for each in recordings}
     if missing := set(arguments.recordings or found) - found:
@@ -241,14 +227,11 @@ def main() -> None:
     ]
     turns = min(turn_trials, key=by_unknown).config.turns
 
-    names = [Path(name).name for name in sets]
     columns = [
         *("DER unknown", "DER known"),
-        *(f"{name}, {number}" for number in ("unknown", "known") for name in names),
+        *(f"{name}, {number}" for number in ("unknown", "known") for name in sets),
     ]
-    counts = ", ".join(
-        f"{name} {len(recordings)}" for name, recordings in zip(names, sets.values(), strict=True)
-    )
+    counts = ", ".join(f"{name} {len(recordings)}" for name, recordings in sets.items())
     packages = ("resemblyzer",) if arguments.peer else ()
     print(
         header(
@@ -291,7 +274,7 @@ def main() -> None:
         for family in dict.fromkeys(trial.family for trial in there):
             ders = chosen_elsewhere([trial for trial in there if trial.family == family])
             rows.append((family, percent(float(np.mean(ders))), *map(percent, ders)))
-        print(f"## Chosen on the other sets, number unknown\n\n{table(('family', 'mean', *names), rows)}")
+        print(f"## Chosen on the other sets, number unknown\n\n{table(('family', 'mean', *sets), rows)}")
     print(f"## Turn settings for {best.family}, {describe(best.config.clustering)}\n")
     ranked = distinct(turn_trials)[:N_TURN_ROWS]
     rows = [

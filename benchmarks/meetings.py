@@ -69,8 +69,17 @@ def read_set(folder: Path) -> list[Recording]:
 
 
 def read_sets(folders: Iterable[Path], held_out: Iterable[str]) -> dict[str, list[Recording]]:
-    """The recordings of several folders by the folder's name, without those whose ids begin as held out."""
-    held_out = tuple(held_out)
+    """The recordings of several folders by the folder's name, without those whose ids begin as held out.
+
+    Raises
+    ------
+    DiarizeError
+        When two folders have one name, or a file is missing or cannot be read.
+    """
+    folders, held_out = list(folders), tuple(held_out)
+    names = [folder.name for folder in folders]
+    if twice := next((folder for folder in folders if names.count(folder.name) > 1), None):
+        raise DiarizeError(f"{twice}: another set is called {twice.name}, too; rename one")
     return {
         folder.name: [each for each in read_set(folder) if not each.begins_with(held_out)]
         for folder in folders

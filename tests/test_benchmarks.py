@@ -153,6 +153,14 @@ def test_the_ablation_varies_settings_together(run_script, sets, model):
         run_script(*command, "speech.mixed")
 
 
+@pytest.mark.parametrize("script", ["ablation.py", "choose_defaults.py"])
+def test_two_sets_of_one_name_are_told(run_script, sets, script):
+    twice = (sets / "demo", sets / ".." / sets.name / "demo")
+    message = f"{script}: {twice[0]}: another set is called demo, too; rename one"
+    with pytest.raises(SystemExit, match=f"^{re.escape(message)}$"):
+        run_script(script, "--data", *twice)
+
+
 def test_diarization_error_refuses_two_configs_of_one_clusterer(run_script, sets, model, tmp_path):
     config = tmp_path / "a.toml"
     config.write_text("")
