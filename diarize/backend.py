@@ -39,9 +39,6 @@ from diarize.formats.atomic import atomic_path
 Matrix = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
-FILE = "backend.safetensors"
-"""Its name in a model folder."""
-
 _MOST_STEPS = 10
 _REMEDY = "remove it or run recipes/train_backend.py"
 
@@ -130,23 +127,29 @@ def learn_backend(vectors: ArrayLike, speakers: ArrayLike, clips: ArrayLike, n_d
     return Backend(directions[:, best], np.maximum(spread[best], 0))
 
 
-def save_backend(backend: Backend, folder: Path, fingerprint: str) -> None:
-    """Write it into a model folder; the fingerprint of the weights tells later to whom it belongs."""
+def backend_file(model: Path) -> Path:
+    """Where the back end of a model is: in its folder, or beside FILE.onnx."""
+    name = "backend.safetensors"
+    return model.with_suffix(f".{name}") if model.suffix.lower() == ".onnx" else model / name
+
+
+def save_backend(backend: Backend, model: Path, fingerprint: str) -> None:
+    """Write it to a model; the fingerprint of the weights tells later to whom it belongs."""
     tensors = {"projection": backend.projection, "spread": backend.spread}
     tensors32 = {name: np.ascontiguousarray(tensor, np.float32) for name, tensor in tensors.items()}
-    with atomic_path(folder / FILE) as path:
+    with atomic_path(backend_file(model)) as path:
         save_file(tensors32, path, {"weights": fingerprint})
 
 
-def load_backend(folder: Path, fingerprint: str) -> Backend | None:
-    """The back end in a model folder; None where there is none.
+def load_backend(model: Path, fingerprint: str) -> Backend | None:
+    """The back end of a model; None where there is none.
 
     Raises
     ------
     ModelError
         When the file is damaged, or was learned with other weights.
     """
-    path = folder / FILE
+    path = backend_file(model)
     if not path.is_file():
         return None
     try:

@@ -81,7 +81,7 @@ class Embedder:
     @property
     def backend(self) -> Backend | None:
         """How the vectors vary within speakers and between them; None where the model does not tell."""
-        return self.model.backend if isinstance(self.model, Model) else None
+        return self.model.backend
 
     def __call__(
         self,

@@ -3,7 +3,8 @@
 
 DATA is a Kaldi data folder of clips with utt2spk. Where it has utt2corpus, each corpus is centred on its own
 mean first, as a recording is later: what tells corpora apart is no voice. Only speakers with two clips count;
-where they are fewer than a vector has dimensions, nothing is written. MODEL gets backend.safetensors.
+where they are fewer than a vector has dimensions, nothing is written. A model folder gets
+backend.safetensors, FILE.onnx gets FILE.backend.safetensors beside it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from diarize.audio import SAMPLE_RATE, load_audio
-from diarize.backend import FILE, learn_backend, save_backend
+from diarize.backend import backend_file, learn_backend, save_backend
 from diarize.config import EmbeddingConfig
 from diarize.embedder import Embedder
 from diarize.errors import DiarizeError
@@ -33,7 +34,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, required=True, help="Kaldi data folder with utt2spk")
-    parser.add_argument("--model", type=Path, required=True, help="model folder")
+    parser.add_argument("--model", type=Path, required=True, help="model folder, or FILE.onnx")
     parser.add_argument(
         "--skip", nargs="+", default=[], metavar="CORPUS", help="left out where they are there"
     )
@@ -47,7 +48,7 @@ def main() -> None:
     clips = [clip for clip in data.utt2spk if corpora[clip] not in arguments.skip]
     n_clips = Counter(data.utt2spk[clip] for clip in clips)
     clips = [clip for clip in clips if n_clips[data.utt2spk[clip]] > 1]
-    (arguments.model / FILE).unlink(missing_ok=True)  # one of other weights would be refused
+    backend_file(arguments.model).unlink(missing_ok=True)  # one of other weights would be refused
     embedder = Embedder(arguments.model, device="cpu")
     n_speakers = len({data.utt2spk[clip] for clip in clips})
     if n_speakers <= embedder.dim:
@@ -72,7 +73,7 @@ def main() -> None:
         raise DiarizeError(f"{arguments.data}: {error}") from error
     save_backend(backend, arguments.model, embedder.model.fingerprint)
     print(
-        f"{arguments.model / FILE}: {len(X)} windows of {n_speakers} speakers; "
+        f"{backend_file(arguments.model)}: {len(X)} windows of {n_speakers} speakers; "
         f"spread of speakers over that of windows from {backend.spread[0]:.2f} to {backend.spread[-1]:.2f}"
     )
 

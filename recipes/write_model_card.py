@@ -11,7 +11,7 @@ from pathlib import Path
 
 from safetensors import safe_open
 
-from diarize.backend import FILE
+from diarize.backend import backend_file
 from diarize.catalog import TABLES, About
 from diarize.config import RECIPE_TABLES, load_tables, validate
 from diarize.encoders.onnx import TABLES as ONNX_TABLES
@@ -90,7 +90,7 @@ def main() -> None:
         taught = (
             f",\nand distillation from {name_teacher(arguments.teacher)} with weight {loss.distillation:g}"
         )
-    back_end = BACK_END if (arguments.model / FILE).is_file() else ""
+    back_end = BACK_END if backend_file(arguments.model).is_file() else ""
     write_text(
         f"""# Model card: {arguments.name}
 

@@ -7,12 +7,14 @@ from helpers import REPOSITORY, unit_rows, write_small_model
 from scipy.stats import multivariate_normal
 from scripts import said
 from sklearn.metrics import adjusted_rand_score
+from small_onnx import DIM, write_model
 
 from diarize.audio import SAMPLE_RATE
-from diarize.backend import FILE, Backend, learn_backend, load_backend, save_backend
+from diarize.backend import Backend, backend_file, learn_backend, load_backend, save_backend
 from diarize.clustering import CLUSTERERS
 from diarize.clustering.evidence import cluster_by_evidence
 from diarize.config import ClusteringConfig, Config
+from diarize.embedder import Embedder
 from diarize.errors import ConfigError, ModelError
 from diarize.formats.kaldi import write_data_folder
 from diarize.models import load_model
@@ -172,7 +174,7 @@ def test_a_back_end_belongs_to_its_weights(tmp_path):
     assert np.array_equal(loaded.projection, np.eye(24))
     with pytest.raises(ModelError, match="learned with other weights; remove it or run"):
         load_backend(tmp_path, "def")
-    (tmp_path / FILE).write_bytes(b"\x07" * 40)
+    backend_file(tmp_path).write_bytes(b"\x07" * 40)
     with pytest.raises(ModelError, match="no back end"):
         load_backend(tmp_path, "abc")
 
@@ -201,6 +203,7 @@ def test_the_back_end_decides_unless_it_is_told_not_to():
 
 def test_the_recipe_writes_a_back_end_into_the_model_folder(tmp_path):
     model = write_small_model(tmp_path / "small")
+    others = write_model(tmp_path)
     random = np.random.default_rng(0)
     utterances = {f"{speaker:02d}-{clip}": f"{speaker:02d}" for speaker in range(40) for clip in range(2)}
     for utterance, speaker in utterances.items():
@@ -213,6 +216,9 @@ def test_the_recipe_writes_a_back_end_into_the_model_folder(tmp_path):
     lines = said(recipe, "--data", tmp_path / "data", "--model", model, "--dims", 4)
     assert "windows of 40 speakers" in lines[0]
     assert load_model(model).backend.projection.shape == (32, 4)
+    lines = said(recipe, "--data", tmp_path / "data", "--model", others, "--dims", 4)
+    assert lines[0].startswith(f"{tmp_path / 'net.backend.safetensors'}: ")
+    assert Embedder(others).backend.projection.shape == (DIM, 4)
 
     few = dict(list(utterances.items())[:20])
     write_data_folder(tmp_path / "few", {name: scp[name] for name in few}, few)

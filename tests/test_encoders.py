@@ -14,6 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from small_onnx import DIM, N_MELS, SETTINGS, WEIGHTS, write_model
 
 from diarize.audio import SAMPLE_RATE, load_audio, regroup
+from diarize.backend import Backend, save_backend
 from diarize.catalog import RESEMBLYZER_REMEDY, find_resemblyzer
 from diarize.embedder import Embedder
 from diarize.encoders.onnx import OnnxNetwork, normalize
@@ -180,6 +181,16 @@ def test_recordings_are_diarized_and_embedded_with_an_onnx_file(embedder, demo_r
     done = call("embed", demo_recording, "--model", path, "-o", tmp_path / "a.npz")
     assert (done.status, done.err) == (0, "")
     assert done.out == f"meeting: {len(found.embeddings)} vectors of {DIM}\n"
+
+
+def test_an_onnx_file_may_have_a_back_end_beside_it(demo_recording, tmp_path):
+    path = write_model(tmp_path)
+    assert Embedder(path).backend is None
+    save_backend(Backend(10 * np.eye(DIM), np.ones(DIM)), path, Embedder(path).model.fingerprint)
+    assert (tmp_path / "net.backend.safetensors").is_file()
+    diarizer = Diarizer(path, device="cpu")
+    np.testing.assert_array_equal(diarizer.embedder.backend.projection, 10 * np.eye(DIM))
+    assert "evidence" in diarizer(demo_recording).evidence["reason"]
 
 
 def refused(path: Path, error: type[DiarizeError], message: str) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from diarize.audio import SAMPLE_RATE, Samples
+from diarize.backend import load_backend
 from diarize.config import Settings, load_tables, validate
 from diarize.encoders.protocol import Vectors
 from diarize.errors import ConfigError, ModelError
@@ -59,6 +60,7 @@ class OnnxNetwork:
         if device != "cpu":
             logger.warning("%s: ONNX files run on the CPU, not on %s", path, device)
         self.fingerprint, self._session = _open(path)
+        self.backend = load_backend(path, self.fingerprint)
         self._check_names()
         rng = np.random.default_rng(0)
         self.embed(0.1 * rng.standard_normal((2, self.min_samples), dtype=np.float32))

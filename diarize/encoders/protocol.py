@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diarize.audio import Samples
+from diarize.backend import Backend
 from diarize.segments import Segment
 
 Vectors = NDArray[np.float32]
@@ -27,6 +28,11 @@ class Described(Protocol):
     @property
     def fingerprint(self) -> str:
         """The first 12 hexadecimal digits of the SHA-256 of its weights file."""
+        ...
+
+    @property
+    def backend(self) -> Backend | None:
+        """How its vectors vary within speakers and between them, where that was learned."""
         ...
 
 
