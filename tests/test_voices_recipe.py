@@ -1,5 +1,6 @@
 """The scripts that make the bundled model, on a corpus of the demo's turns: from files to a model folder."""
 
+import json
 import os
 import re
 import shutil
@@ -20,9 +21,10 @@ from diarize.catalog import describe_folder
 from diarize.embedder import Embedder
 from diarize.encoders.onnx import OnnxNetwork
 from diarize.features import FeatureConfig, log_mel
-from diarize.formats.kaldi import read_data_folder
+from diarize.formats.kaldi import read_data_folder, write_data_folder
 from diarize.formats.rttm import read_rttm
 from diarize.models import load_model
+from diarize.verification import make_trials
 
 pytestmark = pytest.mark.recipe
 
@@ -31,6 +33,7 @@ PREPARE = REPOSITORY / "egs" / "voices" / "local" / "prepare_data.py"
 PACK = REPOSITORY / "recipes" / "pack_features.py"
 TEACH = REPOSITORY / "recipes" / "embed_teacher.py"
 TRAIN = REPOSITORY / "recipes" / "train_embedding.py"
+SCORE = REPOSITORY / "recipes" / "score_verification.py"
 CARD = REPOSITORY / "recipes" / "write_model_card.py"
 
 CONFIG = """
@@ -114,6 +117,50 @@ def test_a_data_folder_has_its_speakers_and_groups(data):
     assert all(key.startswith(folder.utt2spk[key]) for key in folder.wav_scp)
     groups = dict(line.split() for line in (data / "utt2group").read_text().splitlines())
     assert groups == dict.fromkeys(folder.wav_scp, "corpus")
+
+
+def test_sexes_come_from_the_manifests(corpus, tmp_path, monkeypatch):
+    made = tmp_path / "made"
+    made.mkdir()
+    (made / "corpus").symlink_to(corpus)
+    rows = ["corpus,slt,f", "corpus,slt,f", "corpus,rms,m", "corpus,ked,?", "corpus,kal,m", "corpus,kal,f"]
+    for name, text in (("a", "corpus,speaker,sex\n"), ("b", "speaker,colour\nslt,blue\n")):
+        (made / name).mkdir()
+        (made / name / "manifest.csv").write_text(text + "\n".join(rows) * (name == "a"))
+    prepare(monkeypatch, "--corpus", made, "--out", tmp_path, "--only", "corpus")
+    assert (tmp_path / "unseen" / "spk2gender").read_text() == "corpus-rms m\ncorpus-slt f\n"
+
+
+def test_rates_are_by_corpus_and_of_the_model_by_sex_and_language(trained, data, tmp_path, monkeypatch):
+    """Each voice stands for three speakers; those of two speak one language, those of two are women."""
+    folder = tmp_path / "many"
+    shutil.copytree(data, folder)
+    whole = read_data_folder(data)
+    utt2spk = {u: f"{whole.utt2spk[u]}-{number % 3}" for number, u in enumerate(sorted(whole.wav_scp))}
+    write_data_folder(folder, whole.wav_scp, utt2spk)
+    spoken = {u: "corpus-xx" if "slt" in u or "kal" in u else "corpus" for u in whole.wav_scp}
+    (folder / "utt2group").write_text("".join(f"{u} {spoken[u]}\n" for u in sorted(spoken)))
+    women = sorted({speaker for speaker in utt2spk.values() if "slt" in speaker or "rms" in speaker})
+    (folder / "spk2gender").write_text("".join(f"{speaker} f\n" for speaker in women))
+    peer, out = write_model(tmp_path), tmp_path / "scores.json"
+    call(monkeypatch, SCORE, "--data", folder, "--model", trained / "model", "--peer", peer, "--out", out)
+    rows = json.loads(out.read_text())
+    kept = [(row["system"], row.get("corpus"), row.get("part"), row["n_speakers"]) for row in rows[:5]]
+    assert kept == [
+        ("MFCC statistics", "corpus", None, 12),
+        ("model", "corpus", None, 12),
+        ("model", None, "female", 6),
+        ("model", None, "corpus-xx", 6),
+        ("net", "corpus", None, 12),
+    ]
+    female = [u for u in sorted(utt2spk) if utt2spk[u] in women]
+    _, same = make_trials([utt2spk[u] for u in female], [spoken[u] for u in female])
+    assert rows[2]["n_trials"] == len(same)
+    assert all(0 <= row["interval"][0] <= row["interval"][1] <= 1 for row in rows)
+    table = out.with_suffix(".md").read_text()
+    assert "| many | corpus (12) | net |" in table
+    assert "| set | part (speakers) | system | whole | 3 s | 1.5 s |" in table
+    assert "| many | female (6) | model |" in table
 
 
 def prepare(monkeypatch, *arguments: object) -> None:

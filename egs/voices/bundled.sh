@@ -81,6 +81,7 @@ if runs 5; then
   peer=()
   [ "$("$python" -c 'from diarize.catalog import find_resemblyzer as find; print(find())')" = None ] ||
     peer=(--peer resemblyzer)
+  [ ! -f "$teacher" ] || peer+=(--peer "$teacher")
   "$python" recipes/score_verification.py --data "${sets[@]}" --model "$exp/training/model" \
     "${peer[@]}" --out "$exp/scores.json"
 fi

@@ -3,12 +3,14 @@
 A speaker is a folder that holds audio files; his id is that folder's path below the corpus, the collection's
 own folder left out, so that a speaker whose clips lie in two collections is one speaker. Each data folder
 also gets `utt2group`, recordings whose voices are comparable (same corpus, same language), for fair trials,
-and `utt2corpus`.
+and `utt2corpus`; and `spk2gender`, m or f, where a `manifest.csv` at the top of a collection tells it
+(columns corpus, speaker, sex).
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import zlib
 from collections import defaultdict
 from pathlib import Path
@@ -39,8 +41,19 @@ def group_of(speaker: str) -> str:
     return f"{corpus}-{language}".strip("-").replace("/", "-") or "all"
 
 
-def write_set(folder: Path, speakers: dict[str, list[Path]]) -> None:
-    """One data folder, with utt2group and utt2corpus beside the Kaldi files."""
+def read_sexes(corpus: Path) -> dict[str, str]:
+    """The sex, m or f, by speaker, from the manifests of the collections that tell it."""
+    told: dict[str, set[str]] = defaultdict(set)
+    for path in sorted(corpus.glob("*/manifest.csv")):
+        with path.open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                if row.keys() >= {"corpus", "speaker", "sex"}:
+                    told[f"{row['corpus']}/{row['speaker']}"].add(row["sex"])
+    return {speaker: sexes.pop() for speaker, sexes in told.items() if sexes in ({"m"}, {"f"})}
+
+
+def write_set(folder: Path, speakers: dict[str, list[Path]], sexes: dict[str, str]) -> None:
+    """One data folder, with utt2group, utt2corpus and spk2gender beside the Kaldi files."""
     wav_scp, utt2spk, utt2group, utt2corpus = {}, {}, {}, {}
     for speaker, paths in speakers.items():
         for path in paths:
@@ -50,7 +63,9 @@ def write_set(folder: Path, speakers: dict[str, list[Path]]) -> None:
             utt2group[utterance] = group_of(speaker)
             utt2corpus[utterance] = speaker.rpartition("/")[0].replace("/", "-") or "all"
     write_data_folder(folder, wav_scp, utt2spk)
-    for name, table in (("utt2group", utt2group), ("utt2corpus", utt2corpus)):
+    spk2gender = {kaldi_name(speaker): sexes[speaker] for speaker in speakers if speaker in sexes}
+    tables = {"utt2group": utt2group, "utt2corpus": utt2corpus, "spk2gender": spk2gender}
+    for name, table in tables.items():
         write_text("".join(f"{key} {table[key]}\n" for key in sorted(table)), folder / name)
     print(f"{folder}: {len(speakers)} speakers, {len(wav_scp)} recordings")
 
@@ -69,8 +84,9 @@ def main() -> None:
     arguments = parser.parse_args()
 
     speakers = find_speakers(arguments.corpus, read_list(arguments.exclude), arguments.only)
+    sexes = read_sexes(arguments.corpus)
     if arguments.only:
-        write_set(arguments.out / "unseen", speakers)
+        write_set(arguments.out / "unseen", speakers, sexes)
         return
     held_out = {name: set(read_list(getattr(arguments, name))) for name in ("dev", "test")}
     if not any(held_out["dev"] & speakers.keys()):
@@ -80,8 +96,8 @@ def main() -> None:
         held_out = {"dev": set(shuffled[:n_held_out]), "test": set(shuffled[n_held_out : 2 * n_held_out])}
     known = held_out["dev"] | held_out["test"]
     for name in ("dev", "test"):
-        write_set(arguments.out / name, {s: p for s, p in speakers.items() if s in held_out[name]})
-    write_set(arguments.out / "train", {s: p for s, p in speakers.items() if s not in known})
+        write_set(arguments.out / name, {s: p for s, p in speakers.items() if s in held_out[name]}, sexes)
+    write_set(arguments.out / "train", {s: p for s, p in speakers.items() if s not in known}, sexes)
 
 
 if __name__ == "__main__":
