@@ -5,13 +5,16 @@ import runpy
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import soundfile
 import torch
 
 from diarize.config import load_config
 from diarize.features import FeatureConfig
+from diarize.formats.rttm import read_rttm
 from diarize.formats.uem import write_uem
 from diarize.models import save_model
 from diarize.networks import build_network
@@ -200,6 +203,31 @@ def test_choose_overlap_threshold_has_a_row_for_each_threshold(run_script, sets,
         assert 0 <= float(told) < 100
         assert all(float(rate) < 40 for rate in speech.split(" + "))
     assert [row[5][0] for row in rows[::2]] == ["-", "-"], "nothing is called overlapped"
+
+
+def test_senkos_turns_become_rttm_files(run_script, sets, tmp_path, monkeypatch):
+    heard = []
+
+    class Peer:
+        def __init__(self, **settings: object) -> None:
+            assert settings["device"] == "cpu"
+
+        def diarize_samples(self, samples, rate):
+            heard.append((samples.dtype, len(samples) / rate))
+            if len(heard) > 1:
+                return None
+            return {"merged_segments": [{"start": 1.0, "end": 2.5, "speaker": "SPEAKER_01"}]}
+
+    monkeypatch.setitem(sys.modules, "senko", SimpleNamespace(Diarizer=Peer))
+    text = run_script("run_senko.py", "--data", sets / "demo", "--out", tmp_path)
+    assert text == "EN2006a: 1 turns of 1 speakers\nmeeting: 0 turns of 0 speakers\n"
+    assert heard == [(np.int16, pytest.approx(66, abs=1))] * 2
+    (turn,) = read_rttm(tmp_path / "EN2006a.rttm")
+    assert (turn.recording, turn.segment, turn.speaker) == ("EN2006a", Segment(1.0, 2.5), "SPEAKER_01")
+    assert read_rttm(tmp_path / "meeting.rttm") == []
+    monkeypatch.setitem(sys.modules, "senko", None)
+    with pytest.raises(SystemExit, match=r"^run_senko.py: no senko \(.*\); install it with: pip install"):
+        run_script("run_senko.py", "--data", sets / "demo", "--out", tmp_path)
 
 
 def test_training_speed_prints_the_loop_beside_bare_steps(run_script):
