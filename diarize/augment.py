@@ -138,17 +138,17 @@ class Augmenter:
         if random.random() < 0.75:
             noise = kinds[random.integers(len(kinds))]()
             samples = add_noise(samples, noise, random.uniform(3, 30), random)
-        channels: dict[Callable[[], Samples], float] = {
-            lambda: samples: 0.5,
-            lambda: telephone(samples): 0.12,
-            lambda: compress(samples, "gsm", random): 0.06,
-            lambda: compress(samples, "opus", random): 0.08,
-            lambda: compress(samples, "mp3", random): 0.06,
-            lambda: limit_band(samples, random): 0.13,
-            lambda: clip(samples, random): 0.05,
-        }
-        channel = random.choice(len(channels), p=list(channels.values()))
-        samples = list(channels)[channel]()
+        channels: list[tuple[float, Callable[[], Samples]]] = [
+            (0.5, lambda: samples),
+            (0.12, lambda: telephone(samples)),
+            (0.06, lambda: compress(samples, "gsm", random)),
+            (0.08, lambda: compress(samples, "opus", random)),
+            (0.06, lambda: compress(samples, "mp3", random)),
+            (0.13, lambda: limit_band(samples, random)),
+            (0.05, lambda: clip(samples, random)),
+        ]
+        _, channel = channels[random.choice(len(channels), p=[share for share, _ in channels])]
+        samples = channel()
         return set_level(samples, random.uniform(-40, -15))
 
     def _babble(self, random: Generator) -> Samples:
