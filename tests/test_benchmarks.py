@@ -226,7 +226,7 @@ def test_senkos_turns_become_rttm_files(run_script, sets, tmp_path, monkeypatch)
     assert (turn.recording, turn.segment, turn.speaker) == ("EN2006a", Segment(1.0, 2.5), "SPEAKER_01")
     assert read_rttm(tmp_path / "meeting.rttm") == []
     monkeypatch.setitem(sys.modules, "senko", None)
-    with pytest.raises(SystemExit, match=r"^run_senko.py: senko is missing \(.*\); install it with: pip install"):
+    with pytest.raises(SystemExit, match=r"^run_senko.py: senko is missing \(.*\); install it"):
         run_script("run_senko.py", "--data", sets / "demo", "--out", tmp_path)
 
 
