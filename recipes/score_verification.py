@@ -112,19 +112,18 @@ def score(folder: Path, systems: dict[str, System]) -> list[dict[str, object]]:
 
 
 def format_table(rows: list[dict[str, object]], kind: str) -> str:
-    """Markdown: a row a corpus (or part) and system, a column a length; per cent, interval in brackets."""
-    lines = [
-        f"| set | {kind} (speakers) | system | {' | '.join(LENGTHS)} |",
-        "|---|---|---|" + "---|" * len(LENGTHS),
-    ]
+    """Markdown: a row a corpus and system, or a part, a column a length; per cent, interval in brackets."""
+    titles = ["set", f"{kind} (speakers)", *["system"] * (kind == "corpus")]
     cells: dict[tuple[str, ...], list[str]] = {}
     for row in rows:
         if kind in row:
             low, high = row["interval"]  # type: ignore[misc]
             cell = f"{100 * row['eer']:.1f} ({100 * low:.1f}-{100 * high:.1f})"  # type: ignore[operator]
             label = (str(row["set"]), f"{row[kind]} ({row['n_speakers']})", str(row["system"]))
-            cells.setdefault(label, []).append(cell)
-    return "\n".join([*lines, *(f"| {' | '.join([*label, *row])} |" for label, row in sorted(cells.items()))])
+            cells.setdefault(label[: len(titles)], []).append(cell)
+    lines = [[*titles, *LENGTHS], ["---"] * (len(titles) + len(LENGTHS))]
+    lines += [[*label, *row] for label, row in sorted(cells.items())]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def main() -> None:
@@ -148,7 +147,7 @@ def main() -> None:
     write_text(json.dumps(rows, indent=1) + "\n", arguments.out)
     tables = format_table(rows, "corpus")
     if any("part" in row for row in rows):
-        tables += f"\n\nAmong women, among men, within a language:\n\n{format_table(rows, 'part')}"
+        tables += f"\n\nThe model among women, among men, within a language:\n\n{format_table(rows, 'part')}"
     write_text(tables + "\n", arguments.out.with_suffix(".md"))
     print(tables)
 

@@ -17,7 +17,7 @@ from small_onnx import DIM, write_model
 from diarize.audio import SAMPLE_RATE, load_audio
 from diarize.augment import change_speed
 from diarize.batches import PackedFeatures
-from diarize.catalog import describe_folder
+from diarize.catalog import describe_folder, read_card
 from diarize.embedder import Embedder
 from diarize.encoders.onnx import OnnxNetwork
 from diarize.features import FeatureConfig, log_mel
@@ -159,8 +159,9 @@ def test_rates_are_by_corpus_and_of_the_model_by_sex_and_language(trained, data,
     assert all(0 <= row["interval"][0] <= row["interval"][1] <= 1 for row in rows)
     table = out.with_suffix(".md").read_text()
     assert "| many | corpus (12) | net |" in table
-    assert "| set | part (speakers) | system | whole | 3 s | 1.5 s |" in table
-    assert "| many | female (6) | model |" in table
+    assert "| set | part (speakers) | whole | 3 s | 1.5 s |" in table
+    assert "| many | female (6) | " in table
+    assert list(read_card(out.with_suffix(".md"), "model")) == ["many, corpus"], "a part is no corpus"
 
 
 def prepare(monkeypatch, *arguments: object) -> None:
