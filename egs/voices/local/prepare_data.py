@@ -19,7 +19,7 @@ from diarize.audio import find_audio
 from diarize.errors import DiarizeError
 from diarize.formats.kaldi import write_data_folder
 from diarize.formats.speaker_sets import kaldi_name, read_list
-from diarize.formats.text import write_text
+from diarize.formats.text import read_text, write_text
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
 
@@ -45,10 +45,9 @@ def read_sexes(corpus: Path) -> dict[str, str]:
     """The sex, m or f, by speaker, from the manifests of the collections that tell it."""
     told: dict[str, set[str]] = defaultdict(set)
     for path in sorted(corpus.glob("*/manifest.csv")):
-        with path.open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file):
-                if row.keys() >= {"corpus", "speaker", "sex"}:
-                    told[f"{row['corpus']}/{row['speaker']}"].add(row["sex"])
+        for row in csv.DictReader(read_text(path).splitlines()):
+            if row.keys() >= {"corpus", "speaker", "sex"}:
+                told[f"{row['corpus']}/{row['speaker']}"].add(row["sex"])
     return {speaker: sexes.pop() for speaker, sexes in told.items() if sexes in ({"m"}, {"f"})}
 
 
