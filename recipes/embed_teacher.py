@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 from diarize.audio import load_audio
 from diarize.augment import change_speed
 from diarize.config import RECIPE_TABLES, load_tables
-from diarize.encoders.onnx import OnnxNetwork
-from diarize.encoders.resemblyzer import ResemblyzerNetwork
+from diarize.encoders import find_network
 from diarize.errors import ConfigError, DiarizeError
 from diarize.formats.atomic import atomic_path
 from diarize.formats.kaldi import read_data_folder
@@ -33,7 +32,7 @@ def start_worker(teacher: str) -> None:
     """Load the teacher into this process; one thread each."""
     global _teacher
     torch.set_num_threads(1)
-    _teacher = ResemblyzerNetwork() if teacher == "resemblyzer" else OnnxNetwork(Path(teacher))
+    _teacher = find_network(teacher)
 
 
 def embed(path: str, speeds: list[float]) -> NDArray[np.float32]:

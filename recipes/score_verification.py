@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from diarize.audio import SAMPLE_RATE, Samples, load_audio
 from diarize.baselines.statistics import mfcc_statistics
+from diarize.catalog import RESEMBLYZER
 from diarize.embedder import Embedder
-from diarize.encoders.onnx import OnnxNetwork
-from diarize.encoders.resemblyzer import ResemblyzerNetwork
+from diarize.encoders import find_network
 from diarize.errors import DiarizeError
 from diarize.features import mfcc
 from diarize.formats.kaldi import read_data_folder, read_utt2spk
@@ -57,8 +57,8 @@ def network(embedder: Embedder) -> System:
 
 def find_peer(name: str) -> tuple[str, System]:
     """Resemblyzer, the mean over parts as its authors take it, or FILE.onnx; and what it is called."""
-    peer = ResemblyzerNetwork() if name == "resemblyzer" else OnnxNetwork(Path(name))
-    title = "Resemblyzer" if name == "resemblyzer" else Path(name).stem
+    peer = find_network(name)
+    title = "Resemblyzer" if name == RESEMBLYZER else Path(name).stem
     return title, lambda recordings: np.stack([peer.utterance(samples) for samples in recordings])
 
 

@@ -25,8 +25,19 @@ def find_encoder(model: str | Path | Model | None = None, device: str = "cpu") -
     """
     if isinstance(model, Model):
         return RunningEncoder(model, device)
-    if model == RESEMBLYZER:
-        return SeparateEncoder(ResemblyzerNetwork(device))
-    if model is not None and Path(model).suffix.lower() == ".onnx":
-        return SeparateEncoder(OnnxNetwork(Path(model), device))
+    if model == RESEMBLYZER or (model is not None and Path(model).suffix.lower() == ".onnx"):
+        return SeparateEncoder(find_network(model, device))
     return RunningEncoder(load_model(model, device), device)
+
+
+def find_network(model: str | Path, device: str = "cpu") -> OnnxNetwork | ResemblyzerNetwork:
+    """The network of others that a model is: "resemblyzer", or FILE.onnx.
+
+    Raises
+    ------
+    ModelError
+        When it is missing or cannot be read.
+    ConfigError
+        For an unknown or impossible setting of it.
+    """
+    return ResemblyzerNetwork(device) if model == RESEMBLYZER else OnnxNetwork(Path(model), device)
