@@ -67,6 +67,9 @@ class ClusteringConfig(Settings):
     seconds_a_sample: float = Field(
         4.0, gt=0, description="seconds of speech that tell as much of a voice as one independent window"
     )
+    seconds_in_full: float = Field(
+        75.0, gt=0, description="seconds of speech up to which samples add up to tell the number of speakers"
+    )
     threshold: float | None = Field(None, description="the clusterer's own threshold; none: its default")
     n_speakers: int | None = Field(None, ge=1, description="exact number of speakers, when it is known")
     min_speakers: int = Field(1, ge=1, description="at least this many speakers")
@@ -76,6 +79,15 @@ class ClusteringConfig(Settings):
     def weight(self, hop: float) -> float:
         """What a window counts, of windows every `hop` seconds; 1 where they are independent."""
         return min(hop / self.seconds_a_sample, 1.0)
+
+    def number_weight(self, hop: float, n_windows: int) -> float:
+        """What each of so many windows counts for the number of speakers.
+
+        In a long recording a voice wanders, and what wanders slowly does not average out: beyond
+        ``seconds_in_full`` the windows together count as the cube root of their time.
+        """
+        times = n_windows * hop / self.seconds_in_full
+        return self.weight(hop) * max(1.0, times) ** (-2 / 3)
 
 
 class ResegmentationConfig(Settings):

@@ -180,15 +180,16 @@ def cluster_windows(
             if backend is None:
                 labels = clusterer.fit_predict(vectors)
                 return labels, clusterer.evidence_
-            weight = asked.weight(config.embedding.hop)
-            labels, evidence = cluster_by_evidence(vectors, clusterer, backend, weight, asked.speaker_cost)
+            hop, cost = config.embedding.hop, asked.speaker_cost
+            prices = asked.weight(hop), cost, asked.number_weight(hop, len(vectors))
+            labels, evidence = cluster_by_evidence(vectors, clusterer, backend, *prices)
             if evidence["n_speakers"] > 1 or asked.n_speakers == 1:
                 return labels, evidence
             alone = make_clusterer(config).fit(vectors)
             if alone.n_speakers_ == 1:
                 return labels, evidence
             clusterer.set_params(n_speakers=alone.n_speakers_)
-            labels, told = cluster_by_evidence(vectors, clusterer, backend, weight, asked.speaker_cost)
+            labels, told = cluster_by_evidence(vectors, clusterer, backend, *prices)
             reason = f"{alone.evidence_['reason']}; of one speaker the evidence would be larger"
             return labels, {**told, "reason": reason, "candidates": evidence["candidates"]}
     except ConfigError as error:

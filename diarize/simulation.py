@@ -9,13 +9,14 @@ import numpy as np
 from numpy.random import Generator
 
 from diarize.audio import SAMPLE_RATE, Samples
-from diarize.augment import set_level
+from diarize.augment import change_speed, set_level
 from diarize.errors import DiarizeError
 from diarize.segments import Segment, Turn, merge_turns
 
 PAUSE_MEDIAN, PAUSE_SPREAD, LONGEST_PAUSE = 0.4, 0.8, 3.0  # lognormal; seconds, nepers, seconds
 GOES_ON = 0.2  # probability that the same speaker goes on after a pause
 FADE = 80  # samples: 5 ms
+FASTER, BRIGHTER = 0.03, 0.25  # what is said again: shares of its speed, and of the sample before
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,15 @@ def take_turns(
         spoken += sum(segment.duration for segment in phrase.speech) - max(0.0, now - start)
         now = silent_until[speaker] = placed[-1].end
     return placed
+
+
+def say_again(phrase: Phrase, random: Generator) -> Phrase:
+    """The phrase a little faster or slower, duller or brighter: as one voice says it on another occasion."""
+    samples = change_speed(phrase.samples, 1 + random.uniform(-FASTER, FASTER))
+    tone = random.uniform(-BRIGHTER, BRIGHTER)
+    samples = samples + tone * np.concatenate([[0], samples[:-1]]).astype(np.float32)
+    stretch = len(samples) / len(phrase.samples)
+    return Phrase(samples, tuple(Segment(s.start * stretch, s.end * stretch) for s in phrase.speech))
 
 
 def interject(placed: list[Placed], share: float, longest: float, random: Generator) -> list[Placed]:

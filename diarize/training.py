@@ -61,6 +61,7 @@ class TrainingConfig(Settings):
     schedule: Literal["cosine", "constant"] = Field(
         "cosine", description="cosine: down to nothing at the end"
     )
+    cycles: int = Field(1, ge=1, description="times that the rate warms up and follows its schedule")
     warm_up: int = Field(300, ge=0, description="steps")
     weight_decay: float = Field(0.02, ge=0)
     clip_gradient: float = Field(5.0, ge=0, description="longest gradient; 0: any")
@@ -266,12 +267,19 @@ def _has_stopped(progress: Progress, config: TrainingConfig) -> bool:
 
 
 def learning_rate_at(config: TrainingConfig, step: int) -> float:
-    """The learning rate of batch number `step`, which counts from 0."""
+    """The learning rate of batch number `step`, which counts from 0.
+
+    References
+    ----------
+    Loshchilov and Hutter, "SGDR: stochastic gradient descent with warm restarts", ICLR 2017 (cycles).
+    """
+    n_steps = -(-config.n_steps // config.cycles)
+    step %= n_steps
     if step < config.warm_up:
         return config.learning_rate * (step + 1) / config.warm_up
     if config.schedule == "constant":
         return config.learning_rate
-    done = (step - config.warm_up) / max(1, config.n_steps - config.warm_up)
+    done = (step - config.warm_up) / max(1, n_steps - config.warm_up)
     return config.learning_rate * (0.5 + 0.5 * math.cos(math.pi * done)) + 1e-6
 
 

@@ -3,8 +3,9 @@
 
 DATA is a Kaldi data folder with utt2spk. OUT gets audio/*.flac, rttm/*.rttm and uem/*.uem. The turns are the
 speech that is detected in the clips; a pause inside a clip ends a turn. No clip is used twice in one
-conversation, which may so end early. The conditions take turns: clean, room (one impulse response for all),
-noise (5 to 20 dB below the speech), telephone. The same arguments give the same files.
+conversation, which may so end early; with --again, not twice at one speed and tone. The conditions take
+turns: clean, room (one impulse response for all), noise (5 to 20 dB below the speech), telephone. The same
+arguments give the same files.
 """
 
 from __future__ import annotations
@@ -27,7 +28,16 @@ from diarize.formats.kaldi import DataFolder, read_data_folder
 from diarize.formats.rttm import write_rttm
 from diarize.formats.uem import write_uem
 from diarize.segments import Segment, speech_of
-from diarize.simulation import Phrase, Placed, choose_speakers, cut_phrases, mix, take_turns, turns_of
+from diarize.simulation import (
+    Phrase,
+    Placed,
+    choose_speakers,
+    cut_phrases,
+    mix,
+    say_again,
+    take_turns,
+    turns_of,
+)
 from diarize.vad import speech_segments
 
 SPEECH = SpeechConfig(threshold=0.3, release=0.15, min_speech=0.25, min_silence=0.3, padding=0.03)
@@ -79,6 +89,13 @@ def number_range(text: str) -> tuple[int, int]:
     return numbers
 
 
+def at_least_one(text: str) -> int:
+    """A whole number from 1 on."""
+    if int(text) < 1:
+        raise ValueError(text)
+    return int(text)
+
+
 def parse_arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
@@ -93,6 +110,13 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--overlap", type=float, default=0.1, help="share of the speech (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--again",
+        type=at_least_one,
+        default=1,
+        metavar="N",
+        help="use a clip up to N times (default: %(default)s)",
     )
     parser.add_argument("--noise", type=Path, help="folder of noises; without it, no such condition")
     parser.add_argument(
@@ -122,7 +146,11 @@ def main() -> None:
         random = np.random.default_rng([arguments.seed, index])
         n_speakers = int(random.integers(low, high + 1))
         condition = list(conditions)[index % len(conditions)]
-        speakers = choose_speakers(names, load, n_speakers, arguments.seconds / n_speakers / 2, random)
+        least = arguments.seconds / n_speakers / 2 / arguments.again
+        speakers = choose_speakers(names, load, n_speakers, least, random)
+        for phrases in speakers.values():
+            again = [say_again(phrase, random) for _ in range(arguments.again - 1) for phrase in phrases]
+            phrases += [again[i] for i in random.permutation(len(again))]
         placed = take_turns(speakers, arguments.seconds, arguments.overlap, random)
         samples = conditions[condition](mix_at_levels(placed, random), random)
         samples /= max(1.0, np.abs(samples).max() / 0.99)

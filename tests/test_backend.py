@@ -115,6 +115,28 @@ def test_a_dearer_speaker_is_a_rarer_one():
     assert found[-1] == 1
 
 
+def test_voices_that_wander_for_long_stay_their_number_of_speakers():
+    X, speakers = draw(3, 800)
+    drift = np.random.default_rng(1).normal(0, 0.7, (3 * 800 // 40, 24)).repeat(40, axis=0)
+    X += drift  # another mood every 40 windows
+    found = {
+        weight: cluster_by_evidence(X, clusterer("agglomerative"), MODEL, 0.2, 0.0, weight)
+        for weight in (1.0, 0.2, 0.02)
+    }
+    numbers = [evidence["n_speakers"] for _, evidence in found.values()]
+    assert numbers[0] == numbers[1] > 3
+    assert numbers[2] == 3
+    assert adjusted_rand_score(speakers, found[0.02][0]) > 0.98
+    asked, _ = cluster_by_evidence(X, clusterer("agglomerative", n_speakers=3), MODEL, 0.2, 0.0, 0.02)
+    assert (asked == found[0.02][0]).all(), "the weight chooses the number alone"
+
+
+def test_windows_of_a_long_recording_count_less_for_the_number():
+    settings = ClusteringConfig(seconds_a_sample=4.0, seconds_in_full=60.0)
+    assert settings.number_weight(0.75, 80) == settings.weight(0.75) == 0.1875
+    assert settings.number_weight(0.75, 8 * 80) == pytest.approx(0.1875 / 4)
+
+
 def test_one_speaker_has_to_be_the_clusterers_answer_too():
     two, speakers = draw(2)
     dear = Config(clustering=ClusteringConfig(speaker_cost=1e5, seconds_a_sample=0.75))

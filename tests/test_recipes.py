@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from diarize.formats.kaldi import write_data_folder
+from diarize.formats.kaldi import read_data_folder, write_data_folder
 from diarize.formats.rttm import read_rttm
 from diarize.formats.uem import read_uem
 from diarize.segments import Turn, merge_turns, speech_of
@@ -122,6 +122,18 @@ def test_the_same_seed_gives_the_same_bytes(clips, tmp_path):
     assert len(content("a")) == 3
     assert content("a") == content("b")
     assert content("a") != content("c")
+
+
+def test_clips_used_again_make_a_longer_conversation(clips, tmp_path):
+    arguments = ("--n", 1, "--seconds", 90, "--speakers", 4, "--again", 3)
+    run = run_recipe("--data", clips, "--out", tmp_path, *arguments)
+    assert run.returncode == 0, run.stderr
+    (turns,) = turns_by_recording(tmp_path).values()
+    there_is = sum(segment.duration for _, segment in read_data_folder(clips).segments.values())
+    assert sum(turn.segment.duration for turn in turns) > 1.5 * there_is
+    run = run_recipe("--data", clips, "--out", tmp_path, "--again", 0)
+    assert run.returncode == 2
+    assert "argument --again: invalid" in run.stderr
 
 
 def test_too_few_speakers_are_told_in_one_line(clips, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 
 from diarize.audio import SAMPLE_RATE
 from diarize.segments import Segment, Turn
-from diarize.simulation import Phrase, Placed, cut_phrases, interject, mix, take_turns, turns_of
+from diarize.simulation import Phrase, Placed, cut_phrases, interject, mix, say_again, take_turns, turns_of
 from diarize.sounds import SOUNDS
 
 
@@ -46,6 +46,22 @@ def test_nobody_talks_over_himself_and_overlap_nears_its_share(overlap):
         held[round(turn.segment.start / 0.01) : round(turn.segment.end / 0.01)] += 1
     share = (held > 1).sum() / (held > 0).sum()
     assert share == pytest.approx(overlap, abs=0.05)
+
+
+def test_a_phrase_said_again_differs_a_little_and_its_speech_goes_along():
+    random = np.random.default_rng(0)
+    tone = 0.1 * np.sin(2 * np.pi * 440 * np.arange(2 * SAMPLE_RATE) / SAMPLE_RATE)
+    samples = np.concatenate([np.zeros(SAMPLE_RATE), tone]).astype(np.float32)
+    again = [say_again(Phrase(samples, (Segment(1, 3),)), random) for _ in range(8)]
+    lengths = [len(one.samples) / len(samples) for one in again]
+    assert len(set(lengths)) == 8
+    assert 0.97 <= min(lengths) < 1 < max(lengths) <= 1.031
+    for one in again:
+        (segment,) = one.speech
+        power = one.samples**2
+        inside = power[round(segment.start * SAMPLE_RATE) : round(segment.end * SAMPLE_RATE)]
+        assert inside.sum() > 0.999 * power.sum()
+        assert one.samples.dtype == np.float32
 
 
 def test_interjections_are_short_words_of_others_inside_a_phrase():

@@ -27,7 +27,14 @@ from diarize.checkpoints import load_weights, read_curve
 from diarize.errors import ConfigError, ModelError
 from diarize.networks.resnet import ResNet
 from diarize.objectives import LossConfig
-from diarize.training import TrainingConfig, build_optimizer, build_sampler, input_frames, train
+from diarize.training import (
+    TrainingConfig,
+    build_optimizer,
+    build_sampler,
+    input_frames,
+    learning_rate_at,
+    train,
+)
 from diarize.verification import equal_error_rate, make_trials
 
 SPEAKERS = {
@@ -251,6 +258,15 @@ def test_the_rate_warms_up_and_then_follows_its_schedule(features, tmp_path, sch
     train(classifier("blstm"), features, config, tmp_path, loss=loss_of("cross-entropy"))
     rates = [line["learning_rate"] for line in read_curve(tmp_path / "curve.tsv")]
     np.testing.assert_allclose(rates[:2] + rates[3:], expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_every_cycle_of_the_rate_is_like_the_first(schedule):
+    once = by_sentences("sgd", n_steps=5, warm_up=2, schedule=schedule)
+    thrice = once.model_copy(update={"n_steps": 15, "cycles": 3})
+    rates = [learning_rate_at(once, step) for step in range(5)]
+    assert len(set(rates)) > 1
+    assert [learning_rate_at(thrice, step) for step in range(15)] == 3 * rates
 
 
 def test_the_optimizers_are_those_of_the_papers():

@@ -23,7 +23,12 @@ _MORE = 4  # clusters above a bound: reassignment may empty so many
 
 
 def cluster_by_evidence(
-    X: NDArray[Any], clusterer: Clusterer, backend: Backend, weight: float, speaker_cost: float
+    X: NDArray[Any],
+    clusterer: Clusterer,
+    backend: Backend,
+    weight: float,
+    speaker_cost: float,
+    number_weight: float = 1.0,
 ) -> tuple[Labels, Evidence]:
     """Labels (n_windows,) numbered by first appearance, and why, for vectors X (n_windows, dim).
 
@@ -43,6 +48,8 @@ def cluster_by_evidence(
         What each window counts; 1 where windows are independent.
     speaker_cost : float
         Nats; what (2) of ``backend.py`` asks for a speaker comes on top.
+    number_weight : float
+        What each window counts in the choice of the number of speakers, where that is less.
 
     Raises
     ------
@@ -53,22 +60,32 @@ def cluster_by_evidence(
     lowest, highest = speaker_bounds(
         len(X), clusterer.n_speakers, clusterer.min_speakers, clusterer.max_speakers
     )
+    number_weight = weight if lowest == highest else min(number_weight, weight)
     best: dict[int, tuple[float, Labels]] = {}
     if highest > 1:
         Y = backend.whiten(X)
         highest = min(highest, max(MOST_CANDIDATES, lowest))
-        for proposed in clusterer.partitions(X, lowest, min(highest + _MORE, len(X))):
-            labels = backend.reassign(Y, number_by_first_appearance(proposed), weight)
-            labels = number_by_first_appearance(labels)
-            k = count(labels)
-            score = backend.evidence(Y, labels, weight) - speaker_cost * k
-            if lowest <= k <= highest and (k not in best or score > best[k][0]):
-                best[k] = score, labels
+        partitions = list(clusterer.partitions(X, lowest, min(highest + _MORE, len(X))))
+
+        def best_by_number(weight: float) -> dict[int, tuple[float, Labels]]:
+            best: dict[int, tuple[float, Labels]] = {}
+            for proposed in partitions:
+                labels = backend.reassign(Y, number_by_first_appearance(proposed), weight)
+                labels = number_by_first_appearance(labels)
+                k = count(labels)
+                score = backend.evidence(Y, labels, weight) - speaker_cost * k
+                if lowest <= k <= highest and (k not in best or score > best[k][0]):
+                    best[k] = score, labels
+            return best
+
+        best = best_by_number(number_weight)
     if not best:
         clusterer.fit(X)
         return clusterer.labels_, clusterer.evidence_
     scores = {k: score for k, (score, _) in sorted(best.items())}
     chosen = max(scores, key=lambda k: scores[k])
+    if number_weight < weight:
+        best |= best_by_number(weight)  # who the speakers are every window tells in full
     labels = best[chosen][1]
     if lowest == highest:
         reason = f"{chosen} speakers, as asked for, in the partition with the largest evidence"

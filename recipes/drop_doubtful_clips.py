@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+"""Copy a data folder without the clips that do not sound like the others of their speaker.
+
+A contributor's code can be shared, and years can lie between its clips; in a conversation a voice is one
+person's on one day. The clips of a speaker are clustered by average linkage on the cosine of their vectors,
+each corpus (utt2corpus) about its own mean, and the largest cluster is kept. Other tables of the folder come
+along.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diarize.audio import SAMPLE_RATE, load_audio
+from diarize.clustering.agglomerative import Agglomerative
+from diarize.embedder import Embedder
+from diarize.errors import DiarizeError, FormatError
+from diarize.formats.kaldi import read_data_folder, read_utt2spk, write_data_folder
+from diarize.formats.text import read_text, write_text
+from diarize.segments import Segment
+
+LONGEST = 10.0
+"""Seconds of a clip that are heard."""
+
+
+def embed_clips(files: list[str], model: Path) -> NDArray[np.float64]:
+    """A vector (n_clips, dim) of the beginning of each clip."""
+    embedder = Embedder(model, device="cpu")
+    vectors = []
+    for file in files:
+        samples = load_audio(file)[: round(LONGEST * SAMPLE_RATE)]
+        vectors.append(embedder.windows([samples], [Segment(0.0, len(samples) / SAMPLE_RATE)])[0])
+    return np.array(vectors, dtype=np.float64)
+
+
+def in_main_voice(vectors: NDArray[np.float64], cosine: float) -> NDArray[np.bool_]:
+    """Which vectors (n_clips, dim) of a speaker are in the largest cluster of at least this mean cosine."""
+    clusterer = Agglomerative(linkage="average", threshold=1 - cosine, min_cluster_size=1)
+    labels = clusterer.fit_predict(vectors)
+    chosen: NDArray[np.bool_] = labels == np.bincount(labels).argmax()
+    return chosen
+
+
+def main() -> None:
+    """Read the command line, listen, write what is kept."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True, help="Kaldi data folder of whole recordings")
+    parser.add_argument("--model", type=Path, required=True, help="model folder, or FILE.onnx")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument(
+        "--cosine", type=float, default=0.35, help="least mean of a cluster's clips (default: %(default)s)"
+    )
+    parser.add_argument("--skip", nargs="+", default=[], metavar="CORPUS", help="left out as a whole")
+    arguments = parser.parse_args()
+
+    data = read_data_folder(arguments.data)
+    if data.segments or not data.utt2spk:
+        raise FormatError(
+            f"{arguments.data}: needs whole recordings (no segments) with their speakers (utt2spk)"
+        )
+    corpora = dict.fromkeys(data.utt2spk, "all")
+    if (arguments.data / "utt2corpus").exists():
+        corpora |= read_utt2spk(arguments.data / "utt2corpus")
+    clips = [clip for clip in sorted(data.utt2spk) if corpora[clip] not in arguments.skip]
+    if not clips:
+        raise DiarizeError(f"{arguments.data}: no clips are left; check --skip")
+    vectors = embed_clips([data.wav_scp[clip] for clip in clips], arguments.model)
+    corpus = np.array([corpora[clip] for clip in clips])
+    for name in np.unique(corpus):
+        vectors[corpus == name] -= vectors[corpus == name].mean(axis=0)
+    speaker = np.array([data.utt2spk[clip] for clip in clips])
+    kept = np.ones(len(clips), dtype=bool)
+    for name in np.unique(speaker):
+        rows = np.flatnonzero(speaker == name)
+        if len(rows) > 1:
+            kept[rows] = in_main_voice(vectors[rows], arguments.cosine)
+
+    names = [clip for clip, keep in zip(clips, kept, strict=True) if keep]
+    write_data_folder(
+        arguments.out,
+        {name: data.wav_scp[name] for name in names},
+        {name: data.utt2spk[name] for name in names},
+    )
+    for table in ("utt2group", "utt2corpus"):
+        if (arguments.data / table).exists():
+            values = read_utt2spk(arguments.data / table)
+            write_text("".join(f"{name} {values[name]}\n" for name in names), arguments.out / table)
+    if (arguments.data / "spk2gender").exists():
+        write_text(read_text(arguments.data / "spk2gender"), arguments.out / "spk2gender")
+    n_speakers = len(np.unique(speaker[~kept]))
+    print(f"{arguments.out}: {len(names)} of {len(clips)} clips; {n_speakers} speakers lost some")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except DiarizeError as error:
+        raise SystemExit(f"drop_doubtful_clips.py: {error}") from error
