@@ -39,7 +39,6 @@ from diarize.formats.atomic import atomic_path
 Matrix = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
-_MOST_STEPS = 10
 _REMEDY = "remove it or run recipes/train_backend.py"
 
 
@@ -66,14 +65,14 @@ class Backend:
         scale = 1 + sizes * self.spread
         return float(0.5 * (self.spread * sums**2 / scale - np.log(scale)).sum())
 
-    def reassign(self, Y: Matrix, labels: Labels, weight: float) -> Labels:
+    def reassign(self, Y: Matrix, labels: Labels, weight: float, n_steps: int = 1) -> Labels:
         """The most likely speaker of each whitened window, numbered as in `labels`.
 
-        In turn the speakers are estimated from their windows, and each window is shared out among the
+        In each step the speakers are estimated from their windows, and each window is shared out among the
         speakers. A speaker without enough of his own can lose all his windows.
         """
         shares = np.eye(int(labels.max()) + 1)[labels]  # (n_windows, k)
-        for _ in range(_MOST_STEPS):
+        for _ in range(n_steps):
             fit = self.log_likelihoods(Y, *self.speakers(Y, shares, weight))
             before, shares = shares, softmax(weight * fit, axis=1)
             if np.abs(shares - before).max() < 1e-3:

@@ -64,11 +64,14 @@ class ClusteringConfig(Settings):
         True, description="the number by the evidence, for models with a back end; false: the clusterer's own"
     )
     speaker_cost: float = Field(0.0, description="nats of evidence a speaker costs; more: fewer speakers")
+    one_speaker_cost: float = Field(
+        5.0, description="nats of evidence that one speaker alone costs: recordings of one voice are rare"
+    )
     seconds_a_sample: float = Field(
-        4.0, gt=0, description="seconds of speech that tell as much of a voice as one independent window"
+        3.5, gt=0, description="seconds of speech that tell as much of a voice as one independent window"
     )
     seconds_in_full: float = Field(
-        75.0, gt=0, description="seconds of speech up to which samples add up to tell the number of speakers"
+        60.0, gt=0, description="seconds of speech up to which samples add up to tell the number of speakers"
     )
     threshold: float | None = Field(None, description="the clusterer's own threshold; none: its default")
     n_speakers: int | None = Field(None, ge=1, description="exact number of speakers, when it is known")

@@ -158,7 +158,7 @@ def cluster_windows(
 ) -> tuple[NDArray[np.int64], Evidence]:
     """Labels (n_windows,), and why there are so many, for vectors (n_windows, dim).
 
-    The evidence of the back end chooses the number of speakers; one alone the clusterer has to agree to.
+    The evidence of the back end chooses the number of speakers.
     Without a back end, with a given threshold or criterion, or by the config, the clusterer chooses.
 
     Raises
@@ -180,18 +180,16 @@ def cluster_windows(
             if backend is None:
                 labels = clusterer.fit_predict(vectors)
                 return labels, clusterer.evidence_
-            hop, cost = config.embedding.hop, asked.speaker_cost
-            prices = asked.weight(hop), cost, asked.number_weight(hop, len(vectors))
-            labels, evidence = cluster_by_evidence(vectors, clusterer, backend, *prices)
-            if evidence["n_speakers"] > 1 or asked.n_speakers == 1:
-                return labels, evidence
-            alone = make_clusterer(config).fit(vectors)
-            if alone.n_speakers_ == 1:
-                return labels, evidence
-            clusterer.set_params(n_speakers=alone.n_speakers_)
-            labels, told = cluster_by_evidence(vectors, clusterer, backend, *prices)
-            reason = f"{alone.evidence_['reason']}; of one speaker the evidence would be larger"
-            return labels, {**told, "reason": reason, "candidates": evidence["candidates"]}
+            hop = config.embedding.hop
+            return cluster_by_evidence(
+                vectors,
+                clusterer,
+                backend,
+                asked.weight(hop),
+                asked.speaker_cost,
+                asked.number_weight(hop, len(vectors)),
+                asked.one_speaker_cost,
+            )
     except ConfigError as error:
         raise ConfigError(f"{recording}: {error}") from error
 

@@ -25,7 +25,8 @@ from diarize.training import TrainingConfig
 
 BACK_END = """
 A back end, `backend.safetensors`, tells how much windows of one voice differ and how much voices do; it is
-learned by `recipes/train_backend.py` from windows of the same training clips.
+learned by `recipes/train_backend.py` from windows of the same training clips, without those that the teacher
+finds unlike their speaker's others where it is an ONNX file.
 """
 
 

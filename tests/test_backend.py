@@ -137,18 +137,18 @@ def test_windows_of_a_long_recording_count_less_for_the_number():
     assert settings.number_weight(0.75, 8 * 80) == pytest.approx(0.1875 / 4)
 
 
-def test_one_speaker_has_to_be_the_clusterers_answer_too():
-    two, speakers = draw(2)
-    dear = Config(clustering=ClusteringConfig(speaker_cost=1e5, seconds_a_sample=0.75))
-    labels, evidence = cluster_windows(two, dear, "call", MODEL)
-    assert adjusted_rand_score(speakers, labels) == 1
-    assert evidence["n_speakers"] == 2
-    assert evidence["reason"].endswith("; of one speaker the evidence would be larger")
-    assert max(evidence["candidates"], key=lambda each: each["score"])["n_speakers"] == 1
-
-    told = dear.model_copy(update={"clustering": dear.clustering.model_copy(update={"max_speakers": 1})})
-    assert cluster_windows(two, told, "call", MODEL)[1]["n_speakers"] == 1
-    assert cluster_windows(draw(1)[0], dear, "talk", MODEL)[1]["n_speakers"] == 1
+def test_one_speaker_alone_costs_more():
+    X, speakers = draw(2)
+    dear = {"speaker_cost": 2000.0, "seconds_a_sample": 0.75}
+    found = {}
+    for cost in (0.0, 1e4):
+        config = Config(clustering=ClusteringConfig(one_speaker_cost=cost, **dear))
+        labels, evidence = cluster_windows(X, config, "call", MODEL)
+        found[evidence["n_speakers"]] = labels
+    assert adjusted_rand_score(speakers, found[2]) == 1
+    assert not found[1].any()
+    told = Config(clustering=ClusteringConfig(one_speaker_cost=1e4, max_speakers=1))
+    assert cluster_windows(X, told, "call", MODEL)[1]["n_speakers"] == 1
 
 
 def test_more_speakers_than_windows_is_an_error():

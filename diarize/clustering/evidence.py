@@ -20,6 +20,7 @@ from diarize.clustering.contract import (
 
 MOST_CANDIDATES = 20
 _MORE = 4  # clusters above a bound: reassignment may empty so many
+_MOST_STEPS = 10  # of a reassignment that goes on until nothing changes
 
 
 def cluster_by_evidence(
@@ -29,12 +30,13 @@ def cluster_by_evidence(
     weight: float,
     speaker_cost: float,
     number_weight: float = 1.0,
+    one_speaker_cost: float = 0.0,
 ) -> tuple[Labels, Evidence]:
     """Labels (n_windows,) numbered by first appearance, and why, for vectors X (n_windows, dim).
 
     The clusterer proposes partitions of every number within its bounds. In each the windows go to the most
     likely speaker, which takes the stray windows out of clusters of their own; the partition with the largest
-    evidence, less the cost of its speakers, is taken. Where none keeps a number within the bounds, the
+    evidence, less the costs, is taken. Where none keeps a number within the bounds, the
     clusterer's own labels are.
 
     Parameters
@@ -49,7 +51,10 @@ def cluster_by_evidence(
     speaker_cost : float
         Nats; what (2) of ``backend.py`` asks for a speaker comes on top.
     number_weight : float
-        What each window counts in the choice of the number of speakers, where that is less.
+        What each window counts in the choice of the number of speakers, where that is less. Windows then go
+        to and fro until they stay, which empties speakers who are but another one's mood.
+    one_speaker_cost : float
+        Nats that one speaker alone costs beside it.
 
     Raises
     ------
@@ -67,25 +72,26 @@ def cluster_by_evidence(
         highest = min(highest, max(MOST_CANDIDATES, lowest))
         partitions = list(clusterer.partitions(X, lowest, min(highest + _MORE, len(X))))
 
-        def best_by_number(weight: float) -> dict[int, tuple[float, Labels]]:
+        def best_by_number(weight: float, n_steps: int) -> dict[int, tuple[float, Labels]]:
             best: dict[int, tuple[float, Labels]] = {}
             for proposed in partitions:
-                labels = backend.reassign(Y, number_by_first_appearance(proposed), weight)
+                labels = backend.reassign(Y, number_by_first_appearance(proposed), weight, n_steps)
                 labels = number_by_first_appearance(labels)
                 k = count(labels)
-                score = backend.evidence(Y, labels, weight) - speaker_cost * k
+                cost = speaker_cost * k + one_speaker_cost * (k == 1)
+                score = backend.evidence(Y, labels, weight) - cost
                 if lowest <= k <= highest and (k not in best or score > best[k][0]):
                     best[k] = score, labels
             return best
 
-        best = best_by_number(number_weight)
+        best = best_by_number(number_weight, _MOST_STEPS if number_weight < weight else 1)
     if not best:
         clusterer.fit(X)
         return clusterer.labels_, clusterer.evidence_
     scores = {k: score for k, (score, _) in sorted(best.items())}
     chosen = max(scores, key=lambda k: scores[k])
     if number_weight < weight:
-        best |= best_by_number(weight)  # who the speakers are every window tells in full
+        best |= best_by_number(weight, 1)  # who the speakers are every window tells in full
     labels = best[chosen][1]
     if lowest == highest:
         reason = f"{chosen} speakers, as asked for, in the partition with the largest evidence"

@@ -92,8 +92,12 @@ if runs 6; then
   rm -rf "$exp/model.tmp"
   cp -r "$exp/training/model" "$exp/model.tmp"
   # Without isolated words, and what docs/choices.md found no better with.
-  "$python" recipes/train_backend.py --data "$exp/data/train" --model "$exp/model.tmp" \
-    --skip speech_commands speechocean762 vctk
+  clips=(--data "$exp/data/train" --skip speech_commands speechocean762 vctk)
+  if [ -f "$teacher" ]; then
+    "$python" recipes/drop_doubtful_clips.py "${clips[@]}" --model "$teacher" --out "$exp/data/train_clean"
+    clips=(--data "$exp/data/train_clean")
+  fi
+  "$python" recipes/train_backend.py "${clips[@]}" --model "$exp/model.tmp"
   "$python" recipes/write_model_card.py --model "$exp/model.tmp" --name voices --license Apache-2.0 --command "egs/voices/run.sh --recipe bundled --corpus DIR" \
     --config "$config" --teacher "$teacher" --train "$exp/data/train" --curve "$exp/training/curve.tsv" --scores "$exp/scores.json" \
     --data-notes egs/voices/conf/data_notes.md --run "$exp/run.json"
