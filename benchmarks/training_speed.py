@@ -28,7 +28,8 @@ from diarize.features import FeatureConfig
 from diarize.models import build_from_config
 from diarize.networks import Network
 from diarize.objectives import LossConfig, build_objective
-from diarize.training import TrainingConfig, build_optimizer, build_sampler, input_frames, train
+from diarize.optimizers import TrainingConfig, build_optimizer
+from diarize.training import build_sampler, input_frames, train
 
 CONF = Path(__file__).resolve().parent.parent / "egs" / "timit" / "conf"
 CONFIGS = [CONF / "blstm-pairwise-kl.toml", CONF / "cnn-pairwise-kl.toml"]

@@ -29,7 +29,7 @@ from diarize.errors import ConfigError, DiarizeError
 from diarize.features import FeatureConfig
 from diarize.models import save_model
 from diarize.networks.activity import ActivityNetwork
-from diarize.training import TrainingConfig, build_optimizer, learning_rate_at, update_average
+from diarize.optimizers import TrainingConfig, build_optimizer, learning_rate_at, update_average
 
 MUTED = 0.2
 """Share of the conversations that are trained on without Silero: the network must hear for itself as well."""

@@ -29,7 +29,8 @@ from diarize.models import build_from_config, save_model
 from diarize.networks import Network
 from diarize.networks.frame_network import FrameNetwork
 from diarize.objectives import LossConfig
-from diarize.training import TrainingConfig, train
+from diarize.optimizers import TrainingConfig
+from diarize.training import train
 from diarize.verification import crop_middle, equal_error_rate, make_trials, score_trials
 
 DEV_SECONDS = 1.5

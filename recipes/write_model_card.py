@@ -21,7 +21,7 @@ from diarize.formats.text import read_lines, read_text, write_text
 from diarize.models import write_config
 from diarize.networks import NETWORKS
 from diarize.objectives import LossConfig
-from diarize.training import TrainingConfig
+from diarize.optimizers import TrainingConfig
 
 BACK_END = """
 A back end, `backend.safetensors`, tells how much windows of one voice differ and how much voices do; it is

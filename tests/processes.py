@@ -18,7 +18,8 @@ from planted import tiny_network
 from diarize.batches import PackedFeatures
 from diarize.checkpoints import save_weights
 from diarize.objectives import LossConfig
-from diarize.training import TrainingConfig, train
+from diarize.optimizers import TrainingConfig
+from diarize.training import train
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(

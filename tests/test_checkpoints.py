@@ -19,7 +19,7 @@ from diarize.checkpoints import (
     save_weights,
 )
 from diarize.errors import ModelError
-from diarize.training import TrainingConfig, build_optimizer
+from diarize.optimizers import TrainingConfig, build_optimizer
 
 HALF_WAY = Progress(step=3, seconds=1.5, best_loss=0.25, best_step=2)
 

@@ -31,6 +31,7 @@ ORDER = [
     "objectives",
     "checkpoints",
     "activity",
+    "optimizers",
     "training",
     "backend",
     "models",

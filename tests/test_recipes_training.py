@@ -29,7 +29,8 @@ from diarize.formats.kaldi import write_data_folder
 from diarize.models import load_model
 from diarize.networks import build_network
 from diarize.objectives import LossConfig
-from diarize.training import TrainingConfig, train
+from diarize.optimizers import TrainingConfig
+from diarize.training import train
 
 pytestmark = pytest.mark.recipe
 

@@ -27,14 +27,8 @@ from diarize.checkpoints import load_weights, read_curve
 from diarize.errors import ConfigError, ModelError
 from diarize.networks.resnet import ResNet
 from diarize.objectives import LossConfig
-from diarize.training import (
-    TrainingConfig,
-    build_optimizer,
-    build_sampler,
-    input_frames,
-    learning_rate_at,
-    train,
-)
+from diarize.optimizers import TrainingConfig, build_optimizer, learning_rate_at
+from diarize.training import build_sampler, input_frames, train
 from diarize.verification import equal_error_rate, make_trials
 
 SPEAKERS = {
