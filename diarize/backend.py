@@ -126,6 +126,15 @@ def learn_backend(vectors: ArrayLike, speakers: ArrayLike, clips: ArrayLike, n_d
     return Backend(directions[:, best], np.maximum(spread[best], 0))
 
 
+def centre_groups(vectors: Matrix, groups: ArrayLike) -> Matrix:
+    """Vectors (n, dim), each less the mean of its group's."""
+    _, group = np.unique(groups, return_inverse=True)
+    centred = vectors.copy()
+    for number in range(int(group.max()) + 1):
+        centred[group == number] -= vectors[group == number].mean(axis=0)
+    return centred
+
+
 def backend_file(model: Path) -> Path:
     """Where the back end of a model is: in its folder, or beside FILE.onnx."""
     name = "backend.safetensors"

@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diarize.audio import SAMPLE_RATE, load_audio
+from diarize.backend import centre_groups
 from diarize.clustering.agglomerative import Agglomerative
 from diarize.embedder import Embedder
-from diarize.errors import DiarizeError, FormatError
-from diarize.formats.kaldi import read_data_folder, read_utt2spk, write_data_folder
+from diarize.errors import DiarizeError
+from diarize.formats.kaldi import read_corpora, read_utt2spk, read_whole_recordings, write_data_folder
 from diarize.formats.text import read_text, write_text
 from diarize.segments import Segment
 
@@ -59,21 +60,13 @@ def main() -> None:
     parser.add_argument("--skip", nargs="+", default=[], metavar="CORPUS", help="left out as a whole")
     arguments = parser.parse_args()
 
-    data = read_data_folder(arguments.data)
-    if data.segments or not data.utt2spk:
-        raise FormatError(
-            f"{arguments.data}: needs whole recordings (no segments) with their speakers (utt2spk)"
-        )
-    corpora = dict.fromkeys(data.utt2spk, "all")
-    if (arguments.data / "utt2corpus").exists():
-        corpora |= read_utt2spk(arguments.data / "utt2corpus")
+    data = read_whole_recordings(arguments.data)
+    corpora = read_corpora(arguments.data, data.utt2spk)
     clips = [clip for clip in sorted(data.utt2spk) if corpora[clip] not in arguments.skip]
     if not clips:
         raise DiarizeError(f"{arguments.data}: no clips are left; check --skip")
     vectors = embed_clips([data.wav_scp[clip] for clip in clips], arguments.model)
-    corpus = np.array([corpora[clip] for clip in clips])
-    for name in np.unique(corpus):
-        vectors[corpus == name] -= vectors[corpus == name].mean(axis=0)
+    vectors = centre_groups(vectors, [corpora[clip] for clip in clips])
     speaker = np.array([data.utt2spk[clip] for clip in clips])
     kept = np.ones(len(clips), dtype=bool)
     for name in np.unique(speaker):

@@ -19,10 +19,10 @@ from diarize.audio import Samples, find_audio, load_audio
 from diarize.augment import Augmenter, change_speed
 from diarize.batches import pack
 from diarize.config import RECIPE_TABLES, Settings, load_tables, validate
-from diarize.errors import ConfigError, DiarizeError, FormatError
+from diarize.errors import ConfigError, DiarizeError
 from diarize.features import FeatureConfig, Frames, log_mel
 from diarize.formats.atomic import atomic_path
-from diarize.formats.kaldi import read_data_folder
+from diarize.formats.kaldi import read_whole_recordings
 
 N_BABBLE_VOICES = 300
 
@@ -90,11 +90,7 @@ def main() -> None:
     features = validate(FeatureConfig, tables["features"], str(arguments.config))
     if len(pack_config.speeds) != len(pack_config.augmented):
         raise ConfigError(f"{arguments.config}: [pack] needs as many speeds as augmented")
-    data = read_data_folder(arguments.data)
-    if data.segments or not data.utt2spk:
-        raise FormatError(
-            f"{arguments.data}: needs whole recordings (no segments) with their speakers (utt2spk)"
-        )
+    data = read_whole_recordings(arguments.data)
     utterances = sorted(data.wav_scp, key=str.encode)
     speakers = sorted(set(data.utt2spk.values()), key=str.encode)
     number = {speaker: index for index, speaker in enumerate(speakers)}

@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 
 from diarize.audio import SAMPLE_RATE, load_audio
-from diarize.backend import backend_file, learn_backend, save_backend
+from diarize.backend import backend_file, centre_groups, learn_backend, save_backend
 from diarize.config import EmbeddingConfig
 from diarize.embedder import Embedder
 from diarize.errors import DiarizeError
-from diarize.formats.kaldi import read_data_folder, read_utt2spk
+from diarize.formats.kaldi import read_corpora, read_data_folder
 from diarize.segments import Segment
 from diarize.windows import sliding_windows
 
@@ -42,9 +42,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     data = read_data_folder(arguments.data)
-    corpora = dict.fromkeys(data.utt2spk, "all")
-    if (arguments.data / "utt2corpus").exists():
-        corpora |= read_utt2spk(arguments.data / "utt2corpus")
+    corpora = read_corpora(arguments.data, data.utt2spk)
     clips = [clip for clip in data.utt2spk if corpora[clip] not in arguments.skip]
     n_clips = Counter(data.utt2spk[clip] for clip in clips)
     clips = [clip for clip in clips if n_clips[data.utt2spk[clip]] > 1]
@@ -64,9 +62,7 @@ def main() -> None:
         vectors.append(embedder.windows([samples], windows))
         heard += [clip] * len(windows)
     X = np.concatenate(vectors).astype(np.float64)
-    corpus = np.array([corpora[clip] for clip in heard])
-    for name in np.unique(corpus):
-        X[corpus == name] -= X[corpus == name].mean(axis=0)
+    X = centre_groups(X, [corpora[clip] for clip in heard])
     try:
         backend = learn_backend(X, [data.utt2spk[clip] for clip in heard], heard, arguments.dims)
     except ValueError as error:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from diarize.errors import FormatError
-from diarize.formats.kaldi import DataFolder, read_data_folder, read_utt2spk
+from diarize.formats.kaldi import read_utt2spk, read_whole_recordings
 from diarize.formats.speaker_sets import read_list
 
 
@@ -29,7 +29,7 @@ def read_parts(folder: str | Path, speakers: Collection[str] | None = None) -> l
         For a folder with segments, an utterance without part, a part of two speakers, or a speaker who is
         not there.
     """
-    data, utt2part = _read_whole(folder), read_utt2spk(Path(folder) / "utt2part")
+    data, utt2part = read_whole_recordings(folder), read_utt2spk(Path(folder) / "utt2part")
     if missing := sorted(set(speakers or ()) - set(data.utt2spk.values())):
         raise FormatError(f"{folder}: speaker {missing[0]!r} of the list is not in utt2spk")
     found: dict[str, Part] = {}
@@ -55,7 +55,7 @@ def read_split(folder: str | Path) -> tuple[dict[str, list[str]], dict[str, list
     FormatError
         For a folder with segments, an utterance that is not there, or a speaker without files of one kind.
     """
-    data, held_out = _read_whole(folder), set(read_list(Path(folder) / "held_out"))
+    data, held_out = read_whole_recordings(folder), set(read_list(Path(folder) / "held_out"))
     if unknown := sorted(held_out - data.wav_scp.keys()):
         raise FormatError(f"{folder}/held_out: utterance {unknown[0]!r} is not in wav.scp")
     train: dict[str, list[str]] = {}
@@ -67,10 +67,3 @@ def read_split(folder: str | Path) -> tuple[dict[str, list[str]], dict[str, list
         kind = "held_out" if alone[0] in train else "any set to train on"
         raise FormatError(f"{folder}: speaker {alone[0]!r} has no utterance in {kind}")
     return train, test
-
-
-def _read_whole(folder: str | Path) -> DataFolder:
-    data = read_data_folder(folder)
-    if data.segments or not data.utt2spk:
-        raise FormatError(f"{folder}: needs whole recordings (no segments) with their speakers (utt2spk)")
-    return data

@@ -70,13 +70,13 @@ def cluster_by_evidence(
     if highest > 1:
         Y = backend.whiten(X)
         highest = min(highest, max(MOST_CANDIDATES, lowest))
-        partitions = list(clusterer.partitions(X, lowest, min(highest + _MORE, len(X))))
+        partitions = clusterer.partitions(X, lowest, min(highest + _MORE, len(X)))
+        proposed = [number_by_first_appearance(labels) for labels in partitions]
 
         def best_by_number(weight: float, n_steps: int) -> dict[int, tuple[float, Labels]]:
             best: dict[int, tuple[float, Labels]] = {}
-            for proposed in partitions:
-                labels = backend.reassign(Y, number_by_first_appearance(proposed), weight, n_steps)
-                labels = number_by_first_appearance(labels)
+            for start in proposed:
+                labels = number_by_first_appearance(backend.reassign(Y, start, weight, n_steps))
                 k = count(labels)
                 cost = speaker_cost * k + one_speaker_cost * (k == 1)
                 score = backend.evidence(Y, labels, weight) - cost

@@ -8,7 +8,7 @@ https://kaldi-asr.org/doc/data_prep.html
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -90,6 +90,33 @@ def read_data_folder(path: str | Path, allow_pipes: bool = False) -> DataFolder:
             raise line.error(f"recording {key!r} is not in wav.scp")
         n_speakers[key] = int(count)
     return DataFolder(wav_scp, utt2spk, segments, n_speakers)
+
+
+def read_whole_recordings(path: str | Path) -> DataFolder:
+    """A data folder whose utterances are whole recordings with speakers.
+
+    Raises
+    ------
+    FormatError
+        When it has segments, or nobody is known to speak; and as `read_data_folder`.
+    """
+    data = read_data_folder(path)
+    if data.segments or not data.utt2spk:
+        raise FormatError(f"{path}: needs whole recordings (no segments) with their speakers (utt2spk)")
+    return data
+
+
+def read_corpora(path: str | Path, utterances: Iterable[str]) -> dict[str, str]:
+    """The corpus of each utterance by utt2corpus; all are of one where a data folder has no such file.
+
+    Raises
+    ------
+    FormatError
+        As `read_utt2spk`.
+    """
+    corpora = dict.fromkeys(utterances, "all")
+    table = Path(path) / "utt2corpus"
+    return corpora | read_utt2spk(table) if table.exists() else corpora
 
 
 def read_utt2spk(path: str | Path) -> dict[str, str]:
