@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 from pathlib import Path
 
@@ -25,13 +26,18 @@ from diarize.audio import SAMPLE_RATE, Samples, find_audio, load_audio
 from diarize.augment import clip, coloured_noise, limit_band, reverberate, set_level, telephone
 from diarize.config import RECIPE_TABLES, SpeechConfig, load_tables, validate
 from diarize.errors import DiarizeError
-from diarize.features import FeatureConfig, log_mel
+from diarize.features import FeatureConfig, Frames, log_mel
 from diarize.formats.atomic import atomic_path
 from diarize.formats.kaldi import DataFolder, read_data_folder
 from diarize.segments import Segment
 from diarize.simulation import Placed, choose_speakers, cut_phrases, interject, mix, take_turns
 from diarize.sounds import SOUNDS
-from diarize.vad import segments_from_probabilities, speech_probabilities, speech_segments
+from diarize.vad import (
+    Probabilities,
+    segments_from_probabilities,
+    speech_probabilities,
+    speech_segments,
+)
 
 LENIENT = SpeechConfig(threshold=0.3, release=0.15, min_speech=0.1, min_silence=0.1, padding=0.03)
 LOUD = 35.0  # dB; speech lies at most so far below the loud frames of its clip
@@ -151,6 +157,21 @@ class Simulator:
             part += sound[: len(part)] * 10 ** ((level + random.uniform(-22, 16)) / 20)
 
 
+def start_worker(simulate: Simulator, features: FeatureConfig, seed: int) -> None:
+    """Keep what this process simulates with; one thread each."""
+    global _simulate, _features, _seed
+    torch.set_num_threads(1)
+    _simulate, _features, _seed = simulate, features, seed
+
+
+def make_conversation(index: int) -> tuple[Frames, Probabilities, NDArray[np.uint8]]:
+    """Log-mel frames, Silero's probabilities and numbers of voices of a conversation, in a worker process."""
+    samples, voices = _simulate(np.random.default_rng([_seed, index]))
+    n_frames = round(_simulate.seconds * _features.frame_rate)
+    silero = silero_of_frames(speech_probabilities([samples])[0], 0, 0, n_frames)
+    return log_mel(samples, _features)[:n_frames], silero, voices
+
+
 def loop(samples: Samples, n_samples: int, random: Generator) -> Samples:
     """Samples (n_samples,) from a random place on, repeated."""
     return np.resize(np.roll(samples, random.integers(len(samples))), n_samples)
@@ -186,10 +207,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0, help="of each (default: %(default)s)")
     parser.add_argument("--noise", type=Path, nargs="+", required=True, help="folders of noise and music")
     parser.add_argument("--rooms", type=Path, help="folder of impulse responses")
+    parser.add_argument("--nj", type=int, default=2, help="processes")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
 
-    torch.set_num_threads(1)
     features = validate(
         FeatureConfig, load_tables(arguments.config, RECIPE_TABLES)["features"], str(arguments.config)
     )
@@ -202,15 +223,16 @@ def main() -> None:
         atomic_path(arguments.out / "mel.npy") as mel_path,
         atomic_path(arguments.out / "silero.npy") as silero_path,
         atomic_path(arguments.out / "voices.npy") as voices_path,
+        ProcessPoolExecutor(
+            arguments.nj, initializer=start_worker, initargs=(simulate, features, arguments.seed)
+        ) as executor,
     ):
         n = arguments.n
         mel = open_memmap(mel_path, "w+", np.float16, (n, n_frames, features.n_mels))
         silero = open_memmap(silero_path, "w+", np.float16, (n, n_frames))
         voices = open_memmap(voices_path, "w+", np.uint8, (n, n_frames // 2))
-        for index in range(n):
-            samples, voices[index] = simulate(np.random.default_rng([arguments.seed, index]))
-            mel[index] = log_mel(samples, features)[:n_frames]
-            silero[index] = silero_of_frames(speech_probabilities([samples])[0], 0, 0, n_frames)
+        for index, made in enumerate(executor.map(make_conversation, range(n), chunksize=8)):
+            mel[index], silero[index], voices[index] = made
             if index % 500 == 499:
                 print(f"{index + 1} of {n} conversations", flush=True)
     speech, overlap = (voices > 0).mean(), (voices > 1).mean()

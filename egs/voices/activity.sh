@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # From a folder-per-speaker corpus to the network that finds speech and overlapping speech, and its figures.
 #
-#   egs/voices/run.sh --recipe activity --corpus DIR [--stage 1] [--stop-stage 4] [--seed 1] [--exp exp/activity]
-#                     [--data exp/voices/data] [--n 5000] [--config egs/voices/conf/activity.toml] [--force]
+#   egs/voices/run.sh --recipe activity --corpus DIR [--stage 1] [--stop-stage 4] [--nj 2] [--seed 1] [--exp exp/activity]
+#                     [--data exp/voices/data] [--n 12000] [--config egs/voices/conf/activity.toml] [--force]
 #
 # Stages: 1 conversations of train and dev, 2 training, 3 figures on the sets of DIR/diarization and on
 # conversations of dev, 4 model folder and card. DATA is made by stage 1 of --recipe bundled; DIR holds
@@ -11,12 +11,13 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-corpus='' stage=1 stop_stage=4 seed=1 exp=exp/activity data=exp/voices/data n=5000 config=egs/voices/conf/activity.toml force=
+corpus='' stage=1 stop_stage=4 nj=2 seed=1 exp=exp/activity data=exp/voices/data n=12000 config=egs/voices/conf/activity.toml force=
 while [ $# -gt 0 ]; do
   case $1 in
     --corpus) corpus=$2; shift ;;
     --stage) stage=$2; shift ;;
     --stop-stage) stop_stage=$2; shift ;;
+    --nj) nj=$2; shift ;;
     --seed) seed=$2; shift ;;
     --exp) exp=$2; shift ;;
     --data) data=$2; shift ;;
@@ -48,9 +49,9 @@ if runs 1; then
   [ ! -d "$corpus/augment/music" ] || background+=("$corpus/augment/music")
   [ ! -d "$corpus/augment/rir" ] || background+=(--rooms "$corpus/augment/rir")
   "$python" recipes/pack_conversations.py --data "$data/train" --config "$config" --out "$exp/train" \
-    --n "$n" --seed "$seed" "${background[@]}"
+    --n "$n" --nj "$nj" --seed "$seed" "${background[@]}"
   "$python" recipes/pack_conversations.py --data "$data/dev" --config "$config" --out "$exp/dev" \
-    --n 128 --seed $((seed + 1)) "${background[@]}"
+    --n 128 --nj "$nj" --seed $((seed + 1)) "${background[@]}"
 fi
 
 if runs 2; then
