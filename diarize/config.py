@@ -10,6 +10,7 @@ A TOML file has one table a section, and any part of it may be left out::
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -64,6 +65,9 @@ class ClusteringConfig(Settings):
         True, description="the number by the evidence, for models with a back end; false: the clusterer's own"
     )
     speaker_cost: float = Field(0.0, description="nats of evidence a speaker costs; more: fewer speakers")
+    long_speaker_cost: float = Field(
+        8.0, ge=0, description="nats that a speaker costs on top in a recording e times seconds_in_full long"
+    )
     one_speaker_cost: float = Field(
         5.0, description="nats of evidence that one speaker alone costs: recordings of one voice are rare"
     )
@@ -89,8 +93,18 @@ class ClusteringConfig(Settings):
         In a long recording a voice wanders, and what wanders slowly does not average out: beyond
         ``seconds_in_full`` the windows together count as the cube root of their time.
         """
-        times = n_windows * hop / self.seconds_in_full
-        return self.weight(hop) * max(1.0, times) ** (-2 / 3)
+        return self.weight(hop) * self._times_in_full(hop, n_windows) ** (-2 / 3)
+
+    def cost_of_speaker(self, hop: float, n_windows: int) -> float:
+        """Nats that a speaker costs in a recording of so many windows.
+
+        The longer it is, the more ways there are to split a wandering voice: beyond ``seconds_in_full`` the
+        cost grows with the logarithm of the time.
+        """
+        return self.speaker_cost + self.long_speaker_cost * math.log(self._times_in_full(hop, n_windows))
+
+    def _times_in_full(self, hop: float, n_windows: int) -> float:
+        return max(1.0, n_windows * hop / self.seconds_in_full)
 
 
 class ResegmentationConfig(Settings):

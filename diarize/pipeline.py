@@ -186,7 +186,7 @@ def cluster_windows(
                 clusterer,
                 backend,
                 asked.weight(hop),
-                asked.speaker_cost,
+                asked.cost_of_speaker(hop, len(vectors)),
                 asked.number_weight(hop, len(vectors)),
                 asked.one_speaker_cost,
             )

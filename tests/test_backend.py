@@ -137,6 +137,21 @@ def test_windows_of_a_long_recording_count_less_for_the_number():
     assert settings.number_weight(0.75, 8 * 80) == pytest.approx(0.1875 / 4)
 
 
+def test_a_speaker_costs_more_in_a_long_recording():
+    settings = ClusteringConfig(speaker_cost=1.0, long_speaker_cost=10.0, seconds_in_full=60.0)
+    assert settings.cost_of_speaker(0.75, 20) == settings.cost_of_speaker(0.75, 80) == 1.0
+    assert settings.cost_of_speaker(0.75, 160) == pytest.approx(1.0 + 10.0 * np.log(2))
+    X, speakers = draw(2)  # 45 s
+    found = {}
+    for cost in (0.0, 1e4):
+        dear = {"long_speaker_cost": cost, "seconds_in_full": 30.0}
+        config = Config(clustering=ClusteringConfig(one_speaker_cost=0.0, **dear))
+        labels, evidence = cluster_windows(X, config, "call", MODEL)
+        found[evidence["n_speakers"]] = labels
+    assert adjusted_rand_score(speakers, found[2]) == 1
+    assert not found[1].any()
+
+
 def test_one_speaker_alone_costs_more():
     X, speakers = draw(2)
     dear = {"speaker_cost": 2000.0, "seconds_a_sample": 0.75}
