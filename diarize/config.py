@@ -45,7 +45,7 @@ class SpeechConfig(Settings):
         description="several speak where our network's probability reaches this; not with energy; 1: never",
     )
     mixed: float = Field(
-        0.3, ge=0, le=1, description="with this probability of overlap no vector hears it; 1: all is heard"
+        0.5, ge=0, le=1, description="with this probability of overlap no vector hears it; 1: all is heard"
     )
     model: str | None = Field(None, description="folder of our network; none: the bundled one")
 
