@@ -23,7 +23,7 @@ from diarize.config import RECIPE_TABLES, load_tables
 from diarize.encoders import find_network
 from diarize.errors import ConfigError, DiarizeError
 from diarize.formats.atomic import atomic_path
-from diarize.formats.kaldi import read_data_folder
+from diarize.formats.kaldi import read_whole_recordings
 
 OWN_SHARE = 0.4
 
@@ -55,7 +55,7 @@ def main() -> None:
     speeds = sorted(set(load_tables(arguments.config, RECIPE_TABLES)["pack"].get("speeds", ())))
     if not speeds:
         raise ConfigError(f"{arguments.config}: [pack] needs speeds, those of the features")
-    data = read_data_folder(arguments.data)
+    data = read_whole_recordings(arguments.data)
     utterances = sorted(data.wav_scp, key=str.encode)
     paths = [data.wav_scp[utterance] for utterance in utterances]
     start_worker(arguments.teacher)  # a missing one is told here, not in a process

@@ -28,16 +28,11 @@ from diarize.config import RECIPE_TABLES, SpeechConfig, load_tables, validate
 from diarize.errors import DiarizeError
 from diarize.features import FeatureConfig, Frames, log_mel
 from diarize.formats.atomic import atomic_path
-from diarize.formats.kaldi import DataFolder, read_data_folder
+from diarize.formats.kaldi import DataFolder, read_whole_recordings
 from diarize.segments import Segment
 from diarize.simulation import Placed, choose_speakers, cut_phrases, interject, mix, take_turns
 from diarize.sounds import SOUNDS
-from diarize.vad import (
-    Probabilities,
-    segments_from_probabilities,
-    speech_probabilities,
-    speech_segments,
-)
+from diarize.vad import Probabilities, segments_from_probabilities, speech_probabilities, speech_segments
 
 LENIENT = SpeechConfig(threshold=0.3, release=0.15, min_speech=0.1, min_silence=0.1, padding=0.03)
 LOUD = 35.0  # dB; speech lies at most so far below the loud frames of its clip
@@ -214,7 +209,7 @@ def main() -> None:
     features = validate(
         FeatureConfig, load_tables(arguments.config, RECIPE_TABLES)["features"], str(arguments.config)
     )
-    data = read_data_folder(arguments.data)
+    data = read_whole_recordings(arguments.data)
     noises = [load_audio(path) for folder in arguments.noise for path in find_audio(folder)]
     simulate = Simulator(data, noises, load_rooms(arguments.rooms), arguments.seconds)
     n_frames = round(arguments.seconds * features.frame_rate)

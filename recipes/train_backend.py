@@ -20,7 +20,7 @@ from diarize.backend import backend_file, centre_groups, learn_backend, save_bac
 from diarize.config import EmbeddingConfig
 from diarize.embedder import Embedder
 from diarize.errors import DiarizeError
-from diarize.formats.kaldi import read_corpora, read_data_folder
+from diarize.formats.kaldi import read_corpora, read_whole_recordings
 from diarize.segments import Segment
 from diarize.windows import sliding_windows
 
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--dims", type=int, default=64, help="dimensions to keep (default: %(default)s)")
     arguments = parser.parse_args()
 
-    data = read_data_folder(arguments.data)
+    data = read_whole_recordings(arguments.data)
     corpora = read_corpora(arguments.data, data.utt2spk)
     clips = [clip for clip in data.utt2spk if corpora[clip] not in arguments.skip]
     n_clips = Counter(data.utt2spk[clip] for clip in clips)

@@ -121,3 +121,12 @@ def test_what_is_missing_is_told(packed, config, tmp_path, monkeypatch):
     assert message(monkeypatch, TRAIN, *words, "--data", packed, "--config", other) == (
         f"train_activity.py: {packed}: packed with 16 mels, {other} asks for 24; pack them again"
     )
+
+
+def test_conversations_need_to_know_who_speaks(packed, config, tmp_path, monkeypatch):
+    data = tmp_path / "data"
+    write_data_folder(data, {"a": "a.wav"})
+    words = ["--data", data, "--config", config, "--out", tmp_path, "--noise", packed.parent / "noise"]
+    assert message(monkeypatch, PACK, *words) == (
+        f"pack_conversations.py: {data}: needs whole recordings (no segments) with their speakers (utt2spk)"
+    )
