@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -60,10 +61,13 @@ class Backend:
 
     def evidence(self, Y: Matrix, labels: Labels, weight: float) -> float:
         """The log-likelihood (2) in nats of whitened windows Y (n_windows, n) in clusters 0, 1, ..."""
-        sizes = weight * np.bincount(labels)[:, None]
-        sums = weight * _sums(Y, labels)
-        scale = 1 + sizes * self.spread
-        return float(0.5 * (self.spread * sums**2 / scale - np.log(scale)).sum())
+        return float(self.evidence_of(weight * np.bincount(labels), weight * sum_clusters(Y, labels)).sum())
+
+    def evidence_of(self, sizes: NDArray[Any], sums: Matrix) -> Matrix:
+        """The log-likelihood (2) in nats of each cluster (...), of its size (...) and its sum (..., n)."""
+        scale = 1 + sizes[..., None] * self.spread
+        nats: Matrix = 0.5 * (self.spread * sums**2 / scale - np.log(scale)).sum(axis=-1)
+        return nats
 
     def reassign(self, Y: Matrix, labels: Labels, weight: float, n_steps: int = 1) -> Labels:
         """The most likely speaker of each whitened window, numbered as in `labels`.
@@ -115,8 +119,8 @@ def learn_backend(vectors: ArrayLike, speakers: ArrayLike, clips: ArrayLike, n_d
     if len(n_clips) <= X.shape[1]:
         raise ValueError(f"{len(n_clips)} speakers with two clips are too few for {X.shape[1]} dimensions")
     # The mean of a clip has the clip's covariance and that of its windows over their number; so do speakers'.
-    of_clips = _sums(X, clip) / n_windows[:, None]
-    of_speakers = _sums(of_clips, speaker) / n_clips[:, None]
+    of_clips = sum_clusters(X, clip) / n_windows[:, None]
+    of_speakers = sum_clusters(of_clips, speaker) / n_clips[:, None]
     window = _scatter(X - of_clips[clip], len(clip) - len(n_windows))
     mean_of_clip = _scatter(of_clips - of_speakers[speaker], len(speaker) - len(n_clips))
     within = mean_of_clip + window * (1 - (1 / n_windows).mean())
@@ -177,7 +181,7 @@ def _scatter(deviations: Matrix, n_free: int) -> Matrix:
     return covariance
 
 
-def _sums(X: Matrix, labels: Labels) -> Matrix:
+def sum_clusters(X: Matrix, labels: Labels) -> Matrix:
     """Sums (k, dim) of the rows of each of the clusters 0 ... k - 1."""
     sums = np.zeros((int(labels.max()) + 1, X.shape[1]))
     np.add.at(sums, labels, X)

@@ -12,7 +12,7 @@ from small_onnx import DIM, write_model
 from diarize.audio import SAMPLE_RATE
 from diarize.backend import Backend, backend_file, learn_backend, load_backend, save_backend
 from diarize.clustering import CLUSTERERS
-from diarize.clustering.evidence import cluster_by_evidence
+from diarize.clustering.evidence import cluster_by_evidence, exchange
 from diarize.config import ClusteringConfig, Config
 from diarize.embedder import Embedder
 from diarize.errors import ConfigError, ModelError
@@ -97,6 +97,37 @@ def test_a_wrong_window_goes_back_to_its_speaker():
     wrong = speakers.copy()
     wrong[[4, 40]] = [2, 0]
     assert (MODEL.reassign(MODEL.whiten(X), wrong, 1.0) == speakers).all()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_two_voices_in_one_cluster_are_exchanged_for_one_in_two(seed):
+    X, speakers = draw(6, seed=seed)
+    Y = MODEL.whiten(X)
+    wrong = speakers.copy()
+    wrong[speakers == 1] = 0
+    wrong[(speakers == 2) & (np.arange(len(X)) % 2 == 0)] = 1
+    wrong[speakers == 4] = 3
+    wrong[(speakers == 5) & (np.arange(len(X)) % 3 == 0)] = 4
+    assert adjusted_rand_score(speakers, exchange(Y, wrong, MODEL, 1.0)) == 1
+    assert (exchange(Y, speakers, MODEL, 1.0) == speakers).all()
+    assert not exchange(Y, np.zeros_like(speakers), MODEL, 1.0).any()
+
+
+def test_a_number_that_is_asked_for_is_not_spent_on_halves_of_voices():
+    X, speakers = draw(6)
+
+    class Halves:
+        """Of each number one partition: the speakers, two of whom are one and two are two."""
+
+        n_speakers = min_speakers = max_speakers = 6
+
+        def partitions(self, X, lowest, highest):
+            odd = np.arange(len(X)) % 2
+            yield np.select([speakers == 1, speakers == 2], [0, 1 + odd], speakers)
+
+    labels, evidence = cluster_by_evidence(X, Halves(), MODEL, 0.5, 0.0)
+    assert adjusted_rand_score(speakers, labels) == 1
+    assert evidence["n_speakers"] == 6
 
 
 def test_the_channel_changes_nothing():

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import eigh
 
-from diarize.backend import Backend
+from diarize.backend import Backend, Matrix, sum_clusters
 from diarize.clustering.contract import (
     Clusterer,
     Evidence,
@@ -21,6 +23,8 @@ from diarize.clustering.contract import (
 MOST_CANDIDATES = 20
 _MORE = 4  # clusters above a bound: reassignment may empty so many
 _MOST_STEPS = 10  # of a reassignment that goes on until nothing changes
+_MOST_TRIES = 5  # exchanges that are tried out for one that is taken
+_STEPS_A_TRY = 3
 
 
 def cluster_by_evidence(
@@ -94,6 +98,7 @@ def cluster_by_evidence(
         best |= best_by_number(weight, 1)  # who the speakers are every window tells in full
     labels = best[chosen][1]
     if lowest == highest:
+        labels = exchange(Y, labels, backend, weight)
         reason = f"{chosen} speakers, as asked for, in the partition with the largest evidence"
     else:
         others = [
@@ -104,3 +109,62 @@ def cluster_by_evidence(
         reason = f"{chosen} speaker{'s have' if chosen > 1 else ' has'} the largest evidence"
         reason += f", {' and '.join(others)}" * bool(others)
     return labels, explain(labels, reason, scores.items())
+
+
+def exchange(Y: Matrix, labels: Labels, backend: Backend, weight: float) -> Labels:
+    """Labels (n_windows,) of as many speakers with more evidence, where two are one and a third is two.
+
+    A clusterer that has to find a number may spend it on stray windows, and leave two voices together.
+    Merging two speakers and splitting one is done again and again while the evidence grows.
+
+    Parameters
+    ----------
+    Y : array (n_windows, n)
+        Whitened windows.
+    labels : array (n_windows,)
+        Speakers 0, 1, ... without a gap.
+    backend : Backend
+    weight : float
+        What each window counts.
+    """
+    k, score = count(labels), backend.evidence(Y, labels, weight)
+    for _ in range(_MOST_STEPS):
+        best, best_score = labels, score
+        for start in _merged_and_split(Y, labels, backend, weight):
+            tried = number_by_first_appearance(backend.reassign(Y, start, weight, _STEPS_A_TRY))
+            reached = backend.evidence(Y, tried, weight)
+            if count(tried) == k and reached > best_score:
+                best, best_score = tried, reached
+        if best is labels:
+            break
+        labels, score = best, best_score
+    return labels
+
+
+def _merged_and_split(Y: Matrix, labels: Labels, backend: Backend, weight: float) -> Iterator[Labels]:
+    """Labels with two speakers merged and one split; those with the most evidence as they stand."""
+    k, half = count(labels), _second_halves(Y * np.sqrt(backend.spread / (1 + backend.spread)), labels)
+    sizes, sums = weight * np.bincount(labels), weight * sum_clusters(Y, labels)
+    half_sizes = weight * np.bincount(labels, half)
+    half_sums = weight * sum_clusters(Y * half[:, None], labels)
+    evidence = backend.evidence_of(sizes, sums)
+    one, other = np.triu_indices(k, 1)
+    merged = backend.evidence_of(sizes[one] + sizes[other], sums[one] + sums[other])
+    split = backend.evidence_of(half_sizes, half_sums)
+    split += backend.evidence_of(sizes - half_sizes, sums - half_sums)
+    gains = (merged - evidence[one] - evidence[other])[:, None] + split - evidence  # (n_pairs, k)
+    best = np.argsort(-gains, axis=None, kind="stable")[:_MOST_TRIES]
+    for pair, speaker in zip(*np.unravel_index(best, gains.shape), strict=True):
+        start = np.where(half & (labels == speaker), k, labels)
+        start[start == other[pair]] = one[pair]
+        yield number_by_first_appearance(start)
+
+
+def _second_halves(Y: Matrix, labels: Labels) -> NDArray[np.bool_]:
+    """Which windows (n_windows,) lie on one side of their speaker's mean, along his widest direction."""
+    half = np.zeros(len(Y), dtype=bool)
+    for speaker in range(count(labels)):
+        X = Y[labels == speaker]
+        X = X - X.mean(axis=0)
+        half[labels == speaker] = X @ eigh(X.T @ X)[1][:, -1] > 0
+    return half
