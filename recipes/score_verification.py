@@ -24,7 +24,7 @@ from diarize.embedder import Embedder
 from diarize.encoders import find_network
 from diarize.errors import DiarizeError
 from diarize.features import mfcc
-from diarize.formats.kaldi import read_data_folder, read_utt2spk
+from diarize.formats.kaldi import read_utt2spk, read_whole_recordings
 from diarize.formats.text import write_text
 from diarize.segments import Segment
 from diarize.verification import (
@@ -72,7 +72,7 @@ def find_parts(sexes: list[str], languages: list[str], speakers: list[str]) -> d
 
 def score(folder: Path, systems: dict[str, System]) -> list[dict[str, object]]:
     """A row a corpus, system and length, and a row a part and length for the model: its rate and interval."""
-    data = read_data_folder(folder)
+    data = read_whole_recordings(folder)
     utterances = sorted(data.wav_scp, key=str.encode)
     read = {name: read_utt2spk(folder / name) for name in ("utt2group", "utt2corpus")}
     groups, corpora = ([read[name][utterance] for utterance in utterances] for name in read)

@@ -23,7 +23,7 @@ from diarize.batches import PackedFeatures
 from diarize.config import RECIPE_TABLES, load_tables, validate
 from diarize.errors import DiarizeError
 from diarize.features import FeatureConfig, log_mel
-from diarize.formats.kaldi import read_data_folder, read_utt2spk
+from diarize.formats.kaldi import read_utt2spk, read_whole_recordings
 from diarize.formats.text import read_text
 from diarize.models import build_from_config, save_model
 from diarize.networks import Network
@@ -40,7 +40,7 @@ class DevSet:
     """The equal error rate of a network on 1.5 s from the middle of each recording of a data folder."""
 
     def __init__(self, folder: Path, features: FeatureConfig) -> None:
-        data = read_data_folder(folder)
+        data = read_whole_recordings(folder)
         utterances = sorted(data.wav_scp, key=str.encode)
         groups = read_utt2spk(folder / "utt2group")
         self.trials, self.same = make_trials(

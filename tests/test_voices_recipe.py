@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from helpers import write_small_model
 from scripts import call, message
 from small_onnx import DIM, write_model
 
@@ -358,18 +359,20 @@ def test_copies_need_a_speed_and_whether_they_are_augmented(data, config, tmp_pa
     assert said == f"pack_features.py: {path}: [pack] needs as many speeds as augmented"
 
 
-def test_segments_are_not_packed(data, config, tmp_path, monkeypatch):
+def test_segments_are_neither_packed_nor_scored(data, config, tmp_path, monkeypatch):
     folder = tmp_path / "data"
     folder.mkdir()
     recording = (data / "wav.scp").read_text().splitlines()[0].split(maxsplit=1)[1]
     (folder / "wav.scp").write_text(f"meeting {recording}\n")
     (folder / "segments").write_text("a-1 meeting 0.0 0.5\n")
     (folder / "utt2spk").write_text("a-1 a\n")
-    said = message(monkeypatch, PACK, "--data", folder, "--config", config, "--out", tmp_path / "features")
-    assert (
-        said
-        == f"pack_features.py: {folder}: needs whole recordings (no segments) with their speakers (utt2spk)"
-    )
+    told = f"{folder}: needs whole recordings (no segments) with their speakers (utt2spk)"
+    out = tmp_path / "features"
+    said = message(monkeypatch, PACK, "--data", folder, "--config", config, "--out", out)
+    assert said == f"pack_features.py: {told}"
+    model = write_small_model(tmp_path / "small")
+    said = message(monkeypatch, SCORE, "--data", folder, "--model", model, "--out", tmp_path / "scores.json")
+    assert said == f"score_verification.py: {told}"
 
 
 def test_the_card_tells_losses_steps_and_scores(trained, data, config, tmp_path, monkeypatch):
