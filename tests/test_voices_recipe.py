@@ -341,10 +341,11 @@ def test_features_of_another_config_are_told(features, config, tmp_path, monkeyp
     )
 
 
-def test_a_dev_set_without_pairs_is_told(features, config, tmp_path, monkeypatch):
+def test_a_dev_set_without_pairs_is_told(features, data, config, tmp_path, monkeypatch):
     (tmp_path / "dev").mkdir()
     for name in ("wav.scp", "utt2spk", "utt2group"):
-        (tmp_path / "dev" / name).touch()
+        of_one = (data / name).read_text().splitlines()[0]
+        (tmp_path / "dev" / name).write_text(f"{of_one}\n")
     common = ("--features", features, "--config", config, "--out", tmp_path / "net")
     said = message(monkeypatch, TRAIN, *common, "--dev", tmp_path / "dev")
     assert said == (
