@@ -60,6 +60,8 @@ def main() -> None:
         "--data-notes", type=Path, required=True, help="Markdown on the data and its licences"
     )
     parser.add_argument("--teacher", default="resemblyzer", help="of the distillation, as embed_teacher.py's")
+    parser.add_argument("--seed", type=int, help="of the training (default: that of the config)")
+    parser.add_argument("--threads", type=int, default=1, help="of the training (default: %(default)s)")
     parser.add_argument("--run", type=Path, required=True, help="run.json of the recipe: date, machine")
     arguments = parser.parse_args()
 
@@ -68,6 +70,8 @@ def main() -> None:
     loss = validate(LossConfig, tables["loss"], str(arguments.config))
     data = read_data_folder(arguments.train)
     header, *lines = (line.text.split("\t") for line in read_lines(arguments.curve) if line.text)
+    seed = config.seed if arguments.seed is None else arguments.seed
+    threads = "one thread" if arguments.threads == 1 else f"{arguments.threads} threads"
     minutes = float(dict(zip(header, lines[-1], strict=True))["seconds"]) / 60
     n_speakers = len(set(data.utt2spk.values()))
     shortest, longest = config.seconds
@@ -99,13 +103,13 @@ A speaker-embedding network: a {kind} whose convolutions pad nothing in time, wi
 pooling. {n_parameters / 1e6:.2f} million numbers, {weights.stat().st_size / 1e6:.1f} MB, 16 kHz speech in,
 one vector for each window of about 1.5 s out. Made for telling apart the speakers of one recording.
 
-Made by `{arguments.command}` on {run["date"]}, seed {config.seed}, {run["machine"]}.
+Made by `{arguments.command}` on {run["date"]}, seed {seed}, {run["machine"]}.
 
 ## Training
 
 {len(data.wav_scp)} recordings of {n_speakers} speakers; {config.n_steps} steps of {config.n_speakers}
 speakers with {config.n_segments} segments of {shortest:g} to {longest:g} s each; {minutes:.0f} minutes on
-one thread. Losses: ArcFace over the training speakers (speeds 0.9 and 1.1 count as other speakers) with
+{threads}. Losses: ArcFace over the training speakers (speeds 0.9 and 1.1 count as other speakers) with
 weight {loss.arcface:g}, a prototypical loss with weight {loss.prototypical:g}{taught}.
 Augmentation: noise, babble, rooms, telephone band, GSM, Opus and MP3, band limits, clipping, levels, spectral
 tilt and masks.

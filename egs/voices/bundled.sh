@@ -107,7 +107,7 @@ if runs 6; then
   "$python" recipes/train_backend.py "${clips[@]}" --model "$exp/model.tmp"
   "$python" recipes/write_model_card.py --model "$exp/model.tmp" --name voices --license Apache-2.0 --command "egs/voices/run.sh --recipe bundled --corpus DIR" \
     --config "$config" --teacher "$teacher" --train "$exp/data/train" --curve "$exp/training/curve.tsv" --scores "$exp/scores.json" \
-    --data-notes egs/voices/conf/data_notes.md --run "$exp/run.json"
+    --data-notes egs/voices/conf/data_notes.md --run "$exp/run.json" --seed "$seed" --threads "$threads"
   rm -rf "$exp/model"
   mv "$exp/model.tmp" "$exp/model"
   echo "done: $exp/model"
