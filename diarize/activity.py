@@ -1,6 +1,7 @@
 """Speech and overlapping speech in a stream of samples, by the network that comes with the package.
 
-Silero's probability and the log-mel frames go through it together; both are made in one pass.
+Silero's probability and the log-mel frames go through it together; both are made in one pass. A network of
+others may take its place (``segmentation.py``).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from diarize.errors import ConfigError, ModelError
 from diarize.features import FeatureConfig, Frames, stream_log_mel
 from diarize.networks.activity import ActivityNetwork
 from diarize.networks.threads import one_thread
+from diarize.segmentation import load_segmentation
 from diarize.segments import Segment, Turn, crop
 from diarize.vad import (
     BLOCK_FRAMES,
@@ -134,14 +136,14 @@ def detect_activity(blocks: Iterable[Samples], model: str | Path | None = None) 
     blocks : iterable of arrays
         Mono samples ``(n,)`` at 16 kHz, in blocks of any size.
     model : path, optional
-        A model folder instead of the bundled one.
+        A model folder instead of the bundled one, or FILE.onnx (``segmentation.py``).
 
     Raises
     ------
     ModelError
         When the model or the network of silero-vad is missing.
     """
-    network, features = load_activity(Path(model or ACTIVITY))
+    path = Path(model or ACTIVITY)
     heard: list[Probabilities] = []
     n_samples = 0
 
@@ -153,7 +155,7 @@ def detect_activity(blocks: Iterable[Samples], model: str | Path | None = None) 
             heard.append(silero(cut_frames(block)))
             yield block
 
-    def frames() -> Iterator[tuple[Frames, Probabilities]]:
+    def frames(features: FeatureConfig) -> Iterator[tuple[Frames, Probabilities]]:
         first = 0
         for mel in stream_log_mel(listen(), features):
             # No frame reaches back further than into the block before the last.
@@ -163,7 +165,12 @@ def detect_activity(blocks: Iterable[Samples], model: str | Path | None = None) 
 
     probabilities = bytearray()  # in one piece: small arrays would lie between large ones that come and go
     with one_thread():
-        for part in _run(network, frames()):
+        if path.suffix == ".onnx":
+            parts = load_segmentation(path).stream(listen())
+        else:
+            network, features = load_activity(path)
+            parts = _run(network, frames(features))
+        for part in parts:
             probabilities += part.tobytes()
     speech, overlap = np.frombuffer(probabilities, np.float32).reshape(-1, 2).T
     silero = np.concatenate([np.zeros(0, np.float32), *heard])

@@ -47,7 +47,9 @@ class SpeechConfig(Settings):
     mixed: float = Field(
         0.5, ge=0, le=1, description="with this probability of overlap no vector hears it; 1: all is heard"
     )
-    model: str | None = Field(None, description="folder of our network; none: the bundled one")
+    model: str | None = Field(
+        None, description="of our network a folder, of another FILE.onnx; none: the bundled one"
+    )
 
 
 class EmbeddingConfig(Settings):
@@ -123,7 +125,7 @@ class TurnConfig(Settings):
         1, ge=1, le=101, description="windows in the majority vote over labels, odd; 1: none"
     )
     min_turn: float = Field(0.0, ge=0, description="seconds; shorter turns go to a neighbour")
-    min_gap: float = Field(0.0, ge=0, description="seconds; shorter gaps of one speaker are closed")
+    min_gap: float = Field(0.0, ge=0, description="seconds; shorter pauses within a turn are closed")
 
     @field_validator("smoothing")
     @classmethod

@@ -29,7 +29,7 @@ from diarize.embedder import Embedder, Progress, Voices, make_table, report_bloc
 from diarize.errors import ConfigError
 from diarize.models import Model
 from diarize.resegmentation import resegment
-from diarize.segments import Segment, Turn, drop_short_turns, merge_turns
+from diarize.segments import Segment, Turn, close_pauses, drop_short_turns
 from diarize.windows import label_turns, other_labels, smooth_labels
 
 logger = logging.getLogger(__name__)
@@ -252,7 +252,7 @@ def make_turns(
     turns = label_turns(windows, labels, heard.segments, recording, names)
     if len(names) > 1:
         turns += label_turns(windows, other_labels(labels, windows), heard.overlap, recording, names)
-    turns = merge_turns(drop_short_turns(turns, config.turns.min_turn), config.turns.min_gap)
+    turns = close_pauses(drop_short_turns(turns, config.turns.min_turn), config.turns.min_gap)
     order = dict.fromkeys(turn.speaker for turn in turns)
     speakers = {label: f"SPEAKER_{number:02d}" for number, label in enumerate(order)}
     renamed = sorted(replace(turn, speaker=speakers[turn.speaker]) for turn in turns)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, pairwise
 
 TOUCH = 1e-6  # seconds; sums of floats that ought to meet lie this close
 
@@ -64,23 +64,51 @@ class Turn:
     speaker: str
 
 
-def merge_turns(turns: Iterable[Turn], min_gap: float = 0.0) -> list[Turn]:
-    """Turns where those of one speaker are joined over gaps of at most ``min_gap`` seconds.
+def merge_turns(turns: Iterable[Turn]) -> list[Turn]:
+    """Turns where those of one speaker that touch or overlap are one.
 
-    Only that speaker's own gap counts; whoever else speaks in it then overlaps, as in ``Annotation.support``
-    of pyannote.core::
+    ::
 
-        A  |=====|  |=====|         |===|       A  |============|         |===|
-        B        |==|                      ->   B        |==|
+        A  |====|====|    |===|         A  |=========|    |===|
+        B       |==|              ->    B       |==|
     """
     merged = []
     ordered = sorted(turns, key=_by_speaker)
     for (recording, speaker), own in groupby(ordered, key=lambda turn: (turn.recording, turn.speaker)):
         merged += [
-            Turn(recording, segment, speaker)
-            for segment in join_segments((turn.segment for turn in own), min_gap + TOUCH)
+            Turn(recording, segment, speaker) for segment in join_segments((t.segment for t in own), TOUCH)
         ]
     return sorted(merged)
+
+
+def close_pauses(turns: Iterable[Turn], longest: float) -> list[Turn]:
+    """Turns where those of one speaker are joined over pauses of all of at most ``longest`` seconds.
+
+    A speaker goes on who held the floor before the pause and holds it after; so nobody speaks in what is
+    closed, and no overlap comes about::
+
+        A  |=====|  |=====|   |==|         A  |============|   |==|
+        B                  |==|      |==|  B                |==|      |==|
+    """
+    closed: list[Turn] = []
+    for recording, own in groupby(merge_turns(turns), key=lambda turn: turn.recording):
+        held = list(own)
+        speech = speech_of(held)
+        starts = [segment.start for segment in speech]
+        begin: list[set[str]] = [set() for _ in speech]  # who speaks at the start of each, and at its end
+        end: list[set[str]] = [set() for _ in speech]
+        for turn in held:
+            i = bisect_right(starts, turn.segment.start + TOUCH) - 1
+            if turn.segment.start <= speech[i].start + TOUCH:
+                begin[i].add(turn.speaker)
+            if turn.segment.end >= speech[i].end - TOUCH:
+                end[i].add(turn.speaker)
+        for i, (before, behind) in enumerate(pairwise(speech)):
+            if behind.start - before.end <= longest + TOUCH:
+                pause = Segment(before.end, behind.start)
+                closed += [Turn(recording, pause, speaker) for speaker in end[i] & begin[i + 1]]
+        closed += held
+    return merge_turns(closed)
 
 
 def drop_short_turns(turns: Iterable[Turn], min_turn: float) -> list[Turn]:

@@ -4,7 +4,9 @@ Each of the N conversations lasts --seconds and has 0 to 4 voices of DATA, each 
 its own, with interruptions and interjections, over a background and with sounds that are no speech. Writes
 OUT/mel.npy (n, n_frames, n_mels) and OUT/silero.npy (n, n_frames), both float16, a frame every 10 ms, and
 OUT/voices.npy (n, n_frames / 2), the number of voices in every 20 ms. Where a clean clip holds speech is
-said by its energy within what Silero finds at a low threshold: pauses of 0.2 s count.
+said by its energy within what Silero finds at a low threshold: pauses of 0.2 s count. With --teacher, also
+what that network hears, OUT/teacher.npy (n, n_frames / 2, 2), float16: the probabilities that somebody speaks
+and that several do.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 
@@ -26,13 +29,14 @@ from diarize.audio import SAMPLE_RATE, Samples, find_audio, load_audio
 from diarize.augment import clip, coloured_noise, limit_band, reverberate, set_level, telephone
 from diarize.config import RECIPE_TABLES, SpeechConfig, load_tables, validate
 from diarize.errors import DiarizeError
-from diarize.features import FeatureConfig, Frames, log_mel
+from diarize.features import FeatureConfig, log_mel
 from diarize.formats.atomic import atomic_path
 from diarize.formats.kaldi import DataFolder, read_whole_recordings
+from diarize.segmentation import Segmentation
 from diarize.segments import Segment
 from diarize.simulation import Placed, choose_speakers, cut_phrases, interject, mix, take_turns
 from diarize.sounds import SOUNDS
-from diarize.vad import Probabilities, segments_from_probabilities, speech_probabilities, speech_segments
+from diarize.vad import segments_from_probabilities, speech_probabilities, speech_segments
 
 LENIENT = SpeechConfig(threshold=0.3, release=0.15, min_speech=0.1, min_silence=0.1, padding=0.03)
 LOUD = 35.0  # dB; speech lies at most so far below the loud frames of its clip
@@ -152,19 +156,21 @@ class Simulator:
             part += sound[: len(part)] * 10 ** ((level + random.uniform(-22, 16)) / 20)
 
 
-def start_worker(simulate: Simulator, features: FeatureConfig, seed: int) -> None:
+def start_worker(simulate: Simulator, features: FeatureConfig, seed: int, teacher: Path | None) -> None:
     """Keep what this process simulates with; one thread each."""
-    global _simulate, _features, _seed
+    global _simulate, _features, _seed, _teacher
     torch.set_num_threads(1)
     _simulate, _features, _seed = simulate, features, seed
+    _teacher = Segmentation(teacher) if teacher else None
 
 
-def make_conversation(index: int) -> tuple[Frames, Probabilities, NDArray[np.uint8]]:
-    """Log-mel frames, Silero's probabilities and numbers of voices of a conversation, in a worker process."""
+def make_conversation(index: int) -> dict[str, NDArray]:
+    """What is packed of a conversation, by the name of its file, in a worker process."""
     samples, voices = _simulate(np.random.default_rng([_seed, index]))
     n_frames = round(_simulate.seconds * _features.frame_rate)
     silero = silero_of_frames(speech_probabilities([samples])[0], 0, 0, n_frames)
-    return log_mel(samples, _features)[:n_frames], silero, voices
+    made = {"mel": log_mel(samples, _features)[:n_frames], "silero": silero, "voices": voices}
+    return {**made, "teacher": _teacher(samples)} if _teacher else made
 
 
 def loop(samples: Samples, n_samples: int, random: Generator) -> Samples:
@@ -202,6 +208,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20.0, help="of each (default: %(default)s)")
     parser.add_argument("--noise", type=Path, nargs="+", required=True, help="folders of noise and music")
     parser.add_argument("--rooms", type=Path, help="folder of impulse responses")
+    parser.add_argument("--teacher", type=Path, help="FILE.onnx of recipes/export_teacher.py segmentation")
     parser.add_argument("--nj", type=int, default=2, help="processes")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
@@ -214,22 +221,32 @@ def main() -> None:
     simulate = Simulator(data, noises, load_rooms(arguments.rooms), arguments.seconds)
     n_frames = round(arguments.seconds * features.frame_rate)
 
-    with (
-        atomic_path(arguments.out / "mel.npy") as mel_path,
-        atomic_path(arguments.out / "silero.npy") as silero_path,
-        atomic_path(arguments.out / "voices.npy") as voices_path,
-        ProcessPoolExecutor(
-            arguments.nj, initializer=start_worker, initargs=(simulate, features, arguments.seed)
-        ) as executor,
-    ):
-        n = arguments.n
-        mel = open_memmap(mel_path, "w+", np.float16, (n, n_frames, features.n_mels))
-        silero = open_memmap(silero_path, "w+", np.float16, (n, n_frames))
-        voices = open_memmap(voices_path, "w+", np.uint8, (n, n_frames // 2))
+    if arguments.teacher:
+        Segmentation(arguments.teacher)  # a missing one is told here, not in a process
+
+    n = arguments.n
+    kinds = {
+        "mel": (np.float16, (n, n_frames, features.n_mels)),
+        "silero": (np.float16, (n, n_frames)),
+        "voices": (np.uint8, (n, n_frames // 2)),
+    }
+    if arguments.teacher:
+        kinds["teacher"] = (np.float16, (n, n_frames // 2, 2))
+    with ExitStack() as stack:
+        arrays = {
+            name: open_memmap(stack.enter_context(atomic_path(arguments.out / f"{name}.npy")), "w+", *kind)
+            for name, kind in kinds.items()
+        }
+        start = (simulate, features, arguments.seed, arguments.teacher)
+        executor = stack.enter_context(
+            ProcessPoolExecutor(arguments.nj, initializer=start_worker, initargs=start)
+        )
         for index, made in enumerate(executor.map(make_conversation, range(n), chunksize=8)):
-            mel[index], silero[index], voices[index] = made
+            for name, array in arrays.items():
+                array[index] = made[name]
             if index % 500 == 499:
                 print(f"{index + 1} of {n} conversations", flush=True)
+    voices = arrays["voices"]
     speech, overlap = (voices > 0).mean(), (voices > 1).mean()
     print(f"{arguments.out}: {n} conversations, speech {speech:.1%}, overlap {overlap / speech:.1%} of it")
 

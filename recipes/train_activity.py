@@ -18,13 +18,14 @@ import numpy as np
 import torch
 from numpy.random import Generator
 from numpy.typing import NDArray
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from diarize.activity import pad_frames
 from diarize.augment import mask, tilt
 from diarize.checkpoints import append_curve, cut_curve, load_checkpoint, save_checkpoint
-from diarize.config import RECIPE_TABLES, load_tables, validate
+from diarize.config import RECIPE_TABLES, Settings, load_tables, validate
 from diarize.errors import ConfigError, DiarizeError
 from diarize.features import FeatureConfig
 from diarize.models import save_model
@@ -44,12 +45,19 @@ class Batch:
     mel : (batch_size, n_frames, n_mels) float32
     silero : (batch_size, n_frames) float32
     targets : (batch_size, n_outputs, 2) float32
-        Whether somebody speaks, whether several do.
+        How probable it is that somebody speaks, and that several do.
     """
 
     mel: Tensor
     silero: Tensor
     targets: Tensor
+
+
+class LossConfig(Settings):
+    """What the network is to say; the [loss] table."""
+
+    teacher_speech: float = Field(0.0, ge=0, le=1, description="share of the teacher in the target of speech")
+    teacher_overlap: float = Field(0.0, ge=0, le=1, description="in that of overlap; the rest is the truth")
 
 
 class Conversations:
@@ -58,17 +66,22 @@ class Conversations:
     Raises
     ------
     DiarizeError
-        When the folder holds none.
+        When the folder holds none, or not what the teacher hears where that has a share.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, loss: LossConfig) -> None:
+        self.loss = loss
+        self.teacher_share = np.array([loss.teacher_speech, loss.teacher_overlap], np.float32)
+        names = ["mel", "silero", "voices"] + ["teacher"] * bool(self.teacher_share.any())
         try:
-            arrays = [np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("mel", "silero", "voices")]
+            arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in names}
         except FileNotFoundError as error:
+            option = " --teacher FILE" if Path(error.filename).stem == "teacher" else ""
             raise DiarizeError(
-                f"{error.filename}: missing; make it with recipes/pack_conversations.py"
+                f"{error.filename}: missing; make it with recipes/pack_conversations.py{option}"
             ) from error
-        self.mel, self.silero, self.voices = arrays
+        self.mel, self.silero, self.voices = (arrays[name] for name in names[:3])
+        self.teacher = arrays.get("teacher")
 
     def batch(self, rows: NDArray[np.intp], context: int, random: Generator | None = None) -> Batch:
         """The conversations of some rows, augmented where there is a random generator."""
@@ -83,9 +96,11 @@ class Conversations:
             mel, silero = pad_frames(mel, silero, context // 2, context // 2)
             mels.append(mel)
             sileros.append(silero)
-        voices = torch.from_numpy(self.voices[rows])
-        targets = torch.stack([voices > 0, voices > 1], dim=2).float()
-        return Batch(torch.from_numpy(np.stack(mels)), torch.from_numpy(np.stack(sileros)), targets)
+        voices = self.voices[rows]
+        targets = np.stack([voices > 0, voices > 1], axis=2).astype(np.float32)
+        if self.teacher is not None:
+            targets += self.teacher_share * (self.teacher[rows].astype(np.float32) - targets)
+        return Batch(*map(torch.from_numpy, (np.stack(mels), np.stack(sileros), targets)))
 
 
 def draw_batch(conversations: Conversations, config: TrainingConfig, step: int, context: int) -> Batch:
@@ -124,7 +139,7 @@ def train(
     average = copy.deepcopy(network)
     modules = nn.ModuleDict({"network": network, "average": average})
     optimizer = build_optimizer(config, list(network.parameters()))
-    settings = json.dumps(config.model_dump())
+    settings = json.dumps({"training": config.model_dump(), "loss": conversations.loss.model_dump()})
     progress = load_checkpoint(folder, modules, optimizer, settings)
     cut_curve(folder, progress.step)
     started = time.monotonic() - progress.seconds
@@ -163,7 +178,9 @@ def main() -> None:
     )
     parser.add_argument("--data", type=Path, required=True, help="folder of recipes/pack_conversations.py")
     parser.add_argument("--dev", type=Path, required=True, help="another one, of other speakers")
-    parser.add_argument("--config", type=Path, required=True, help="TOML: [features] [network] [training]")
+    parser.add_argument(
+        "--config", type=Path, required=True, help="TOML: [features] [network] [loss] [training]"
+    )
     parser.add_argument(
         "--set", action="append", default=[], metavar="TABLE.SETTING=VALUE", help="over the config"
     )
@@ -178,7 +195,8 @@ def main() -> None:
     features = validate(FeatureConfig, tables["features"], source)
     seed = {} if arguments.seed is None else {"seed": arguments.seed}
     config = validate(TrainingConfig, {**tables["training"], **seed}, source)
-    conversations, dev = Conversations(arguments.data), Conversations(arguments.dev)
+    loss = validate(LossConfig, tables["loss"], f"{source}: [loss]")
+    conversations, dev = Conversations(arguments.data, loss), Conversations(arguments.dev, loss)
     if conversations.mel.shape[2] != features.n_mels:
         raise ConfigError(
             f"{arguments.data}: packed with {conversations.mel.shape[2]} mels, "

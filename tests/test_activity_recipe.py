@@ -1,5 +1,6 @@
 """The scripts that make the network of speech and overlap, on the demo's voices: from clips to a model."""
 
+import runpy
 import signal
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from planted import curve_without_seconds
 from processes import run_recipe, start, wait_for
 from safetensors.torch import load_file
 from scripts import message
+from small_onnx import write_segmentation
 
 from diarize.activity import detect_activity, load_activity
 from diarize.audio import SAMPLE_RATE, load_audio
@@ -67,6 +69,7 @@ def packed(demo_recording, config, tmp_path_factory) -> Path:
     soundfile.write(folder / "rooms" / "room0_a.wav", response, SAMPLE_RATE)
     arguments = ["--data", folder / "data", "--config", config, "--n", 8, "--seconds", 6]
     arguments += ["--noise", folder / "noise", "--rooms", folder / "rooms"]
+    arguments += ["--teacher", write_segmentation(folder / "teacher.onnx")]
     for name, processes in (("train", 2), ("again", 1)):
         make(PACK, *arguments, "--out", folder / name, "--nj", processes)
     return folder / "train"
@@ -77,6 +80,7 @@ def test_conversations_are_packed_the_same_by_any_number_of_processes(packed):
         ("mel", (8, 600, 16), np.float16),
         ("silero", (8, 600), np.float16),
         ("voices", (8, 300), np.uint8),
+        ("teacher", (8, 300, 2), np.float16),
     ):
         array = np.load(packed / f"{name}.npy")
         assert (array.shape, array.dtype) == (shape, dtype)
@@ -86,6 +90,9 @@ def test_conversations_are_packed_the_same_by_any_number_of_processes(packed):
     assert 0 < (voices > 1).mean() < 0.4
     heard = np.load(packed / "silero.npy")[:, ::2].astype(float)
     assert heard[voices > 0].mean() > heard[voices == 0].mean() + 0.3, "labels and sound belong together"
+    taught = np.load(packed / "teacher.npy").astype(float)
+    np.testing.assert_allclose(taught[..., 1], taught[..., 0] / 2, atol=1e-3)
+    assert taught[voices > 0, 0].mean() > taught[voices == 0, 0].mean(), "this teacher hears what is loud"
 
 
 def test_a_training_that_is_killed_ends_with_the_same_weights(packed, config, tmp_path):
@@ -111,16 +118,56 @@ def test_a_training_that_is_killed_ends_with_the_same_weights(packed, config, tm
     assert len(heard.speech) == 51
 
 
+def test_the_teacher_has_its_share_of_the_targets(packed, config):
+    script = runpy.run_path(str(TRAIN))
+    voices, taught = (np.load(packed / f"{name}.npy")[:2].astype(float) for name in ("voices", "teacher"))
+    loss = script["LossConfig"](teacher_speech=0.25, teacher_overlap=1)
+    batch = script["Conversations"](packed, loss).batch(np.arange(2), context=7)
+    targets = batch.targets.numpy()
+    np.testing.assert_allclose(targets[..., 0], 0.75 * (voices > 0) + 0.25 * taught[..., 0], atol=1e-6)
+    assert np.array_equal(targets[..., 1], taught[..., 1])
+    alone = script["Conversations"](packed, script["LossConfig"]()).batch(np.arange(2), context=7)
+    assert np.array_equal(alone.targets.numpy(), np.stack([voices > 0, voices > 1], axis=2))
+
+
+def test_a_training_that_goes_on_has_the_same_targets(packed, config, tmp_path, monkeypatch):
+    words = ["--data", packed, "--dev", packed, "--config", config, "--out", tmp_path / "out"]
+    make(TRAIN, *words, "--set", "loss.teacher_overlap=0.5")
+    checkpoint = tmp_path / "out" / "checkpoint.safetensors"
+    assert message(monkeypatch, TRAIN, *words) == (
+        f"train_activity.py: {checkpoint}: written with other settings; remove it or use another folder"
+    )
+
+
 def test_what_is_missing_is_told(packed, config, tmp_path, monkeypatch):
     words = ["--dev", packed, "--out", tmp_path / "out"]
     assert message(monkeypatch, TRAIN, *words, "--data", tmp_path, "--config", config) == (
         f"train_activity.py: {tmp_path / 'mel.npy'}: missing; make it with recipes/pack_conversations.py"
+    )
+    untaught = tmp_path / "untaught"
+    untaught.mkdir()
+    for name in ("mel", "silero", "voices"):
+        (untaught / f"{name}.npy").symlink_to(packed / f"{name}.npy")
+    words += ["--set", "loss.teacher_speech=1"]
+    assert message(monkeypatch, TRAIN, *words, "--data", untaught, "--config", config) == (
+        f"train_activity.py: {untaught / 'teacher.npy'}: missing; make it with recipes/pack_conversations.py "
+        "--teacher FILE"
     )
     other = tmp_path / "other.toml"
     other.write_text(CONFIG.replace("n_mels = 16", "n_mels = 24"))
     assert message(monkeypatch, TRAIN, *words, "--data", packed, "--config", other) == (
         f"train_activity.py: {packed}: packed with 16 mels, {other} asks for 24; pack them again"
     )
+
+
+def test_a_missing_teacher_is_told_before_anything_is_packed(packed, config, tmp_path, monkeypatch):
+    words = ["--data", packed.parent / "data", "--config", config, "--out", tmp_path / "out"]
+    words += ["--noise", packed.parent / "noise", "--teacher", tmp_path / "net.onnx"]
+    assert message(monkeypatch, PACK, *words) == (
+        f"pack_conversations.py: {tmp_path / 'net.onnx'}: no such file; "
+        "recipes/export_teacher.py segmentation makes one"
+    )
+    assert not (tmp_path / "out").exists()
 
 
 def test_conversations_need_to_know_who_speaks(packed, config, tmp_path, monkeypatch):

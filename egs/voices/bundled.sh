@@ -48,7 +48,7 @@ say() { echo "== stage $1: $2 ($(date +%H:%M:%S))"; }
 
 # First of all, as it tells what is not installed.
 if runs 3 && teaches && [ "$teacher" = "$campplus" ] && [ ! -f "$campplus" ]; then
-  "$python" recipes/export_campplus.py --out "$campplus"
+  "$python" recipes/export_teacher.py campplus --out "$campplus"
 fi
 
 if runs 1; then
