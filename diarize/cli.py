@@ -11,6 +11,21 @@ from typer.core import TyperGroup
 
 from diarize import console
 from diarize.errors import DiarizeError
+from diarize.options import (
+    OPTION_SETTINGS,
+    AllowPipes,
+    Channel,
+    ConfigFile,
+    Device,
+    Force,
+    Inputs,
+    Model,
+    Quiet,
+    Settings,
+    Speech,
+    Threads,
+    Verbose,
+)
 
 if TYPE_CHECKING:
     from diarize.batch import Job
@@ -47,42 +62,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-Inputs = Annotated[
-    list[str],
-    typer.Argument(help="Recordings, folders of recordings, Kaldi data folders.", show_default=False),
-]
-Model = Annotated[
-    str | None, typer.Option(help="Model folder, FILE.onnx, or a name that `diarize models` lists.")
-]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
-Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; the result does not depend on them.")]
-Channel = Annotated[
-    int | None, typer.Option(min=1, help="Channel, counted from 1; otherwise the mean of all.")
-]
-Speech = Annotated[
-    Path | None, typer.Option(help="RTTM, UEM or lab file (or a folder of them) that says where speech is.")
-]
-ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file of settings.")]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="NAME=VALUE", help="Any setting: --set speech.threshold=0.3 (repeatable)."),
-]
-AllowPipes = Annotated[bool, typer.Option("--allow-pipes", help="Run the commands that a wav.scp may hold.")]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite existing output.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Errors only.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Tell more on stderr.")]
-
-# Options that are settings of config.py under a shorter name; where one is not given, the config decides.
-OPTION_SETTINGS = {
-    "num_speakers": "clustering.n_speakers",
-    "min_speakers": "clustering.min_speakers",
-    "max_speakers": "clustering.max_speakers",
-    "clusterer": "clustering.method",
-    "threshold": "clustering.threshold",
-    "window": "embedding.window",
-    "hop": "embedding.hop",
-}
 
 
 @app.command()

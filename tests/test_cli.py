@@ -19,12 +19,13 @@ from helpers import write_small_model
 from planted import N_MELS, TINY, tiny_network
 
 from diarize import Embeddings, console
-from diarize.cli import OPTION_SETTINGS, app
+from diarize.cli import app
 from diarize.config import Config
 from diarize.features import FeatureConfig
 from diarize.formats import FORMATS, read_turns
 from diarize.formats.rttm import read_rttm
 from diarize.models import save_model
+from diarize.options import OPTION_SETTINGS
 from diarize.segments import Segment
 
 COMMANDS = typer.main.get_command(app).commands

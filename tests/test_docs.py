@@ -10,12 +10,13 @@ import pytest
 from test_layers import ORDER
 from typer.main import get_command
 
-from diarize.cli import OPTION_SETTINGS, app
+from diarize.cli import app
 from diarize.clustering import CLUSTERERS
 from diarize.clustering.agglomerative import THRESHOLDS
 from diarize.config import Config, Settings, load_config
 from diarize.console import load_settings
 from diarize.networks import build_network
+from diarize.options import OPTION_SETTINGS
 from diarize.pipeline import make_clusterer
 
 REPOSITORY = Path(__file__).resolve().parent.parent

@@ -52,6 +52,7 @@ ORDER = [
     "batch",
     "console",
     "doctor",
+    "options",
     "cli",
 ]
 FRONT_DOOR = LIBRARY / "__init__.py"  # loads whatever is asked of it
