@@ -26,7 +26,7 @@ from diarize.segments import Segment
 from diarize.vad import FRAME_LENGTH, segments_from_probabilities, speech_probabilities
 
 GRID = {
-    "threshold": (0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6),
+    "threshold": (0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8),
     "release": (0.05, 0.15, 0.25),
     "padding": (0.0, 0.03, 0.05, 0.1, 0.15, 0.2),
     "min_silence": (0.1, 0.3, 0.5, 0.7, 1.0),

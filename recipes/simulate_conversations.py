@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Make conversations with known turns out of clips of single speakers.
 
-DATA is a Kaldi data folder with utt2spk. OUT gets audio/*.flac, rttm/*.rttm and uem/*.uem. The turns are the
-speech that is detected in the clips; a pause inside a clip ends a turn. No clip is used twice in one
-conversation, which may so end early; with --again, not twice at one speed and tone. The conditions take
-turns: clean, room (one impulse response for all), noise (5 to 20 dB below the speech), telephone. The same
-arguments give the same files.
+DATA is a Kaldi data folder with utt2spk. OUT gets audio/*.flac, rttm/*.rttm and uem/*.uem. The turns are
+the speech that is detected in the clips; who goes on after a pause of at most half a second goes on with
+his turn, as references that people wrote have it. No clip is used twice in one conversation, which may so
+end early; with --again, not twice at one speed and tone. The conditions take turns: clean, room (one
+impulse response for all), noise (5 to 20 dB below the speech), telephone. The same arguments give the same
+files.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from diarize.formats.atomic import atomic_path
 from diarize.formats.kaldi import DataFolder, read_data_folder
 from diarize.formats.rttm import write_rttm
 from diarize.formats.uem import write_uem
-from diarize.segments import Segment, speech_of
+from diarize.segments import Segment, close_pauses, speech_of
 from diarize.simulation import (
     Phrase,
     Placed,
@@ -41,6 +42,7 @@ from diarize.simulation import (
 from diarize.vad import speech_segments
 
 SPEECH = SpeechConfig(threshold=0.3, release=0.15, min_speech=0.25, min_silence=0.3, padding=0.03)
+LONGEST_PAUSE = 0.5  # seconds; references of people run through pauses of one speaker: docs/choices.md
 LONGEST_PHRASE = 10.0  # seconds; a clip that is longer is cut in its pauses
 LEVEL, LEVEL_SPREAD = -26.0, 6.0  # of a speaker, dB of full scale, and more or less
 FLOOR = -75.0  # of the noise that every recording has, dB of full scale
@@ -156,7 +158,7 @@ def main() -> None:
         samples /= max(1.0, np.abs(samples).max() / 0.99)
 
         name = f"sim{index:03d}_{n_speakers}spk_{condition}"
-        turns = turns_of(placed, name)
+        turns = close_pauses(turns_of(placed, name), LONGEST_PAUSE)
         with atomic_path(arguments.out / "audio" / f"{name}.flac") as path:
             soundfile.write(path, samples, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
         write_rttm(turns, arguments.out / "rttm" / f"{name}.rttm")

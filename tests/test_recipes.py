@@ -11,7 +11,7 @@ import soundfile
 from diarize.formats.kaldi import read_data_folder, write_data_folder
 from diarize.formats.rttm import read_rttm
 from diarize.formats.uem import read_uem
-from diarize.segments import Turn, merge_turns, speech_of
+from diarize.segments import Turn, close_pauses, merge_turns, speech_of
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SCRIPT = "simulate_conversations.py"
@@ -78,6 +78,7 @@ def test_each_conversation_has_its_audio_turns_and_scored_region(simulated):
         assert turns[-1].segment.end < info.duration
         assert len({turn.speaker for turn in turns}) == int(name.split("_")[1][0])
         assert merge_turns(turns) == turns, "nobody speaks over themselves"
+        assert close_pauses(turns, 0.499) == turns, "a turn runs through half a second"
 
 
 def test_the_overlap_is_about_what_was_asked(simulated):
