@@ -31,6 +31,7 @@ PARTS: dict[str, dict[str, Any]] = {
     "resegmentation without a cost of changes": {"resegmentation.change_cost": 0.0},
     "a speaker costs the same in long recordings": {"clustering.long_speaker_cost": 0.0},
     "every window counts in full for the number": {"clustering.seconds_in_full": 1e9},
+    "pauses within a turn end it": {"turns.min_gap": 0.0},
     "number of speakers by silhouette": {"clustering.evidence": False},
     "without a back end": {"clustering.evidence": False, "resegmentation.enabled": False},
     "speech by silero's own settings": {

@@ -32,7 +32,9 @@ GRID = {
     "min_silence": (0.1, 0.3, 0.5, 0.7, 1.0),
     "min_speech": (0.0, 0.1, 0.25),
 }
-SILERO_DEFAULTS = SpeechConfig(threshold=0.5, release=0.15, padding=0.03, min_silence=0.1, min_speech=0.25)
+SILERO_DEFAULTS = SpeechConfig(
+    detector="silero", threshold=0.5, release=0.15, padding=0.03, min_silence=0.1, min_speech=0.25
+)
 N_ROWS = 15
 BINS_PER_SECOND = 1000
 
@@ -88,7 +90,8 @@ def row(config: SpeechConfig, folders: list[list[Recording]], note: str) -> tupl
         missed, false, speech = np.sum([recording.errors(config) for recording in recordings], axis=0)
         cells.append(f"{100 * missed / speech:.1f} + {100 * false / speech:.1f}")
         sums.append(100 * (missed + false) / speech)
-    values = [f"{getattr(config, name):g}" for name in GRID]
+    shown = {name: getattr(config, name) for name in GRID} | {"threshold": config.onset}
+    values = [f"{value:g}" for value in shown.values()]
     mean = float(np.mean(sums))
     return mean, f"| {' | '.join([*values, *cells])} | {mean:.2f} | {note} |"
 

@@ -27,13 +27,22 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+THRESHOLDS = {"silero": 0.5, "activity": 0.9, "energy": 0.5}
+"""Of each detector, where none is given."""
+
+
 class SpeechConfig(Settings):
     """Speech detection (``vad.py``); how the defaults were chosen: docs/choices.md."""
 
     detector: Literal["silero", "activity", "energy"] = Field(
         "silero", description="silero; activity: our network on top of it; energy: no network"
     )
-    threshold: float = Field(0.5, ge=0, le=1, description="speech begins where the probability reaches this")
+    threshold: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="speech begins with this probability; none: the detector's own",
+    )
     release: float = Field(0.25, ge=0, description="speech ends this far below the threshold")
     min_speech: float = Field(0.1, ge=0, description="seconds; shorter speech is dropped")
     min_silence: float = Field(0.3, ge=0, description="seconds; shorter pauses are bridged")
@@ -50,6 +59,11 @@ class SpeechConfig(Settings):
     model: str | None = Field(
         None, description="of our network a folder, of another FILE.onnx; none: the bundled one"
     )
+
+    @property
+    def onset(self) -> float:
+        """The threshold that counts."""
+        return THRESHOLDS[self.detector] if self.threshold is None else self.threshold
 
 
 class EmbeddingConfig(Settings):
@@ -125,7 +139,7 @@ class TurnConfig(Settings):
         1, ge=1, le=101, description="windows in the majority vote over labels, odd; 1: none"
     )
     min_turn: float = Field(0.0, ge=0, description="seconds; shorter turns go to a neighbour")
-    min_gap: float = Field(0.0, ge=0, description="seconds; shorter pauses within a turn are closed")
+    min_gap: float = Field(0.5, ge=0, description="seconds; shorter pauses within a turn are closed")
 
     @field_validator("smoothing")
     @classmethod

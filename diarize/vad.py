@@ -42,13 +42,15 @@ def speech_segments(blocks: Iterable[Samples], config: SpeechConfig | None = Non
     ----------
     blocks : iterable of arrays
         Mono samples ``(n,)`` at 16 kHz, in blocks of any size.
+    config : SpeechConfig, optional
+        Of the detector "silero" (the default here) or "energy"; "activity" is for ``activity.find_speech``.
 
     Raises
     ------
     ModelError
         When the network of silero-vad is not installed.
     """
-    config = config or SpeechConfig()
+    config = config or SpeechConfig(detector="silero")
     probabilities, n_seconds = speech_probabilities(blocks, config.detector)
     return segments_from_probabilities(probabilities, FRAME_LENGTH, n_seconds, config)
 
@@ -93,10 +95,10 @@ def segments_from_probabilities(
         speech                         #############                          ###
         with padding                 ++#############++                      ++###++
 
-    Speech begins where the probability reaches ``threshold``. It ends where the probability falls below
-    ``threshold - release`` (at least 0.01) and stays there for ``min_silence``. Speech shorter than
-    ``min_speech`` is dropped; the rest grows by ``padding`` on both sides, joins where it meets and is
-    clipped to the recording.
+    Speech begins where the probability reaches ``threshold`` (where none is given, the detector's own). It
+    ends where the probability falls below ``threshold - release`` (at least 0.01) and stays there for
+    ``min_silence``. Speech shorter than ``min_speech`` is dropped; the rest grows by ``padding`` on both
+    sides, joins where it meets and is clipped to the recording.
 
     Parameters
     ----------
@@ -106,14 +108,14 @@ def segments_from_probabilities(
     n_seconds : float
         Duration of the recording.
     """
-    low = max(config.threshold - config.release, 0.01)
+    low = max(config.onset - config.release, 0.01)
     runs = _runs(np.asarray(probabilities) >= low)
     silences = (runs[1:, 0] - runs[:-1, 1]) * frame_length
     breaks = np.flatnonzero(silences >= config.min_silence - _ROUNDING) + 1
     segments: list[Segment] = []
     for group in np.split(runs, breaks) if len(runs) else []:
         first, last = int(group[0, 0]), int(group[-1, 1])
-        reached = np.flatnonzero(probabilities[first:last] >= config.threshold)
+        reached = np.flatnonzero(probabilities[first:last] >= config.onset)
         if not len(reached):
             continue
         start = (first + int(reached[0])) * frame_length

@@ -38,7 +38,9 @@ from diarize.simulation import Placed, choose_speakers, cut_phrases, interject, 
 from diarize.sounds import SOUNDS
 from diarize.vad import segments_from_probabilities, speech_probabilities, speech_segments
 
-LENIENT = SpeechConfig(threshold=0.3, release=0.15, min_speech=0.1, min_silence=0.1, padding=0.03)
+LENIENT = SpeechConfig(
+    detector="silero", threshold=0.3, release=0.15, min_speech=0.1, min_silence=0.1, padding=0.03
+)
 LOUD = 35.0  # dB; speech lies at most so far below the loud frames of its clip
 BRIDGED, SHORTEST = 0.2, 0.06  # seconds; shorter pauses and shorter speech do not count
 ENERGY_FRAME = 160  # samples

@@ -41,7 +41,9 @@ from diarize.simulation import (
 )
 from diarize.vad import speech_segments
 
-SPEECH = SpeechConfig(threshold=0.3, release=0.15, min_speech=0.25, min_silence=0.3, padding=0.03)
+SPEECH = SpeechConfig(
+    detector="silero", threshold=0.3, release=0.15, min_speech=0.25, min_silence=0.3, padding=0.03
+)
 LONGEST_PAUSE = 0.5  # seconds; references of people run through pauses of one speaker: docs/choices.md
 LONGEST_PHRASE = 10.0  # seconds; a clip that is longer is cut in its pauses
 LEVEL, LEVEL_SPREAD = -26.0, 6.0  # of a speaker, dB of full scale, and more or less

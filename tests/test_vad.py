@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diarize.audio import SAMPLE_RATE, load_audio
-from diarize.config import SpeechConfig
+from diarize.config import THRESHOLDS, SpeechConfig
 from diarize.formats.rttm import read_rttm
 from diarize.segments import Segment
 from diarize.vad import (
@@ -39,11 +39,11 @@ def change(**settings):
 
 def reference_detect(probabilities, config, frame_length):
     """The same rules as a plain loop: pairs (first frame, frame behind the last), without padding."""
-    low = max(config.threshold - config.release, 0.01)
+    low = max(config.onset - config.release, 0.01)
     found, start, silent = [], None, 0
     for i, p in enumerate([*probabilities, *[0.0] * (int(config.min_silence / frame_length) + 2)]):
         if start is None:
-            if p >= config.threshold:
+            if p >= config.onset:
                 start, silent = i, 0
         elif p >= low:
             silent = 0
@@ -159,6 +159,15 @@ def test_silero_equals_the_package_on_the_whole_signal():
     expected = silero_vad.load_silero_vad(sequence=True).audio_forward(samples)
     probabilities, _ = speech_probabilities(cut(samples, 30000))
     assert np.array_equal(probabilities, expected)
+
+
+@pytest.mark.parametrize("detector", THRESHOLDS)
+def test_each_detector_has_a_threshold_of_its_own_until_one_is_given(detector):
+    probabilities = np.array([0.0, THRESHOLDS[detector] - 0.01, 0.0, THRESHOLDS[detector], 0.0])
+    shape = {"detector": detector, "release": 0, "min_speech": 0, "min_silence": 0, "padding": 0}
+    assert segments_from_probabilities(probabilities, 1.0, 5.0, SpeechConfig(**shape)) == [Segment(3, 4)]
+    lower = SpeechConfig(**shape, threshold=0.4)
+    assert segments_from_probabilities(probabilities, 1.0, 5.0, lower) == [Segment(1, 2), Segment(3, 4)]
 
 
 @pytest.mark.parametrize("detector", ["silero", "energy"])

