@@ -165,7 +165,7 @@ def detect_activity(blocks: Iterable[Samples], model: str | Path | None = None) 
 
     probabilities = bytearray()  # in one piece: small arrays would lie between large ones that come and go
     with one_thread():
-        if path.suffix == ".onnx":
+        if path.suffix.lower() == ".onnx":
             parts = load_segmentation(path).stream(listen())
         else:
             network, features = load_activity(path)

@@ -27,7 +27,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-THRESHOLDS = {"silero": 0.5, "activity": 0.9, "energy": 0.5}
+DETECTOR_THRESHOLDS = {"silero": 0.5, "activity": 0.9, "energy": 0.5}
 """Of each detector, where none is given."""
 
 
@@ -63,7 +63,7 @@ class SpeechConfig(Settings):
     @property
     def onset(self) -> float:
         """The threshold that counts."""
-        return THRESHOLDS[self.detector] if self.threshold is None else self.threshold
+        return DETECTOR_THRESHOLDS[self.detector] if self.threshold is None else self.threshold
 
 
 class EmbeddingConfig(Settings):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from diarize.audio import SAMPLE_RATE, load_audio
-from diarize.config import THRESHOLDS, SpeechConfig
+from diarize.config import DETECTOR_THRESHOLDS, SpeechConfig
 from diarize.formats.rttm import read_rttm
 from diarize.segments import Segment
 from diarize.vad import (
@@ -161,9 +161,9 @@ def test_silero_equals_the_package_on_the_whole_signal():
     assert np.array_equal(probabilities, expected)
 
 
-@pytest.mark.parametrize("detector", THRESHOLDS)
-def test_each_detector_has_a_threshold_of_its_own_until_one_is_given(detector):
-    probabilities = np.array([0.0, THRESHOLDS[detector] - 0.01, 0.0, THRESHOLDS[detector], 0.0])
+@pytest.mark.parametrize(("detector", "threshold"), DETECTOR_THRESHOLDS.items())
+def test_each_detector_has_a_threshold_of_its_own_until_one_is_given(detector, threshold):
+    probabilities = np.array([0.0, threshold - 0.01, 0.0, threshold, 0.0])
     shape = {"detector": detector, "release": 0, "min_speech": 0, "min_silence": 0, "padding": 0}
     assert segments_from_probabilities(probabilities, 1.0, 5.0, SpeechConfig(**shape)) == [Segment(3, 4)]
     lower = SpeechConfig(**shape, threshold=0.4)
