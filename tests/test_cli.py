@@ -213,7 +213,7 @@ def test_stdout_holds_rttm_and_nothing_else(recording, model, tmp_path):
     assert call("run", recording, "--model", model, "-o", "-").out == done.out
     assert call("run", recording, "--model", model, "-v").out == done.out
     turns = read_rttm(tmp_path / "talk.rttm")
-    assert len(turns) > 3
+    assert len(turns) >= 3
     assert {turn.recording for turn in turns} == {"talk"}
 
 
