@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from diarize.audio import SAMPLE_RATE, Samples, regroup
 from diarize.errors import ModelError
+from diarize.sessions import first_line, open_session
 
 WINDOW = 10 * SAMPLE_RATE
 """Samples that the network hears at once."""
@@ -38,20 +39,16 @@ class Segmentation:
     """
 
     def __init__(self, path: Path) -> None:
-        import onnxruntime
-
         if not path.is_file():
             raise ModelError(f"{path}: no such file; recipes/export_teacher.py segmentation makes one")
-        options = onnxruntime.SessionOptions()
-        options.inter_op_num_threads = options.intra_op_num_threads = 1
-        options.log_severity_level = 4  # what goes wrong is raised
         try:
-            self._session = onnxruntime.InferenceSession(str(path), options, ["CPUExecutionProvider"])
+            self._session = open_session(path)
             self._input = self._session.get_inputs()[0].name
             shape = self._hear(np.zeros(WINDOW, np.float32)).shape
         except Exception as error:  # onnxruntime's errors have no class of their own
-            reason = str(error).strip().splitlines()[0]
-            raise ModelError(f"{path}: no network that hears ten seconds of samples ({reason})") from error
+            raise ModelError(
+                f"{path}: no network that hears ten seconds of samples ({first_line(error)})"
+            ) from error
         if shape != (2 * _N_HALF, 2):
             raise ModelError(f"{path}: gives {shape} of ten seconds, not two probabilities every 20 ms")
 
@@ -73,21 +70,21 @@ class Segmentation:
         """
         before: Samples | None = None  # the half before
         behind: Voices | None = None  # what was heard in it by the window that began there
-        n_samples = 0
         for half in regroup(blocks, _HALF):
             if before is not None:
-                heard = self._hear(np.concatenate([before, half, np.zeros(_HALF - len(half), np.float32)]))
+                heard = self._hear(np.concatenate([before, half]))
                 yield heard[:_N_HALF] if behind is None else (behind + heard[:_N_HALF]) * np.float32(0.5)
                 behind = heard[_N_HALF:]
-            before, n_samples = half, len(half)
+            before = half
         if before is None:
             return
         if behind is None:
-            behind = self._hear(np.pad(before, (0, WINDOW - len(before))))
-        yield behind[: -(-n_samples // OUTPUT_SAMPLES)]
+            behind = self._hear(before)
+        yield behind[: -(-len(before) // OUTPUT_SAMPLES)]
 
-    def _hear(self, window: Samples) -> Voices:
-        """Probabilities (500, 2) of ten seconds."""
+    def _hear(self, samples: Samples) -> Voices:
+        """Probabilities (500, 2) of at most ten seconds, with zeros behind them."""
+        window = np.pad(samples, (0, WINDOW - len(samples)))
         (voices,) = self._session.run(None, {self._input: window[None]})
         return np.asarray(voices[0], np.float32)
 

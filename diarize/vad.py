@@ -23,6 +23,7 @@ from diarize.audio import SAMPLE_RATE, Samples, regroup
 from diarize.config import SpeechConfig
 from diarize.errors import ModelError
 from diarize.segments import Segment
+from diarize.sessions import open_session
 
 FRAME_SAMPLES = 512
 FRAME_LENGTH = FRAME_SAMPLES / SAMPLE_RATE
@@ -186,8 +187,6 @@ class Silero:
 @cache
 def _silero_session() -> Any:
     """The network, on one thread. Its file is found without importing silero_vad, which would load torch."""
-    import onnxruntime
-
     package = find_spec("silero_vad")
     folder = Path(package.origin).parent if package and package.origin else Path()
     path = folder / "data" / "silero_vad_16k_sequence.onnx"
@@ -195,9 +194,7 @@ def _silero_session() -> Any:
         raise ModelError(
             "the speech network is missing; pip install 'silero-vad>=6.2.3', or use detector energy"
         )
-    options = onnxruntime.SessionOptions()
-    options.inter_op_num_threads = options.intra_op_num_threads = 1
-    return onnxruntime.InferenceSession(str(path), sess_options=options, providers=["CPUExecutionProvider"])
+    return open_session(path)
 
 
 def _runs(active: NDArray[np.bool_]) -> NDArray[np.intp]:

@@ -17,6 +17,7 @@ from diarize.config import Settings, load_tables, validate
 from diarize.encoders.protocol import Vectors
 from diarize.errors import ConfigError, ModelError
 from diarize.features import FeatureConfig, Frames, log_mel
+from diarize.sessions import first_line, open_session
 
 logger = logging.getLogger(__name__)
 
@@ -131,7 +132,7 @@ class OnnxNetwork:
         try:
             (vectors,) = self._session.run([self.config.output], feed)
         except Exception as error:  # onnxruntime's errors have no class of their own
-            raise ModelError(f"{self.path}: the graph fails ({_first_line(error)})") from error
+            raise ModelError(f"{self.path}: the graph fails ({first_line(error)})") from error
         expected = (len(values), self.config.dim)
         if vectors.shape != expected:
             raise ModelError(
@@ -193,20 +194,9 @@ def normalize(mel: Frames, kind: str) -> Frames:
 
 
 def _open(path: Path) -> tuple[str, Any]:
-    """Fingerprint and session; one thread, as the embedder runs several batches side by side."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.inter_op_num_threads = options.intra_op_num_threads = 1
-    options.log_severity_level = 4  # what goes wrong is raised
+    """Fingerprint and session."""
     try:
-        session = onnxruntime.InferenceSession(
-            str(path), sess_options=options, providers=["CPUExecutionProvider"]
-        )
+        session = open_session(path)
         return sha256(path.read_bytes()).hexdigest()[:12], session
     except Exception as error:  # onnxruntime's errors have no class of their own
-        raise ModelError(f"{path}: no ONNX that can be read ({_first_line(error)})") from error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
+        raise ModelError(f"{path}: no ONNX that can be read ({first_line(error)})") from error
