@@ -207,13 +207,14 @@ def test_the_number_of_speakers_is_respected(options, expected, recording, model
 
 
 def test_stdout_holds_rttm_and_nothing_else(recording, model, tmp_path):
-    done = call("run", recording, "--model", model)
+    command = ["run", recording, "--model", model, "--set", "turns.min_gap=0"]
+    done = call(*command)
     assert (done.status, done.err) == (0, "")
     (tmp_path / "talk.rttm").write_text(done.out)
-    assert call("run", recording, "--model", model, "-o", "-").out == done.out
-    assert call("run", recording, "--model", model, "-v").out == done.out
+    assert call(*command, "-o", "-").out == done.out
+    assert call(*command, "-v").out == done.out
     turns = read_rttm(tmp_path / "talk.rttm")
-    assert len(turns) >= 3
+    assert len(turns) > 3
     assert {turn.recording for turn in turns} == {"talk"}
 
 
