@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClusterMixin
 from sklearn.utils.validation import validate_data
 
+from diarize.backend import sum_clusters
 from diarize.clustering.affinity import Matrix, unit
 from diarize.errors import ConfigError
 
@@ -273,10 +274,7 @@ def thinning(n_items: int, max_items: int) -> int:
 
 def cluster_sums(X: Matrix, labels: Labels) -> tuple[Matrix, Labels]:
     """Sums (k, dim) of the unit vectors of each cluster 0 ... k - 1, and the sizes (k,)."""
-    sizes = np.bincount(labels)
-    sums = np.zeros((len(sizes), X.shape[1]))
-    np.add.at(sums, labels, unit(X))
-    return sums, sizes
+    return sum_clusters(unit(X), labels), np.bincount(labels)
 
 
 def _width(X: Matrix) -> float:
