@@ -54,7 +54,7 @@ class SpeechConfig(Settings):
         description="several speak where our network's probability reaches this; not with energy; 1: never",
     )
     mixed: float = Field(
-        0.5, ge=0, le=1, description="with this probability of overlap no vector hears it; 1: all is heard"
+        0.6, ge=0, le=1, description="with this probability of overlap no vector hears it; 1: all is heard"
     )
     model: str | None = Field(
         None, description="of our network a folder, of another FILE.onnx; none: the bundled one"
@@ -139,7 +139,7 @@ class TurnConfig(Settings):
         1, ge=1, le=101, description="windows in the majority vote over labels, odd; 1: none"
     )
     min_turn: float = Field(0.0, ge=0, description="seconds; shorter turns go to a neighbour")
-    min_gap: float = Field(0.5, ge=0, description="seconds; shorter pauses within a turn are closed")
+    min_gap: float = Field(0.7, ge=0, description="seconds; shorter pauses within a turn are closed")
 
     @field_validator("smoothing")
     @classmethod
