@@ -190,13 +190,13 @@ def test_choose_defaults_writes_configs_that_load_and_leaves_out_what_is_held_ou
 def test_choose_overlap_threshold_has_a_row_for_each_threshold(run_script, sets, model):
     text = run_script(
         *("choose_overlap_threshold.py", "--data", sets / "demo", "--model", model),
-        *("--thresholds", 1, 0.05),
+        *("--thresholds", 1, 0.5),
     )
     assert "demo (1): miss + false" in text
     rows = rows_of(text, 7)
     assert [row[:2] for row in rows] == [
-        *(["silero", "1"], ["silero", "0.05"]),
-        *(["activity", "1"], ["activity", "0.05"]),
+        *(["silero", "1"], ["silero", "0.5"]),
+        *(["activity", "1"], ["activity", "0.5"]),
     ]
     for _, _, unknown, told, speech, _, one_set in rows:
         assert unknown == one_set, "a single set is its mean"
