@@ -42,7 +42,10 @@ WINDOW_SETTINGS: dict[str, dict[str, Any]] = {
 }
 """Where the windows of a recording need other values than a clusterer's own: docs/choices.md."""
 
-EVIDENCE_SETTINGS: dict[str, dict[str, Any]] = {"agglomerative": {"linkage": "ward"}}
+EVIDENCE_SETTINGS: dict[str, dict[str, Any]] = {
+    "agglomerative": {"linkage": "ward"},
+    "dominant-sets": {"affinity": "gaussian"},
+}
 """Over these, where the evidence of a back end chooses among a clusterer's partitions."""
 
 
