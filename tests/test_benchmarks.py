@@ -203,6 +203,7 @@ def test_choose_overlap_threshold_has_a_row_for_each_threshold(run_script, sets,
         assert 0 <= float(told) < 100
         assert all(float(rate) < 40 for rate in speech.split(" + "))
     assert [row[5][0] for row in rows[::2]] == ["-", "-"], "nothing is called overlapped"
+    assert all(float(share) > 50 for row in rows[1::2] for share in row[5].split(" / ")), "found, and right"
 
 
 def test_senkos_turns_become_rttm_files(run_script, sets, tmp_path, monkeypatch):
