@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from diarize.decoders import PIECE, AudioInfo, Samples, open_audio
 from diarize.errors import AudioError
+from diarize.segments import normal_name
 
 __all__ = [
     "AUDIO_SUFFIXES",
@@ -120,8 +121,11 @@ def regroup(blocks: Iterable[Samples], n_samples: int) -> Iterator[Samples]:
 
 
 def recording_id(path: str | os.PathLike[str]) -> str:
-    """The name of a recording in RTTM: the file's name without suffix, blanks turned to underscores."""
-    return re.sub(r"\s", "_", Path(path).stem)
+    """The name of a recording in RTTM: the file's name without suffix, blanks turned to underscores.
+
+    In Unicode's normal form C, whatever the file system has.
+    """
+    return normal_name(re.sub(r"\s", "_", Path(path).stem))
 
 
 def source_id(source: Source) -> str:

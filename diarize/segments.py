@@ -5,6 +5,7 @@ All times are seconds. A segment is half-open: ``start <= t < end``.
 
 from __future__ import annotations
 
+import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -55,13 +56,26 @@ class Segment:
         return Segment(start, end) if start < end else None
 
 
+def normal_name(name: str) -> str:
+    """A name in Unicode's normal form C, in which names are compared: "é" as one character or as two."""
+    return unicodedata.normalize("NFC", name)
+
+
 @dataclass(frozen=True, order=True, slots=True)
 class Turn:
-    """A segment of a recording that one speaker holds. A diarization is a sorted list of turns."""
+    """A segment of a recording that one speaker holds. A diarization is a sorted list of turns.
+
+    Its names are in Unicode's normal form C (`normal_name`).
+    """
 
     recording: str
     segment: Segment
     speaker: str
+
+    def __post_init__(self) -> None:
+        if not (self.recording.isascii() and self.speaker.isascii()):
+            object.__setattr__(self, "recording", normal_name(self.recording))
+            object.__setattr__(self, "speaker", normal_name(self.speaker))
 
 
 def merge_turns(turns: Iterable[Turn]) -> list[Turn]:

@@ -82,6 +82,8 @@ def test_an_unknown_key_is_refused() -> None:
     ("change", "message"),
     [
         ({"version": 2}, ": version 2; version 1 is read"),
+        ({"version": True}, ": version True; version 1 is read"),
+        ({"version": "1"}, ": version '1'; version 1 is read"),
         ({"format": "other"}, ': no diarization; it begins with {"format": "diarize"'),
         ({"recording": " "}, ": recording is no name: ' '"),
         ({"turns": {}}, ": turns is no list: {}"),

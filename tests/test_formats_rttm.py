@@ -9,9 +9,11 @@ import pytest
 
 from diarize.errors import FormatError
 from diarize.formats.lab import read_lab, read_lab_turns, write_lab
-from diarize.formats.rttm import format_rttm, read_rttm, write_rttm
+from diarize.formats.rttm import format_rttm, read_rttm, read_rttm_speech, write_rttm
 from diarize.formats.uem import read_uem, write_uem
 from diarize.segments import Segment, Turn
+
+DATA = Path(__file__).parent / "data"
 
 # What md-eval accepts: ten fields, times as plain decimals.
 RTTM_LINE = re.compile(r"SPEAKER \S+ 1 \d+\.\d{3} \d+\.\d{3} <NA> <NA> \S+ <NA> <NA>")
@@ -58,6 +60,31 @@ def test_rttm_reader_takes_nine_fields_comments_and_other_types(tmp_path: Path) 
         "SPEAKER\ta\t2\t0.1\t0.2\t<NA>\t<NA>\ts\t0.9\t<NA>",
     )
     assert read_rttm(path) == [Turn("a", Segment(0.1, 0.3), "s"), Turn("a", Segment(1.5, 3.5), "s")]
+
+
+def test_rttm_of_older_evaluations_and_with_comments_anywhere_is_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert read_rttm(DATA / "eight_fields.rttm") == [
+        Turn("rec", Segment(0.5, 2.0), "Ann"),
+        Turn("rec", Segment(2.5, 4.0), "Bob"),
+    ]
+    assert [turn.speaker for turn in read_rttm(DATA / "channel0.rttm")] == ["A", "B"]
+    path = write(
+        tmp_path / "a.rttm",
+        "# remark\n  ;; SPEAKER a 1 0 1 <NA> <NA> x <NA> <NA>\nSPEAKER a NA 0 1 <NA> <NA> s ;; remark two\n"
+        "SPEAKER a <NA> 1 1 <NA> <NA> ;;s <NA> <NA> ;;x\nSPEAKER a 1 2 1 <NA> <NA> <NA> <NA>\n",
+    )
+    with caplog.at_level(logging.WARNING):
+        assert read_rttm(path) == [Turn("a", Segment(0, 1), "s"), Turn("a", Segment(1, 2), ";;s")]
+    assert caplog.messages == [f"{path}: segments without a speaker left out: 1, the first in line 5"]
+    assert read_rttm_speech(path) == {"a": [Segment(0, 3)]}
+
+
+def test_names_are_in_normal_form_c(tmp_path: Path) -> None:
+    assert read_rttm(DATA / "nfc.rttm") == read_rttm(DATA / "nfd.rttm")
+    path = write(tmp_path / "a.uem", "re\u0301union 1 0 1\nr\u00e9union 1 1 2\n")
+    assert read_uem(path) == {"r\u00e9union": [Segment(0, 1), Segment(1, 2)]}
 
 
 def test_turns_of_duration_0_are_left_out_with_a_warning(
@@ -107,6 +134,17 @@ def test_reference_files_of_real_corpora_are_read_and_written_back(shared_data: 
 # UEM
 
 
+def test_uem_of_any_channel_and_with_empty_segments_is_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert read_uem(DATA / "channel0.uem") == {"rec": [Segment(0, 5)]}
+    with caplog.at_level(logging.WARNING):
+        assert read_uem(DATA / "zero_region.uem") == {"rec": [Segment(0, 5)]}
+    assert caplog.messages == [f"{DATA / 'zero_region.uem'}: empty segments left out: 1, the first in line 1"]
+    path = write(tmp_path / "a.uem", "# remark\na 0 0 3 ;; x\na A 2 5\n  ;; b 1 0 1\nc NA 1.5 1.5\n")
+    assert read_uem(path) == {"a": [Segment(0, 5)], "c": []}
+
+
 def test_uem_is_read_by_recording_and_overlapping_parts_are_joined(tmp_path: Path) -> None:
     path = write(tmp_path / "a.uem", ";; note\nb NA 1 2\na 1 5.0 9.0\na 1 0 3\na 1 2 4\n")
     assert read_uem(path) == {"b": [Segment(1, 2)], "a": [Segment(0, 4), Segment(5, 9)]}
@@ -123,9 +161,9 @@ def test_uem_is_written_sorted(tmp_path: Path) -> None:
     ("line", "message"),
     [
         ("a 1 0", "3 fields, UEM has 4: recording, channel, start, end (a 1 0)"),
-        ("a 2 0 1", "channel '2'; recordings are scored as channel 1"),
         ("a 1 0 x", "'x' is no end"),
-        ("a 1 2 2", "ends at 2, not after its start 2"),
+        ("a 1 2 1", "ends at 1, not after its start 2"),
+        ("a 1 0 1e10", "'1e10' is no end; times are seconds, at most 1e+09"),
     ],
 )
 def test_uem_errors_name_the_line(tmp_path: Path, line: str, message: str) -> None:

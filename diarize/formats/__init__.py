@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from diarize.errors import FormatError
+from diarize.formats.text import File
 from diarize.segments import Turn
 
 
@@ -21,7 +22,7 @@ class Format:
     reader: str
     writer: str
 
-    def read(self, path: str | Path) -> list[Turn]:
+    def read(self, path: File) -> list[Turn]:
         """The turns of a file, sorted."""
         turns: list[Turn] = self._load(self.reader)(path)
         return turns
@@ -47,28 +48,44 @@ FORMATS = {
 }
 """The formats by name. What each keeps and loses: ``docs/formats.md``."""
 
+READ_ONLY = {
+    "stm": Format(".stm", "stm", "read_stm", ""),
+    "ctm": Format(".ctm", "stm", "read_ctm", ""),
+}
+"""Formats of transcripts, which are read and not written: a diarization has no words."""
 
-def find_format(path: str | Path, name: str | None = None) -> Format:
+READABLE = FORMATS | READ_ONLY
+
+
+def find_format(path: File, name: str | None = None, *, reading: bool = False) -> Format:
     """The format of this name, or else the one that the suffix of ``path`` tells (in any case).
+
+    Parameters
+    ----------
+    path : path
+    name : str, optional
+    reading : bool
+        Also find formats that are only read.
 
     Raises
     ------
     FormatError
         When neither is known; the message lists the known ones.
     """
+    formats = READABLE if reading else FORMATS
     if name is not None:
-        if name not in FORMATS:
-            raise FormatError(f"unknown format {name!r}; known: {', '.join(FORMATS)}")
-        return FORMATS[name]
+        if name not in formats:
+            raise FormatError(f"unknown format {name!r}; known: {', '.join(formats)}")
+        return formats[name]
     suffix = Path(path).suffix
-    for known in FORMATS.values():
+    for known in formats.values():
         if known.suffix.lower() == suffix.lower():
             return known
-    listed = ", ".join(f"{name} ({known.suffix})" for name, known in FORMATS.items())
+    listed = ", ".join(f"{name} ({known.suffix})" for name, known in formats.items())
     raise FormatError(f"{path}: no format has the suffix {suffix!r}; known: {listed}")
 
 
-def read_turns(path: str | Path, format: str | None = None) -> list[Turn]:
+def read_turns(path: File, format: str | None = None) -> list[Turn]:
     """The turns of a file, sorted, in the named format or the one of its suffix.
 
     Raises
@@ -76,7 +93,7 @@ def read_turns(path: str | Path, format: str | None = None) -> list[Turn]:
     FormatError
         When the format is unknown, or the file cannot be read or does not follow it.
     """
-    return find_format(path, format).read(path)
+    return find_format(path, format, reading=True).read(path)
 
 
 def convert_turns(

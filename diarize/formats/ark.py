@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from diarize.errors import FormatError
 from diarize.formats.atomic import atomic_path
 from diarize.formats.kaldi import read_scp
-from diarize.formats.text import read_lines, write_text
+from diarize.formats.text import read_lines, shorten, write_text
+from diarize.segments import normal_name
 
 _NUMBERS = {b"\0BFV ": "<f4", b"\0BDV ": "<f8"}
 _LONGEST_KEY = 1000  # bytes; beyond it the file is something else
@@ -39,7 +40,7 @@ def read_ark(path: str | Path) -> dict[str, NDArray[Any]]:
     beside = path.with_suffix(".segments")
     recordings, starts, ends, rows, keys = [], [], [], [], []
     for line in read_lines(beside):
-        fields = line.text.split()
+        fields = [normal_name(field) for field in line.text.split()]
         if not fields:
             continue
         if len(fields) != 4:
@@ -130,7 +131,7 @@ def _read_key(file: BinaryIO, path: Path) -> str:
         if len(key) > _LONGEST_KEY:
             raise FormatError(f"{path}: no Kaldi archive")
     try:
-        return key.decode()
+        return normal_name(key.decode())
     except UnicodeDecodeError as error:
         raise FormatError(f"{path}: no Kaldi archive") from error
 
@@ -139,8 +140,8 @@ def _scp_vectors(path: Path) -> Iterator[tuple[str, NDArray[np.floating]]]:
     """Keys and vectors that a script file points to, ``<file>:<offset>``; commands are never run."""
     for key, entry in read_scp(path).items():
         name, _, offset = entry.rpartition(":")
-        if not offset.isdigit():
-            raise FormatError(f"{path}: {entry!r} is no <file>:<offset>")
+        if not (offset.isascii() and offset.isdigit() and len(offset) < 19):  # what a file offset can be
+            raise FormatError(f"{path}: {shorten(entry)!r} is no <file>:<offset>")
         try:
             with Path(name).open("rb") as file:
                 file.seek(int(offset))

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from diarize.formats.rows import collect_turns, to_rows
-from diarize.formats.text import Line, read_lines, write_text
+from diarize.formats.rows import SILENCE, Found, collect_turns, to_rows
+from diarize.formats.text import File, read_lines, write_text
 from diarize.formats.times import seconds
 from diarize.segments import Turn
 
 
-def read_audacity(path: str | Path) -> list[Turn]:
-    """The turns of a label track. Point labels are left out with a warning.
+def read_audacity(path: File) -> list[Turn]:
+    """The turns of a label track: each label that is not silence is a speaker.
+
+    Point labels are left out with a warning.
 
     Raises
     ------
@@ -36,7 +38,7 @@ def write_audacity(turns: Iterable[Turn], path: str | Path) -> None:
     write_text("".join(f"{seconds(row.start)}\t{seconds(row.end)}\t{row.speaker}\n" for row in rows), path)
 
 
-def _parse(path: str | Path) -> Iterator[tuple[Line, str, float, float, str]]:
+def _parse(path: File) -> Iterator[Found]:
     for line in read_lines(path):
         if not line.text.strip() or line.text.startswith("\\"):  # the label's range of frequencies
             continue
@@ -44,4 +46,6 @@ def _parse(path: str | Path) -> Iterator[tuple[Line, str, float, float, str]]:
         if len(fields) != 3:
             raise line.error("needs start, end and label, separated by tabs")
         start, end = line.seconds(fields[0].strip(), "start"), line.seconds(fields[1].strip(), "end")
-        yield line, Path(path).stem, start, end, fields[2].strip()
+        label = fields[2].strip()
+        if label.lower() not in SILENCE:
+            yield line, Path(path).stem, start, end, label

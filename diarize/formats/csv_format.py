@@ -8,15 +8,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from diarize.errors import FormatError
-from diarize.formats.rows import collect_turns, to_rows
-from diarize.formats.text import Line, read_text, write_text
+from diarize.formats.rows import Found, collect_turns, to_rows
+from diarize.formats.text import File, Line, read_text, write_text
 from diarize.formats.times import seconds
 from diarize.segments import Turn
 
 COLUMNS = ("recording", "start", "end", "speaker")
 
 
-def read_csv(path: str | Path) -> list[Turn]:
+def read_csv(path: File) -> list[Turn]:
     """The turns of a CSV file. Columns may stand in any order; further ones are ignored.
 
     Raises
@@ -44,7 +44,7 @@ def write_csv(turns: Iterable[Turn], path: str | Path) -> None:
     write_text(text.getvalue(), path)
 
 
-def _parse(path: str | Path) -> Iterator[tuple[Line, str, float, float, str]]:
+def _parse(path: File) -> Iterator[Found]:
     reader = csv.DictReader(io.StringIO(read_text(path), newline=""), restval="", strict=True)
     try:
         found = reader.fieldnames or []

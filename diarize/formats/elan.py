@@ -7,14 +7,18 @@ EAF 3.0 schema, https://www.mpi.nl/tools/elan/EAFv3.0.xsd
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 from xml.etree import ElementTree
 
 from diarize.errors import FormatError
-from diarize.formats.rows import to_rows, to_tiers
-from diarize.formats.text import read_text, write_text
-from diarize.segments import Segment, Turn
+from diarize.formats.rows import collect_turns, report_left_out, to_rows, to_tiers
+from diarize.formats.text import LONGEST, File, Place, read_text, shorten, write_text
+from diarize.formats.tiers import Tier, find_speakers
+from diarize.segments import Turn, normal_name
+
+logger = logging.getLogger(__name__)
 
 _SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
@@ -22,37 +26,28 @@ _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _DATE = "1970-01-01T00:00:00+00:00"
 
 
-def read_eaf(path: str | Path) -> list[Turn]:
-    """The time-aligned annotations of each tier as turns. The tier's participant, else its name, speaks.
+def read_eaf(path: File) -> list[Turn]:
+    """The time-aligned annotations of each independent tier as turns. Times are those of the media file.
+
+    A tier's participant speaks, else its name or its labels tell (``tiers.py``). Tiers that depend on
+    others (words, glosses, translations) are left out with a warning.
 
     Raises
     ------
     FormatError
-        When the file cannot be read, is not ELAN's, or an annotation has no possible times.
+        When the file cannot be read, is not ELAN's, has no speakers, or an annotation has no possible times.
     """
+    text = read_text(path)
+    if "<!ENTITY" in text:  # a few lines of these can grow to gigabytes; ELAN writes none
+        raise FormatError(f"{path}: it defines XML entities, which no ELAN file does")
     try:
-        root = ElementTree.fromstring(read_text(path))
+        root = ElementTree.fromstring(text)
     except ElementTree.ParseError as error:
         what = str(error).partition(":")[0]
         raise FormatError(f"{path}, line {error.position[0]}: not XML ({what})") from error
     if root.tag != "ANNOTATION_DOCUMENT":
-        raise FormatError(f"{path}: no ELAN file (its root is {root.tag!r})")
-    slots = {slot.get("TIME_SLOT_ID"): slot.get("TIME_VALUE", "") for slot in root.iter("TIME_SLOT")}
-    turns = []
-    for tier in root.iter("TIER"):
-        speaker = (tier.get("PARTICIPANT") or tier.get("TIER_ID") or "").strip()
-        for annotation in tier.iter("ALIGNABLE_ANNOTATION"):
-            where = f"{path}: annotation {annotation.get('ANNOTATION_ID')!r} of tier {tier.get('TIER_ID')!r}"
-            times = [slots.get(annotation.get(f"TIME_SLOT_REF{end}"), "") for end in (1, 2)]
-            if not all(time.isascii() and time.isdigit() for time in times):
-                raise FormatError(f"{where} is not aligned to times; align it in ELAN")
-            start, end = (int(time) / 1000 for time in times)
-            if end <= start:
-                raise FormatError(f"{where} ends at {end:g}, not after its start {start:g}")
-            if not speaker:
-                raise FormatError(f"{where}: the tier has no name")
-            turns.append(Turn(Path(path).stem, Segment(start, end), speaker))
-    return sorted(turns)
+        raise FormatError(f"{path}: no ELAN file (its root is {shorten(root.tag)!r})")
+    return collect_turns(path, find_speakers(path, _tiers(path, root)))
 
 
 def write_eaf(turns: Iterable[Turn], path: str | Path) -> None:
@@ -108,6 +103,91 @@ def write_eaf(turns: Iterable[Turn], path: str | Path) -> None:
     ElementTree.indent(root)
     declaration = '<?xml version="1.0" encoding="UTF-8"?>\n'
     write_text(declaration + ElementTree.tostring(root, encoding="unicode") + "\n", path)
+
+
+def _tiers(path: File, root: ElementTree.Element) -> list[Tier]:
+    """The independent tiers with their annotations."""
+    slots, origin = _slots(path, root), _origin(path, root)
+    dependent = {
+        kind.get("LINGUISTIC_TYPE_ID") for kind in root.iter("LINGUISTIC_TYPE") if kind.get("CONSTRAINTS")
+    }
+    tiers = []
+    below: list[Place] = []
+    unaligned: list[Place] = []
+    for element in root.iter("TIER"):
+        name = normal_name(element.get("TIER_ID") or "").strip()
+        if element.get("PARENT_REF") or element.get("LINGUISTIC_TYPE_REF") in dependent:
+            below.append(Place(path, f"tier {shorten(name)!r}"))
+            continue
+        participant = normal_name(element.get("PARTICIPANT") or "").strip()
+        spans = []
+        for annotation in element.iter("ALIGNABLE_ANNOTATION"):
+            place = Place(path, f"annotation {annotation.get('ANNOTATION_ID')!r} of tier {shorten(name)!r}")
+            start, end = (slots.get(annotation.get(f"TIME_SLOT_REF{side}")) for side in (1, 2))
+            if not (name or participant):
+                raise place.error("the tier has no name")
+            if start is None or end is None:
+                unaligned.append(place)
+                continue
+            if end < start:
+                raise place.error(f"ends at {end / 1000:g}, not after its start {start / 1000:g}")
+            # What a media file that begins later than the annotations does not have is cut off.
+            start, end = (max(0.0, round(time + origin, 3)) / 1000 for time in (start, end))
+            label = normal_name(annotation.findtext("ANNOTATION_VALUE") or "").strip()
+            spans.append((place, start, end, label))
+        tiers.append(Tier(name, spans, participant or None, blanks=True))
+    report_left_out(path, "dependent tiers", below)
+    report_left_out(path, "annotations without times", unaligned)
+    return tiers
+
+
+def _slots(path: File, root: ElementTree.Element) -> dict[str | None, float]:
+    """The time of each slot in milliseconds; those without one lie evenly between their neighbours.
+
+    ::
+
+        0    ?    ?   900   ?        ->   0   300   600   900   (none)
+
+    So ELAN shows them. Before the first time there is 0, behind the last one nothing.
+    """
+    times: dict[str | None, float] = {}
+    waiting: list[str | None] = []
+    before = 0.0
+    for slot in root.iter("TIME_SLOT"):
+        name, value = slot.get("TIME_SLOT_ID"), slot.get("TIME_VALUE")
+        if value is None or not value.strip():
+            waiting.append(name)
+            continue
+        time = Place(path, f"time slot {name!r}").whole(value.strip(), "time in milliseconds", LONGEST * 1000)
+        for index, unaligned in enumerate(waiting, start=1):
+            times[unaligned] = before + (time - before) * index / (len(waiting) + 1)
+        times[name], before, waiting = float(time), float(time), []
+    return times
+
+
+def _origin(path: File, root: ElementTree.Element) -> int:
+    """Milliseconds of the media file at the annotations' time 0.
+
+    Of several media files with different origins the first sound file counts, else the first file.
+    """
+    units = [header.get("TIME_UNITS") or "milliseconds" for header in root.iter("HEADER")]
+    if units and units[0] != "milliseconds":
+        raise FormatError(f"{path}: its times are {shorten(units[0])}; save it with milliseconds")
+    media = list(root.iter("MEDIA_DESCRIPTOR"))
+    origins = []
+    for one in media:
+        place = Place(path, f"media file {shorten(one.get('MEDIA_URL') or '')!r}")
+        value = (one.get("TIME_ORIGIN") or "0").strip()
+        time = place.whole(value.lstrip("+-"), "time origin in milliseconds", LONGEST * 1000)
+        origins.append(-time if value.startswith("-") else time)
+    if not origins:
+        return 0
+    sound = [n for n, one in enumerate(media) if (one.get("MIME_TYPE") or "").startswith("audio/")]
+    chosen = sound[0] if sound else 0
+    if len(set(origins)) > 1:
+        url = media[chosen].get("MEDIA_URL") or ""
+        logger.warning("%s: media files begin at different times; times are those of %s", path, shorten(url))
+    return origins[chosen]
 
 
 def _add(parent: ElementTree.Element, tag: str, **attributes: str) -> ElementTree.Element:

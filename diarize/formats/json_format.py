@@ -6,13 +6,15 @@ It holds no times of day and no run times: the same recording and settings give 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from diarize.errors import FormatError
-from diarize.formats.rows import to_rows
-from diarize.formats.text import read_text, write_text
+from diarize.formats.json_text import is_number, list_of, load_json, name_of, object_of, time_of
+from diarize.formats.json_transcripts import KINDS, find_segments
+from diarize.formats.rows import Found, collect_turns, to_rows
+from diarize.formats.text import File, Place, shorten, write_text
 from diarize.formats.times import milliseconds
 from diarize.segments import Segment, Turn
 
@@ -24,36 +26,26 @@ KEYS = (
 """What a document may hold, in the order in which it is written."""
 
 
-def read_json(path: str | Path) -> list[Turn]:
-    """The turns of a diarization document, sorted.
+def read_json(path: File) -> list[Turn]:
+    """The turns of a diarization document, or of another tool's JSON (``json_transcripts.py``), sorted.
+
+    Turns of duration 0, and segments without a speaker, are left out with a warning.
 
     Raises
     ------
     FormatError
         When the file cannot be read, has another version, or with the place of the item that is wrong.
     """
-    try:
-        document = json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise FormatError(f"{path}, line {error.lineno}: not JSON ({error.msg})") from error
+    document = load_json(path)
+    others = find_segments(path, document)
+    if others is not None:
+        return collect_turns(path, others, speakers="a speaker in its segments")
     if not isinstance(document, dict) or document.get("format") != "diarize":
-        raise FormatError(f'{path}: no diarization; it begins with {{"format": "diarize"')
-    if document.get("version") != VERSION:
-        raise FormatError(f"{path}: version {document.get('version')!r}; version {VERSION} is read")
-    recording = _get(path, document, "recording", "", str)
-    items = _get(path, document, "turns", "", list)
-    turns = []
-    for number, item in enumerate(items):
-        place = f"turns[{number}]"
-        if not isinstance(item, dict):
-            raise FormatError(f"{path}: {place} is no object: {item!r}")
-        start = float(_get(path, item, "start", f"{place}.", int, float))
-        end = float(_get(path, item, "end", f"{place}.", int, float))
-        speaker = _get(path, item, "speaker", f"{place}.", str)
-        if not 0 <= start < end < float("inf"):
-            raise FormatError(f"{path}: {place} needs 0 <= start < end, it has {start:g} and {end:g}")
-        turns.append(Turn(recording, Segment(start, end), speaker))
-    return sorted(turns)
+        raise FormatError(f'{path}: no diarization; it begins with {{"format": "diarize"; read are {KINDS}')
+    version = document.get("version")
+    if not is_number(version) or version != VERSION:
+        raise FormatError(f"{path}: version {shorten(f'{version!r:.60}')}; version {VERSION} is read")
+    return collect_turns(path, _parse(path, document))
 
 
 def format_json(document: Mapping[str, Any]) -> str:
@@ -142,16 +134,12 @@ def _dump(value: Any) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _get(path: str | Path, item: Mapping[str, Any], key: str, place: str, *types: type) -> Any:
-    """An item's value, which has to be of one of the types, and no empty string."""
-    if key not in item:
-        raise FormatError(f"{path}: {place}{key} is missing")
-    value = item[key]
-    if (
-        not isinstance(value, types)
-        or isinstance(value, bool)
-        or (isinstance(value, str) and not value.strip())
-    ):
-        wanted = {str: "name", list: "list", int: "number"}[types[0]]
-        raise FormatError(f"{path}: {place}{key} is no {wanted}: {value!r:.40}")
-    return value
+def _parse(path: File, document: Mapping[str, Any]) -> Iterator[Found]:
+    recording = name_of(Place(path, ""), document, "recording")
+    for number, value in enumerate(list_of(Place(path, ""), document, "turns")):
+        place = Place(path, f"turns[{number}]")
+        item = object_of(place, value)
+        start, end = time_of(place, item, "start"), time_of(place, item, "end")
+        if not 0 <= start <= end:
+            raise FormatError(f"{path}: {place.name} needs 0 <= start < end, it has {start:g} and {end:g}")
+        yield place, recording, start, end, name_of(place, item, "speaker")

@@ -14,7 +14,9 @@ from pathlib import Path
 
 from diarize.errors import FormatError
 from diarize.formats.text import Line, read_lines, write_text
-from diarize.segments import Segment
+from diarize.segments import Segment, normal_name
+
+_MOST_SPEAKERS = 100_000  # of one recording; a larger number is an id or a slip
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def read_data_folder(path: str | Path, allow_pipes: bool = False) -> DataFolder:
     n_speakers = {}
     for key, line in tables.get("reco2num_spk", {}).items():
         count = _values(line, 1)[0]
-        if not (count.isascii() and count.isdigit() and int(count) > 0):
+        if line.whole(count, "number of speakers", _MOST_SPEAKERS) == 0:
             raise line.error(f"{count!r} is no number of speakers")
         if key not in wav_scp:
             raise line.error(f"recording {key!r} is not in wav.scp")
@@ -195,12 +197,13 @@ def run_command(entry: str) -> bytes:
 
 
 def _read_table(path: str | Path) -> dict[str, Line]:
-    """The lines of a file by their first field."""
+    """The lines of a file by their first field, in Unicode's normal form C."""
     table: dict[str, Line] = {}
     for line in read_lines(path):
         if not line.text.strip():
             continue
         key, *rest = line.text.split(maxsplit=1)
+        key = normal_name(key)
         if not rest:
             raise line.error("a key without a value")
         if key in table:
@@ -210,7 +213,7 @@ def _read_table(path: str | Path) -> dict[str, Line]:
 
 
 def _values(line: Line, count: int) -> list[str]:
-    values = line.text.split()[1:]
+    values = [normal_name(value) for value in line.text.split()[1:]]
     if len(values) != count:
         raise line.error(f"{len(values) + 1} fields, expected {count + 1}")
     return values
@@ -234,7 +237,8 @@ def _segment(line: Line, wav_scp: Mapping[str, str]) -> tuple[str, Segment]:
 def _check_sorted(table: Mapping[str, Line]) -> None:
     # The C locale compares bytes, and UTF-8 keeps the order of code points, by which Python compares.
     before = ""
-    for key, line in table.items():
+    for line in table.values():
+        key = line.text.split(maxsplit=1)[0]  # as it is written, in whatever normal form
         if key < before:
             raise line.error(f"{key!r} comes after {before!r}; sort with LC_ALL=C")
         before = key
@@ -243,7 +247,7 @@ def _check_sorted(table: Mapping[str, Line]) -> None:
 def _check_inverse(spk2utt: Mapping[str, Line], utt2spk: Mapping[str, str]) -> None:
     listed = set()
     for speaker, line in spk2utt.items():
-        for utterance in line.text.split()[1:]:
+        for utterance in map(normal_name, line.text.split()[1:]):
             if utt2spk.get(utterance) != speaker:
                 raise line.error(f"utterance {utterance!r} is not of speaker {speaker!r} in utt2spk")
             listed.add(utterance)

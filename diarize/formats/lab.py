@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from diarize.formats.rows import collect_turns, one_word, to_rows
-from diarize.formats.text import Line, read_lines, write_text
+from diarize.formats.rows import SILENCE, Found, collect_turns, one_word, to_rows
+from diarize.formats.text import File, read_lines, write_text
 from diarize.formats.times import seconds
 from diarize.segments import Segment, Turn, join_segments
 
-SILENCE = frozenset({"sil", "silence", "nonspeech", "non-speech", "noise"})
-"""Labels, in any case, that are no speech; every other one is ("speech", "sp", a speaker's name)."""
 
-
-def read_lab(path: str | Path) -> list[Segment]:
+def read_lab(path: File) -> list[Segment]:
     """The segments of speech of a label file, in order, overlapping ones joined.
 
     Raises
@@ -25,7 +22,7 @@ def read_lab(path: str | Path) -> list[Segment]:
     return join_segments(turn.segment for turn in read_lab_turns(path))
 
 
-def read_lab_turns(path: str | Path) -> list[Turn]:
+def read_lab_turns(path: File) -> list[Turn]:
     """The turns of a label file: each label that is not silence is a speaker.
 
     Raises
@@ -51,7 +48,7 @@ def write_lab(items: Iterable[Segment | Turn], path: str | Path) -> None:
     write_text("".join(f"{seconds(row.start)} {seconds(row.end)} {row.speaker}\n" for row in rows), path)
 
 
-def _parse(path: str | Path) -> Iterator[tuple[Line, str, float, float, str]]:
+def _parse(path: File) -> Iterator[Found]:
     for line in read_lines(path):
         fields = line.text.split(maxsplit=2)
         if not fields:

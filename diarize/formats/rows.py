@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from diarize.errors import FormatError
-from diarize.formats.text import Line
+from diarize.formats.text import File, Place, shorten
 from diarize.formats.times import join_overlapping, milliseconds
 from diarize.segments import Turn
 
@@ -18,6 +17,16 @@ logger = logging.getLogger(__name__)
 # Control characters, line and paragraph separators, surrogates, non-characters: what neither a line of
 # text nor XML can hold.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
+
+
+Found = tuple[Place, str, float, float, str | None]
+"""Where a turn is in a file, its recording, start, end (seconds), and its speaker if one is named."""
+
+SILENCE = frozenset({
+    "sil", "silence", "silent", "nonspeech", "non-speech", "non_speech", "noise",
+    "#", "<sil>", "<p:>", "<eps>",
+})  # fmt: skip
+"""Labels, in any case, that are no speech; every other one is ("speech", "sp", a speaker's name)."""
 
 
 class Row(NamedTuple):
@@ -37,6 +46,18 @@ def one_line(name: str) -> str:
 def one_word(name: str) -> str:
     """A name for formats whose fields are separated by blanks."""
     return re.sub(r"\s+", "_", _UNPRINTABLE.sub("_", name)) or "_"
+
+
+def without_comment(fields: list[str], n_needed: int) -> list[str]:
+    """The fields of a line of a NIST format without its comment; none where the line is one.
+
+    A comment begins with ``;;`` (or ``#``, as the first field), and behind data only after the fields that
+    are needed: a name may begin with anything.
+    """
+    if fields and (fields[0].startswith((";;", "#"))):
+        return []
+    end = next((i for i, field in enumerate(fields) if i >= n_needed and field.startswith(";;")), None)
+    return fields[:end]
 
 
 def to_rows(
@@ -78,29 +99,55 @@ def to_tiers(rows: Iterable[Row]) -> dict[str, list[tuple[int, int]]]:
     return {speaker: join_overlapping(spans) for speaker, spans in tiers.items()}
 
 
-def collect_turns(path: str | Path, found: Iterable[tuple[Line, str, float, float, str]]) -> list[Turn]:
-    """Sorted turns from lines parsed to recording, start, end (seconds) and speaker.
+def collect_turns(
+    path: File, found: Iterable[Found], *, speakers: str = "a name before the text of each segment"
+) -> list[Turn]:
+    """Sorted turns from places parsed to recording, start, end (seconds) and speaker, None where unknown.
 
-    Turns of duration 0, which many corpora hold, are left out with a warning.
+    Turns of duration 0, which many corpora hold, and segments without a speaker are left out with a warning.
+
+    Parameters
+    ----------
+    path : path
+    found : iterable of tuple
+    speakers : str
+        What the error asks for when no segment has a speaker.
 
     Raises
     ------
     FormatError
-        For a negative start or duration and for a speaker without a name.
+        For a negative start or duration, for a speaker without a name, and for a transcript in which no
+        segment has a speaker.
     """
-    turns, left_out = [], []
-    for line, recording, start, end, speaker in found:
-        if not speaker.strip():
-            raise line.error("a turn without a speaker's name")
+    turns: list[Turn] = []
+    empty: list[Place] = []
+    nameless: list[Place] = []
+    for place, recording, start, end, speaker in found:
+        if speaker is not None and not speaker.strip():
+            raise place.error("a turn without a speaker's name")
+        if "\0" in recording:
+            raise place.error(f"recording {shorten(recording)!r} has a NUL in its name")
         if start == end:
-            left_out.append(line.number)
+            empty.append(place)
             continue
-        turns.append(Turn(recording, line.segment(start, end), speaker))
-    if left_out:
-        logger.warning(
-            "%s: turns of duration 0 left out: %d, the first in line %d", path, len(left_out), left_out[0]
+        segment = place.segment(start, end)
+        if speaker is None:
+            nameless.append(place)
+        else:
+            turns.append(Turn(recording, segment, speaker))
+    report_left_out(path, "turns of duration 0", empty)
+    if nameless and not turns:
+        raise FormatError(
+            f"{path}: a transcript without speakers (segments: {len(nameless)}); it needs {speakers}"
         )
+    report_left_out(path, "segments without a speaker", nameless)
     return sorted(turns)
+
+
+def report_left_out(path: File, what: str, places: Sequence[Place]) -> None:
+    """Warn of what a reader leaves out: how many, and where the first one is."""
+    if places:
+        logger.warning("%s: %s left out: %d, the first in %s", path, what, len(places), places[0].name)
 
 
 def _clean_names(names: set[str], clean: Callable[[str], str]) -> dict[str, str]:

@@ -4,6 +4,8 @@
 
     SPEAKER <recording> <channel> <start> <duration> <NA> <NA> <speaker> <NA> <NA>
 
+The last one or two fields may be missing, as in older evaluations.
+
 References
 ----------
 NIST, The 2009 (RT-09) Rich Transcription Meeting Recognition Evaluation Plan, appendix A.
@@ -14,10 +16,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from diarize.formats.rows import collect_turns, one_word, to_rows
-from diarize.formats.text import Line, read_lines, write_text
+from diarize.formats.rows import Found, collect_turns, one_word, to_rows, without_comment
+from diarize.formats.text import File, Line, read_lines, write_text
 from diarize.formats.times import seconds
-from diarize.segments import Turn
+from diarize.segments import TOUCH, Segment, Turn, join_segments
 
 _OTHER_TYPES = frozenset({
     "SEGMENT", "NOSCORE", "NO_RT_METADATA", "LEXEME", "NON-LEX", "NON-SPEECH",
@@ -25,17 +27,29 @@ _OTHER_TYPES = frozenset({
 })  # fmt: skip
 
 
-def read_rttm(path: str | Path) -> list[Turn]:
+def read_rttm(path: File) -> list[Turn]:
     """The turns of an RTTM file, sorted. Comments (``;;``) and other types than SPEAKER are ignored.
 
-    Turns of duration 0 are left out with a warning.
+    Turns of duration 0, and turns whose speaker is ``<NA>``, are left out with a warning.
 
     Raises
     ------
     FormatError
         When the file cannot be read, or with the number of the line that is wrong.
     """
-    return collect_turns(path, _parse(path))
+    named: Iterator[Found] = (
+        (line, recording, start, end, None if who == "<NA>" else who)
+        for line, recording, start, end, who in _parse(path)
+    )
+    return collect_turns(path, named, speakers="names in the eighth field")
+
+
+def read_rttm_speech(path: File) -> dict[str, list[Segment]]:
+    """Where anybody speaks, by recording, also where the speaker is ``<NA>``; errors as `read_rttm`."""
+    speech: dict[str, list[Segment]] = {}
+    for turn in collect_turns(path, _parse(path)):
+        speech.setdefault(turn.recording, []).append(turn.segment)
+    return {recording: join_segments(segments, TOUCH) for recording, segments in speech.items()}
 
 
 def format_rttm(turns: Iterable[Turn]) -> str:
@@ -66,14 +80,14 @@ def write_rttm(turns: Iterable[Turn], path: str | Path) -> None:
     write_text(format_rttm(turns), path)
 
 
-def _parse(path: str | Path) -> Iterator[tuple[Line, str, float, float, str]]:
+def _parse(path: File) -> Iterator[tuple[Line, str, float, float, str]]:
     for line in read_lines(path):
-        fields = line.text.split()
-        if not fields or fields[0].startswith(";;") or fields[0] in _OTHER_TYPES:
+        fields = without_comment(line.text.split(), 8)
+        if not fields or fields[0] in _OTHER_TYPES:
             continue
         if fields[0] != "SPEAKER":
             raise line.error(f"{fields[0]!r} is no type of RTTM")
-        if len(fields) not in (9, 10):
+        if len(fields) not in (8, 9, 10):
             raise line.error(f"{len(fields)} fields, RTTM has 10; names hold no blanks")
         # 0.1 + 0.2 is not 0.3 in binary: round back to the decimals of the file.
         start = round(line.seconds(fields[3], "start"), 6)

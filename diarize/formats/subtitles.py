@@ -1,6 +1,7 @@
-"""Subtitles, SubRip (SRT) and WebVTT: a cue a turn, its text the speaker's name.
+"""Subtitles, SubRip (SRT) and WebVTT: a cue a turn. The recording is the file's name.
 
-The recording is the file's name.
+Written cues show the speaker's name alone, ``[Ann]:`` in SRT and ``<v Ann>Ann</v>`` in WebVTT. Read are
+these, and transcripts whose cues name speakers (``transcripts.py``).
 
 References
 ----------
@@ -14,55 +15,57 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from diarize.formats.rows import collect_turns, to_rows
-from diarize.formats.text import Line, read_lines, write_text
+from diarize.formats.rows import Found, collect_turns, to_rows
+from diarize.formats.text import File, Line, read_lines, write_text
 from diarize.formats.times import clock
+from diarize.formats.transcripts import VOICE, find_prefixes
 from diarize.segments import Turn
 
 _CLOCK = r"(?:([0-9]+):)?([0-9]{1,2}):([0-9]{2})[.,]([0-9]{3})"
 _CUE = re.compile(rf"\s*{_CLOCK}\s*-->\s*{_CLOCK}(?:\s.*)?")
-_VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]+)>")  # a voice tag, perhaps with classes: <v.loud Ann>
+_OWN = re.compile(r"\[(.*)\]:")
+_HOW = "names before the text, such as '[Ann]: Good morning.'"
+
+Cue = tuple[Line, float, float, list[str]]
 
 
-def read_srt(path: str | Path) -> list[Turn]:
-    """The turns of SubRip subtitles whose cues hold a speaker's name and nothing else.
+def read_srt(path: File) -> list[Turn]:
+    """The turns of SubRip subtitles whose cues name their speakers.
 
-    Raises
-    ------
-    FormatError
-        When the file cannot be read, or with the number of the line that is wrong.
-    """
-
-    def parse() -> Iterator[tuple[Line, str, float, float, str]]:
-        for line, start, end, texts in _cues(_blocks(path)):
-            if len(texts) != 1:
-                raise line.error("a cue of one line is read: a speaker's name")
-            yield line, Path(path).stem, start, end, texts[0].strip()
-
-    return collect_turns(path, parse())
-
-
-def read_vtt(path: str | Path) -> list[Turn]:
-    """The turns of WebVTT subtitles: their voice tags ``<v Ann>``.
+    Cues without a speaker are left out with a warning.
 
     Raises
     ------
     FormatError
-        When the file cannot be read, or with the number of the line that is wrong.
+        When the file cannot be read or names no speakers, or with the number of the line that is wrong.
     """
+    cues = list(_cues(_blocks(path)))
+    own = [_OWN.fullmatch(texts[0]) if len(texts) == 1 else None for *_, texts in cues]
+    speakers = [[match[1]] for match in own if match]  # as write_srt writes; a name may hold anything
+    if len(speakers) < len(cues):
+        speakers = find_prefixes([texts for *_, texts in cues])
+    return collect_turns(path, _turns(path, cues, speakers), speakers=_HOW)
 
-    def parse() -> Iterator[tuple[Line, str, float, float, str]]:
-        header, *blocks = _blocks(path) or [[Line(path, 1, "")]]
-        if not header[0].text.startswith("WEBVTT"):
-            raise header[0].error("does not begin with WEBVTT")
-        for line, start, end, texts in _cues(b for b in blocks if not _is_remark(b)):
-            voices = _VOICE.findall("\n".join(texts))
-            if not voices:
-                raise line.error("a cue without a voice; <v Ann> names the speaker")
-            for voice in voices:
-                yield line, Path(path).stem, start, end, html.unescape(voice).strip()
 
-    return collect_turns(path, parse())
+def read_vtt(path: File) -> list[Turn]:
+    """The turns of WebVTT subtitles: their voice tags ``<v Ann>``, or the names before their texts.
+
+    Cues without a speaker are left out with a warning.
+
+    Raises
+    ------
+    FormatError
+        When the file cannot be read or names no speakers, or with the number of the line that is wrong.
+    """
+    header, *blocks = _blocks(path) or [[Line(path, 1, "")]]
+    if not re.match(r"WEBVTT(\s|$)", header[0].text):
+        raise header[0].error("does not begin with WEBVTT")
+    cues = list(_cues(b for b in blocks if not _is_remark(b)))
+    texts = [texts for *_, texts in cues]
+    speakers = [[html.unescape(voice) for voice in VOICE.findall("\n".join(lines))] for lines in texts]
+    if not any(speakers):
+        speakers = find_prefixes([[html.unescape(line) for line in lines] for lines in texts])
+    return collect_turns(path, _turns(path, cues, speakers), speakers=f"voices such as <v Ann>, or {_HOW}")
 
 
 def write_srt(turns: Iterable[Turn], path: str | Path) -> None:
@@ -77,7 +80,7 @@ def write_srt(turns: Iterable[Turn], path: str | Path) -> None:
     """
     rows = to_rows(turns, holder="a subtitle file")
     cues = (
-        f"{number}\n{clock(row.start, ',')} --> {clock(row.end, ',')}\n{row.speaker}\n"
+        f"{number}\n{clock(row.start, ',')} --> {clock(row.end, ',')}\n[{row.speaker}]:\n"
         for number, row in enumerate(rows, start=1)
     )
     write_text("\n".join(cues), path)
@@ -100,7 +103,7 @@ def write_vtt(turns: Iterable[Turn], path: str | Path) -> None:
     write_text("\n".join(cues), path)
 
 
-def _blocks(path: str | Path) -> list[list[Line]]:
+def _blocks(path: File) -> list[list[Line]]:
     """The lines between blank lines."""
     blocks: list[list[Line]] = [[]]
     for line in read_lines(path):
@@ -111,7 +114,7 @@ def _blocks(path: str | Path) -> list[list[Line]]:
     return [block for block in blocks if block]
 
 
-def _cues(blocks: Iterable[list[Line]]) -> Iterator[tuple[Line, float, float, list[str]]]:
+def _cues(blocks: Iterable[list[Line]]) -> Iterator[Cue]:
     """The time line of each cue, its start and end in seconds, and its lines of text."""
     for block in blocks:
         # A number or a name may stand above the times.
@@ -119,16 +122,21 @@ def _cues(blocks: Iterable[list[Line]]) -> Iterator[tuple[Line, float, float, li
         match = _CUE.fullmatch(block[times].text) if times < len(block) else None
         if match is None:
             raise block[min(times, len(block) - 1)].error("needs times such as 00:00:01.000 --> 00:00:02.500")
-        yield (
-            block[times],
-            _seconds(*match.groups()[:4]),
-            _seconds(*match.groups()[4:]),
-            [line.text for line in block[times + 1 :]],
-        )
+        line = block[times]
+        start, end = _seconds(line, *match.groups()[:4]), _seconds(line, *match.groups()[4:])
+        yield line, start, end, [line.text for line in block[times + 1 :]]
 
 
-def _seconds(hours: str | None, minutes: str, seconds: str, milliseconds: str) -> float:
-    return (int(hours or 0) * 3_600_000 + int(minutes) * 60_000 + int(seconds + milliseconds)) / 1000
+def _turns(path: File, cues: Iterable[Cue], speakers: Iterable[list[str]]) -> Iterator[Found]:
+    """A turn for each speaker of a cue, or one without a speaker."""
+    for (line, start, end, _), names in zip(cues, speakers, strict=True):
+        for name in dict.fromkeys(name.strip() for name in names) or [None]:
+            yield line, Path(path).stem, start, end, name
+
+
+def _seconds(line: Line, hours: str | None, minutes: str, seconds: str, milliseconds: str) -> float:
+    whole = line.whole(hours or "0", "number of hours", 277_777)  # of text.LONGEST
+    return (whole * 3_600_000 + int(minutes) * 60_000 + int(seconds + milliseconds)) / 1000
 
 
 def _is_remark(block: list[Line]) -> bool:

@@ -1,9 +1,10 @@
-"""Text files line by line, with errors that name the line."""
+"""Text files line by line, with errors that name the line; content that Python holds counts as a file."""
 
 from __future__ import annotations
 
 import codecs
 import math
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,31 +13,48 @@ from diarize.errors import FormatError
 from diarize.formats.atomic import atomic_path
 from diarize.segments import Segment
 
+LONGEST = 1e9
+"""Seconds, some 31 years: no time in a file may be larger."""
+
 # Stricter than float(), which also takes '1_000', 'nan' and digits of any script.
 _NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
-_SHOWN = 40  # characters of a line in an error message
+_SHOWN = 40  # characters of a line or a field in an error message
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of a file, counted from 1, that can say what is wrong with it."""
+class Place:
+    """A place in a file, such as ``turns[3]``, that can say what is wrong with it."""
 
-    path: str | Path
-    number: int
-    text: str
+    __slots__ = ("name", "path", "text")
+
+    def __init__(self, path: str | os.PathLike[str], name: str, text: str = "") -> None:
+        self.path, self.name, self.text = path, name, text
 
     def error(self, what: str) -> FormatError:
-        """An error that names the file and the line, and shows how the line begins."""
-        text = " ".join(self.text.split())
-        shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN].rstrip()} ..."
-        return FormatError(f"{self.path}, line {self.number}: {what}" + (f" ({shown})" if shown else ""))
+        """An error that names the file and the place, and shows how its text begins."""
+        shown = shorten(self.text)
+        return FormatError(f"{self.path}, {self.name}: {what}" + (f" ({shown})" if shown else ""))
 
-    def seconds(self, field: str, name: str) -> float:
+    def real(self, field: str, name: str) -> float:
         """A field as a finite number; ``name`` says in the error what it should have been."""
         value = float(field) if _NUMBER.fullmatch(field) else math.nan
         if not math.isfinite(value):
-            raise self.error(f"{field!r} is no {name}")
+            raise self.error(f"{shorten(field)!r} is no {name}")
         return value
+
+    def seconds(self, field: str, name: str) -> float:
+        """A field as a time, at most `LONGEST`."""
+        value = self.real(field, name)
+        if not is_time(value):
+            raise self.error(f"{shorten(field)!r} is no {name}; times are seconds, at most {LONGEST:g}")
+        return value
+
+    def whole(self, field: str, name: str, most: float) -> int:
+        """A field as a whole number from 0 to ``most``."""
+        # Python refuses to read more than some thousand digits, with an error of its own.
+        digits = field.isascii() and field.isdigit() and len(field) < 100
+        if not digits or int(field) > most:
+            raise self.error(f"{shorten(field)!r} is no {name}")
+        return int(field)
 
     def segment(self, start: float, end: float) -> Segment:
         """The segment between two times in seconds."""
@@ -47,28 +65,74 @@ class Line:
         return Segment(start, end)
 
 
-def read_text(path: str | Path) -> str:
+class Line(Place):
+    """One line of a file, counted from 1."""
+
+    __slots__ = ("number",)
+
+    def __init__(self, path: str | os.PathLike[str], number: int, text: str) -> None:
+        super().__init__(path, f"line {number}", text)
+        self.number = number
+
+
+@dataclass(frozen=True)
+class Content(os.PathLike[str]):
+    """What an open file holds, under the file's name: a reader takes it as it takes a path.
+
+    Parameters
+    ----------
+    name : str
+        Names the recording where the format holds no id, and the file in errors.
+    data : bytes
+    """
+
+    name: str
+    data: bytes
+
+    def __fspath__(self) -> str:
+        return self.name
+
+    def __str__(self) -> str:
+        return self.name or "text without a name"
+
+
+File = str | os.PathLike[str]
+"""A path, or the `Content` of an open file."""
+
+
+def is_time(value: float) -> bool:
+    """Whether a number can be a time: neither infinite nor larger than `LONGEST`."""
+    return -LONGEST <= value <= LONGEST
+
+
+def shorten(text: str) -> str:
+    """How a text begins, on one line."""
+    text = " ".join(text.split())
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN].rstrip()} ..."
+
+
+def read_text(path: File) -> str:
     r"""The content of a text file, UTF-8 or marked UTF-16, with ``\n`` between the lines.
 
     Raises
     ------
     FormatError
-        When it cannot be read or decoded.
+        When it cannot be read or decoded, or holds a NUL, which no text does.
     """
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise FormatError(f"{path}: cannot be read ({error.strerror or error})") from error
+    content = path.data if isinstance(path, Content) else _read_bytes(path)
     utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # as Praat saves
     try:
         text = content.decode("utf-16" if utf16 else "utf-8-sig")
     except UnicodeDecodeError as error:
         number = content.count(b"\n", 0, error.start) + 1
         raise FormatError(f"{path}, line {number}: not UTF-8 text; save it as UTF-8") from error
+    if "\0" in text:
+        number = text.count("\n", 0, text.index("\0")) + 1
+        raise FormatError(f"{path}, line {number}: a NUL character, which is no text; save it as UTF-8")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def read_lines(path: str | Path) -> list[Line]:
+def read_lines(path: File) -> list[Line]:
     """Every line of a text file, blank ones too.
 
     Raises
@@ -90,3 +154,12 @@ def write_text(text: str, path: str | Path) -> None:
     """
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _read_bytes(path: File) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise FormatError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except ValueError as error:  # a NUL in the name, which no file can have
+        raise FormatError(f"{str(path)!r}: cannot be read ({error})") from error

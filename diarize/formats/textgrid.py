@@ -12,10 +12,11 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from diarize.formats.rows import collect_turns, to_rows, to_tiers
-from diarize.formats.text import Line, read_text, write_text
+from diarize.formats.rows import collect_turns, report_left_out, to_rows, to_tiers
+from diarize.formats.text import LONGEST, File, Line, Place, read_text, write_text
+from diarize.formats.tiers import Tier, find_speakers
 from diarize.formats.times import seconds
-from diarize.segments import Turn
+from diarize.segments import Turn, normal_name
 
 _TOKEN = re.compile(
     r'"(?P<text>(?:[^"]|"")*)"'
@@ -24,15 +25,17 @@ _TOKEN = re.compile(
 )
 
 
-def read_textgrid(path: str | Path) -> list[Turn]:
-    """The intervals with text of each tier as turns; the tier's name is the speaker's. Points are ignored.
+def read_textgrid(path: File) -> list[Turn]:
+    """The intervals with text as turns; tiers or their labels name the speakers (``tiers.py``).
+
+    Points, and tiers without speakers, are left out with a warning.
 
     Raises
     ------
     FormatError
-        When the file cannot be read, or with the number of the line that is wrong.
+        When the file cannot be read, has no speakers, or with the number of the line that is wrong.
     """
-    return collect_turns(path, _parse(path))
+    return collect_turns(path, find_speakers(path, list(_tiers(path))))
 
 
 def write_textgrid(turns: Iterable[Turn], path: str | Path) -> None:
@@ -93,7 +96,7 @@ def _tile(spans: Iterable[tuple[int, int]], end: int) -> Iterator[tuple[int, int
         yield time, end, False
 
 
-def _parse(path: str | Path) -> Iterator[tuple[Line, str, float, float, str]]:
+def _tiers(path: File) -> Iterator[Tier]:
     tokens = _Tokens(path)
     if (tokens.text("file type"), tokens.text("object class")) != ("ooTextFile", "TextGrid"):
         raise tokens.line.error("no TextGrid in Praat's text format")
@@ -101,25 +104,28 @@ def _parse(path: str | Path) -> Iterator[tuple[Line, str, float, float, str]]:
     tokens.number("xmax")
     if tokens.next("flag", "flag <exists>") != "<exists>":
         return
+    points: list[Place] = []
     for _ in range(tokens.count("number of tiers")):
-        kind, name = tokens.text("class of tier"), tokens.text("name of tier")
+        kind, name = tokens.text("class of tier"), normal_name(tokens.text("name of tier"))
         tokens.number("xmin")
         tokens.number("xmax")
+        spans: list[tuple[Place, float, float, str]] = []
         for _ in range(tokens.count("number of intervals")):
-            start = tokens.number("xmin")
-            line = tokens.line
-            if kind != "IntervalTier":
+            start, line = tokens.number("xmin"), tokens.line
+            if kind == "IntervalTier":
+                end = tokens.number("xmax")
+                spans.append((line, start, end, normal_name(tokens.text("text")).strip()))
+            else:
                 tokens.text("mark")
-                continue
-            end = tokens.number("xmax")
-            if tokens.text("text").strip():
-                yield line, Path(path).stem, start, end, name
+                points.append(line)
+        yield Tier(name, spans)
+    report_left_out(path, "points", points)
 
 
 class _Tokens:
     """What Praat reads of a text file, in order; ``line`` is where the last token stands."""
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: File) -> None:
         self._content = read_text(path)
         self._matches = _TOKEN.finditer(self._content)
         self._seen = 0
@@ -148,4 +154,4 @@ class _Tokens:
 
     def count(self, what: str) -> int:
         """The next token, a whole number."""
-        return int(self.number(what))
+        return self.line.whole(self.next("number", what), what, LONGEST)

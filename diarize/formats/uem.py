@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from diarize.formats.rows import one_word
-from diarize.formats.text import read_lines, write_text
+from diarize.formats.rows import one_word, report_left_out, without_comment
+from diarize.formats.text import File, Line, read_lines, write_text
 from diarize.formats.times import milliseconds, seconds
-from diarize.segments import Segment, join_segments
+from diarize.segments import Segment, join_segments, normal_name
 
 
-def read_uem(path: str | Path) -> dict[str, list[Segment]]:
-    """The scored segments of each recording, in order, overlapping ones joined.
+def read_uem(path: File) -> dict[str, list[Segment]]:
+    """The scored segments of each recording, in order, overlapping ones joined, those of all channels.
+
+    Empty segments are left out with a warning; a recording that has no others has none to score.
 
     Raises
     ------
@@ -20,17 +22,20 @@ def read_uem(path: str | Path) -> dict[str, list[Segment]]:
         When the file cannot be read, or with the number of the line that is wrong.
     """
     scored: dict[str, list[Segment]] = {}
+    empty: list[Line] = []
     for line in read_lines(path):
-        fields = line.text.split()
-        if not fields or fields[0].startswith(";;"):
+        fields = without_comment(line.text.split(), 4)
+        if not fields:
             continue
         if len(fields) != 4:
             raise line.error(f"{len(fields)} fields, UEM has 4: recording, channel, start, end")
-        recording, channel, start, end = fields
-        if channel not in ("1", "NA", "<NA>"):
-            raise line.error(f"channel {channel!r}; recordings are scored as channel 1")
-        segment = line.segment(line.seconds(start, "start"), line.seconds(end, "end"))
-        scored.setdefault(recording, []).append(segment)
+        start, end = line.seconds(fields[2], "start"), line.seconds(fields[3], "end")
+        segments = scored.setdefault(normal_name(fields[0]), [])
+        if start == end:
+            empty.append(line)
+        else:
+            segments.append(line.segment(start, end))
+    report_left_out(path, "empty segments", empty)
     return {recording: join_segments(segments) for recording, segments in scored.items()}
 
 

@@ -131,7 +131,7 @@ def read_tsv(path: str | Path) -> Table:
         if len(fields) != len(names):
             raise line.error(f"{len(fields)} fields, the header has {len(names)}")
         line.segment(line.seconds(fields[1], "start"), line.seconds(fields[2], "end"))
-        vectors[index] = [line.seconds(field, "number") for field in fields[len(labels) :]]
+        vectors[index] = [line.real(field, "number") for field in fields[len(labels) :]]
     return {
         name: np.array(
             [fields[column] for _, fields in rows], dtype=np.str_ if name in _NAMES else np.float64
@@ -153,7 +153,7 @@ def write_tsv(table: Table, path: str | Path) -> None:
     labels = [name for name in ("recording", "start", "end", "speaker") if name in table]
     for name in set(labels) & _NAMES:
         for value in sorted(set(table[name].tolist())):
-            if any(mark in value for mark in "\t\n\r"):
+            if any(mark in value for mark in "\t\n\r\0"):
                 raise FormatError(
                     f"{path}: {name} {value!r} has tabs or line breaks; .npz and .parquet hold it"
                 )

@@ -1,0 +1,119 @@
+"""JSON from anybody: its content, or one line that says what is wrong, also where Python's parser fails."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from diarize.errors import FormatError
+from diarize.formats.text import File, Place, is_time, read_text, shorten
+
+
+def load_json(path: File) -> Any:
+    """The content of a JSON file.
+
+    Raises
+    ------
+    FormatError
+        When the file cannot be read or is not JSON: also for NaN and Infinity, for a key that is there
+        twice, for numbers of thousands of digits and thousands of nested brackets.
+    """
+
+    def refuse(constant: str) -> NoReturn:
+        raise FormatError(f"{path}: {constant} is no number of JSON")
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        item = dict(pairs)
+        if len(item) < len(pairs):
+            keys = [key for key, _ in pairs]
+            twice = next(key for index, key in enumerate(keys) if key in keys[:index])
+            raise FormatError(f"{path}: the key {shorten(twice)!r} is there twice in one object")
+        return item
+
+    text = read_text(path)
+    try:
+        return json.loads(text, parse_constant=refuse, object_pairs_hook=unique)
+    except json.JSONDecodeError as error:
+        raise FormatError(f"{path}, line {error.lineno}: not JSON ({error.msg})") from error
+    except RecursionError as error:
+        raise FormatError(f"{path}: brackets are nested too deeply") from error
+    except ValueError as error:  # Python reads no more than some thousand digits
+        raise FormatError(f"{path}: a whole number has thousands of digits") from error
+
+
+def is_number(value: object) -> bool:
+    """Whether JSON has a number here; for Python true and false are some, too."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def name_of(place: Place, item: Mapping[str, Any], key: str) -> str:
+    """A name of an item.
+
+    Raises
+    ------
+    FormatError
+        When it is missing, empty or no text.
+    """
+    value = _get(place, item, key)
+    if not isinstance(value, str) or not value.strip():
+        raise _at(place, f"{key} is no name: {_shown(value)}")
+    return value
+
+
+def time_of(place: Place, item: Mapping[str, Any], key: str) -> float:
+    """A time of an item, seconds.
+
+    Raises
+    ------
+    FormatError
+        When it is missing, no number, or larger than any time.
+    """
+    value = _get(place, item, key)
+    if not is_number(value):
+        raise _at(place, f"{key} is no number: {_shown(value)}")
+    if not is_time(value):
+        raise _at(place, f"{key} is no time in seconds: {_shown(value)}")
+    return float(value)
+
+
+def list_of(place: Place, item: Mapping[str, Any], key: str) -> list[Any]:
+    """A list of an item.
+
+    Raises
+    ------
+    FormatError
+        When it is missing or no list.
+    """
+    value = _get(place, item, key)
+    if not isinstance(value, list):
+        raise _at(place, f"{key} is no list: {_shown(value)}")
+    return value
+
+
+def object_of(place: Place, value: object) -> dict[str, Any]:
+    """A value that is an object.
+
+    Raises
+    ------
+    FormatError
+        When it is none.
+    """
+    if not isinstance(value, dict):
+        raise FormatError(f"{place.path}: {place.name} is no object: {_shown(value)}")
+    return value
+
+
+def _get(place: Place, item: Mapping[str, Any], key: str) -> Any:
+    if key not in item:
+        raise _at(place, f"{key} is missing")
+    return item[key]
+
+
+def _at(place: Place, what: str) -> FormatError:
+    """An error about a key: "a.json: turns[0].start is no number"."""
+    return FormatError(f"{place.path}: {place.name + '.' if place.name else ''}{what}")
+
+
+def _shown(value: object) -> str:
+    return shorten(f"{value!r:.60}")

@@ -1,0 +1,51 @@
+"""Which words name a speaker: what transcripts and tiers of other tools are read by.
+
+What is no sure name of a speaker is never made one.
+"""
+
+from __future__ import annotations
+
+import re
+
+_NUMBERED = re.compile(
+    r"(?:speaker|spkr?|sprecher(?:in)?|locuteur|locutor|hablante|parlante|participant|channel|voice|person)"
+    r"[ _-]?(?:[0-9]{1,6}|[A-Z])",
+    re.IGNORECASE,
+)
+_SMALL = "a al and bin d' da das de del della den der di dos du e el et la le of ten the und van von y zu"
+_OTHER = """
+act answer applause attention background caption captions caution chapter cheers chorus crosstalk date
+episode example exercise figure foreign hint http https important inaudible info instrumental intro laughing
+laughs laughter lesson link location lyrics moral music narration nb note notes noise part place ps question
+quote result rule scene section silence singing source step subtitle subtitles subtitled summary task time tip
+title topic track transcript translation translated unit update verse warning website
+"""
+_PARTICLES, _NO_NAMES = frozenset(_SMALL.split()), frozenset(_OTHER.split())
+_WORD = re.compile(r"[^\W\d_][\w.'\u2019&-]*|[0-9]+")
+
+
+def is_numbered_speaker(name: str) -> bool:
+    """Whether tools name speakers like this: SPEAKER_00, "Speaker 1", spk3, CHANNEL_2, "Speaker A"."""
+    return _NUMBERED.fullmatch(name) is not None
+
+
+def may_be_name(name: str) -> bool:
+    """Whether this could name a speaker at all: it has a letter, and is no "Note" or "Music"."""
+    words = [word.lower().strip(".") for word in name.split()]
+    return any(map(str.isalpha, name)) and not set(words) <= _NO_NAMES
+
+
+def looks_like_name(name: str) -> bool:
+    """Whether this may be a speaker's name or role: at most four words, written like names.
+
+    Each word but particles ("van") begins with a capital, in a script that has them, and no word is one that
+    introduces something else ("Note", "Chapter 2", "Music").
+    """
+    if is_numbered_speaker(name):
+        return True
+    words = name.split()
+    if not 1 <= len(words) <= 4 or len(name) > 40 or not all(_WORD.fullmatch(word) for word in words):
+        return False
+    if words[0][0].isdigit() or any(word.lower().strip(".") in _NO_NAMES for word in words):
+        return False
+    return all(word[0] == word[0].upper() or word.lower() in _PARTICLES for word in words)

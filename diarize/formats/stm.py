@@ -1,0 +1,105 @@
+"""STM and CTM, NIST's transcripts of segments and of words; read, not written.
+
+::
+
+    <recording> <channel> <speaker> <start> <end> [<label>] <words ...>                          STM
+    <recording> <channel> <start> <duration> <word> [<confidence> [<type> [<speaker>]]]          CTM
+
+References
+----------
+NIST, SCTK documentation, "infmts".
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from diarize.formats.rows import Found, collect_turns, report_left_out, without_comment
+from diarize.formats.speaker_names import is_numbered_speaker, may_be_name
+from diarize.formats.text import File, Line, read_lines
+from diarize.segments import Turn
+
+_NOT_SCORED = frozenset({"inter_segment_gap", "excluded_region"})
+_IGNORED = "ignore_time_segment_in_scoring"
+_TYPES = frozenset(
+    {"lex", "frag", "fp", "un-lex", "for-lex", "non-lex", "misc", "noscore", "other", "null", "na"}
+)
+_NOBODY = frozenset({"<na>", "na", "null", "unknown", "none", "-"})
+
+
+def read_stm(path: File) -> list[Turn]:
+    """The segments of an STM file as turns. Segments that are not to be scored are left out with a warning.
+
+    Raises
+    ------
+    FormatError
+        When the file cannot be read, or with the number of the line that is wrong.
+    """
+
+    def parse() -> Iterator[Found]:
+        ignored: list[Line] = []
+        for line in read_lines(path):
+            fields = without_comment(line.text.split(), 5)
+            if not fields:
+                continue
+            if len(fields) < 5:
+                raise line.error(f"{len(fields)} fields, STM has 5: recording, channel, speaker, start, end")
+            recording, _, who, *times = fields[:5]
+            start, end = line.seconds(times[0], "start"), line.seconds(times[1], "end")
+            if who.lower() in _NOT_SCORED or _IGNORED in map(str.lower, fields[5:]):
+                ignored.append(line)
+            else:
+                yield line, recording, start, end, None if who.lower() in _NOBODY else who
+        report_left_out(path, "segments that are not scored", ignored)
+
+    return collect_turns(path, parse(), speakers="names in the third field")
+
+
+def read_ctm(path: File) -> list[Turn]:
+    """The words of a CTM file as turns of the speaker in its last field, or of the channel's.
+
+    A channel is a speaker where it is named like one, or where a recording has the channels A and B of a
+    telephone call. Words without a speaker are left out with a warning.
+
+    Raises
+    ------
+    FormatError
+        When the file cannot be read or has no speakers, or with the number of the line that is wrong.
+    """
+    lines = [(line, without_comment(line.text.split(), 5)) for line in read_lines(path)]
+    words = [(line, fields) for line, fields in lines if fields and not fields[-1].startswith("<ALT")]
+    channels: dict[str, set[str]] = defaultdict(set)
+    for line, fields in words:
+        if not 5 <= len(fields) <= 8:
+            raise line.error(
+                f"{len(fields)} fields, CTM has 5 to 8: recording, channel, start, duration, word"
+            )
+        channels[fields[0]].add(fields[1])
+
+    def parse() -> Iterator[Found]:
+        for line, fields in words:
+            start = round(line.seconds(fields[2], "start"), 6)
+            duration = line.seconds(fields[3], "duration")
+            if duration < 0:
+                raise line.error(f"{fields[3]!r} is no duration")
+            who = _speaker(fields) or _side(fields[1], channels[fields[0]])
+            yield line, fields[0], start, round(start + duration, 6), who
+
+    return collect_turns(path, parse(), speakers="a speaker in the eighth field of each word")
+
+
+def _speaker(fields: list[str]) -> str | None:
+    """The name in the eighth field; in the seventh where that is none of the types of words."""
+    if len(fields) < 7:
+        return None
+    who = fields[-1]
+    known = who.lower() in _NOBODY or (len(fields) == 7 and who.lower() in _TYPES)
+    return None if known else who
+
+
+def _side(channel: str, channels: set[str]) -> str | None:
+    """The speaker that a channel is."""
+    if channels == {"A", "B"} or is_numbered_speaker(channel):
+        return channel
+    return channel if len(channel) > 1 and channel.lower() not in _NOBODY and may_be_name(channel) else None

@@ -1,0 +1,197 @@
+"""Who speaks in tiers of labelled intervals, as Praat and ELAN have them.
+
+Most files have a tier a speaker, and the tier's name is the speaker's. These are told apart:
+
+=========================================  ==============================================================
+tier                                       read as
+=========================================  ==============================================================
+labels that all repeat the tier's name     turns of that speaker (what `diarize` writes)
+"speaker", "diarization", ... or labels    labels are the speakers
+that are all like SPEAKER_00
+"Ann - words", "words@Ann"                 turns of Ann, once: words rather than phones
+"words", "phones", "text", ...             no speakers
+"silences", "vad", ... alone               speech, under its label ("sounding")
+any other                                  turns of the speaker who is named like the tier
+=========================================  ==============================================================
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from diarize.errors import FormatError
+from diarize.formats.rows import SILENCE, Found
+from diarize.formats.speaker_names import is_numbered_speaker
+from diarize.formats.text import File, Place
+
+logger = logging.getLogger(__name__)
+
+_WHO = """
+diar diarisation diarization hablante hablantes locuteur locuteurs speaker speakers speaker_id speaker_ids
+speaker_label speaker_labels spk spks spkr sprecher talker talkers turn turns who
+"""
+_SPEAKERS = frozenset(_WHO.split())
+_TEXT = """
+utterance utterances utt tx text transcript transcription transcriptions ortho orthography ort sentence
+sentences phrase phrases ref words word wd mb morphemes syllables syllable syll phones phone phonemes phoneme
+segments gloss glosses ge ps pos ft translation translations lemma notes note comment comments label labels
+asr default tier ipa mau kan
+"""
+_WORDS = tuple(_TEXT.split())  # the first of a speaker's tiers that occurs here gives the turns
+_SOUNDS = "activity detection pause pauses sad silence silences sound speech speech_activity vad voice"
+_ACTIVITY = frozenset(_SOUNDS.split())
+_SILENT = SILENCE | {
+    "0",
+    "inactive",
+    "n",
+    "pau",
+    "pause",
+    "silencieux",
+    "silencio",
+    "silenzio",
+    "sp",
+    "stille",
+}
+_SOUNDING = frozenset({
+    "1", "active", "activity", "s", "sound", "sounding", "speaking", "speech", "utterance", "voice", "voiced",
+})  # fmt: skip
+_MARKS = frozenset({"#", "<eps>", "<p:>", "<pause>", "<sil>", "_", "pau", "sil", "silence", "silent", "sp"})
+"""Labels that are silence among words, too: "noise" and "pause" may be spoken."""
+
+
+@dataclass(frozen=True)
+class Tier:
+    """A tier as a file has it.
+
+    Parameters
+    ----------
+    name : str
+    spans : list of (Place, float, float, str)
+        Start and end in seconds, and the label without blanks around it.
+    speaker : str, optional
+        Who speaks in it where the file says so (ELAN's participant).
+    blanks : bool
+        Whether an interval without a label is speech: so in ELAN, where nothing fills the pauses.
+    """
+
+    name: str
+    spans: list[tuple[Place, float, float, str]]
+    speaker: str | None = None
+    blanks: bool = False
+
+
+def find_speakers(path: File, tiers: Sequence[Tier]) -> Iterator[Found]:
+    """The turns of the tiers that have speakers; the log says which tiers are left out.
+
+    Raises
+    ------
+    FormatError
+        When there are labels and none is a speaker's.
+    """
+    filled = [tier for tier in tiers if tier.spans]
+    used = _choose(path, filled)
+    if filled and not used:
+        raise FormatError(
+            f"{path}: no speakers in {_names(filled)}; name tiers by speakers, or a tier 'speaker' with "
+            "their names as labels"
+        )
+    left_out = [tier for tier in filled if not any(tier is other for other, _ in used)]
+    if left_out:
+        logger.warning("%s: tiers without speakers left out: %s", path, _names(left_out))
+    for tier, who in used:
+        speech = _speech_labels(tier, who)
+        for place, start, end, label in tier.spans:
+            if label in speech:
+                yield place, Path(path).stem, start, end, who or label or None
+
+
+def _choose(path: File, tiers: Sequence[Tier]) -> list[tuple[Tier, str | None]]:
+    """The tiers that are read, each with its speaker, or None where its labels are the speakers."""
+    if all(tier.speaker is None and _repeats_its_name(tier) for tier in tiers):
+        return [(tier, tier.name) for tier in tiers]
+    named = [tier for tier in tiers if tier.speaker is None and _labels_are_speakers(tier)]
+    if named:
+        return [(tier, None) for tier in named]
+    activity = [tier for tier in tiers if tier.speaker is None and _word(tier.name) in _ACTIVITY]
+    chosen: list[tuple[Tier, str | None]] = []
+    best: dict[str, tuple[int, Tier]] = {}
+    for tier in tiers:
+        who, kind = _split_name(tier.name)
+        who = tier.speaker or who
+        if who is None or any(tier is other for other in activity):
+            continue
+        if kind is None:
+            chosen.append((tier, who))
+        elif who not in best or kind < best[who][0]:
+            best[who] = kind, tier
+    whole = {who for _, who in chosen}
+    chosen += [(tier, who) for who, (_, tier) in best.items() if who not in whole]
+    return chosen or [(tier, _activity(path, tier)) for tier in activity]
+
+
+def _labels(tier: Tier) -> set[str]:
+    return {label for _, _, _, label in tier.spans if label and label.lower() not in _SILENT}
+
+
+def _repeats_its_name(tier: Tier) -> bool:
+    return {label for _, _, _, label in tier.spans if label} == {tier.name}
+
+
+def _labels_are_speakers(tier: Tier) -> bool:
+    labels = _labels(tier)
+    return bool(labels) and (_word(tier.name) in _SPEAKERS or all(map(is_numbered_speaker, labels)))
+
+
+def _activity(path: File, tier: Tier) -> str:
+    """What a tier of silences calls speech.
+
+    Raises
+    ------
+    FormatError
+        When it has several labels and it is unknown which is silence.
+    """
+    labels = sorted(_labels(tier))
+    if len(labels) > 1 and not {label.lower() for label in labels} <= _SOUNDING:
+        raise FormatError(
+            f"{path}: which labels of tier {tier.name!r} are silence? it has {_some(labels)}; "
+            "Praat's are 'silent' and 'sounding'"
+        )
+    return labels[0] if labels else tier.name
+
+
+def _split_name(name: str) -> tuple[str | None, int | None]:
+    """The speaker in a tier's name, and the rank of its kind: Ann and words of "Ann - words", "words@Ann"."""
+    name = name.strip()
+    if _word(name) in _WORDS:
+        return None, _WORDS.index(_word(name))
+    kind, at, who = name.partition("@")
+    if at and who.strip() and re.fullmatch(r"[A-Za-z_-]+", kind):
+        return who.strip(), _WORDS.index(_word(kind)) if _word(kind) in _WORDS else len(_WORDS)
+    who, dash, kind = name.rpartition(" - " if " - " in name else "-")
+    if dash and who.strip() and _word(kind) in _WORDS:
+        return who.strip(), _WORDS.index(_word(kind))
+    return name or None, None
+
+
+def _word(name: str) -> str:
+    return re.sub(r"[\s-]", "_", name.strip().lower())
+
+
+def _speech_labels(tier: Tier, who: str | None) -> set[str]:
+    labels = {label for _, _, _, label in tier.spans}
+    known = {label.lower() for label in labels if label} <= _SILENT | _SOUNDING
+    silent = _SILENT if known else _MARKS
+    speech = {label for label in labels if label in (who, tier.name) or label.lower() not in silent}
+    return speech if tier.blanks else speech - {""}
+
+
+def _names(tiers: Sequence[Tier]) -> str:
+    return _some([tier.name for tier in tiers])
+
+
+def _some(names: Sequence[str], most: int = 4) -> str:
+    return ", ".join(repr(name) for name in names[:most]) + (" ..." if len(names) > most else "")

@@ -1,0 +1,63 @@
+r"""Who speaks in the cues of a transcript, by the names before their texts.
+
+============================================  =============================================================
+a line of a cue                               its speaker
+============================================  =============================================================
+``[Ann]: text``, ``(Ann): text``              Ann
+``SPEAKER_00: text``, ``[Speaker 1] text``,   the numbered speaker
+``SPEAKER_00``
+``Ann: text``, ``[Ann] text``, ``(Ann) text`` Ann, where at least two cues and three of four begin so, and
+                                              this looks like a name: not "Note: ...", not "10:30 we met"
+``text``, ``[music]``                         nobody
+============================================  =============================================================
+
+A cue may have several speakers, a line each. Styling (``<i>``, ``{\an8}``) and marks of a change of speaker
+(``-``, ``>>``) count for nothing. A cue without a name has no speaker: it is not sure that the previous
+one goes on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from diarize.formats.speaker_names import is_numbered_speaker, looks_like_name, may_be_name
+
+VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]+)>")
+"""A voice tag, perhaps with classes: ``<v.loud Ann>``."""
+
+_STYLING = re.compile(
+    r"</?(?:[ibus]|font|c|lang|ruby|rt|span|v)\b[^>]*>|<[0-9:.]+>|\{\\[^{}]*\}|\{/?[ibus]\}", re.IGNORECASE
+)
+_CHANGE = re.compile(r"\s*(?:>>+|[-\u2010-\u2015\u2022*]+(?=\s|[\[(]|\w))?\s*")
+_MARKED = re.compile(r"(?:\[([^\[\]]+)\]|\(([^()]+)\))\s*(:)?\s*(.*)", re.DOTALL)
+_PLAIN = re.compile(r"([^:]+?)\s*[:\uff1a](?=\s|$)\s*(.*)", re.DOTALL)
+_SHARE = 0.75  # of the cues with words have a name before them, or none of the unsure ones is one
+
+
+def find_prefixes(cues: Sequence[Sequence[str]]) -> list[list[str]]:
+    """The speakers of each cue, from its lines of text; none where nobody is named for sure."""
+    found = [[_prefix(line) for line in lines] for lines in cues]
+    spoken = [lines for lines in found if any(words for _, _, words in lines)]
+    named = sum(any(name for name, _, _ in lines) for lines in spoken)
+    trusted = named >= 2 and named >= _SHARE * len(spoken)
+    return [[name for name, sure, _ in lines if name and (sure or trusted)] for lines in found]
+
+
+def _prefix(line: str) -> tuple[str, bool, bool]:
+    """The name before a line of text, whether it is one for sure, and whether words are spoken."""
+    voice = VOICE.search(line)
+    text = _STYLING.sub("", line)
+    text = text[_CHANGE.match(text).end() :].strip()  # type: ignore[union-attr]  # it matches nothing, too
+    if voice:
+        return voice[1].strip(), True, bool(text)
+    if marked := _MARKED.fullmatch(text):
+        name, rest = (marked[1] or marked[2]).strip(), marked[4]
+        if is_numbered_speaker(name) or (marked[3] and may_be_name(name)):
+            return name, True, True
+        return (name if rest and looks_like_name(name) else ""), False, bool(rest)
+    plain = _PLAIN.fullmatch(text)
+    name = plain[1].strip() if plain else text if is_numbered_speaker(text) else ""
+    if is_numbered_speaker(name):
+        return name, True, True
+    return (name if looks_like_name(name) else ""), False, bool(re.search(r"\w", text))
