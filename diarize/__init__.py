@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from diarize.errors import DiarizeError as DiarizeError
     from diarize.formats.rttm import read_rttm as read_rttm
     from diarize.formats.rttm import write_rttm as write_rttm
+    from diarize.metrics import score as score
     from diarize.pipeline import Diarizer as Diarizer
     from diarize.segments import Segment as Segment
     from diarize.segments import Turn as Turn
@@ -32,6 +33,7 @@ _HOME = {
     "Turn": "diarize.segments",
     "load_audio": "diarize.audio",
     "read_rttm": "diarize.formats.rttm",
+    "score": "diarize.metrics",
     "write_rttm": "diarize.formats.rttm",
 }
 __all__ = list(_HOME)

@@ -15,9 +15,9 @@ from diarize.errors import DiarizeError, FormatError
 from diarize.formats.atomic import atomic_path
 from diarize.formats.kaldi import is_command, read_data_folder, run_command
 from diarize.formats.lab import read_lab
-from diarize.formats.rttm import read_rttm
+from diarize.formats.rttm import read_rttm_speech
 from diarize.formats.uem import read_uem
-from diarize.segments import Segment, join_segments, speech_of
+from diarize.segments import Segment, join_segments, normal_name
 
 SPEECH_SUFFIXES = (".rttm", ".uem", ".lab")
 """Files that say where speech is."""
@@ -79,6 +79,8 @@ def find_jobs(
             jobs.append(Job(recording_id(path), str(item)))
     taken: dict[Path, Job] = {}
     for job in jobs:
+        if "\0" in job.source or "\0" in job.recording:
+            raise DiarizeError(f"{job.source!r}: no file has a NUL in its name")
         if "/" in job.recording:  # it would lead out of the output folder
             raise DiarizeError(f"recording {job.recording!r}: results are named by it; use an id without /")
         other = taken.setdefault(job.folder / job.recording, job)
@@ -146,8 +148,9 @@ def read_speech(path: str | Path, recording: str) -> list[Segment]:
     """
     path = Path(path)
     if path.is_dir():
-        files = [path / f"{recording}{suffix}" for suffix in SPEECH_SUFFIXES]
-        found = [file for file in files if file.is_file()]
+        # By the id, as recordings have it: blanks and Unicode's normal forms may differ in the files' names.
+        files = [file for file in sorted(path.iterdir()) if recording_id(file) == normal_name(recording)]
+        found = [file for suffix in SPEECH_SUFFIXES for file in files if file.suffix.lower() == suffix]
         if not found:
             raise FormatError(f"{path}: no {recording}.rttm, .uem or .lab in it")
         path = found[0]
@@ -155,10 +158,8 @@ def read_speech(path: str | Path, recording: str) -> list[Segment]:
     suffix = path.suffix.lower()
     if suffix == ".lab":
         return read_lab(path)
-    if suffix == ".rttm":
-        segments = speech_of(turn for turn in read_rttm(path) if turn.recording == recording)
-    else:
-        segments = read_uem(path).get(recording, [])
+    speech = read_rttm_speech(path) if suffix == ".rttm" else read_uem(path)
+    segments = speech.get(normal_name(recording), [])
     if not segments:
         raise FormatError(f"{path}: no speech of recording {recording} in it")
     return segments

@@ -13,18 +13,18 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyannote.core
 import pyannote.metrics.diarization
 
-from diarize.errors import FormatError
-from diarize.formats import FORMATS, read_turns
-from diarize.formats.uem import read_uem
+from diarize.errors import DiarizeError, FormatError
+from diarize.formats.sources import UNNAMED, list_turns, regions_by_recording, share_names, turns_by_recording
+from diarize.formats.text import is_time
 from diarize.segments import Segment, Turn, join_segments
 
 logger = logging.getLogger(__name__)
@@ -75,8 +75,8 @@ class DiarizationScore:
 
 
 def score_diarization(
-    reference: Sequence[Turn],
-    hypothesis: Sequence[Turn],
+    reference: Any,
+    hypothesis: Any,
     *,
     scored: Sequence[Segment] | None = None,
     collar: float = 0.0,
@@ -86,7 +86,7 @@ def score_diarization(
 
     Parameters
     ----------
-    reference, hypothesis : sequence of Turn
+    reference, hypothesis : sequence of Turn, Diarization, pyannote's Annotation, path or open file
         Of one recording; overlapping turns of one speaker count once.
     scored : sequence of Segment, optional
         The time to score, usually of a UEM. Without it: from 0 to the last end of reference and hypothesis,
@@ -107,8 +107,9 @@ def score_diarization(
     al., "The Second DIHARD Diarization Challenge", Interspeech 2019. Both as computed by H. Bredin,
     "pyannote.metrics", Interspeech 2017.
     """
-    recordings = {turn.recording for turn in (*reference, *hypothesis)}
-    if len(recordings) > 1 or collar < 0:
+    reference, hypothesis = list_turns(reference), list_turns(hypothesis)
+    recordings = {turn.recording for turn in (*reference, *hypothesis) if turn.recording != UNNAMED}
+    if len(recordings) > 1 or not collar >= 0:
         raise ValueError(f"needs one recording and collar >= 0, got {sorted(recordings)} and {collar}")
     if scored is None:
         end = max((turn.segment.end for turn in (*reference, *hypothesis)), default=0.0)
@@ -179,95 +180,96 @@ def pool(scores: Sequence[DiarizationScore]) -> DiarizationScore:
     )
 
 
-def score_files(
-    reference: str | Path,
-    hypothesis: str | Path,
-    uem: str | Path | None = None,
+def score(
+    reference: Any,
+    hypothesis: Any,
+    uem: Any = None,
     collar: float = 0.0,
     skip_overlap: bool = False,
 ) -> list[DiarizationScore]:
-    """Scores of the reference's recordings in order of their ids; recordings are matched by id.
+    """Scores of the recordings in order of their ids; recordings are matched by id.
 
-    All three are files or folders of files, turns in any annotation format. A reference recording without
-    hypothesis counts as all missed; a hypothesis without reference, and a recording that a given UEM does
-    not name, are left out. The log warns of each.
+    A reference recording without hypothesis counts as all missed, a recording that the UEM names and the
+    reference has no turns of as all false alarm. Recordings that a given UEM does not name are left out, and
+    without a UEM those that only the hypothesis has. The log warns of each.
+
+    Parameters
+    ----------
+    reference, hypothesis : path, open file, Diarization, pyannote's Annotation, turns, or several of these
+        A path is an annotation file in any format, or a folder of such files. An object that names no
+        recording is the only recording of the other side.
+    uem : path, open file, mapping from recording to segments, or segments, optional
+        The regions that are scored.
+    collar : float
+        Seconds left out on each side of every reference boundary.
+    skip_overlap : bool
+        Leave out the time when two reference speakers talk at once.
 
     Raises
     ------
     FormatError
         For an unreadable file, no recording to score, or a hypothesis of quite other recordings.
+    DiarizeError
+        For a collar that is no time.
     """
-    truth, found = _by_recording(reference), _by_recording(hypothesis)
-    regions = _scored_regions(uem) if uem is not None else None
-    if found and not truth.keys() & found.keys():
+    if not (collar >= 0 and is_time(collar)):
+        raise DiarizeError(f"collar {collar:g}: give seconds from 0 on")
+    truth, found = turns_by_recording(reference), turns_by_recording(hypothesis)
+    regions = regions_by_recording(uem) if uem is not None else {}
+    share_names(truth, found, regions)
+    ref, hyp = _called(reference, "reference"), _called(hypothesis, "hypothesis")
+    scored_by = _called(uem, "UEM")
+    named = truth.keys() | regions.keys()
+    if found and not named & found.keys():
         raise FormatError(
-            f"{hypothesis}: no recording of {reference} in it; it has {_some(found)}, "
-            f"the reference {_some(truth)}"
+            f"{hyp}: no recording of {ref} in it; it has {_some(found)}, the reference {_some(truth)}"
         )
-    for name in sorted(found.keys() - truth.keys()):
-        logger.warning("%s: recording %s has no reference and is left out", hypothesis, name)
+    for name in sorted(found.keys() - named):
+        logger.warning("%s: recording %s has no reference and is left out", hyp, name)
     scores = []
-    for name in sorted(truth):
-        if regions is not None and name not in regions:
-            logger.warning("%s: recording %s is not in it and is left out", uem, name)
+    for name in sorted(named & (truth.keys() | found.keys())):
+        if uem is not None and name not in regions:
+            logger.warning("%s: recording %s is not in it and is left out", scored_by, name)
             continue
         if name not in found:
-            logger.warning("%s: recording %s has no turns; all its speech counts as missed", hypothesis, name)
-        scored = regions[name] if regions is not None else None
-        turns = found.get(name, [])
-        scores.append(
-            score_diarization(truth[name], turns, scored=scored, collar=collar, skip_overlap=skip_overlap)
+            logger.warning("%s: recording %s has no turns; all its speech counts as missed", hyp, name)
+        if name not in truth:
+            logger.warning("%s: recording %s has no turns; all its speech counts as false alarm", ref, name)
+        score = score_diarization(
+            truth.get(name, []),
+            found.get(name, []),
+            scored=regions[name] if uem is not None else None,
+            collar=collar,
+            skip_overlap=skip_overlap,
         )
+        scores.append(replace(score, recording=name))
     if not scores:
-        where = reference if not truth else uem
+        where = ref if not truth or uem is None else scored_by
         raise FormatError(
             f"{where}: no recording to score; give a reference with turns and a UEM that names them"
         )
     return scores
 
 
-def _by_recording(path: str | Path) -> dict[str, list[Turn]]:
-    """The turns of a file, or of the annotation files of a folder, by recording id."""
-    turns: dict[str, list[Turn]] = defaultdict(list)
-    for file in _files(Path(path), [known.suffix for known in FORMATS.values()]):
-        for turn in read_turns(file):
-            turns[turn.recording].append(turn)
-    return dict(turns)
+score_files = score
+"""The former name."""
 
 
-def _scored_regions(path: str | Path) -> dict[str, list[Segment]]:
-    """The scored segments of a UEM file, or of the UEM files of a folder, by recording id."""
-    regions: dict[str, list[Segment]] = defaultdict(list)
-    for file in _files(Path(path), [".uem"]):
-        for name, segments in read_uem(file).items():
-            regions[name] += segments
-    return dict(regions)
-
-
-def _files(path: Path, suffixes: Sequence[str]) -> list[Path]:
-    """The file itself; of a folder, its files with the first of the suffixes that occurs there.
-
-    One suffix only, because a folder of results may hold the same turns in several formats.
-    """
-    if not path.is_dir():
-        return [path]
-    for suffix in suffixes:
-        files = sorted(file for file in path.iterdir() if file.suffix.lower() == suffix.lower())
-        if files:
-            return files
-    raise FormatError(f"{path}: no file in this folder ends in {', '.join(suffixes)}")
+def _called(source: Any, role: str) -> str:
+    """What an error calls a source: a path by its name, anything else by its role."""
+    return str(source) if isinstance(source, str | os.PathLike) else f"the {role}"
 
 
 def _some(names: Iterable[str], most: int = 3) -> str:
-    """The first few names, and that there are more."""
-    ordered = sorted(names)
+    """The first few names, and that there are more; "none" for none."""
+    ordered = sorted(names) or ["none"]
     return ", ".join(ordered[:most]) + (f" and {len(ordered) - most} more" if len(ordered) > most else "")
 
 
 def format_score_table(scores: Sequence[DiarizationScore], *, collar: float, skip_overlap: bool) -> str:
     """A Markdown table, a row a recording and TOTAL, below one line that states the conditions.
 
-    Rates are per cent of scored reference speech; ``-`` where there is none.
+    Rates are per cent of scored reference speech; ``-`` where there is none, and a line below says so.
     """
     pooled = pool(scores)
     heads = ("recording", "DER", "miss", "false alarm", "confusion", "JER", "speakers ref/hyp")
@@ -283,7 +285,12 @@ def format_score_table(scores: Sequence[DiarizationScore], *, collar: float, ski
     overlap = "overlap left out" if skip_overlap else "overlap scored"
     source = pooled.scored_region_source
     conditions = f"collar {collar:g} s each side, {overlap}, scored region: {source}; in %"
-    return "\n".join([conditions, "", *lines, ""])
+    silent = [
+        f"{score.recording}: no reference speech, {score.false_alarm:.2f} s of false alarm; no rate"
+        for score in (*scores, pooled)
+        if not score.total
+    ]
+    return "\n".join([conditions, "", *lines, *(["", *silent] if silent else []), ""])
 
 
 def _percent(rate: float) -> str:
