@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 
 TOUCH = 1e-6  # seconds; sums of floats that ought to meet lie this close
+MOST_SPEAKERS = 100_000  # of one recording; a larger number is a slip
 
 
 @dataclass(frozen=True, order=True, slots=True)

@@ -1,5 +1,4 @@
 import itertools
-import logging
 import math
 import subprocess
 import sys
@@ -23,8 +22,7 @@ from diarize.clustering_metrics import (
     v_measure,
     wilson_interval,
 )
-from diarize.errors import FormatError
-from diarize.metrics import format_score_table, pool, score_diarization, score_files
+from diarize.metrics import format_score_table, pool, score_diarization
 from diarize.segments import Segment, Turn
 
 METRICS = [
@@ -365,73 +363,3 @@ def test_table_states_its_conditions():
     assert [line.split("|")[1].strip() for line in lines[4:]] == ["meeting", "TOTAL"]
     assert len({len(line) for line in lines[2:]}) == 1
     assert "overlap left out" in format_score_table([score], collar=0, skip_overlap=True)
-
-
-# Files
-
-
-def write(path, *rows):
-    """An RTTM file from (recording, start, end, speaker)."""
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(
-        "".join(f"SPEAKER {r} 1 {s:.3f} {e - s:.3f} <NA> <NA> {who} <NA> <NA>\n" for r, s, e, who in rows)
-    )
-    return path
-
-
-def test_files_and_folders_are_matched_by_recording(tmp_path, caplog):
-    one = write(
-        tmp_path / "ref.rttm", ("b", 0, 4, "x"), ("a", 0, 5, "x"), ("a", 5, 10, "y"), ("c", 0, 1, "x")
-    )
-    write(tmp_path / "hyp" / "1.rttm", ("a", 0, 5, "A"), ("a", 5, 9, "B"), ("z", 0, 1, "A"))
-    write(tmp_path / "hyp" / "2.rttm", ("b", 0, 4, "A"), ("b", 4, 5, "A"))
-    uem = tmp_path / "all.uem"
-    uem.write_text("a 1 0 10\nb 1 0 4.5\nc 1 0 1\n")
-    with caplog.at_level(logging.WARNING):
-        scores = score_files(one, tmp_path / "hyp")
-    assert [s.recording for s in scores] == ["a", "b", "c"]
-    assert [s.der for s in scores] == pytest.approx([0.1, 0.25, 1.0])
-    assert "recording c has no turns; all its speech counts as missed" in caplog.text
-    assert "recording z has no reference and is left out" in caplog.text
-    assert [s.der for s in score_files(one, tmp_path / "hyp", uem)] == pytest.approx([0.1, 0.125, 1.0])
-    with caplog.at_level(logging.WARNING):
-        uem.write_text("a 1 0 10\n")
-        assert [s.recording for s in score_files(one, tmp_path / "hyp", uem)] == ["a"]
-    assert "all.uem: recording b is not in it and is left out" in caplog.text
-
-
-def test_empty_hypothesis_is_all_missed(tmp_path):
-    reference = write(tmp_path / "ref.rttm", ("a", 0, 4, "x"))
-    assert [s.der for s in score_files(reference, write(tmp_path / "hyp.rttm"))] == [1.0]
-
-
-def test_files_that_do_not_belong_together(tmp_path):
-    reference = write(tmp_path / "ref.rttm", *((f"r{i}", 0, 4, "x") for i in range(5)))
-    hypothesis = write(tmp_path / "hyp.rttm", ("other", 0, 4, "x"))
-    with pytest.raises(
-        FormatError,
-        match=r"hyp.rttm: no recording of .*ref.rttm in it; it has other, the "
-        "reference r0, r1, r2 and 2 more",
-    ):
-        score_files(reference, hypothesis)
-    with pytest.raises(FormatError, match=r"empty.rttm: no recording to score"):
-        score_files(write(tmp_path / "empty.rttm"), write(tmp_path / "none.rttm"))
-
-
-def test_folder_without_annotations(tmp_path):
-    reference = write(tmp_path / "ref.rttm", ("a", 0, 4, "x"))
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(FormatError, match=r"empty: no file in this folder ends in \.rttm, "):
-        score_files(reference, tmp_path / "empty")
-
-
-def test_one_format_of_a_folder_of_results(tmp_path):
-    reference = write(tmp_path / "ref.rttm", ("a", 0, 4, "x"), ("b", 0, 4, "x"))
-    write(tmp_path / "hyp" / "a.rttm", ("a", 0, 4, "A"))
-    write(tmp_path / "hyp" / "b.rttm", ("b", 0, 3, "A"))
-    (tmp_path / "hyp" / "a.json").write_text("not read")
-    (tmp_path / "uem").mkdir()
-    for name, end in (("a", 4), ("b", 5)):
-        (tmp_path / "uem" / f"{name}.uem").write_text(f"{name} 1 0 {end}\n")
-    scores = score_files(reference, tmp_path / "hyp", tmp_path / "uem")
-    assert [s.der for s in scores] == pytest.approx([0, 0.25])

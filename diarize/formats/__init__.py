@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
@@ -110,7 +111,8 @@ def convert_turns(
         recording's id cannot name a file.
     """
     turns, output = read_turns(source, source_format), Path(output)
-    if output.suffix and not output.is_dir():
+    # os.path says no where pathlib raises: a name too long.
+    if output.suffix and not os.path.isdir(output):  # noqa: PTH112
         find_format(output, format)
         return {output: turns}
     if format is None:

@@ -21,9 +21,14 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     DiarizeError
         When the file cannot be written: no permission, disk full, a folder or a device at ``path``.
     """
-    final = Path(path).resolve()  # writes through a symbolic link rather than over it
-    if final.exists() and not final.is_file():
-        # Renaming over /dev/null would replace the device itself.
+    try:
+        final = Path(path).resolve()  # writes through a symbolic link rather than over it
+        strange = final.exists() and not final.is_file()
+    except OSError as error:  # a name that is too long
+        raise _unwritable(path, error) from error
+    except ValueError as error:  # a NUL in the name, which no file can have
+        raise DiarizeError(f"{str(path)!r}: cannot be written ({error})") from error
+    if strange:  # renaming over /dev/null would replace the device itself
         raise DiarizeError(f"{path}: cannot be written (not a regular file)")
     temporary = final.with_name(f".{final.stem[:40]}.{secrets.token_hex(4)}{final.suffix}")
     try:

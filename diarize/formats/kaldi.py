@@ -14,9 +14,7 @@ from pathlib import Path
 
 from diarize.errors import FormatError
 from diarize.formats.text import Line, read_lines, write_text
-from diarize.segments import Segment, normal_name
-
-_MOST_SPEAKERS = 100_000  # of one recording; a larger number is an id or a slip
+from diarize.segments import MOST_SPEAKERS, Segment, normal_name
 
 
 @dataclass(frozen=True)
@@ -86,7 +84,7 @@ def read_data_folder(path: str | Path, allow_pipes: bool = False) -> DataFolder:
     n_speakers = {}
     for key, line in tables.get("reco2num_spk", {}).items():
         count = _values(line, 1)[0]
-        if line.whole(count, "number of speakers", _MOST_SPEAKERS) == 0:
+        if line.whole(count, "number of speakers", MOST_SPEAKERS) == 0:
             raise line.error(f"{count!r} is no number of speakers")
         if key not in wav_scp:
             raise line.error(f"recording {key!r} is not in wav.scp")

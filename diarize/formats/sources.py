@@ -133,7 +133,7 @@ def _segments(source: Iterable[Any]) -> list[Segment]:
 def _of_file(path: File) -> dict[str, list[Turn]]:
     """The turns of a file, or of the annotation files of a folder, by recording."""
     found: dict[str, list[Turn]] = defaultdict(list)
-    in_folder = not isinstance(path, Content) and Path(path).is_dir()
+    in_folder = _is_folder(path)
     for file in _files(path, [known.suffix for known in READABLE.values()]):
         format = _format_of(file)
         turns = format.read(file)
@@ -170,10 +170,15 @@ def _files(path: File, suffixes: Sequence[str]) -> list[File]:
 
     One suffix only, because a folder of results may hold the same turns in several formats.
     """
-    if isinstance(path, Content) or not Path(path).is_dir():
+    if not _is_folder(path):
         return [path]
     for suffix in suffixes:
         files = sorted(file for file in Path(path).iterdir() if file.suffix.lower() == suffix.lower())
         if files:
             return [*files]
     raise FormatError(f"{path}: no file in this folder ends in {', '.join(suffixes)}")
+
+
+def _is_folder(path: File) -> bool:
+    # os.path says no where pathlib raises: a name too long.
+    return not isinstance(path, Content) and os.path.isdir(path)  # noqa: PTH112
