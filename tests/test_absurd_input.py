@@ -59,7 +59,7 @@ FILES = {
     "lists.json": "[" * 100_000 + "]" * 100_000,
     "objects.json": '{"a":' * 100_000,
     "segments.json": f'{{"segments": [{{"start": 0, "end": {DIGITS["400"]}, "speaker": "A"}}]}}',
-    "seglst.json": f'[{{"session_id": "a", "speaker": "A", "end_time": "{DIGITS["5000"]}", "start_time": 1}}]',
+    "seglst.json": f'[{{"session_id": "a", "speaker": "A", "end_time": 1, "start_time": "{DIGITS["400"]}"}}]',
 }
 
 

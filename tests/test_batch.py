@@ -305,3 +305,51 @@ def test_speech_is_checked_before_any_work(tmp_path):
         check_speech(tmp_path / "a.lab", 2)
     with pytest.raises(FormatError, match="No such file"):
         check_speech(tmp_path / "b.lab", 1)
+
+
+# Names in Unicode's normal forms: é as one character (C) and as two (D)
+
+COMPOSED, DECOMPOSED = "r\u00e9union", "re\u0301union"
+
+
+@pytest.mark.parametrize(("audio", "speech"), [(COMPOSED, DECOMPOSED), (DECOMPOSED, COMPOSED)])
+@pytest.mark.parametrize("suffix", [".rttm", ".uem", ".lab"])
+def test_speech_is_found_in_any_normal_form(audio, speech, suffix, sound, tmp_path):
+    (job,) = find_jobs([sound(f"audio/{audio}.wav")])
+    assert job.recording == COMPOSED
+    line = {".lab": "0 1 x", ".uem": f"{speech} 1 0 1", ".rttm": f"SPEAKER {speech} 1 0 1 <NA> <NA> x"}[
+        suffix
+    ]
+    file = tmp_path / "speech" / f"{speech}{suffix}"
+    file.parent.mkdir()
+    file.write_text(f"{line}\n", encoding="utf-8")
+    for given in (file, file.parent):
+        assert read_speech(given, job.recording) == [Segment(0, 1)]
+
+
+def test_two_recordings_of_one_name_in_two_normal_forms_are_refused(sound, tmp_path):
+    sound(f"{COMPOSED}.wav")
+    sound(f"{DECOMPOSED}.wav")
+    with pytest.raises(DiarizeError, match="would both be written as r\u00e9union; rename one"):
+        find_jobs([tmp_path])
+
+
+def test_a_data_folder_may_mix_normal_forms(sound, tmp_path):
+    path = sound(f"{DECOMPOSED}.wav")
+    write_data_folder(tmp_path / "data", {DECOMPOSED: str(path)})
+    (tmp_path / "data" / "reco2num_spk").write_text(f"{COMPOSED} 2\n", encoding="utf-8")
+    (tmp_path / "data" / "segments").write_text(f"u1 {COMPOSED} 0 1\n", encoding="utf-8")
+    assert find_jobs([tmp_path / "data"]) == [
+        Job(COMPOSED, str(path), n_speakers=2, speech=[Segment(0, 1)])  # the file is named as it is
+    ]
+
+
+def test_blanks_in_the_name_of_a_file_of_speech_are_those_of_its_recording(sound, tmp_path):
+    (job,) = find_jobs([sound("my meeting.wav")])
+    (tmp_path / "my meeting.lab").write_text("0 1 x\n")
+    assert read_speech(tmp_path, job.recording) == [Segment(0, 1)]
+
+
+def test_an_rttm_of_nobody_is_speech(tmp_path):
+    (tmp_path / "a.rttm").write_text("SPEAKER a 1 0 1 <NA> <NA> <NA> <NA> <NA>\n")
+    assert read_speech(tmp_path / "a.rttm", "a") == [Segment(0, 1)]

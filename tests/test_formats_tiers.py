@@ -76,6 +76,7 @@ def test_what_a_tier_is(
     ("tiers", "message"),
     [
         ({"words": ["a"], "phones": ["b"]}, "no speakers in 'words', 'phones'; name tiers by speakers"),
+        ({"ORT-MAU": ["a"], "KAN-MAU": ["a"], "MAU": ["b"]}, "no speakers in 'ORT-MAU', 'KAN-MAU', 'MAU'"),
         ({"Transcription": ["so you go"]}, "no speakers in 'Transcription'; name"),
         (
             {"silences": ["muet", "parole"]},

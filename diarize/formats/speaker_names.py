@@ -30,9 +30,9 @@ def is_numbered_speaker(name: str) -> bool:
 
 
 def may_be_name(name: str) -> bool:
-    """Whether this could name a speaker at all: it has a letter, and is no "Note" or "Music"."""
-    words = [word.lower().strip(".") for word in name.split()]
-    return any(map(str.isalpha, name)) and not set(words) <= _NO_NAMES
+    """Whether this could name a speaker at all: it is short, has a letter, and is no "Note" or "Step 2"."""
+    words = {word.lower().strip(".") for word in name.split() if not word.isdigit()}
+    return len(name) <= 60 and any(map(str.isalpha, name)) and not words <= _NO_NAMES
 
 
 def looks_like_name(name: str) -> bool:

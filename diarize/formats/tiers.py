@@ -39,7 +39,7 @@ _TEXT = """
 utterance utterances utt tx text transcript transcription transcriptions ortho orthography ort sentence
 sentences phrase phrases ref words word wd mb morphemes syllables syllable syll phones phone phonemes phoneme
 segments gloss glosses ge ps pos ft translation translations lemma notes note comment comments label labels
-asr default tier ipa mau kan
+asr default tier ipa mau kan trn mas kas ort_mau kan_mau kan_mas ort_kas
 """
 _WORDS = tuple(_TEXT.split())  # the first of a speaker's tiers that occurs here gives the turns
 _SOUNDS = "activity detection pause pauses sad silence silences sound speech speech_activity vad voice"
@@ -172,7 +172,7 @@ def _split_name(name: str) -> tuple[str | None, int | None]:
     if at and who.strip() and re.fullmatch(r"[A-Za-z_-]+", kind):
         return who.strip(), _WORDS.index(_word(kind)) if _word(kind) in _WORDS else len(_WORDS)
     who, dash, kind = name.rpartition(" - " if " - " in name else "-")
-    if dash and who.strip() and _word(kind) in _WORDS:
+    if dash and who.strip() and _word(kind) in _WORDS and _word(who) not in _WORDS:
         return who.strip(), _WORDS.index(_word(kind))
     return name or None, None
 

@@ -7,7 +7,8 @@ a line of a cue                               its speaker
 ``SPEAKER_00: text``, ``[Speaker 1] text``,   the numbered speaker
 ``SPEAKER_00``
 ``Ann: text``, ``[Ann] text``, ``(Ann) text`` Ann, where at least two cues and three of four begin so, and
-                                              this looks like a name: not "Note: ...", not "10:30 we met"
+                                              this looks like a name or comes again: not "Note: ...", not
+                                              "10:30 we met"
 ``text``, ``[music]``                         nobody
 ============================================  =============================================================
 
@@ -19,6 +20,7 @@ one goes on.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from diarize.formats.speaker_names import is_numbered_speaker, looks_like_name, may_be_name
@@ -31,7 +33,8 @@ _STYLING = re.compile(
 )
 _CHANGE = re.compile(r"\s*(?:>>+|[-\u2010-\u2015\u2022*]+(?=\s|[\[(]|\w))?\s*")
 _MARKED = re.compile(r"(?:\[([^\[\]]+)\]|\(([^()]+)\))\s*(:)?\s*(.*)", re.DOTALL)
-_PLAIN = re.compile(r"([^:]+?)\s*[:\uff1a](?=\s|$)\s*(.*)", re.DOTALL)
+_PLAIN = re.compile(r"([^:\uff1a]+?)\s*(?:\uff1a|:(?=\s|$))\s*(.*)", re.DOTALL)
+_GLUED = re.compile(r"([^:]+?)\s*:.*", re.DOTALL)
 _SHARE = 0.75  # of the cues with words have a name before them, or none of the unsure ones is one
 
 
@@ -39,9 +42,12 @@ def find_prefixes(cues: Sequence[Sequence[str]]) -> list[list[str]]:
     """The speakers of each cue, from its lines of text; none where nobody is named for sure."""
     found = [[_prefix(line) for line in lines] for lines in cues]
     spoken = [lines for lines in found if any(words for _, _, words in lines)]
-    named = sum(any(name for name, _, _ in lines) for lines in spoken)
+    times = Counter(name for lines in spoken for name in {name for name, _, _ in lines if name})
+    # Prose has no word before a colon in cue after cue; what looks like no name has to come again.
+    names = {name for name, count in times.items() if count > 1 or looks_like_name(name)}
+    named = sum(any(sure or name in names for name, sure, _ in lines) for lines in spoken)
     trusted = named >= 2 and named >= _SHARE * len(spoken)
-    return [[name for name, sure, _ in lines if name and (sure or trusted)] for lines in found]
+    return [[name for name, sure, _ in lines if sure or (trusted and name in names)] for lines in found]
 
 
 def _prefix(line: str) -> tuple[str, bool, bool]:
@@ -55,9 +61,11 @@ def _prefix(line: str) -> tuple[str, bool, bool]:
         name, rest = (marked[1] or marked[2]).strip(), marked[4]
         if is_numbered_speaker(name) or (marked[3] and may_be_name(name)):
             return name, True, True
-        return (name if rest and looks_like_name(name) else ""), False, bool(rest)
+        return (name if rest and may_be_name(name) else ""), False, bool(rest)
+    glued = _GLUED.fullmatch(text)
+    for name in (text, glued[1] if glued else ""):
+        if is_numbered_speaker(name):
+            return name, True, True
     plain = _PLAIN.fullmatch(text)
-    name = plain[1].strip() if plain else text if is_numbered_speaker(text) else ""
-    if is_numbered_speaker(name):
-        return name, True, True
-    return (name if looks_like_name(name) else ""), False, bool(re.search(r"\w", text))
+    name = plain[1].strip() if plain else ""
+    return (name if may_be_name(name) else ""), False, bool(re.search(r"\w", text))
