@@ -81,6 +81,13 @@ def test_rttm_of_older_evaluations_and_with_comments_anywhere_is_read(
     assert read_rttm_speech(path) == {"a": [Segment(0, 3)]}
 
 
+def test_an_rttm_without_turns_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = write(tmp_path / "a.rttm", "SPKR-INFO a 1 <NA> <NA> <NA> unknown s <NA> <NA>\n")
+    with caplog.at_level(logging.WARNING):
+        assert read_rttm(path) == []
+    assert caplog.messages == [f"{path}: lines of other types than SPEAKER left out: 1, the first in line 1"]
+
+
 def test_names_are_in_normal_form_c(tmp_path: Path) -> None:
     assert read_rttm(DATA / "nfc.rttm") == read_rttm(DATA / "nfd.rttm")
     path = write(tmp_path / "a.uem", "re\u0301union 1 0 1\nr\u00e9union 1 1 2\n")

@@ -63,6 +63,7 @@ def test_labels_of_a_tier_of_speakers_are_the_speakers() -> None:
         ({"VAD": ["0", "1"], "words": ["", "a"]}, [(1, 2, "1")]),
         ({"silences": ["silent", "sounding"], "Ann": ["", "hi"]}, [(1, 2, "Ann")]),
         ({"silences": ["silent", "silent"]}, []),
+        ({"tier 1": ["silent", "sounding"]}, [(1, 2, "sounding")]),
         ({"words": ["words", ""], "sil": ["", "sil"]}, [(0, 1, "words"), (1, 2, "sil")]),
     ],
 )
@@ -75,6 +76,8 @@ def test_what_a_tier_is(
 @pytest.mark.parametrize(
     ("tiers", "message"),
     [
+        ({"tier1": ["hello", "there"], "2": ["x"]}, "no speakers in 'tier1', '2'; name tiers by speakers"),
+        ({"": ["hello"]}, "no speakers in ''; name tiers by speakers"),
         ({"words": ["a"], "phones": ["b"]}, "no speakers in 'words', 'phones'; name tiers by speakers"),
         ({"ORT-MAU": ["a"], "KAN-MAU": ["a"], "MAU": ["b"]}, "no speakers in 'ORT-MAU', 'KAN-MAU', 'MAU'"),
         ({"Transcription": ["so you go"]}, "no speakers in 'Transcription'; name"),

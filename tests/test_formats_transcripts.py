@@ -157,6 +157,7 @@ def test_stm_is_read_with_comments_and_without_what_is_not_scored(
     [
         (["r 1 0.5 0.25 hi 0.9 lex Ann", "r 1 1 0.5 you NA frag Bob"], ["Ann", "Bob"]),
         (["r 1 0.5 0.25 hi 0.9 Ann", "r 1 1 0.5 you 0.9 lex"], ["Ann"]),
+        (["r 1 0.5 0.25 hi Ann", "r 1 1 0.5 you 0.9"], ["Ann"]),
         (["r A 0.5 0.25 hi", "r B 1 0.5 you 0.9"], ["A", "B"]),
         (["r SPEAKER_00 0.5 0.25 hi", "r Bob 1 0.5 you 0.9"], ["SPEAKER_00", "Bob"]),
         (["r 1 * * <ALT_BEGIN>", "r 1 0.5 0.25 hi 0.9 lex Ann", "r 1 * * <ALT_END>"], ["Ann"]),

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from diarize.formats.rows import Found, collect_turns, one_word, to_rows, without_comment
+from diarize.formats.rows import Found, collect_turns, one_word, report_left_out, to_rows, without_comment
 from diarize.formats.text import File, Line, read_lines, write_text
 from diarize.formats.times import seconds
 from diarize.segments import TOUCH, Segment, Turn, join_segments
@@ -29,6 +29,8 @@ _OTHER_TYPES = frozenset({
 
 def read_rttm(path: File) -> list[Turn]:
     """The turns of an RTTM file, sorted. Comments (``;;``) and other types than SPEAKER are ignored.
+
+    Where there are only others, a warning says so.
 
     Turns of duration 0, and turns whose speaker is ``<NA>``, are left out with a warning.
 
@@ -81,10 +83,16 @@ def write_rttm(turns: Iterable[Turn], path: str | Path) -> None:
 
 
 def _parse(path: File) -> Iterator[tuple[Line, str, float, float, str]]:
+    others: list[Line] = []
+    n_turns = 0
     for line in read_lines(path):
         fields = without_comment(line.text.split(), 8)
-        if not fields or fields[0] in _OTHER_TYPES:
+        if not fields:
             continue
+        if fields[0] in _OTHER_TYPES:
+            others.append(line)
+            continue
+        n_turns += 1
         if fields[0] != "SPEAKER":
             raise line.error(f"{fields[0]!r} is no type of RTTM")
         if len(fields) not in (8, 9, 10):
@@ -95,3 +103,5 @@ def _parse(path: File) -> Iterator[tuple[Line, str, float, float, str]]:
         if duration < 0:
             raise line.error(f"{fields[4]!r} is no duration")
         yield line, fields[1], start, round(start + duration, 6), fields[7]
+    if not n_turns:
+        report_left_out(path, "lines of other types than SPEAKER", others)

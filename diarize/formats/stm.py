@@ -12,7 +12,7 @@ NIST, SCTK documentation, "infmts".
 
 from __future__ import annotations
 
-from collections import defaultdict
+import re
 from collections.abc import Iterator
 
 from diarize.formats.rows import Found, collect_turns, report_left_out, without_comment
@@ -25,6 +25,7 @@ _IGNORED = "ignore_time_segment_in_scoring"
 _TYPES = frozenset(
     {"lex", "frag", "fp", "un-lex", "for-lex", "non-lex", "misc", "noscore", "other", "null", "na"}
 )
+_CONFIDENCE = re.compile(r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?")
 _NOBODY = frozenset({"<na>", "na", "null", "unknown", "none", "-"})
 
 
@@ -59,8 +60,8 @@ def read_stm(path: File) -> list[Turn]:
 def read_ctm(path: File) -> list[Turn]:
     """The words of a CTM file as turns of the speaker in its last field, or of the channel's.
 
-    A channel is a speaker where it is named like one, or where a recording has the channels A and B of a
-    telephone call. Words without a speaker are left out with a warning.
+    A channel is a speaker where it is named like one, or where the channels are A and B, the sides of
+    telephone calls. Words without a speaker are left out with a warning.
 
     Raises
     ------
@@ -69,13 +70,10 @@ def read_ctm(path: File) -> list[Turn]:
     """
     lines = [(line, without_comment(line.text.split(), 5)) for line in read_lines(path)]
     words = [(line, fields) for line, fields in lines if fields and not fields[-1].startswith("<ALT")]
-    channels: dict[str, set[str]] = defaultdict(set)
     for line, fields in words:
         if not 5 <= len(fields) <= 8:
-            raise line.error(
-                f"{len(fields)} fields, CTM has 5 to 8: recording, channel, start, duration, word"
-            )
-        channels[fields[0]].add(fields[1])
+            raise line.error(f"{len(fields)} fields, CTM has 5 to 8: recording, channel, start, ...")
+    call = {fields[1] for _, fields in words} == {"A", "B"}
 
     def parse() -> Iterator[Found]:
         for line, fields in words:
@@ -83,23 +81,23 @@ def read_ctm(path: File) -> list[Turn]:
             duration = line.seconds(fields[3], "duration")
             if duration < 0:
                 raise line.error(f"{fields[3]!r} is no duration")
-            who = _speaker(fields) or _side(fields[1], channels[fields[0]])
+            who = _speaker(fields) or (fields[1] if call or _is_name(fields[1]) else None)
             yield line, fields[0], start, round(start + duration, 6), who
 
     return collect_turns(path, parse(), speakers="a speaker in the eighth field of each word")
 
 
 def _speaker(fields: list[str]) -> str | None:
-    """The name in the eighth field; in the seventh where that is none of the types of words."""
-    if len(fields) < 7:
+    """The name in the eighth field; in an earlier one where that is no confidence and no type of words."""
+    if len(fields) == 5:
         return None
     who = fields[-1]
-    known = who.lower() in _NOBODY or (len(fields) == 7 and who.lower() in _TYPES)
-    return None if known else who
+    known = who.lower() in _NOBODY or (len(fields) < 8 and who.lower() in _TYPES)
+    return None if known or (len(fields) == 6 and _CONFIDENCE.fullmatch(who)) else who
 
 
-def _side(channel: str, channels: set[str]) -> str | None:
-    """The speaker that a channel is."""
-    if channels == {"A", "B"} or is_numbered_speaker(channel):
-        return channel
-    return channel if len(channel) > 1 and channel.lower() not in _NOBODY and may_be_name(channel) else None
+def _is_name(channel: str) -> bool:
+    """Whether a channel is named like a speaker: SPEAKER_00, Ann; not 1, A or NA."""
+    if is_numbered_speaker(channel):
+        return True
+    return len(channel) > 1 and channel.lower() not in _NOBODY and may_be_name(channel)

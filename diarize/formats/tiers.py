@@ -9,7 +9,7 @@ labels that all repeat the tier's name     turns of that speaker (what `diarize`
 "speaker", "diarization", ... or labels    labels are the speakers
 that are all like SPEAKER_00
 "Ann - words", "words@Ann"                 turns of Ann, once: words rather than phones
-"words", "phones", "text", ...             no speakers
+"words", "phones", "text", "tier 1", ...   no speakers
 "silences", "vad", ... alone               speech, under its label ("sounding")
 any other                                  turns of the speaker who is named like the tier
 =========================================  ==============================================================
@@ -41,6 +41,7 @@ sentences phrase phrases ref words word wd mb morphemes syllables syllable syll 
 segments gloss glosses ge ps pos ft translation translations lemma notes note comment comments label labels
 asr default tier ipa mau kan trn mas kas ort_mau kan_mau kan_mas ort_kas
 """
+_NUMBERED = re.compile(r"(?:annotations?|item|layer|level|line|segmentation|tier|track|untitled)?_?[0-9]*")
 _WORDS = tuple(_TEXT.split())  # the first of a speaker's tiers that occurs here gives the turns
 _SOUNDS = "activity detection pause pauses sad silence silences sound speech speech_activity vad voice"
 _ACTIVITY = frozenset(_SOUNDS.split())
@@ -92,7 +93,9 @@ def find_speakers(path: File, tiers: Sequence[Tier]) -> Iterator[Found]:
     FormatError
         When there are labels and none is a speaker's.
     """
-    filled = [tier for tier in tiers if tier.spans]
+    filled = [
+        tier for tier in tiers if tier.spans and (tier.blanks or any(label for *_, label in tier.spans))
+    ]
     used = _choose(path, filled)
     if filled and not used:
         raise FormatError(
@@ -116,7 +119,7 @@ def _choose(path: File, tiers: Sequence[Tier]) -> list[tuple[Tier, str | None]]:
     named = [tier for tier in tiers if tier.speaker is None and _labels_are_speakers(tier)]
     if named:
         return [(tier, None) for tier in named]
-    activity = [tier for tier in tiers if tier.speaker is None and _word(tier.name) in _ACTIVITY]
+    activity = [tier for tier in tiers if tier.speaker is None and _is_activity(tier)]
     chosen: list[tuple[Tier, str | None]] = []
     best: dict[str, tuple[int, Tier]] = {}
     for tier in tiers:
@@ -146,6 +149,14 @@ def _labels_are_speakers(tier: Tier) -> bool:
     return bool(labels) and (_word(tier.name) in _SPEAKERS or all(map(is_numbered_speaker, labels)))
 
 
+def _is_activity(tier: Tier) -> bool:
+    """Whether a tier tells speech from silence, of whomever: by its name, or without one by its labels."""
+    if _word(tier.name) in _ACTIVITY:
+        return True
+    unnamed = _NUMBERED.fullmatch(_word(tier.name)) is not None
+    return unnamed and {label.lower() for label in _labels(tier)} <= _SOUNDING
+
+
 def _activity(path: File, tier: Tier) -> str:
     """What a tier of silences calls speech.
 
@@ -168,6 +179,8 @@ def _split_name(name: str) -> tuple[str | None, int | None]:
     name = name.strip()
     if _word(name) in _WORDS:
         return None, _WORDS.index(_word(name))
+    if _NUMBERED.fullmatch(_word(name)):
+        return None, len(_WORDS)
     kind, at, who = name.partition("@")
     if at and who.strip() and re.fullmatch(r"[A-Za-z_-]+", kind):
         return who.strip(), _WORDS.index(_word(kind)) if _word(kind) in _WORDS else len(_WORDS)
