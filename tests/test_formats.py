@@ -1,6 +1,7 @@
 """All formats alike: identity, choice by suffix, whole files, names."""
 
 import errno
+import io
 import os
 import re
 import subprocess
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from diarize.errors import DiarizeError, FormatError
 from diarize.formats import FORMATS, READABLE, find_format, lab, read_turns, write_turns
 from diarize.formats.atomic import atomic_path
+from diarize.formats.rttm import read_rttm
 from diarize.formats.text import Line, read_text
 from diarize.formats.uem import read_uem
 from diarize.segments import Segment, Turn, normal_name
@@ -150,6 +152,26 @@ def test_the_suffix_tells_the_format_in_any_case() -> None:
     assert find_format("a.RTTM") is FORMATS["rttm"]
     assert find_format("a.textgrid") is FORMATS["textgrid"]
     assert find_format("a.txt", "rttm") is FORMATS["rttm"]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_an_open_file_is_read_by_its_name_or_by_how_it_begins(name: str, tmp_path: Path) -> None:
+    turns = [Turn("meeting", Segment(0.5, 2.0), "Ann"), Turn("meeting", Segment(1.5, 3.25), "Bob")]
+    path = tmp_path / f"meeting{FORMATS[name].suffix}"
+    write_turns(turns, path)
+    with path.open("rb") as binary, path.open(encoding="utf-8") as text:
+        assert read_turns(binary) == read_turns(text) == turns
+    # Without a name there is none for the recording, either, where the format holds none.
+    nameless = [read_turns(path.read_bytes()), read_turns(io.StringIO(path.read_text(encoding="utf-8")))]
+    for found in nameless:
+        assert [turn.segment for turn in found] == [turn.segment for turn in turns]
+        assert {turn.recording for turn in found} <= {"meeting", ""}
+
+
+def test_what_is_no_file_is_refused() -> None:
+    for reader in (read_turns, read_rttm):
+        with pytest.raises(TypeError, match="needs a path, an open file or bytes, got 3"):
+            reader(3)  # type: ignore[arg-type]
 
 
 def test_an_unknown_suffix_lists_the_known_ones() -> None:

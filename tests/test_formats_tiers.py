@@ -29,8 +29,13 @@ def grid(path: Path, tiers: dict[str, list[str]]) -> Path:
     return path
 
 
-def test_silence_of_praat_is_no_turn() -> None:
-    assert spans(read_textgrid(DATA / "praat_silences.TextGrid")) == [(1, 4, "sounding")]
+def test_silence_of_praat_is_no_turn(caplog: pytest.LogCaptureFixture) -> None:
+    path = DATA / "praat_silences.TextGrid"
+    with caplog.at_level(logging.WARNING):
+        assert spans(read_textgrid(path)) == [(1, 4, "sounding")]
+    assert caplog.messages == [
+        f"{path}: tier 'silences' tells speech, not who speaks; it becomes turns of 'sounding'"
+    ]
 
 
 def test_labels_of_a_tier_of_speakers_are_the_speakers() -> None:

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from diarize.errors import FormatError
-from diarize.formats.text import File
+from diarize.formats.text import Content, File, as_file, read_text
 from diarize.segments import Turn
 
 
@@ -61,6 +61,8 @@ READABLE = FORMATS | READ_ONLY
 def find_format(path: File, name: str | None = None, *, reading: bool = False) -> Format:
     """The format of this name, or else the one that the suffix of ``path`` tells (in any case).
 
+    An open file without a suffix is told by how it begins.
+
     Parameters
     ----------
     path : path
@@ -79,6 +81,8 @@ def find_format(path: File, name: str | None = None, *, reading: bool = False) -
             raise FormatError(f"unknown format {name!r}; known: {', '.join(formats)}")
         return formats[name]
     suffix = Path(path).suffix
+    if isinstance(path, Content) and not suffix:
+        return formats[_guess(read_text(path))]
     for known in formats.values():
         if known.suffix.lower() == suffix.lower():
             return known
@@ -86,15 +90,20 @@ def find_format(path: File, name: str | None = None, *, reading: bool = False) -
     raise FormatError(f"{path}: no format has the suffix {suffix!r}; known: {listed}")
 
 
-def read_turns(path: File, format: str | None = None) -> list[Turn]:
+def read_turns(path: File | IO[Any] | bytes, format: str | None = None) -> list[Turn]:
     """The turns of a file, sorted, in the named format or the one of its suffix.
+
+    An open file or bytes will do; without a suffix they are told by how they begin.
 
     Raises
     ------
     FormatError
         When the format is unknown, or the file cannot be read or does not follow it.
     """
-    return find_format(path, format, reading=True).read(path)
+    file = as_file(path)
+    if file is None:
+        raise TypeError(f"needs a path, an open file or bytes, got {path!r:.80}")
+    return find_format(file, format, reading=True).read(file)
 
 
 def convert_turns(
@@ -137,3 +146,20 @@ def write_turns(turns: Iterable[Turn], path: str | Path, format: str | None = No
         When the file cannot be written.
     """
     find_format(path, format).write(turns, path)
+
+
+def _guess(text: str) -> str:
+    """The name of the format of a text, by how it begins."""
+    text = text.lstrip()
+    first = next((line for line in text.split("\n") if not line.startswith((";;", "#"))), "")
+    signs = {
+        "vtt": text.startswith("WEBVTT"),
+        "eaf": text.startswith("<"),
+        "json": text.startswith(("{", "[")),
+        "textgrid": "ooTextFile" in first,
+        "csv": "recording" in first and "speaker" in first,
+        "srt": "-->" in text[:200],
+        "audacity": first.count("\t") == 2,
+        "lab": len(first.split()) == 3,
+    }
+    return next((name for name, found in signs.items() if found), "rttm")

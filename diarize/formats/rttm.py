@@ -15,9 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import IO, Any
 
 from diarize.formats.rows import Found, collect_turns, one_word, report_left_out, to_rows, without_comment
-from diarize.formats.text import File, Line, read_lines, write_text
+from diarize.formats.text import File, Line, as_file, read_lines, write_text
 from diarize.formats.times import seconds
 from diarize.segments import TOUCH, Segment, Turn, join_segments
 
@@ -27,11 +28,10 @@ _OTHER_TYPES = frozenset({
 })  # fmt: skip
 
 
-def read_rttm(path: File) -> list[Turn]:
-    """The turns of an RTTM file, sorted. Comments (``;;``) and other types than SPEAKER are ignored.
+def read_rttm(path: File | IO[Any] | bytes) -> list[Turn]:
+    """The turns of an RTTM file, which may be open, sorted.
 
-    Where there are only others, a warning says so.
-
+    Comments (``;;``) and other types than SPEAKER are ignored; where there are only others, a warning says so.
     Turns of duration 0, and turns whose speaker is ``<NA>``, are left out with a warning.
 
     Raises
@@ -39,11 +39,14 @@ def read_rttm(path: File) -> list[Turn]:
     FormatError
         When the file cannot be read, or with the number of the line that is wrong.
     """
+    file = as_file(path)
+    if file is None:
+        raise TypeError(f"needs a path, an open file or bytes, got {path!r:.80}")
     named: Iterator[Found] = (
         (line, recording, start, end, None if who == "<NA>" else who)
-        for line, recording, start, end, who in _parse(path)
+        for line, recording, start, end, who in _parse(file)
     )
-    return collect_turns(path, named, speakers="names in the eighth field")
+    return collect_turns(file, named, speakers="names in the eighth field")
 
 
 def read_rttm_speech(path: File) -> dict[str, list[Segment]]:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from diarize.errors import DiarizeError, FormatError
-from diarize.formats import READABLE, Format, find_format
-from diarize.formats.text import Content, File, read_text
+from diarize.formats import READABLE, find_format
+from diarize.formats.text import Content, File, as_file
 from diarize.formats.uem import read_uem
 from diarize.segments import Segment, Turn, normal_name
 
@@ -113,19 +113,6 @@ def share_names(*tables: dict[str, list[Any]]) -> None:
             table[name] = [*table.pop(UNNAMED), *table.get(name, [])]
 
 
-def as_file(source: Any) -> File | None:
-    """What readers take as a path: a path, or the content of an open file or bytes; None for other things."""
-    if isinstance(source, str | os.PathLike):
-        return source
-    if isinstance(source, bytes | bytearray):
-        return Content("", bytes(source)) if b"\n" in source else os.fsdecode(bytes(source))
-    if not hasattr(source, "read"):
-        return None
-    data, name = source.read(), getattr(source, "name", "")
-    data = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else bytes(data)
-    return Content(name if isinstance(name, str) else "", data)
-
-
 def _segments(source: Iterable[Any]) -> list[Segment]:
     return [Segment(float(segment.start), float(segment.end)) for segment in source]
 
@@ -135,34 +122,13 @@ def _of_file(path: File) -> dict[str, list[Turn]]:
     found: dict[str, list[Turn]] = defaultdict(list)
     in_folder = _is_folder(path)
     for file in _files(path, [known.suffix for known in READABLE.values()]):
-        format = _format_of(file)
+        format = find_format(file, reading=True)
         turns = format.read(file)
         for turn in turns:
             found[turn.recording].append(turn)
         if not turns and (in_folder or format.suffix not in _MANY):
             found.setdefault(normal_name(Path(file).stem), [])  # nobody speaks in it
     return dict(found)
-
-
-def _format_of(file: File) -> Format:
-    """The format of a file by its suffix; of an open file without one by how it begins."""
-    if not isinstance(file, Content) or Path(file).suffix.lower() in {
-        f.suffix.lower() for f in READABLE.values()
-    }:
-        return find_format(file, reading=True)
-    text = read_text(file).lstrip()
-    first = next((line for line in text.split("\n") if not line.startswith((";;", "#"))), "")
-    signs = {
-        "vtt": text.startswith("WEBVTT"),
-        "eaf": text.startswith("<"),
-        "json": text.startswith(("{", "[")),
-        "textgrid": "ooTextFile" in first,
-        "csv": "recording" in first and "speaker" in first,
-        "srt": "-->" in text[:200],
-        "audacity": first.count("\t") == 2,
-        "lab": len(first.split()) == 3,
-    }
-    return READABLE[next((name for name, found in signs.items() if found), "rttm")]
 
 
 def _files(path: File, suffixes: Sequence[str]) -> list[File]:

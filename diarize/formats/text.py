@@ -8,6 +8,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from diarize.errors import FormatError
 from diarize.formats.atomic import atomic_path
@@ -98,6 +99,19 @@ class Content(os.PathLike[str]):
 
 File = str | os.PathLike[str]
 """A path, or the `Content` of an open file."""
+
+
+def as_file(source: Any) -> File | None:
+    """What readers take as a path: a path, or the content of an open file or bytes; None for other things."""
+    if isinstance(source, str | os.PathLike):
+        return source
+    if isinstance(source, bytes | bytearray):
+        return Content("", bytes(source)) if b"\n" in source else os.fsdecode(bytes(source))
+    if not hasattr(source, "read"):
+        return None
+    data, name = source.read(), getattr(source, "name", "")
+    data = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else bytes(data)
+    return Content(name if isinstance(name, str) else "", data)
 
 
 def is_time(value: float) -> bool:

@@ -133,7 +133,15 @@ def _choose(path: File, tiers: Sequence[Tier]) -> list[tuple[Tier, str | None]]:
             best[who] = kind, tier
     whole = {who for _, who in chosen}
     chosen += [(tier, who) for who, (_, tier) in best.items() if who not in whole]
-    return chosen or [(tier, _activity(path, tier)) for tier in activity]
+    if chosen:
+        return chosen
+    for tier in activity:
+        what = _activity(path, tier)
+        logger.warning(
+            "%s: tier %r tells speech, not who speaks; it becomes turns of %r", path, tier.name, what
+        )
+        chosen.append((tier, what))
+    return chosen
 
 
 def _labels(tier: Tier) -> set[str]:
