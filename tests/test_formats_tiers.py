@@ -69,6 +69,7 @@ def test_labels_of_a_tier_of_speakers_are_the_speakers() -> None:
         ({"silences": ["silent", "sounding"], "Ann": ["", "hi"]}, [(1, 2, "Ann")]),
         ({"silences": ["silent", "silent"]}, []),
         ({"tier 1": ["silent", "sounding"]}, [(1, 2, "sounding")]),
+        ({"SPEAKER_00": ["SPEAKER_00"], "Bob": ["hello"]}, [(0, 1, "Bob"), (0, 1, "SPEAKER_00")]),
         ({"words": ["words", ""], "sil": ["", "sil"]}, [(0, 1, "words"), (1, 2, "sil")]),
     ],
 )

@@ -31,8 +31,8 @@ _OTHER_TYPES = frozenset({
 def read_rttm(path: File | IO[Any] | bytes) -> list[Turn]:
     """The turns of an RTTM file, which may be open, sorted.
 
-    Comments (``;;``) and other types than SPEAKER are ignored; where there are only others, a warning says so.
-    Turns of duration 0, and turns whose speaker is ``<NA>``, are left out with a warning.
+    Comments (``;;``) and other types than SPEAKER are ignored; where there is nothing else, a warning says
+    so. Turns of duration 0, and turns whose speaker is ``<NA>``, are left out with a warning.
 
     Raises
     ------

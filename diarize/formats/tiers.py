@@ -137,9 +137,10 @@ def _choose(path: File, tiers: Sequence[Tier]) -> list[tuple[Tier, str | None]]:
         return chosen
     for tier in activity:
         what = _activity(path, tier)
-        logger.warning(
-            "%s: tier %r tells speech, not who speaks; it becomes turns of %r", path, tier.name, what
-        )
+        if _labels(tier):
+            logger.warning(
+                "%s: tier %r tells speech, not who speaks; it becomes turns of %r", path, tier.name, what
+            )
         chosen.append((tier, what))
     return chosen
 
@@ -154,7 +155,8 @@ def _repeats_its_name(tier: Tier) -> bool:
 
 def _labels_are_speakers(tier: Tier) -> bool:
     labels = _labels(tier)
-    return bool(labels) and (_word(tier.name) in _SPEAKERS or all(map(is_numbered_speaker, labels)))
+    numbered = all(map(is_numbered_speaker, labels)) and not _repeats_its_name(tier)
+    return bool(labels) and (numbered or _word(tier.name) in _SPEAKERS)
 
 
 def _is_activity(tier: Tier) -> bool:
