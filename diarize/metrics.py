@@ -19,17 +19,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import pyannote.core
-import pyannote.metrics.diarization
-
 from diarize.errors import DiarizeError, FormatError
 from diarize.formats.sources import UNNAMED, list_turns, regions_by_recording, share_names, turns_by_recording
 from diarize.formats.text import is_time
+from diarize.quiet_imports import import_pyannote
 from diarize.segments import Segment, Turn, join_segments
 
 logger = logging.getLogger(__name__)
 
-_pyannote: Any = pyannote.metrics.diarization  # only partly typed
+# Only partly typed.
+_core: Any = import_pyannote("core")
+_metrics: Any = import_pyannote("metrics.diarization")
 
 FROM_UEM = "UEM"
 FROM_EXTENT = "reference and hypothesis extent"
@@ -113,12 +113,12 @@ def score_diarization(
         raise ValueError(f"needs one recording and collar >= 0, got {sorted(recordings)} and {collar}")
     if scored is None:
         end = max((turn.segment.end for turn in (*reference, *hypothesis)), default=0.0)
-        region = pyannote.core.Timeline([pyannote.core.Segment(0, end)] if end else [])
+        region = _core.Timeline([_core.Segment(0, end)] if end else [])
     else:
-        region = pyannote.core.Timeline([pyannote.core.Segment(s.start, s.end) for s in scored]).support()
+        region = _core.Timeline([_core.Segment(s.start, s.end) for s in scored]).support()
     conditions = {"collar": 2 * collar, "skip_overlap": skip_overlap}
     ref, hyp = _annotation(reference), _annotation(hypothesis)
-    der, jer = _pyannote.DiarizationErrorRate(**conditions), _pyannote.JaccardErrorRate(**conditions)
+    der, jer = _metrics.DiarizationErrorRate(**conditions), _metrics.JaccardErrorRate(**conditions)
     parts = der.compute_components(ref, hyp, uem=region)
     speakers = jer.compute_components(ref, hyp, uem=region)
     _, scored_hyp = der.uemify(ref, hyp, uem=region, **conditions)
@@ -136,7 +136,7 @@ def score_diarization(
     )
 
 
-def _annotation(turns: Iterable[Turn]) -> pyannote.core.Annotation:
+def _annotation(turns: Iterable[Turn]) -> Any:
     """The turns for pyannote; those of one speaker that overlap become one, those that touch stay two.
 
     Otherwise a speaker would overlap with itself, counted twice by DER and left out by ``skip_overlap``.
@@ -144,10 +144,10 @@ def _annotation(turns: Iterable[Turn]) -> pyannote.core.Annotation:
     own: dict[str, list[Segment]] = defaultdict(list)
     for turn in sorted(turns):
         own[turn.speaker].append(turn.segment)
-    annotation = pyannote.core.Annotation()
+    annotation = _core.Annotation()
     for speaker, segments in own.items():
         for segment in join_segments(segments):
-            annotation[pyannote.core.Segment(segment.start, segment.end), speaker] = speaker
+            annotation[_core.Segment(segment.start, segment.end), speaker] = speaker
     return annotation
 
 

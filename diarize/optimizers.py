@@ -10,6 +10,7 @@ from pydantic import Field
 from torch import nn
 
 from diarize.config import Settings
+from diarize.quiet_imports import import_torch_compiler
 
 
 class TrainingConfig(Settings):
@@ -57,6 +58,7 @@ class TrainingConfig(Settings):
 
 def build_optimizer(config: TrainingConfig, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
     """The optimizer of a [training] table; what it does not name is as in the papers of these systems."""
+    import_torch_compiler()  # or torch does, which makes a folder
     rate, decay = config.learning_rate, config.weight_decay
     if config.optimizer == "adadelta":
         return torch.optim.Adadelta(parameters, rate, rho=0.95, eps=1e-6, weight_decay=decay)

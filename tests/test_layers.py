@@ -11,6 +11,7 @@ LIBRARY = REPOSITORY / "diarize"
 # A file, or a folder of equal members, which may import each other.
 ORDER = [
     "errors",
+    "quiet_imports",
     "machine",
     "sessions",
     "segments",
