@@ -138,8 +138,9 @@ def _files(path: File, suffixes: Sequence[str]) -> list[File]:
     """
     if not _is_folder(path):
         return [path]
+    there = sorted(file for file in Path(path).iterdir() if not file.name.startswith("."))
     for suffix in suffixes:
-        files = sorted(file for file in Path(path).iterdir() if file.suffix.lower() == suffix.lower())
+        files = [file for file in there if file.suffix.lower() == suffix.lower()]
         if files:
             return [*files]
     raise FormatError(f"{path}: no file in this folder ends in {', '.join(suffixes)}")
