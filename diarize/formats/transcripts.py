@@ -25,16 +25,19 @@ from collections.abc import Sequence
 
 from diarize.formats.speaker_names import is_numbered_speaker, looks_like_name, may_be_name
 
-VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]+)>")
+# No expression here looks further than some hundred characters: a line may have a million.
+VOICE = re.compile(r"<v(?:\.[^\s>]{0,200})?\s([^<>]{1,1000})>")
 """A voice tag, perhaps with classes: ``<v.loud Ann>``."""
 
 _STYLING = re.compile(
-    r"</?(?:[ibus]|font|c|lang|ruby|rt|span|v)\b[^>]*>|<[0-9:.]+>|\{\\[^{}]*\}|\{/?[ibus]\}", re.IGNORECASE
+    r"</?(?:[ibus]|font|c|lang|ruby|rt|span|v)\b[^<>]{0,1000}>|<[0-9:.]{1,20}>"
+    r"|\{\\[^{}]{0,200}\}|\{/?[ibus]\}",
+    re.IGNORECASE,
 )
 _CHANGE = re.compile(r"\s*(?:>>+|[-\u2010-\u2015\u2022*]+(?=\s|[\[(]|\w))?\s*")
 _MARKED = re.compile(r"(?:\[([^\[\]]+)\]|\(([^()]+)\))\s*(:)?\s*(.*)", re.DOTALL)
-_PLAIN = re.compile(r"([^:\uff1a]+?)\s*(?:\uff1a|:(?=\s|$))\s*(.*)", re.DOTALL)
-_GLUED = re.compile(r"([^:]+?)\s*:.*", re.DOTALL)
+_PLAIN = re.compile(r"([^:\uff1a]{1,80}?)\s*(?:\uff1a|:(?=\s|$))\s*(.*)", re.DOTALL)
+_GLUED = re.compile(r"([^:]{1,80}?)\s*:.*", re.DOTALL)
 _SHARE = 0.75  # of the cues with words have a name before them, or none of the unsure ones is one
 
 
