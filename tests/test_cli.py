@@ -70,6 +70,15 @@ def test_help_names_every_option_with_a_sentence(name):
         assert parameter.help, parameter.name
 
 
+def test_python_can_run_the_package_as_the_command():
+    command = [sys.executable, "-m", "diarize", "doctor", "--nonsense"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment())
+    same = process("doctor", "--nonsense")
+    assert (done.returncode, done.stdout, done.stderr) == (same.status, same.out, same.err)
+    assert done.returncode == 2
+    assert "Usage: diarize doctor" in done.stderr
+
+
 def test_every_command_is_told_by_the_first_help():
     text = call("--help").out
     assert list(COMMANDS) == ["run", "embed", "score", "convert", "models", "doctor"]

@@ -55,6 +55,7 @@ ORDER = [
     "doctor",
     "options",
     "cli",
+    "__main__",
 ]
 FRONT_DOOR = LIBRARY / "__init__.py"  # loads whatever is asked of it
 MODULES = sorted(path for path in LIBRARY.rglob("*.py") if path != FRONT_DOOR)
