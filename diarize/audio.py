@@ -231,6 +231,7 @@ def _array_pieces(samples: NDArray[Any]) -> Iterator[Samples]:
                 full_scale = 2.0 ** (8 * piece.dtype.itemsize - 1)
                 piece = piece / full_scale - (piece.dtype.kind == "u")  # unsigned: half scale is silence
             with np.errstate(over="ignore"):  # beyond float32 is inf, and told as that
-                yield piece.astype(np.float32)
+                narrow = piece.astype(np.float32)
+            yield narrow
 
     return pieces()

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
+from threading import Lock
 from types import ModuleType
 from typing import Literal
 
@@ -23,8 +24,17 @@ from diarize.config import Settings
 
 Frames = NDArray[np.float32]
 
+_importing = Lock()
+"""Held while torchaudio is imported, which a second thread must not see half done."""
 
+
+@cache
 def _torchaudio_functional() -> ModuleType:
+    with _importing:
+        return _import_functional()
+
+
+def _import_functional() -> ModuleType:
     try:
         import torchaudio.functional as functional
     except (OSError, RuntimeError):

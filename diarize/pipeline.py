@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from diarize.activity import Speech, find_speech
 from diarize.audio import Source, source_id, stream_audio
@@ -28,6 +27,7 @@ from diarize.diarization import Diarization
 from diarize.embedder import Embedder, Progress, Voices, make_table, report_blocks
 from diarize.errors import ConfigError
 from diarize.models import Model
+from diarize.networks.threads import one_blas_thread
 from diarize.resegmentation import resegment
 from diarize.segments import Segment, Turn, close_pauses, drop_short_turns
 from diarize.windows import label_turns, other_labels, smooth_labels
@@ -179,7 +179,7 @@ def cluster_windows(
     clusterer = make_clusterer(config, backend is not None)
     try:
         # Sums over several threads are added in another order: one thread gives the same bytes everywhere.
-        with threadpool_limits(1):
+        with one_blas_thread():
             if backend is None:
                 labels = clusterer.fit_predict(vectors)
                 return labels, clusterer.evidence_
@@ -247,7 +247,7 @@ def make_turns(
     if not windows:
         return [], {}
     if backend is not None and voices.pieces:
-        with threadpool_limits(1):
+        with one_blas_thread():
             labels = resegment(voices, labels, backend, config)
         windows = voices.pieces
     labels = smooth_labels(labels, windows, config.turns.smoothing)

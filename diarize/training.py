@@ -5,8 +5,10 @@ from __future__ import annotations
 import copy
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import torch
@@ -33,6 +35,9 @@ from diarize.optimizers import TrainingConfig, build_optimizer, learning_rate_at
 
 OnCheckpoint = Callable[[int, Network], dict[str, float]]
 LossesOf = Callable[[Network, Batch], dict[str, Tensor]]
+
+_drawing = Lock()
+"""Held while torch's random numbers are those of one training."""
 
 
 def train(
@@ -71,8 +76,8 @@ def train(
     """
     folder, loss = Path(folder), loss or LossConfig()
     rank, n_processes = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
-    torch.manual_seed(config.seed)
-    objective = build_objective(loss, network, features.n_speakers, config.n_segments, targets).to(device)
+    with _seeded(config.seed, device):
+        objective = build_objective(loss, network, features.n_speakers, config.n_segments, targets).to(device)
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     modules = nn.ModuleDict({"network": network, "objective": objective})
     if start is not None:
@@ -118,9 +123,10 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = rate
         number = progress.step * n_processes + rank
-        torch.manual_seed(config.seed * 1_000_003 + number)  # for dropout: hangs on the batch alone
         share = min(1.0, (progress.step + 1) / loss.ramp) if loss.ramp else 1.0
-        losses = losses_of(network, sampler.batch(number, (shortest, longest)), share)
+        batch = sampler.batch(number, (shortest, longest))
+        with _seeded(config.seed * 1_000_003 + number, device):  # for dropout: depends on the batch alone
+            losses = losses_of(network, batch, share)
         optimizer.zero_grad(set_to_none=True)
         torch.stack(list(losses.values())).sum().backward()
         if n_processes > 1:
@@ -157,6 +163,18 @@ def train(
     if config.keep == "best" and validation_batches:
         load_weights(average, folder / "best.safetensors")
     return average.eval()
+
+
+@contextmanager
+def _seeded(seed: int, device: str) -> Iterator[None]:
+    """Let torch draw random numbers from a seed; its generators are of the process, and restored."""
+    gpus = [torch.device(device)] if device.startswith("cuda") else []
+    with _drawing, torch.random.fork_rng(gpus):
+        torch.default_generator.manual_seed(seed)
+        for gpu in gpus:
+            with torch.cuda.device(gpu):
+                torch.cuda.manual_seed(seed)
+        yield
 
 
 def build_sampler(features: PackedFeatures, config: TrainingConfig) -> SpeakerSampler | SentenceSampler:
