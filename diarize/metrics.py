@@ -23,6 +23,7 @@ import pyannote.core
 import pyannote.metrics.diarization
 
 from diarize.errors import FormatError
+from diarize.folders import find_files
 from diarize.formats import FORMATS, read_turns
 from diarize.formats.uem import read_uem
 from diarize.segments import Segment, Turn, join_segments
@@ -251,8 +252,9 @@ def _files(path: Path, suffixes: Sequence[str]) -> list[Path]:
     """
     if not path.is_dir():
         return [path]
+    there = find_files(path, below=False)
     for suffix in suffixes:
-        files = sorted(file for file in path.iterdir() if file.suffix.lower() == suffix.lower())
+        files = [file for file in there if file.suffix.lower() == suffix.lower()]
         if files:
             return files
     raise FormatError(f"{path}: no file in this folder ends in {', '.join(suffixes)}")

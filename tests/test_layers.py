@@ -12,6 +12,7 @@ LIBRARY = REPOSITORY / "diarize"
 ORDER = [
     "errors",
     "machine",
+    "folders",
     "sessions",
     "segments",
     "windows",
