@@ -53,6 +53,7 @@ ORDER = [
     "pipeline",
     "batch",
     "console",
+    "targets",
     "doctor",
     "options",
     "cli",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
@@ -84,7 +85,8 @@ def convert_turns(
 ) -> dict[Path, list[Turn]]:
     """The files to write for a conversion, and the turns of each; nothing is written.
 
-    An existing folder, or a name without suffix, gets one file a recording, in the named format.
+    An existing folder, or a name without suffix or with a slash at its end, gets one file a recording, in the
+    named format.
 
     Raises
     ------
@@ -92,8 +94,9 @@ def convert_turns(
         When a format is unknown, the source is malformed, a folder is given without a format, or a
         recording's id cannot name a file.
     """
-    turns, output = read_turns(source, source_format), Path(output)
-    if output.suffix and not output.is_dir():
+    turns, is_folder = read_turns(source, source_format), str(output).endswith(("/", os.sep))
+    output = Path(output)
+    if output.suffix and not is_folder and not output.is_dir():
         find_format(output, format)
         return {output: turns}
     if format is None:
