@@ -86,19 +86,15 @@ def load_settings(config: Path | None, assignments: Sequence[str] | None, option
     ConfigError
         For an unknown setting (with the known ones) or an impossible value.
     """
-    import tomllib
-
     from diarize.config import load_config
+    from diarize.toml import parse_value
 
     overrides: dict[str, Any] = {}
     for assignment in assignments or []:
         name, equals, text = assignment.partition("=")
         if not equals:
             raise ConfigError(f"--set {assignment}: write it as NAME=VALUE, for example speech.threshold=0.3")
-        try:
-            overrides[name.strip()] = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
-            overrides[name.strip()] = text
+        overrides[name.strip()] = parse_value(text, f"--set {name.strip()}")
     overrides |= {name: value for name, value in options.items() if value is not None}
     return load_config(config, overrides)
 

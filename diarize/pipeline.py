@@ -76,7 +76,7 @@ class Diarizer:
         device: str = "auto",
         threads: int | None = None,
     ) -> None:
-        self.config = config or Config()
+        self.config = (config or Config()).model_copy(deep=True)
         make_clusterer(self.config)  # what is wrong with it is told before any work
         self.embedder = Embedder(model, device=device, threads=threads)
 
@@ -87,6 +87,7 @@ class Diarizer:
         rate: float | None = None,
         channel: int | None = None,
         n_speakers: int | None = None,
+        num_speakers: int | None = None,
         min_speakers: int | None = None,
         max_speakers: int | None = None,
         speech: list[Segment] | None = None,
@@ -103,6 +104,8 @@ class Diarizer:
             Counts from 1; without it the channels' mean.
         n_speakers, min_speakers, max_speakers : int, optional
             Instead of the config's. A recording without any speech has no speakers, whatever is asked for.
+        num_speakers : int, optional
+            The same as `n_speakers`.
         speech : list of Segment, optional
             Where there is speech, instead of detecting it.
         recording : str, optional
@@ -116,7 +119,13 @@ class Diarizer:
             When the recording cannot be read.
         ConfigError
             When there are fewer windows of speech than speakers asked for.
+        ValueError
+            When `n_speakers` and `num_speakers` differ.
         """
+        if n_speakers is None:
+            n_speakers = num_speakers
+        elif num_speakers not in (None, n_speakers):
+            raise ValueError(f"n_speakers and num_speakers are one, got {n_speakers!r} and {num_speakers!r}")
         if recording is None:
             recording = source_id(source)
         config = self._with_numbers(n_speakers, min_speakers, max_speakers)

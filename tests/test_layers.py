@@ -16,6 +16,8 @@ ORDER = [
     "sessions",
     "segments",
     "windows",
+    "toml",
+    "settings",
     "config",
     "catalog",
     "decoders",

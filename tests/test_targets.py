@@ -75,7 +75,7 @@ def test_an_existing_folder_stays_a_folder(linked, tmp_path):
     ("output", "formats", "expected"),
     [
         ("a.rttm", ["csv"], "a.rttm: the suffix is that of rttm, --format says csv; give a folder"),
-        ("a.txt", ["lab", "audacity"], "a.txt: the suffix is that of audacity, --format says lab; give a folder"),
+        ("a.txt", ["lab", "audacity"], "a.txt: the suffix is that of audacity, --format says lab; "),
         ("-", ["rttm", "csv"], "several formats need a folder; give one with --output"),
         ("a.rttm", ["nonsense"], "unknown format 'nonsense'; known: rttm, "),
         ("file/a.rttm", [], "file: no folder for results can be made there (File exists)"),
