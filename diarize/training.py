@@ -57,10 +57,10 @@ def train(
     """Train a network and return it with the averaged weights, where there are, in evaluation mode.
 
     `folder` receives checkpoint.safetensors, from which a later call goes on; curve.tsv, a line a checkpoint
-    with the step, the seconds, the learning rate, the mean losses, the loss on `validation` and what
-    `on_checkpoint` (step, network) returns; best.safetensors, the weights with the best validation loss; and
-    snapshots/<step>.safetensors. `start` is the checkpoint of another training: its weights, averaged where
-    they were, are the first ones.
+    with the step, the seconds, the learning rate, the mean losses since the previous line, the loss on
+    `validation` and what `on_checkpoint` (step, network) returns; best.safetensors, the weights with the best
+    validation loss; and snapshots/<step>.safetensors. `start` is the checkpoint of another training: its
+    weights, averaged where they were, are the first ones.
 
     Under `torchrun`, once torch.distributed is initialised, each process takes batches of its own and their
     gradients are averaged; the first process writes.
@@ -115,8 +115,9 @@ def train(
     if rank == 0:
         cut_curve(folder, progress.step)
     started = time.monotonic() - progress.seconds
-    stopped = bool(validation_batches) and _has_stopped(progress, config)
+    stopped = bool(validation_batches) and has_stopped(progress, config)
     sums: dict[str, float] = {}
+    summed_from = progress.step  # the last line need not lie at a multiple of save_every
     network.train()
     while progress.step < config.n_steps and not stopped:
         rate = learning_rate_at(config, progress.step)
@@ -147,7 +148,7 @@ def train(
         if rank == 0:
             progress.seconds = time.monotonic() - started
             line = {"step": float(step), "seconds": progress.seconds, "learning_rate": rate}
-            line |= {name: value / ((step - 1) % config.save_every + 1) for name, value in sums.items()}
+            line |= {name: value / (step - summed_from) for name, value in sums.items()}
             if validation_batches:
                 line["validation_loss"] = _validation_loss(average, losses_of, validation_batches)
                 if line["validation_loss"] < progress.best_loss:
@@ -158,8 +159,8 @@ def train(
             append_curve(folder, line)
             save_checkpoint(folder, modules, optimizer, settings, progress)
         network.train()
-        sums = {}
-        stopped = _first_process_says(bool(validation_batches) and _has_stopped(progress, config), device)
+        sums, summed_from = {}, step
+        stopped = _first_process_says(bool(validation_batches) and has_stopped(progress, config), device)
     if config.keep == "best" and validation_batches:
         load_weights(average, folder / "best.safetensors")
     return average.eval()
@@ -221,7 +222,7 @@ def _validation_loss(network: Network, losses_of: LossesOf, batches: list[Batch]
     return float(np.mean([float(sum(losses_of(network, batch).values())) for batch in batches]))
 
 
-def _has_stopped(progress: Progress, config: TrainingConfig) -> bool:
+def has_stopped(progress: Progress, config: TrainingConfig) -> bool:
     """Whether the validation loss has not improved for `patience` checkpoints."""
     return 0 < config.patience * config.save_every <= progress.step - progress.best_step
 

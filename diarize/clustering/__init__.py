@@ -47,7 +47,7 @@ def build_clusterer(method: str, **params: Any) -> Clusterer:
 
 _LEAST = {"max_items": 2, "n_graphs": 1, "max_iterations": 1, "min_neighbors": 1}
 """Smallest values; any other number is at least 0. Clusterers check what they alone know."""
-_ANY = {"threshold"}
+_ANY = {"threshold", "n_speakers", "min_speakers", "max_speakers"}
 _SHARES = {"max_neighbors", "theta", "coarseness"}
 
 
