@@ -76,9 +76,10 @@ class _Limits:
                 self._n_modules, self._controller = len(sys.modules), ThreadpoolController()
             own: list[tuple[Any, int]] = []
             # OpenMP first: an OpenBLAS that is built on it shows its number.
-            for library in sorted(
-                self._controller.lib_controllers, key=lambda each: each.user_api != "openmp"
-            ):
+            found = [
+                each for each in self._controller.lib_controllers if each.num_threads
+            ]  # not built for one
+            for library in sorted(found, key=lambda each: each.user_api != "openmp"):
                 if library.user_api == "openmp" or library.internal_api == "mkl":
                     own.append((library, library.num_threads))
                 else:
