@@ -45,10 +45,10 @@ def build_clusterer(method: str, **params: Any) -> Clusterer:
     return clusterer
 
 
-_LEAST = {"max_items": 2, "n_graphs": 1, "max_iterations": 1, "min_neighbors": 1}
+_LEAST = {"max_items": 2, "n_graphs": 1, "max_iterations": 1, "min_neighbors": 1, "one_speaker": -1}
 """Smallest values; any other number is at least 0. Clusterers check what they alone know."""
 _ANY = {"threshold", "n_speakers", "min_speakers", "max_speakers"}
-_SHARES = {"max_neighbors", "theta", "coarseness"}
+_SHARES = {"max_neighbors", "theta"}
 
 
 def _check_number(method: str, param: str, value: Any, default: Any) -> None:
