@@ -69,7 +69,7 @@ def combinations(vary: list[str]) -> dict[str, dict[str, Any]]:
         name, equals, values = text.partition("=")
         try:
             settings.append([(name, value) for value in tomllib.loads(f"values = [{values}]")["values"]])
-        except tomllib.TOMLDecodeError:
+        except ValueError:  # no TOML, or a number of thousands of digits
             equals = ""
         if not equals or not values:
             raise ConfigError(f"--vary {text}: write SETTING=VALUE,VALUE with values as TOML has them")

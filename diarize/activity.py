@@ -21,6 +21,7 @@ from diarize.checkpoints import load_weights
 from diarize.config import SpeechConfig, load_tables, validate
 from diarize.errors import ConfigError, ModelError
 from diarize.features import FeatureConfig, Frames, stream_log_mel
+from diarize.networks import make_network
 from diarize.networks.activity import ActivityNetwork
 from diarize.networks.threads import one_thread
 from diarize.segmentation import load_segmentation
@@ -195,10 +196,9 @@ def load_activity(folder: Path = ACTIVITY) -> tuple[ActivityNetwork, FeatureConf
     features = validate(FeatureConfig, tables["features"], str(path))
     if features.hop != HOP or features.compression != "ln":
         raise ConfigError(f"{path}: [features] needs hop = {HOP} and compression = 'ln'")
-    try:
-        network = ActivityNetwork(n_mels=features.n_mels, **tables["network"])
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"{path}: [network]: {error}") from error
+    network = make_network(
+        ActivityNetwork, f"{path}: [network]", {"n_mels": features.n_mels, **tables["network"]}
+    )
     load_weights(network, folder / "weights.safetensors")
     return network.eval(), features
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from diarize.decoders import PIECE, AudioInfo, Samples, open_audio
 from diarize.errors import AudioError
+from diarize.folders import find_files
 from diarize.segments import normal_name
 
 __all__ = [
@@ -134,20 +135,18 @@ def source_id(source: Source) -> str:
 
 
 def find_audio(folder: str | os.PathLike[str]) -> list[Path]:
-    """The recordings in a folder and below, sorted; hidden files are left out.
+    """The recordings in a folder and below, sorted; which files are looked at: `find_files`.
 
     Raises
     ------
     AudioError
         When there is no such folder or no recording in it.
+    DiarizeError
+        When the folder cannot be read.
     """
     if not Path(folder).is_dir():
         raise AudioError(f"{os.fspath(folder)}: no such folder; check the path")
-    found = sorted(
-        path
-        for path in Path(folder).rglob("*")
-        if path.suffix.lower() in AUDIO_SUFFIXES and not path.name.startswith(".") and path.is_file()
-    )
+    found = [path for path in find_files(folder) if path.suffix.lower() in AUDIO_SUFFIXES]
     if not found:
         raise AudioError(f"{os.fspath(folder)}: no audio files; looked for {' '.join(_SUFFIXES.split())}")
     return found
@@ -235,6 +234,7 @@ def _array_pieces(samples: NDArray[Any]) -> Iterator[Samples]:
                 full_scale = 2.0 ** (8 * piece.dtype.itemsize - 1)
                 piece = piece / full_scale - (piece.dtype.kind == "u")  # unsigned: half scale is silence
             with np.errstate(over="ignore"):  # beyond float32 is inf, and told as that
-                yield piece.astype(np.float32)
+                narrow = piece.astype(np.float32)
+            yield narrow
 
     return pieces()

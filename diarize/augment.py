@@ -178,6 +178,6 @@ def mask(mel: Frames, random: Generator, *, max_frames: int = 25, max_mels: int 
     mean = mel.mean()
     for axis, longest in ((0, max_frames), (1, max_mels)):
         length = int(random.integers(longest + 1))
-        start = int(random.integers(max(1, mel.shape[axis] - length)))
+        start = int(random.integers(max(1, mel.shape[axis] - length + 1)))
         np.moveaxis(mel, axis, 0)[start : start + length] = mean
     return mel

@@ -52,6 +52,10 @@ class Backend:
     spread: NDArray[np.float64]
     """(n,): psi, the variances of speakers, largest first."""
 
+    def __post_init__(self) -> None:
+        for name in ("projection", "spread"):  # copies: a caller may go on to change the arrays
+            object.__setattr__(self, name, np.array(getattr(self, name), dtype=np.float64))
+
     def whiten(self, vectors: ArrayLike, centre: ArrayLike | None = None) -> Matrix:
         """Vectors (n_windows, dim) of a recording in the space of (1), about a centre or their mean."""
         X = np.asarray(vectors, dtype=np.float64)

@@ -54,7 +54,8 @@ def find_jobs(
     """Jobs for files, for folders (searched for audio, subfolders too) and for Kaldi data folders.
 
     A file that does not exist is still a job: opening it tells what is wrong, and the others go on. A file
-    that is named twice is one job. A `speech` file or folder is looked at, as `check_speech` does.
+    that is named twice, or by two paths, is one job. A `speech` file or folder is looked at, as
+    `check_speech` does.
 
     Raises
     ------
@@ -84,7 +85,7 @@ def find_jobs(
         if "/" in job.recording:  # it would lead out of the output folder
             raise DiarizeError(f"recording {job.recording!r}: results are named by it; use an id without /")
         other = taken.setdefault(job.folder / job.recording, job)
-        if other.source != job.source:
+        if other.source != job.source and not _same_file(other.source, job.source):
             raise DiarizeError(
                 f"{job.source} and {other.source} would both be written as {job.folder / job.recording}; "
                 "rename one or run them apart"
@@ -163,6 +164,13 @@ def read_speech(path: str | Path, recording: str) -> list[Segment]:
     if not segments:
         raise FormatError(f"{path}: no speech of recording {recording} in it")
     return segments
+
+
+def _same_file(path: str, other: str) -> bool:
+    try:
+        return Path(path).samefile(other)
+    except (OSError, ValueError):  # one cannot be opened, which is reported when it is its turn
+        return False
 
 
 def _kaldi_jobs(path: Path, allow_pipes: bool) -> list[Job]:

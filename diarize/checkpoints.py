@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -125,13 +126,21 @@ def load_weights(network: nn.Module, path: Path) -> None:
 
 
 def append_curve(folder: Path, line: dict[str, float]) -> None:
-    """Add a line to curve.tsv, and a header before the first."""
+    """Add a line to curve.tsv; its columns are those of all lines, with nan where a line has no value."""
     path = folder / "curve.tsv"
     folder.mkdir(parents=True, exist_ok=True)
-    header = "" if path.exists() else "\t".join(line) + "\n"
-    with path.open("a", encoding="utf-8") as file:
-        file.write(header + "\t".join(f"{value:.6g}" for value in line.values()) + "\n")
+    rows = read_curve(path) if path.exists() else []
+    names = list(dict.fromkeys([*(rows[0] if rows else []), *line]))
+    if rows and list(rows[0]) == names:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(_curve_line(names, line))
+    else:
+        write_text("\t".join(names) + "\n" + "".join(_curve_line(names, row) for row in [*rows, line]), path)
     logger.info("  ".join(f"{name} {value:.4g}" for name, value in line.items()))
+
+
+def _curve_line(names: list[str], line: dict[str, float]) -> str:
+    return "\t".join(f"{line.get(name, math.nan):.6g}" for name in names) + "\n"
 
 
 def cut_curve(folder: Path, step: int) -> None:

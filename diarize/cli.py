@@ -68,14 +68,14 @@ app = typer.Typer(
 def run(
     inputs: Inputs,
     output: Annotated[
-        str, typer.Option("--output", "-o", help="Folder for the results, or - for stdout.")
+        str, typer.Option("--output", "-o", help="Folder, or for one recording a file; - for stdout.")
     ] = "-",
     format: Annotated[
         list[str] | None,
         typer.Option(
             "--format",
             help="rttm, json, csv, srt, vtt, textgrid, eaf, audacity, lab; repeatable. "
-            "Default: rttm and json; on stdout rttm.",
+            "Default: rttm and json; on stdout rttm; of a file its suffix.",
         ),
     ] = None,
     num_speakers: Annotated[
@@ -108,12 +108,13 @@ def run(
     console.start_logging(quiet, verbose)
     given = {OPTION_SETTINGS[name]: value for name, value in locals().items() if name in OPTION_SETTINGS}
     chosen = console.load_settings(config, settings, given)
-    formats = list(dict.fromkeys(format or (["rttm"] if output == "-" else ["rttm", "json"])))
-    console.check_output(output, formats)
 
     from diarize.batch import find_jobs, open_source, read_speech
+    from diarize.targets import find_target
 
+    target = find_target(output, format or [])
     jobs = find_jobs(inputs, allow_pipes=allow_pipes, speech=speech)
+    target.check_jobs(jobs)
 
     from diarize.pipeline import Diarizer
 
@@ -121,7 +122,7 @@ def run(
     progress = console.ProgressBar(quiet)
 
     def label(job: Job) -> None:
-        paths = console.output_paths(job, output, formats, force)
+        paths = target.paths(job, force)
         started = time.perf_counter()
         with open_source(job) as source, progress:
             diarization = diarizer(
@@ -135,8 +136,8 @@ def run(
         seconds = time.perf_counter() - started
         for path in paths:
             console.write_result(diarization, path)
-        if output == "-":
-            console.say(console.result_text(diarization, formats[0]))
+        if not paths:
+            console.say(console.result_text(diarization, target.formats[0]))
         elif not quiet:
             console.say(console.describe(diarization, paths, seconds))
 
@@ -148,7 +149,7 @@ def run(
 def embed(
     inputs: Inputs,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Table to write: .parquet, .npz, .tsv, .ark or .scp.")
+        str, typer.Option("--output", "-o", help="Table to write: .parquet, .npz, .tsv, .ark or .scp.")
     ],
     whole: Annotated[
         bool, typer.Option("--whole", help="One vector a recording instead of one a window.")
@@ -174,9 +175,11 @@ def embed(
 
     from diarize.batch import find_jobs, open_source, read_speech
     from diarize.embeddings import Embeddings, table_paths
+    from diarize.targets import check_table
 
-    console.refuse_existing(table_paths(output), force)
-    console.make_folder(output.parent)
+    path = check_table(output)
+    console.refuse_existing(table_paths(path), force)
+    console.make_folder(path.parent)
     jobs = find_jobs(inputs, allow_pipes=allow_pipes, speech=speech)
     from diarize.embedder import Embedder
 
@@ -202,7 +205,7 @@ def embed(
 
     complete = console.run_jobs(jobs, add)
     if tables:
-        Embeddings.concatenate(tables).save(output)
+        Embeddings.concatenate(tables).save(path)
     if not complete:
         raise typer.Exit(2)
 
@@ -244,7 +247,7 @@ def score(
 def convert(
     source: Annotated[Path, typer.Argument(metavar="IN", help="Annotation file.", show_default=False)],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="File to write; its suffix tells the format.")
+        str, typer.Option("--output", "-o", help="File to write; its suffix tells the format.")
     ],
     format: Annotated[
         str | None, typer.Option("--format", help="Format to write, instead of the suffix's.")

@@ -11,22 +11,19 @@ A TOML file has one table a section, and any part of it may be left out::
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from diarize.errors import ConfigError
 from diarize.segments import MOST_SPEAKERS
-
-
-class Settings(BaseModel):
-    """A group of settings. An unknown name and a number that is not finite are errors; values are fixed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
+from diarize.settings import Settings as Settings
+from diarize.settings import check_order as check_order
+from diarize.settings import validate as validate
+from diarize.toml import load_toml as load_toml
+from diarize.toml import parse_value
 
 DETECTOR_THRESHOLDS = {"silero": 0.5, "activity": 0.9, "energy": 0.5}
 """Of each detector, where none is given."""
@@ -71,7 +68,11 @@ class EmbeddingConfig(Settings):
     """Windows and the network that embeds them (``embedder.py``)."""
 
     window: float = Field(1.5, gt=0, description="seconds a window")
-    hop: float = Field(0.75, gt=0, description="seconds between the starts of windows")
+    hop: float = Field(0.75, ge=0.01, description="seconds between the starts of windows")
+
+    @model_validator(mode="after")
+    def _covers_speech(self) -> Self:
+        return check_order(self, "hop", "window")
 
 
 class ClusteringConfig(Settings):
@@ -102,6 +103,11 @@ class ClusteringConfig(Settings):
     max_speakers: int | None = Field(None, ge=1, le=MOST_SPEAKERS, description="at most this many speakers")
     options: dict[str, Any] = Field(default_factory=dict, description="further parameters of the clusterer")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _spell(cls, values: Any) -> Any:
+        return _spell_numbers(values) if isinstance(values, Mapping) else values
+
     def weight(self, hop: float) -> float:
         """What a window counts, of windows every `hop` seconds; 1 where they are independent."""
         return min(hop / self.seconds_a_sample, 1.0)
@@ -131,8 +137,12 @@ class ResegmentationConfig(Settings):
 
     enabled: bool = Field(True, description="for models with a back end; false: the windows' own labels stay")
     window: float = Field(0.75, gt=0, description="seconds a window")
-    hop: float = Field(0.25, gt=0, description="seconds between the starts of windows")
+    hop: float = Field(0.25, ge=0.01, description="seconds between the starts of windows")
     change_cost: float = Field(2.0, ge=0, description="nats that a change of speaker costs")
+
+    @model_validator(mode="after")
+    def _covers_speech(self) -> Self:
+        return check_order(self, "hop", "window")
 
 
 class TurnConfig(Settings):
@@ -157,31 +167,13 @@ class Config(Settings):
 
     speech: SpeechConfig = SpeechConfig()
     embedding: EmbeddingConfig = EmbeddingConfig()
-    clustering: ClusteringConfig = ClusteringConfig()
+    clustering: ClusteringConfig = Field(default_factory=ClusteringConfig)  # its options can be changed
     resegmentation: ResegmentationConfig = ResegmentationConfig()
     turns: TurnConfig = TurnConfig()
 
 
-S = TypeVar("S", bound=Settings)
-
 RECIPE_TABLES = ("features", "pack", "network", "loss", "training", "evaluation")
 """The tables of the TOML files by which the recipes pack features, train and evaluate."""
-
-
-def load_toml(path: str | Path) -> dict[str, Any]:
-    """The content of a TOML file.
-
-    Raises
-    ------
-    ConfigError
-        When the file cannot be read or is not TOML; the message names the line.
-    """
-    try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not TOML: {error}") from error
 
 
 def load_tables(
@@ -205,11 +197,8 @@ def load_tables(
         table, dot, key = name.strip().partition(".")
         if not (equals and dot and key):
             raise ConfigError(f"'{override}': write table.setting=value, such as training.n_steps=500")
-        try:
-            parsed = tomllib.loads(f"value = {value}")["value"]
-        except tomllib.TOMLDecodeError:
-            parsed = value.strip()
-        _merge(tables, {table: {key: parsed}}, f"'{override}'")
+        source = f"{table}.{key}"
+        _merge(tables, {table: {key: parse_value(value, source)}}, f"'{override}'")
     return tables
 
 
@@ -222,20 +211,6 @@ def _merge(tables: dict[str, dict[str, Any]], content: Mapping[str, Any], source
         tables[name] |= value
 
 
-def validate(model: type[S], values: Mapping[str, Any], source: str) -> S:
-    """Settings of the given model from plain values; ``source`` is named in the error.
-
-    Raises
-    ------
-    ConfigError
-        For an unknown setting (with the known ones) or an impossible value.
-    """
-    try:
-        return model.model_validate(dict(values))
-    except ValidationError as error:
-        raise ConfigError(f"{source}: {_explain(model, error)}") from error
-
-
 def load_config(path: str | Path | None = None, overrides: Mapping[str, Any] | None = None) -> Config:
     """The pipeline's settings: defaults, over them a TOML file, over it ``{"section.key": value}``.
 
@@ -246,7 +221,13 @@ def load_config(path: str | Path | None = None, overrides: Mapping[str, Any] | N
     """
     values: dict[str, Any] = load_toml(path) if path is not None else {}
     source = str(path) if path is not None else "settings"
+    if isinstance(values.get("clustering"), dict):
+        try:
+            values["clustering"] = _spell_numbers(values["clustering"])
+        except ValueError as error:
+            raise ConfigError(f"{source}: setting 'clustering': {error}") from error
     for name, value in (overrides or {}).items():
+        name = "clustering.n_speakers" if name == "clustering.num_speakers" else name
         *sections, key = name.split(".")
         table = values
         for section in sections:
@@ -257,16 +238,11 @@ def load_config(path: str | Path | None = None, overrides: Mapping[str, Any] | N
     return validate(Config, values, source)
 
 
-def _explain(model: type[BaseModel], error: ValidationError) -> str:
-    """One line that says what is wrong with the first wrong value, and what is known there."""
-    first = error.errors()[0]
-    path = [str(part) for part in first["loc"]]
-    if first["type"] != "extra_forbidden":
-        reason = first["msg"].removeprefix("Value error, ").lower()
-        return f"setting '{'.'.join(path)}': {reason}, got {first['input']!r}"
-    for section in path[:-1]:
-        annotation = model.model_fields[section].annotation
-        assert isinstance(annotation, type)
-        assert issubclass(annotation, BaseModel)
-        model = annotation
-    return f"unknown setting '{'.'.join(path)}'; known: {', '.join(model.model_fields)}"
+def _spell_numbers(table: Mapping[str, Any]) -> dict[str, Any]:
+    """The clustering's settings with ``num_speakers``, which users know as well, under its name here."""
+    values = dict(table)
+    if "num_speakers" in values:
+        number = values.pop("num_speakers")
+        if values.setdefault("n_speakers", number) != number:
+            raise ValueError("n_speakers and num_speakers are one setting; give one of them")
+    return values

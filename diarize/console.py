@@ -86,53 +86,17 @@ def load_settings(config: Path | None, assignments: Sequence[str] | None, option
     ConfigError
         For an unknown setting (with the known ones) or an impossible value.
     """
-    import tomllib
-
     from diarize.config import load_config
+    from diarize.toml import parse_value
 
     overrides: dict[str, Any] = {}
     for assignment in assignments or []:
         name, equals, text = assignment.partition("=")
         if not equals:
             raise ConfigError(f"--set {assignment}: write it as NAME=VALUE, for example speech.threshold=0.3")
-        try:
-            overrides[name.strip()] = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
-            overrides[name.strip()] = text
+        overrides[name.strip()] = parse_value(text, f"--set {name.strip()}")
     overrides |= {name: value for name, value in options.items() if value is not None}
     return load_config(config, overrides)
-
-
-def output_paths(job: Job, output: str, formats: Sequence[str], force: bool) -> list[Path]:
-    """The files that a job will write below the folder `output`; none for stdout ("-").
-
-    Raises
-    ------
-    DiarizeError
-        When one exists and `force` is not given.
-    """
-    if output == "-":
-        return []
-    paths = [Path(output) / job.folder / f"{job.recording}{find_format('', name).suffix}" for name in formats]
-    refuse_existing(paths, force)
-    return paths
-
-
-def check_output(output: str, formats: Sequence[str]) -> None:
-    """Check before any work that the formats are known and the folder `output` can be written to.
-
-    Raises
-    ------
-    DiarizeError
-        When a format is unknown, stdout ("-") was given several, or the folder cannot be made.
-    """
-    for name in formats:
-        find_format("", name)
-    if output == "-":
-        if len(formats) > 1:
-            raise ConfigError("several formats need a folder; give one with --output")
-    else:
-        make_folder(Path(output))
 
 
 def make_folder(folder: Path) -> None:
@@ -166,7 +130,7 @@ def refuse_existing(paths: Iterable[Path], force: bool) -> None:
 
 def write_result(diarization: Diarization, path: Path) -> None:
     """Write a diarization in the format that the path's suffix tells; JSON holds all of it."""
-    if path.suffix == FORMATS["json"].suffix:
+    if path.suffix.lower() == FORMATS["json"].suffix:
         diarization.to_json(path)
     else:
         find_format(path).write(diarization.turns, path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,6 +54,13 @@ class Diarization:
     config: Config = field(repr=False)
     model: str
     seconds: Mapping[str, float] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        # Copies: a caller may go on to change what was given.
+        object.__setattr__(self, "turns", list(self.turns))
+        object.__setattr__(self, "evidence", deepcopy(self.evidence))
+        object.__setattr__(self, "config", self.config.model_copy(deep=True))
+        object.__setattr__(self, "seconds", dict(self.seconds))
 
     @property
     def exclusive(self) -> list[Turn]:

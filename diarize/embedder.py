@@ -25,7 +25,7 @@ from diarize.encoders import find_encoder
 from diarize.encoders.protocol import Vectors
 from diarize.errors import ConfigError
 from diarize.models import Model
-from diarize.networks.threads import one_thread
+from diarize.networks.threads import one_thread, own_threads, set_own_threads
 from diarize.segments import Segment
 from diarize.windows import sliding_windows
 
@@ -68,10 +68,10 @@ class Embedder:
     def __init__(
         self, model: str | Path | Model | None = None, *, device: str = "auto", threads: int | None = None
     ) -> None:
+        self.threads = threads or own_threads()
         self.device = find_device(device)
         self.encoder = find_encoder(model, self.device)
         self.model = self.encoder.model
-        self.threads = threads or torch.get_num_threads()
 
     @property
     def dim(self) -> int:
@@ -178,7 +178,7 @@ class Embedder:
         if any(later.start < earlier.start for earlier, later in pairwise(windows)):
             raise ValueError("windows must be in the order of their starts")
         done = 0
-        with one_thread(), ThreadPoolExecutor(self.threads) as executor:
+        with one_thread(), ThreadPoolExecutor(self.threads, initializer=set_own_threads) as executor:
             pending: deque[Future[Vectors]] = deque()
             for task in self.encoder.tasks(blocks, windows, mixed or []):
                 pending.append(executor.submit(task))

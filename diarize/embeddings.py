@@ -26,6 +26,8 @@ _FILES = {
 class Embeddings:
     """One row a segment: its recording, its times, its vector and, where it is known, its speaker.
 
+    The table copies the arrays that it is given.
+
     Parameters
     ----------
     recording : (n,) array of str
@@ -151,7 +153,7 @@ class Embeddings:
 
     def _set(self, name: str, dtype: type) -> None:
         # The dataclass is frozen for its users.
-        object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=dtype))
+        object.__setattr__(self, name, np.array(getattr(self, name), dtype=dtype))
 
 
 def _as_index(rows: ArrayLike) -> NDArray[np.intp] | NDArray[np.bool_]:

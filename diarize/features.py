@@ -9,22 +9,32 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
+from threading import Lock
 from types import ModuleType
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from diarize.audio import SAMPLE_RATE, Samples
-from diarize.config import Settings
+from diarize.config import Settings, check_order
 
 Frames = NDArray[np.float32]
 
+_importing = Lock()
+"""Held while torchaudio is imported, which a second thread must not see half done."""
 
+
+@cache
 def _torchaudio_functional() -> ModuleType:
+    with _importing:
+        return _import_functional()
+
+
+def _import_functional() -> ModuleType:
     try:
         import torchaudio.functional as functional
     except (OSError, RuntimeError):
@@ -41,7 +51,7 @@ def _torchaudio_functional() -> ModuleType:
 class FeatureConfig(Settings):
     """How samples become a log-mel spectrogram. Lengths are samples at 16 kHz."""
 
-    n_fft: int = Field(512, ge=2)
+    n_fft: int = Field(512, ge=2, le=65536)
     window: int = Field(400, ge=2, description="length of the window, at most n_fft")
     hop: int = Field(160, ge=1)
     window_shape: Literal["hann", "hamming", "symmetric-hann", "symmetric-hamming", "povey"] = Field(
@@ -49,7 +59,7 @@ class FeatureConfig(Settings):
     )
     n_mels: int = Field(64, ge=1)
     f_min: float = Field(20.0, ge=0, description="Hz")
-    f_max: float = Field(7600.0, gt=0, description="Hz")
+    f_max: float = Field(7600.0, gt=0, le=SAMPLE_RATE / 2, description="Hz")
     preemphasis: float = Field(0.0, ge=0, lt=1)
     convention: Literal["librosa", "kaldi"] = Field(
         "librosa",
@@ -61,6 +71,17 @@ class FeatureConfig(Settings):
         description="ln(x + 1e-6); log10(1 + 10000 x); (10 log10 x, 80 under the peak at least, + 80) / 95; "
         "ln(max(x, 2^-23)); ln(x + 2^-24); x",
     )
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        check_order(self, "window", "n_fft")
+        check_order(self, "hop", "window")
+        if self.f_min >= self.f_max:
+            raise ValueError(f"f_min = {self.f_min:g} is not less than f_max = {self.f_max:g}")
+        n_bins = self.n_fft // 2 + 1
+        if self.n_mels > n_bins:
+            raise ValueError(f"n_mels = {self.n_mels} is more than n_fft / 2 + 1 = {n_bins}, the frequencies")
+        return self
 
     @property
     def frame_rate(self) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -19,6 +18,7 @@ from diarize.errors import ConfigError, ModelError
 from diarize.features import FeatureConfig
 from diarize.formats.text import write_text
 from diarize.networks import Network, build_network
+from diarize.toml import format_toml
 
 
 @dataclass(frozen=True)
@@ -93,9 +93,4 @@ def save_model(
 
 def write_config(folder: Path, tables: Mapping[str, Mapping[str, Any]]) -> None:
     """Write the config.toml of a model folder from its tables."""
-    toml = "\n".join(
-        f"[{title}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items())
-        for title, table in tables.items()
-        if table
-    )
-    write_text(toml, folder / "config.toml")
+    write_text(format_toml(tables), folder / "config.toml")

@@ -6,7 +6,7 @@ import math
 from typing import Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import nn
 
 from diarize.config import Settings
@@ -53,7 +53,14 @@ class TrainingConfig(Settings):
         0, ge=0, description="checkpoints without a better validation loss after which to stop; 0: never"
     )
     keep: Literal["last", "best"] = Field("last", description="best: the weights of the best validation loss")
-    seed: int = Field(1, ge=0)
+    seed: int = Field(1, ge=0, le=2**32 - 1)
+
+    @field_validator("seconds")
+    @classmethod
+    def _is_a_range(cls, seconds: tuple[float, float]) -> tuple[float, float]:
+        if not 0 < seconds[0] <= seconds[1]:
+            raise ValueError("input should be the shortest and the longest, both above 0")
+        return seconds
 
 
 def build_optimizer(config: TrainingConfig, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from diarize.activity import Speech, find_speech
 from diarize.audio import Source, source_id, stream_audio
@@ -28,6 +27,7 @@ from diarize.diarization import Diarization
 from diarize.embedder import Embedder, Progress, Voices, make_table, report_blocks
 from diarize.errors import ConfigError
 from diarize.models import Model
+from diarize.networks.threads import one_blas_thread
 from diarize.resegmentation import resegment
 from diarize.segments import Segment, Turn, close_pauses, drop_short_turns
 from diarize.windows import label_turns, other_labels, smooth_labels
@@ -76,7 +76,7 @@ class Diarizer:
         device: str = "auto",
         threads: int | None = None,
     ) -> None:
-        self.config = config or Config()
+        self.config = (config or Config()).model_copy(deep=True)
         make_clusterer(self.config)  # what is wrong with it is told before any work
         self.embedder = Embedder(model, device=device, threads=threads)
 
@@ -87,6 +87,7 @@ class Diarizer:
         rate: float | None = None,
         channel: int | None = None,
         n_speakers: int | None = None,
+        num_speakers: int | None = None,
         min_speakers: int | None = None,
         max_speakers: int | None = None,
         speech: list[Segment] | None = None,
@@ -103,6 +104,8 @@ class Diarizer:
             Counts from 1; without it the channels' mean.
         n_speakers, min_speakers, max_speakers : int, optional
             Instead of the config's. A recording without any speech has no speakers, whatever is asked for.
+        num_speakers : int, optional
+            The same as `n_speakers`.
         speech : list of Segment, optional
             Where there is speech, instead of detecting it.
         recording : str, optional
@@ -116,7 +119,13 @@ class Diarizer:
             When the recording cannot be read.
         ConfigError
             When there are fewer windows of speech than speakers asked for.
+        ValueError
+            When `n_speakers` and `num_speakers` differ.
         """
+        if n_speakers is None:
+            n_speakers = num_speakers
+        elif num_speakers not in (None, n_speakers):
+            raise ValueError(f"n_speakers and num_speakers are one, got {n_speakers!r} and {num_speakers!r}")
         if recording is None:
             recording = source_id(source)
         config = self._with_numbers(n_speakers, min_speakers, max_speakers)
@@ -179,7 +188,7 @@ def cluster_windows(
     clusterer = make_clusterer(config, backend is not None)
     try:
         # Sums over several threads are added in another order: one thread gives the same bytes everywhere.
-        with threadpool_limits(1):
+        with one_blas_thread():
             if backend is None:
                 labels = clusterer.fit_predict(vectors)
                 return labels, clusterer.evidence_
@@ -247,7 +256,7 @@ def make_turns(
     if not windows:
         return [], {}
     if backend is not None and voices.pieces:
-        with threadpool_limits(1):
+        with one_blas_thread():
             labels = resegment(voices, labels, backend, config)
         windows = voices.pieces
     labels = smooth_labels(labels, windows, config.turns.smoothing)

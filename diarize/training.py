@@ -5,8 +5,10 @@ from __future__ import annotations
 import copy
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import torch
@@ -34,6 +36,9 @@ from diarize.optimizers import TrainingConfig, build_optimizer, learning_rate_at
 OnCheckpoint = Callable[[int, Network], dict[str, float]]
 LossesOf = Callable[[Network, Batch], dict[str, Tensor]]
 
+_drawing = Lock()
+"""Held while torch's random numbers are those of one training."""
+
 
 def train(
     network: Network,
@@ -52,10 +57,10 @@ def train(
     """Train a network and return it with the averaged weights, where there are, in evaluation mode.
 
     `folder` receives checkpoint.safetensors, from which a later call goes on; curve.tsv, a line a checkpoint
-    with the step, the seconds, the learning rate, the mean losses, the loss on `validation` and what
-    `on_checkpoint` (step, network) returns; best.safetensors, the weights with the best validation loss; and
-    snapshots/<step>.safetensors. `start` is the checkpoint of another training: its weights, averaged where
-    they were, are the first ones.
+    with the step, the seconds, the learning rate, the mean losses since the previous line, the loss on
+    `validation` and what `on_checkpoint` (step, network) returns; best.safetensors, the weights with the best
+    validation loss; and snapshots/<step>.safetensors. `start` is the checkpoint of another training: its
+    weights, averaged where they were, are the first ones.
 
     Under `torchrun`, once torch.distributed is initialised, each process takes batches of its own and their
     gradients are averaged; the first process writes.
@@ -71,8 +76,8 @@ def train(
     """
     folder, loss = Path(folder), loss or LossConfig()
     rank, n_processes = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
-    torch.manual_seed(config.seed)
-    objective = build_objective(loss, network, features.n_speakers, config.n_segments, targets).to(device)
+    with _seeded(config.seed, device):
+        objective = build_objective(loss, network, features.n_speakers, config.n_segments, targets).to(device)
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     modules = nn.ModuleDict({"network": network, "objective": objective})
     if start is not None:
@@ -110,17 +115,19 @@ def train(
     if rank == 0:
         cut_curve(folder, progress.step)
     started = time.monotonic() - progress.seconds
-    stopped = bool(validation_batches) and _has_stopped(progress, config)
+    stopped = bool(validation_batches) and has_stopped(progress, config)
     sums: dict[str, float] = {}
+    summed_from = progress.step  # the last line need not lie at a multiple of save_every
     network.train()
     while progress.step < config.n_steps and not stopped:
         rate = learning_rate_at(config, progress.step)
         for group in optimizer.param_groups:
             group["lr"] = rate
         number = progress.step * n_processes + rank
-        torch.manual_seed(config.seed * 1_000_003 + number)  # for dropout: hangs on the batch alone
         share = min(1.0, (progress.step + 1) / loss.ramp) if loss.ramp else 1.0
-        losses = losses_of(network, sampler.batch(number, (shortest, longest)), share)
+        batch = sampler.batch(number, (shortest, longest))
+        with _seeded(config.seed * 1_000_003 + number, device):  # for dropout: depends on the batch alone
+            losses = losses_of(network, batch, share)
         optimizer.zero_grad(set_to_none=True)
         torch.stack(list(losses.values())).sum().backward()
         if n_processes > 1:
@@ -141,7 +148,7 @@ def train(
         if rank == 0:
             progress.seconds = time.monotonic() - started
             line = {"step": float(step), "seconds": progress.seconds, "learning_rate": rate}
-            line |= {name: value / ((step - 1) % config.save_every + 1) for name, value in sums.items()}
+            line |= {name: value / (step - summed_from) for name, value in sums.items()}
             if validation_batches:
                 line["validation_loss"] = _validation_loss(average, losses_of, validation_batches)
                 if line["validation_loss"] < progress.best_loss:
@@ -152,11 +159,23 @@ def train(
             append_curve(folder, line)
             save_checkpoint(folder, modules, optimizer, settings, progress)
         network.train()
-        sums = {}
-        stopped = _first_process_says(bool(validation_batches) and _has_stopped(progress, config), device)
+        sums, summed_from = {}, step
+        stopped = _first_process_says(bool(validation_batches) and has_stopped(progress, config), device)
     if config.keep == "best" and validation_batches:
         load_weights(average, folder / "best.safetensors")
     return average.eval()
+
+
+@contextmanager
+def _seeded(seed: int, device: str) -> Iterator[None]:
+    """Let torch draw random numbers from a seed; its generators are of the process, and restored."""
+    gpus = [torch.device(device)] if device.startswith("cuda") else []
+    with _drawing, torch.random.fork_rng(gpus):
+        torch.default_generator.manual_seed(seed)
+        for gpu in gpus:
+            with torch.cuda.device(gpu):
+                torch.cuda.manual_seed(seed)
+        yield
 
 
 def build_sampler(features: PackedFeatures, config: TrainingConfig) -> SpeakerSampler | SentenceSampler:
@@ -203,7 +222,7 @@ def _validation_loss(network: Network, losses_of: LossesOf, batches: list[Batch]
     return float(np.mean([float(sum(losses_of(network, batch).values())) for batch in batches]))
 
 
-def _has_stopped(progress: Progress, config: TrainingConfig) -> bool:
+def has_stopped(progress: Progress, config: TrainingConfig) -> bool:
     """Whether the validation loss has not improved for `patience` checkpoints."""
     return 0 < config.patience * config.save_every <= progress.step - progress.best_step
 

@@ -19,7 +19,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from diarize.audio import SAMPLE_RATE, Samples, load_audio
 from diarize.baselines.gmm import Likelihoods, fit_mixtures, gmm_distances
@@ -34,6 +33,7 @@ from diarize.features import mfcc
 from diarize.formats.atomic import atomic_path
 from diarize.formats.kaldi import read_data_folder
 from diarize.formats.speaker_sets import read_list
+from diarize.networks.threads import one_blas_thread
 
 Array = NDArray[np.floating]
 DISTANCES, VECTORS = ("gmm", "svm"), ("anchor-gmm", "mfcc-statistics", "resnet")
@@ -120,7 +120,7 @@ def main() -> None:
     parts = read_parts(arguments.data, read_list(arguments.speakers) if arguments.speakers else None)
     recording = np.array([part.name for part in parts])
     speaker = np.array([part.speaker for part in parts])
-    with threadpool_limits(1):
+    with one_blas_thread():
         if system == "gmm":
             values = gmm_distances([fit_mixtures(frames) for frames in joined_frames(parts, mfcc)])
         elif system == "svm":

@@ -18,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from threadpoolctl import threadpool_limits
 
 from diarize.audio import load_audio
 from diarize.baselines.gmm import Likelihoods, fit_mixtures
@@ -31,6 +30,7 @@ from diarize.formats.speaker_sets import read_list
 from diarize.formats.text import read_text, write_text
 from diarize.models import load_model
 from diarize.networks.cnn import CNN
+from diarize.networks.threads import one_blas_thread
 
 
 def load_frames(files: dict[str, list[str]]) -> dict[str, list[Frames]]:
@@ -113,7 +113,7 @@ def main() -> None:
     started = time.monotonic()
     torch.set_num_threads(1)
     if arguments.system == "gmm":
-        with threadpool_limits(1):
+        with one_blas_thread():
             scores = identify_by_gmm(arguments.data)
     else:
         scores = identify_by_cnn(arguments.data, arguments.features, arguments.model)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from pydantic import field_validator
 
 from diarize.audio import Samples, find_audio, load_audio
 from diarize.augment import Augmenter, change_speed
@@ -32,6 +33,13 @@ class PackConfig(Settings):
 
     speeds: tuple[float, ...] = (1.0, 1.0, 1.0, 0.9, 1.1)
     augmented: tuple[bool, ...] = (False, True, True, True, True)
+
+    @field_validator("speeds")
+    @classmethod
+    def _are_speeds(cls, speeds: tuple[float, ...]) -> tuple[float, ...]:
+        if not speeds or not all(0.1 <= speed <= 10 for speed in speeds):
+            raise ValueError("input should be numbers from 0.1 to 10")
+        return speeds
 
 
 class Worker:

@@ -11,8 +11,10 @@ import copy
 import json
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,16 +26,28 @@ from torch.nn import functional as F
 
 from diarize.activity import pad_frames
 from diarize.augment import mask, tilt
-from diarize.checkpoints import append_curve, cut_curve, load_checkpoint, save_checkpoint
+from diarize.checkpoints import (
+    append_curve,
+    cut_curve,
+    load_checkpoint,
+    load_weights,
+    save_checkpoint,
+    save_weights,
+)
 from diarize.config import RECIPE_TABLES, Settings, load_tables, validate
 from diarize.errors import ConfigError, DiarizeError
 from diarize.features import FeatureConfig
 from diarize.models import save_model
+from diarize.networks import make_network
 from diarize.networks.activity import ActivityNetwork
 from diarize.optimizers import TrainingConfig, build_optimizer, learning_rate_at, update_average
+from diarize.training import has_stopped
 
 MUTED = 0.2
 """Share of the conversations that are trained on without Silero: the network must hear for itself as well."""
+
+UNUSED = ("batches", "n_speakers", "n_segments", "shuffle", "seconds", "validation_batches")
+"""Settings of a [training] table that are of batches of segments."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +118,7 @@ class Conversations:
 
 
 def draw_batch(conversations: Conversations, config: TrainingConfig, step: int, context: int) -> Batch:
-    """Batch number `step`: it hangs on the seed and the step alone."""
+    """Batch number `step`: it depends on the seed and the step alone."""
     random = np.random.default_rng([config.seed, step])
     rows = random.choice(len(conversations.mel), config.batch_size, replace=False)
     return conversations.batch(rows, context, random if config.augment else None)
@@ -120,11 +134,16 @@ def losses_of(network: nn.Module, batch: Batch, mixed_precision: bool) -> dict[s
 
 @torch.no_grad()
 def dev_losses(network: nn.Module, dev: Conversations, batch_size: int, context: int) -> dict[str, float]:
-    """The losses on all conversations of a set, named dev_speech and dev_overlap."""
+    """The mean losses on all conversations of a set, named dev_speech and dev_overlap."""
     network.eval()
-    rows = np.arange(len(dev.mel) // batch_size * batch_size).reshape(-1, batch_size)
-    losses = [losses_of(network, dev.batch(part, context), mixed_precision=False) for part in rows]
-    return {f"dev_{name}": float(np.mean([float(each[name]) for each in losses])) for name in losses[0]}
+    sums: dict[str, float] = {}
+    n = len(dev.mel)
+    for first in range(0, n, batch_size):
+        rows = np.arange(first, min(first + batch_size, n))
+        losses = losses_of(network, dev.batch(rows, context), mixed_precision=False)
+        for name, loss in losses.items():
+            sums[f"dev_{name}"] = sums.get(f"dev_{name}", 0.0) + len(rows) * float(loss)
+    return {name: value / n for name, value in sums.items()}
 
 
 def train(
@@ -134,7 +153,10 @@ def train(
     config: TrainingConfig,
     folder: Path,
 ) -> nn.Module:
-    """Train a network; returns it with the averaged weights, in evaluation mode."""
+    """Train a network; returns it with the averaged weights, in evaluation mode.
+
+    The sum of the losses on `dev` is the validation loss of the settings.
+    """
     torch.manual_seed(config.seed)
     average = copy.deepcopy(network)
     modules = nn.ModuleDict({"network": network, "average": average})
@@ -144,8 +166,9 @@ def train(
     cut_curve(folder, progress.step)
     started = time.monotonic() - progress.seconds
     sums: dict[str, float] = {}
+    summed_from = progress.step
     network.train()
-    while progress.step < config.n_steps:
+    while progress.step < config.n_steps and not has_stopped(progress, config):
         rate = learning_rate_at(config, progress.step)
         for group in optimizer.param_groups:
             group["lr"] = rate
@@ -153,22 +176,51 @@ def train(
         losses = losses_of(network, batch, config.mixed_precision)
         optimizer.zero_grad(set_to_none=True)
         torch.stack(list(losses.values())).sum().backward()
-        nn.utils.clip_grad_norm_(network.parameters(), config.clip_gradient)
+        if config.clip_gradient:
+            nn.utils.clip_grad_norm_(network.parameters(), config.clip_gradient)
         optimizer.step()
         progress.step = step = progress.step + 1
         update_average(average, network, min(config.average, step / (step + 10)))
         for name, value in losses.items():
             sums[name] = sums.get(name, 0.0) + float(value.detach())
+        if config.snapshot_every and step % config.snapshot_every == 0:
+            save_weights(average, folder / "snapshots" / f"{step:06d}.safetensors")
         if step % config.save_every and step < config.n_steps:
             continue
         progress.seconds = time.monotonic() - started
         line = {"step": float(step), "seconds": progress.seconds, "learning_rate": rate}
-        line |= {name: value / ((step - 1) % config.save_every + 1) for name, value in sums.items()}
-        line |= dev_losses(average, dev, config.batch_size, network.context)
-        append_curve(folder, line)
+        line |= {name: value / (step - summed_from) for name, value in sums.items()}
+        on_dev = dev_losses(average, dev, config.batch_size, network.context)
+        if sum(on_dev.values()) < progress.best_loss:
+            progress.best_loss, progress.best_step = sum(on_dev.values()), step
+            save_weights(average, folder / "best.safetensors")
+        append_curve(folder, line | on_dev)
         save_checkpoint(folder, modules, optimizer, settings, progress)
-        sums = {}
+        sums, summed_from = {}, step
+    if config.keep == "best":
+        load_weights(average, folder / "best.safetensors")
     return average.eval()
+
+
+def read_training(table: Mapping[str, Any], source: str, n_conversations: int) -> TrainingConfig:
+    """The settings of the [training] table.
+
+    Raises
+    ------
+    ConfigError
+        For a setting that says nothing of whole conversations, and for a batch of more than there are.
+    """
+    if unused := [name for name in table if name in UNUSED]:
+        raise ConfigError(
+            f"{source}: setting 'training.{unused[0]}' is not used: a batch has whole conversations, the "
+            "validation loss is that of all of --dev; remove it"
+        )
+    config = validate(TrainingConfig, table, source)
+    if config.batch_size > n_conversations:
+        raise ConfigError(
+            f"{source}: batch_size = {config.batch_size}, but --data has {n_conversations} conversations"
+        )
+    return config
 
 
 def main() -> None:
@@ -194,16 +246,18 @@ def main() -> None:
     tables = load_tables(arguments.config, RECIPE_TABLES, arguments.set)
     features = validate(FeatureConfig, tables["features"], source)
     seed = {} if arguments.seed is None else {"seed": arguments.seed}
-    config = validate(TrainingConfig, {**tables["training"], **seed}, source)
     loss = validate(LossConfig, tables["loss"], f"{source}: [loss]")
     conversations, dev = Conversations(arguments.data, loss), Conversations(arguments.dev, loss)
+    config = read_training({**tables["training"], **seed}, source, len(conversations.mel))
     if conversations.mel.shape[2] != features.n_mels:
         raise ConfigError(
             f"{arguments.data}: packed with {conversations.mel.shape[2]} mels, "
             f"{source} asks for {features.n_mels}; pack them again"
         )
     torch.manual_seed(config.seed)
-    network = ActivityNetwork(n_mels=features.n_mels, **tables["network"])
+    network = make_network(
+        ActivityNetwork, f"{source}: [network]", {"n_mels": features.n_mels, **tables["network"]}
+    )
     trained = train(network, conversations, dev, config, arguments.out)
     card = f"# {arguments.out.name}\n\nTrained by recipes/train_activity.py with {arguments.config.name}.\n"
     save_model(arguments.out / "model", trained.half(), features, tables["network"], card)

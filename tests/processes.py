@@ -6,7 +6,6 @@ import runpy
 import signal
 import socket
 import sys
-import time
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -34,18 +33,25 @@ def start(function: Callable[..., None], *arguments: object) -> BaseProcess:
     return process
 
 
-def wait_for(condition: Callable[[], bool], process: BaseProcess, seconds: float = 60) -> None:
-    """Wait until something holds or the process has ended."""
-    end = time.monotonic() + seconds
-    while process.is_alive() and not condition():
-        assert time.monotonic() < end, "nothing happened"
-        time.sleep(0.001)
-
-
 def run_recipe(script: Path, *words: object) -> None:
     """Run a recipe as from the command line."""
     sys.argv = [script.name, *map(str, words)]
     runpy.run_path(str(script), run_name="__main__")
+
+
+def run_recipe_and_die(folder: Path, n_files: int, script: Path, *words: object) -> None:
+    """Run a recipe; it is killed as it opens, renames or removes a file of a folder for the n-th time."""
+    touched = 0
+
+    def kill(event: str, arguments: tuple[object, ...]) -> None:
+        nonlocal touched
+        if event in ("open", "os.rename", "os.remove") and str(arguments[0]).startswith(str(folder)):
+            touched += 1
+            if touched == n_files:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(kill)
+    run_recipe(script, *words)
 
 
 def free_port() -> int:

@@ -7,16 +7,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 from planted import curve_without_seconds
-from processes import run_recipe, start, wait_for
+from processes import run_recipe, run_recipe_and_die, start
 from safetensors.torch import load_file
 from scripts import message
 from small_onnx import write_segmentation
 
 from diarize.activity import detect_activity, load_activity
 from diarize.audio import SAMPLE_RATE, load_audio
+from diarize.checkpoints import read_curve
 from diarize.formats.kaldi import write_data_folder
 from diarize.formats.rttm import read_rttm
+from diarize.networks.activity import ActivityNetwork
+from diarize.optimizers import TrainingConfig
 
 pytestmark = pytest.mark.recipe
 
@@ -99,12 +103,11 @@ def test_a_training_that_is_killed_ends_with_the_same_weights(packed, config, tm
     words = ["--data", packed, "--dev", packed, "--config", config]
     once, killed = tmp_path / "once", tmp_path / "killed"
     make(TRAIN, *words, "--out", once)
-    checkpoint = killed / "checkpoint.safetensors"
-    process = start(run_recipe, TRAIN, *words, "--out", killed)
-    wait_for(checkpoint.exists, process)
-    process.kill()
-    process.join()
-    assert process.exitcode == -signal.SIGKILL
+    for n_files in (2, 9, 12):
+        process = start(run_recipe_and_die, killed, n_files, TRAIN, *words, "--out", killed)
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
+    assert (killed / "checkpoint.safetensors").exists()
     make(TRAIN, *words, "--out", killed)
     weights, again = (load_file(folder / "model" / "weights.safetensors") for folder in (once, killed))
     assert all((weights[name] == again[name]).all() for name in weights)
@@ -136,6 +139,90 @@ def test_a_training_that_goes_on_has_the_same_targets(packed, config, tmp_path, 
     checkpoint = tmp_path / "out" / "checkpoint.safetensors"
     assert message(monkeypatch, TRAIN, *words) == (
         f"train_activity.py: {checkpoint}: written with other settings; remove it or use another folder"
+    )
+
+
+def activity_script():
+    return runpy.run_path(str(TRAIN))
+
+
+def losses_by_step(script, packed, folder, **settings):
+    """The curve of a training of the recipe in this process, and its network."""
+    config = {
+        "n_steps": 6,
+        "batch_size": 2,
+        "save_every": 2,
+        "warm_up": 0,
+        "mixed_precision": False,
+    } | settings
+    conversations = script["Conversations"](packed, script["LossConfig"]())
+    torch.manual_seed(1)
+    network = ActivityNetwork(n_mels=16, channels=(2, 4), width=8, dilations=(1, 2))
+    trained = script["train"](network, conversations, conversations, TrainingConfig(**config), folder)
+    return read_curve(folder / "curve.tsv"), trained
+
+
+def test_gradients_are_clipped_unless_the_longest_is_0(packed, tmp_path):
+    """With 0 every gradient was made 0, so that nothing was learned."""
+    script = activity_script()
+    free, network = losses_by_step(script, packed, tmp_path / "0", clip_gradient=0, learning_rate=0.02)
+    wide, _ = losses_by_step(script, packed, tmp_path / "1", clip_gradient=1e9, learning_rate=0.02)
+    assert [line["speech"] for line in free] == [line["speech"] for line in wide]
+    start = ActivityNetwork(n_mels=16, channels=(2, 4), width=8, dilations=(1, 2))
+    assert free[-1]["dev_speech"] < free[0]["dev_speech"]
+    assert any((a != b).any() for a, b in zip(network.parameters(), start.parameters(), strict=True))
+
+
+def test_snapshots_patience_and_the_best_weights_are_those_of_the_settings(packed, tmp_path):
+    script = activity_script()
+    settings = {
+        "n_steps": 40,
+        "learning_rate": 0.3,
+        "average": 0.0,
+        "schedule": "constant",
+        "clip_gradient": 0,
+    }
+    curve, network = losses_by_step(
+        script, packed, tmp_path, patience=2, keep="best", snapshot_every=4, **settings
+    )
+    found = [line["dev_speech"] + line["dev_overlap"] for line in curve]
+    best = int(np.argmin(found))
+    assert len(curve) == best + 3 < 20, "it stops two checkpoints after the best one"
+    assert curve[best]["step"] == 2 * (best + 1)
+    weights = load_file(tmp_path / "best.safetensors")
+    assert all((weights[name] == value).all() for name, value in network.state_dict().items())
+    steps = [path.name for path in sorted((tmp_path / "snapshots").iterdir())]
+    assert steps == [f"{step:06d}.safetensors" for step in range(4, int(curve[-1]["step"]) + 1, 4)]
+
+
+def test_the_dev_loss_is_that_of_all_conversations(packed):
+    script = activity_script()
+    conversations = script["Conversations"](packed, script["LossConfig"]())
+    network = ActivityNetwork(n_mels=16, channels=(2, 4), width=8, dilations=(1, 2)).eval()
+    whole = script["dev_losses"](network, conversations, 8, network.context)
+    for batch_size in (1, 3, 5, 100):
+        found = script["dev_losses"](network, conversations, batch_size, network.context)
+        assert found == pytest.approx(whole, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ("seconds=[1.0, 2.0]", "setting 'training.seconds' is not used: a batch has whole conversations, "),
+        ("shuffle=segment", "setting 'training.shuffle' is not used: "),
+        ("batches=sentences", "setting 'training.batches' is not used: "),
+        ("validation_batches=3", "setting 'training.validation_batches' is not used: "),
+        ("batch_size=9", "batch_size = 9, but --data has 8 conversations"),
+        ("clip_gradient=-1", "setting 'clip_gradient': input should be greater than or equal to 0, got -1"),
+    ],
+)
+def test_a_setting_is_used_or_refused(packed, config, tmp_path, monkeypatch, setting, expected):
+    words = ["--data", packed, "--dev", packed, "--config", config, "--out", tmp_path / "out"]
+    said = message(monkeypatch, TRAIN, *words, "--set", f"training.{setting}")
+    assert said.startswith(f"train_activity.py: {config}: {expected}")
+    said = message(monkeypatch, TRAIN, *words, "--set", "network.depth=3")
+    assert said.startswith(
+        f"train_activity.py: {config}: [network]: unknown setting 'depth'; known: n_mels, "
     )
 
 

@@ -233,6 +233,19 @@ def test_mask_sets_one_span_of_each_axis_to_the_mean():
     assert bands == set(range(9))
 
 
+@pytest.mark.parametrize("shape", [(40, 12), (26, 9), (25, 8), (3, 64)])
+def test_mask_covers_the_ends_as_often_as_each_other(shape):
+    """The last frame and the last band were never covered."""
+    mel = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+    covered = np.zeros(shape)
+    for seed in range(2000):
+        covered += mask(mel, np.random.default_rng(seed)) != mel
+    frames_covered, mels_covered = covered.min(axis=1), covered.min(axis=0)
+    for counts in (frames_covered, mels_covered):
+        assert counts[0] > 20
+        np.testing.assert_allclose(counts[-1], counts[0], rtol=0.35)
+
+
 def test_mask_leaves_its_input_alone():
     mel = frames()
     before = mel.copy()

@@ -4,7 +4,6 @@ import inspect
 import json
 import os
 import re
-import resource
 import signal
 import subprocess
 import sys
@@ -70,6 +69,15 @@ def test_help_names_every_option_with_a_sentence(name):
         assert parameter.help, parameter.name
 
 
+def test_python_can_run_the_package_as_the_command():
+    command = [sys.executable, "-m", "diarize", "doctor", "--nonsense"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment())
+    same = process("doctor", "--nonsense")
+    assert (done.returncode, done.stdout, done.stderr) == (same.status, same.out, same.err)
+    assert done.returncode == 2
+    assert "Usage: diarize doctor" in done.stderr
+
+
 def test_every_command_is_told_by_the_first_help():
     text = call("--help").out
     assert list(COMMANDS) == ["run", "embed", "score", "convert", "models", "doctor"]
@@ -104,14 +112,18 @@ def test_help_and_light_commands_do_not_load_torch(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-def test_help_takes_less_than_half_a_second_of_cpu():
-    def cpu_seconds():
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        assert process("--help").status == 0
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-    assert min(cpu_seconds() for _ in range(3)) < 0.5
+def test_help_loads_nothing_but_the_command_line():
+    """What takes long to load would be waited for; benchmarks/one_hour.py has the seconds."""
+    script = (
+        "import sys; from diarize.cli import app; app(['--help'], standalone_mode=False); print(*sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environment()
+    )
+    loaded = {name.partition(".")[0] for name in done.stdout.splitlines()[-1].split()}
+    assert {"diarize", "typer"} <= loaded
+    heavy = {"av", "matplotlib", "numpy", "onnxruntime", "pyarrow", "pydantic", "rich", "scipy", "sklearn"}
+    assert not loaded & (heavy | {"soundfile", "soxr", "torch", "torchaudio"})
 
 
 # Settings
@@ -326,7 +338,7 @@ def test_a_reader_that_leaves_is_no_error(recording, model):
 def test_ctrl_c_is_one_line_and_leaves_nothing(recording, model, tmp_path):
     """The command waits for a pipe of its wav.scp when the signal comes."""
     (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "wav.scp").write_text(f"a touch {tmp_path / 'started'}; exec sleep 60 |\n")
+    (tmp_path / "data" / "wav.scp").write_text(f"a touch {tmp_path / 'started'}; exec sleep 600 |\n")
     words = ["run", tmp_path / "data", "--allow-pipes", "--model", model, "-o", tmp_path / "out"]
     command = subprocess.Popen(
         [*COMMAND, *map(str, words)],
@@ -336,11 +348,10 @@ def test_ctrl_c_is_one_line_and_leaves_nothing(recording, model, tmp_path):
         env=environment(),
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # ignored behind "&"
     )
-    end = time.monotonic() + 60
-    while not (tmp_path / "started").exists() and command.poll() is None and time.monotonic() < end:
+    while not (tmp_path / "started").exists() and command.poll() is None:
         time.sleep(0.02)
     command.send_signal(signal.SIGINT)
-    out, err = command.communicate(timeout=60)
+    out, err = command.communicate()
     assert (command.returncode, out, err) == (130, "", "diarize: interrupted\n")
     assert list((tmp_path / "out").iterdir()) == []
 

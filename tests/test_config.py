@@ -15,7 +15,12 @@ from diarize.config import (
     load_toml,
     validate,
 )
+from diarize.encoders.onnx import OnnxConfig
 from diarize.errors import ConfigError
+from diarize.features import FeatureConfig
+from diarize.networks import build_network
+from diarize.optimizers import TrainingConfig
+from diarize.pipeline import make_clusterer
 
 
 def write(folder, text):
@@ -217,3 +222,182 @@ def test_files_that_cannot_be_read_are_told(tmp_path):
     path = tmp_path / "none.toml"
     with pytest.raises(ConfigError, match=rf"^{re.escape(str(path))}: cannot be read"):
         load_tables([write(tmp_path, ""), path], RECIPE_TABLES)
+
+
+# Relations between settings
+
+RANGE = "setting 'seconds': input should be the shortest and the longest, both above 0, got "
+
+
+@pytest.mark.parametrize(
+    ("model", "values", "message"),
+    [
+        (FeatureConfig, {"n_fft": 256, "window": 400}, "window = 400 is more than n_fft = 256"),
+        (
+            FeatureConfig,
+            {"n_fft": 256, "window": 400, "convention": "kaldi"},
+            "window = 400 is more than n_fft = 256",
+        ),
+        (FeatureConfig, {"n_fft": 256}, "window = 400 is more than n_fft = 256"),
+        (FeatureConfig, {"hop": 401}, "hop = 401 is more than window = 400"),
+        (FeatureConfig, {"f_min": 4000, "f_max": 3000}, "f_min = 4000 is not less than f_max = 3000"),
+        (FeatureConfig, {"f_min": 3000, "f_max": 3000}, "f_min = 3000 is not less than f_max = 3000"),
+        (FeatureConfig, {"f_min": 7600.5}, "f_min = 7600.5 is not less than f_max = 7600"),
+        (
+            FeatureConfig,
+            {"f_max": 8001},
+            "setting 'f_max': input should be less than or equal to 8000, got 8001",
+        ),
+        (FeatureConfig, {"n_mels": 258}, "n_mels = 258 is more than n_fft / 2 + 1 = 257, the frequencies"),
+        (
+            FeatureConfig,
+            {"n_fft": 2**17},
+            "setting 'n_fft': input should be less than or equal to 65536, got 131072",
+        ),
+        (EmbeddingConfig, {"hop": 2.0}, "hop = 2 is more than window = 1.5"),
+        (EmbeddingConfig, {"window": 0.5}, "hop = 0.75 is more than window = 0.5"),
+        (
+            EmbeddingConfig,
+            {"hop": 1e-9},
+            "setting 'hop': input should be greater than or equal to 0.01, got 1e-09",
+        ),
+        (Config, {"embedding": {"hop": 2.0}}, "setting 'embedding': hop = 2 is more than window = 1.5"),
+        (
+            Config,
+            {"resegmentation": {"hop": 1}},
+            "setting 'resegmentation': hop = 1 is more than window = 0.75",
+        ),
+        (TrainingConfig, {"seconds": [2.2, 1.0]}, RANGE + "[2.2, 1.0]"),
+        (TrainingConfig, {"seconds": [0, 1.0]}, RANGE + "[0, 1.0]"),
+        (TrainingConfig, {"seconds": [0, 0]}, RANGE + "[0, 0]"),
+        (TrainingConfig, {"seconds": [-1, 1]}, RANGE + "[-1, 1]"),
+        (
+            TrainingConfig,
+            {"seed": 2**32},
+            "setting 'seed': input should be less than or equal to 4294967295, got 4294967296",
+        ),
+        (
+            TrainingConfig,
+            {"n_steps": True},
+            "setting 'n_steps': input should be a number or a text, got true",
+        ),
+        (
+            TrainingConfig,
+            {"seconds": [True, 1]},
+            "setting 'seconds': input should be a number or a text, got [true, 1]",
+        ),
+        (
+            Config,
+            {"clustering": {"n_speakers": True}},
+            "setting 'clustering.n_speakers': input should be a number or a text, got true",
+        ),
+        (
+            OnnxConfig,
+            {"input": "a", "output": "b", "dim": 1, "min_seconds": 2, "max_seconds": 1},
+            "min_seconds = 2 is more than max_seconds = 1",
+        ),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused_when_read(model, values, message):
+    with pytest.raises(ConfigError) as error:
+        validate(model, values, "conf.toml")
+    assert str(error.value).replace("True", "true") == f"conf.toml: {message}"
+
+
+def test_settings_at_their_limits_are_taken():
+    FeatureConfig(n_fft=400, window=400, hop=400, f_min=0, f_max=8000, n_mels=201)
+    EmbeddingConfig(window=1.0, hop=1.0)
+    assert TrainingConfig(seconds=(0.4, 0.4)).seconds == (0.4, 0.4)
+    assert Config.model_validate({"clustering": {"evidence": False, "options": {"any": True}}})
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "message"),
+    [
+        ("spectral", {"min_neighbors": 0}, "min_neighbors is an integer from 1, got 0"),
+        ("spectral", {"max_neighbors": 1.5}, "max_neighbors is a number from 0 to 1, got 1.5"),
+        ("spectral", {"max_neighbors": -1}, "max_neighbors is a number from 0 to 1, got -1"),
+        ("spectral", {"n_graphs": 2.5}, "n_graphs is an integer, got 2.5"),
+        ("spectral", {"max_items": 0}, "max_items is an integer from 2, got 0"),
+        ("agglomerative", {"one_speaker": float("nan")}, "one_speaker is a number, got nan"),
+        ("agglomerative", {"min_cluster_size": "x"}, "min_cluster_size is an integer, got 'x'"),
+        ("agglomerative", {"one_speaker": -2}, "one_speaker is a number from -1, got -2"),
+        ("dominant-sets", {"coarseness": -0.1}, "coarseness is a number from 0, got -0.1"),
+        ("dominant-sets", {"theta": True}, "theta is a number, got True"),
+        ("dominant-sets", {"epsilon": -1e-6}, "epsilon is a number from 0, got -1e-06"),
+        ("density", {"min_samples": [1]}, "min_samples is an integer, got [1]"),
+    ],
+)
+def test_impossible_parameters_of_a_clusterer_are_told_before_any_work(method, options, message):
+    config = load_config(overrides={"clustering.method": method, "clustering.options": options})
+    with pytest.raises(ConfigError) as error:
+        make_clusterer(config)
+    assert str(error.value) == f"clusterer '{method}': {message}"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"family": "resnet", "heads": 0}, "network 'resnet': heads is a positive integer, got 0"),
+        ({"family": "resnet", "dim": -5}, "network 'resnet': dim is a positive integer, got -5"),
+        ({"family": "resnet", "dim": True}, "network 'resnet': dim is a positive integer, got True"),
+        ({"family": "resnet", "channels": []}, "network 'resnet': channels are three numbers, got []"),
+        (
+            {"family": "resnet", "channels": [8, 0, 8]},
+            "network 'resnet': channels is a list of positive integers, got [8, 0, 8]",
+        ),
+        (
+            {"family": "resnet", "channels": 8},
+            "network 'resnet': channels is a list of positive integers, got 8",
+        ),
+        ({"family": "tdnn", "separable": 1}, "network 'tdnn': separable is true or false, got 1"),
+        ({"family": "cnn"}, "network 'cnn': needs the setting 'n_speakers'"),
+        (
+            {"family": "blstm", "n_speakers": 2, "scale": 0},
+            "network 'blstm': scale is a positive number, got 0",
+        ),
+        ({"family": "blstm", "n_speakers": 2, "hidden": 2**62}, "network 'blstm': "),
+        ({"family": ["resnet"]}, "unknown network '['resnet']'; known: "),
+    ],
+)
+def test_impossible_networks_are_one_line(parameters, message):
+    with pytest.raises(ConfigError) as error:
+        build_network(**parameters)
+    assert str(error.value).startswith(message)
+    assert "\n" not in str(error.value)
+
+
+# The number of speakers by both of its names
+
+
+@pytest.mark.parametrize(
+    ("text", "overrides", "expected"),
+    [
+        ("num_speakers = 3", {}, 3),
+        ("num_speakers = 3\nn_speakers = 3", {}, 3),
+        ("", {"clustering.num_speakers": 4}, 4),
+        ("num_speakers = 3", {"clustering.n_speakers": 4}, 4),
+        ("n_speakers = 3", {"clustering.num_speakers": 4}, 4),
+    ],
+)
+def test_num_speakers_is_n_speakers(text, overrides, expected, tmp_path):
+    config = load_config(write(tmp_path, f"[clustering]\n{text}\n"), overrides)
+    assert config.clustering.n_speakers == expected
+    assert "num_speakers" not in config.model_dump()["clustering"]
+    assert Config.model_validate({"clustering": {"num_speakers": 2}}).clustering.n_speakers == 2
+
+
+def test_two_numbers_of_speakers_are_refused(tmp_path):
+    path = write(tmp_path, "[clustering]\nn_speakers = 2\nnum_speakers = 3\n")
+    reason = "setting 'clustering': n_speakers and num_speakers are one setting; give one of them"
+    with pytest.raises(ConfigError) as error:
+        load_config(path)
+    assert str(error.value) == f"{path}: {reason}"
+    with pytest.raises(ConfigError) as error:
+        validate(Config, {"clustering": {"n_speakers": 2, "num_speakers": 3}}, "a")
+    assert str(error.value) == f"a: {reason}"
+
+
+def test_options_of_one_config_are_not_those_of_the_next():
+    Config().clustering.options["p"] = 1
+    assert Config().clustering.options == {}

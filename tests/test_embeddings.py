@@ -59,6 +59,24 @@ def test_plain_lists_become_arrays() -> None:
     assert table.recording.tolist() == ["a", "b"]
 
 
+@pytest.mark.parametrize("rows", [None, slice(0, 3), np.array([0, 2])])
+def test_a_table_owns_its_arrays(rows) -> None:
+    """It kept the caller's, and changed with them."""
+    given = make_table()
+    arrays_ = {
+        name: np.array(getattr(given, name)) for name in ("recording", "start", "end", "vectors", "speaker")
+    }
+    table = Embeddings(**arrays_) if rows is None else Embeddings(**arrays_)[rows]
+    whole = Embeddings.concatenate([table])
+    expected = {name: getattr(table, name).copy() for name in arrays_}
+    for name, array in arrays_.items():
+        assert not np.shares_memory(array, getattr(table, name)), name
+        assert not np.shares_memory(getattr(table, name), getattr(whole, name)), name
+        array[:] = "x" if array.dtype.kind == "U" else -1
+    for name in arrays_:
+        np.testing.assert_array_equal(getattr(table, name), expected[name])
+
+
 def test_rows_are_chosen_by_slice_mask_and_indices() -> None:
     table = make_table()
     mask = np.array([False, True, False, True, False])

@@ -13,9 +13,12 @@ ORDER = [
     "errors",
     "quiet_imports",
     "machine",
+    "folders",
     "sessions",
     "segments",
     "windows",
+    "toml",
+    "settings",
     "config",
     "catalog",
     "decoders",
@@ -53,9 +56,11 @@ ORDER = [
     "pipeline",
     "batch",
     "console",
+    "targets",
     "doctor",
     "options",
     "cli",
+    "__main__",
 ]
 FRONT_DOOR = LIBRARY / "__init__.py"  # loads whatever is asked of it
 MODULES = sorted(path for path in LIBRARY.rglob("*.py") if path != FRONT_DOOR)

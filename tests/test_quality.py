@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from shutil import which
 
 import pytest
 
@@ -71,3 +72,15 @@ def test_every_requirement_is_in_the_tested_set():
         canonical(name) for name in pinned
     }
     assert not missing, f"constraints.txt does not pin {sorted(missing)}"
+
+
+@pytest.mark.skipif(not which("git"), reason="needs git")
+@pytest.mark.parametrize("name", [".venv", "out", "build", "exp", ".hypothesis"])
+def test_git_ignores_a_link_to_a_folder_as_it_ignores_the_folder(name, tmp_path):
+    """A pattern that ends in a slash matches no link: a linked .venv could be committed."""
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    (tmp_path / ".gitignore").write_bytes((REPOSITORY / ".gitignore").read_bytes())
+    (tmp_path / name).symlink_to(tmp_path.parent)
+    status = ["git", "-C", str(tmp_path), "status", "--porcelain", "--untracked-files=all"]
+    done = subprocess.run(status, capture_output=True, text=True, check=True)
+    assert done.stdout == "?? .gitignore\n"

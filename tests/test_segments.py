@@ -1,7 +1,10 @@
 """Segments and turns: planted answers, and what must hold for any of them."""
 
-import time
+import sys
+import tracemalloc
 from itertools import pairwise
+from types import FrameType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -349,14 +352,49 @@ def test_cropping_agrees_with_a_plain_count_of_eighths(turns, segments):
     }
 
 
-def test_a_hundred_thousand_windows_take_seconds():
-    began = time.perf_counter()
-    speech = [Segment(i * 20.0, i * 20.0 + 15.75) for i in range(5000)]
+def speech_and_back(n_segments: int) -> None:
+    """The way from speech to windows, 20 a segment, and from their labels to turns."""
+    speech = [Segment(i * 20.0, i * 20.0 + 15.75) for i in range(n_segments)]
     windows = sliding_windows(speech)
-    assert len(windows) == 100_000
+    assert len(windows) == 20 * n_segments
     labels = smooth_labels(np.random.default_rng(0).integers(0, 8, len(windows)), windows, 3)
     turns = label_turns(windows, labels, speech, "meeting")
     turns += label_turns(windows, np.roll(labels, 1), speech, "meeting")
     kept = drop_short_turns(close_pauses(turns, 0.3), 0.8)
     assert speech_of(crop(exclusive_turns(kept), speech)) == speech
-    assert time.perf_counter() - began < 20
+
+
+def lines_run(n_segments: int) -> int:
+    """How many lines of Python that takes."""
+    n_lines = 0
+
+    def count(frame: FrameType, event: str, _: object) -> Any:
+        nonlocal n_lines
+        n_lines += event == "line"
+        return count
+
+    before = sys.gettrace()
+    sys.settrace(count)
+    try:
+        speech_and_back(n_segments)
+    finally:
+        sys.settrace(before)
+    return n_lines
+
+
+def most_memory(n_segments: int) -> int:
+    """How many bytes that holds at once."""
+    tracemalloc.start()
+    try:
+        speech_and_back(n_segments)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(("cost", "least"), [(lines_run, 10_000), (most_memory, 100_000)])
+def test_four_times_the_windows_cost_four_times_as_much(cost, least):
+    """An hour has thousands of windows: sixteen times as much would be felt."""
+    once = cost(25)
+    assert once > least, "it was counted"
+    assert cost(100) < 5 * once

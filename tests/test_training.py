@@ -137,6 +137,41 @@ def test_more_batches_at_a_constant_rate_go_on_from_fewer(features, tmp_path):
         train(tiny_network(), features, steps(5), tmp_path / "parts")
 
 
+@pytest.mark.parametrize("ends", [(5, 9), (1, 3, 8), (4, 8)])
+def test_the_losses_of_an_extended_training_are_means_since_the_line_before(features, tmp_path, ends):
+    """After an end that is no multiple of save_every, the sum of fewer steps was divided by save_every."""
+
+    def steps(n_steps: int, save_every: int) -> TrainingConfig:
+        return by_speakers(n_steps=n_steps, schedule="constant", save_every=save_every)
+
+    train(tiny_network(), features, steps(ends[-1], 1), tmp_path / "each")
+    each = read_curve(tmp_path / "each" / "curve.tsv")
+    for end in ends:
+        train(tiny_network(), features, steps(end, 4), tmp_path / "parts")
+    first = 0
+    lines = read_curve(tmp_path / "parts" / "curve.tsv")
+    assert [line["step"] for line in lines] == sorted({*ends, *range(4, ends[-1] + 1, 4)})
+    for line in lines:
+        last = int(line["step"])
+        for name in ("arcface", "prototypical"):
+            expected = np.mean([other[name] for other in each[first:last]])
+            np.testing.assert_allclose(line[name], expected, rtol=1e-4)
+        first = last
+
+
+def test_a_column_that_an_extended_training_adds_is_empty_before(split, tmp_path):
+    training, held_out = split
+    config = {"save_every": 5, "schedule": "constant"}
+    loss = loss_of("cross-entropy")
+    train(classifier("cnn"), training, by_sentences(n_steps=5, **config), tmp_path, loss=loss)
+    longer = by_sentences(n_steps=10, **config)
+    train(classifier("cnn"), training, longer, tmp_path, loss=loss, validation=held_out)
+    first, second = read_curve(tmp_path / "curve.tsv")
+    assert list(first) == list(second)
+    assert np.isnan(first["validation_loss"])
+    assert second["validation_loss"] > 0
+
+
 def test_a_margin_that_grows_costs_less_at_first_and_the_same_in_the_end(features, tmp_path):
     def curve(name: str, ramp: int) -> list[float]:
         loss = LossConfig(margin=0.5, ramp=ramp, prototypical=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ def build_clusterer(method: str, **params: Any) -> Clusterer:
     Raises
     ------
     ConfigError
-        For an unknown method or parameter; the message lists the known ones.
+        For an unknown method or parameter, with the known ones, or an impossible number.
     """
     if method not in CLUSTERERS:
         raise ConfigError(f"unknown clusterer {method!r}; known: {', '.join(CLUSTERERS)}")
@@ -39,5 +40,26 @@ def build_clusterer(method: str, **params: Any) -> Clusterer:
             raise ConfigError(
                 f"clusterer {method!r} has no parameter {param!r}; known: {', '.join(sorted(known))}"
             )
+        _check_number(method, param, params[param], known[param])
     clusterer.set_params(**params)
     return clusterer
+
+
+_LEAST = {"max_items": 2, "n_graphs": 1, "max_iterations": 1, "min_neighbors": 1, "one_speaker": -1}
+"""Smallest values; any other number is at least 0. Clusterers check what they alone know."""
+_ANY = {"threshold", "n_speakers", "min_speakers", "max_speakers"}
+_SHARES = {"max_neighbors", "theta"}
+
+
+def _check_number(method: str, param: str, value: Any, default: Any) -> None:
+    """Raise a ConfigError where a number is needed and another value is given."""
+    if isinstance(default, bool) or not isinstance(default, int | float) or param in _ANY:
+        return
+    kind = int if isinstance(default, int) else (int, float)
+    needed = "an integer" if kind is int else "a number"
+    if isinstance(value, bool) or not isinstance(value, kind) or not math.isfinite(value):
+        raise ConfigError(f"clusterer {method!r}: {param} is {needed}, got {value!r}")
+    least = _LEAST.get(param, 0)
+    if value < least or (param in _SHARES and value > 1):
+        within = f"{needed} from 0 to 1" if param in _SHARES else f"{needed} from {least}"
+        raise ConfigError(f"clusterer {method!r}: {param} is {within}, got {value!r}")

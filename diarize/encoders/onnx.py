@@ -5,15 +5,15 @@ from __future__ import annotations
 import logging
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from diarize.audio import SAMPLE_RATE, Samples
 from diarize.backend import load_backend
-from diarize.config import Settings, load_tables, validate
+from diarize.config import Settings, check_order, load_tables, validate
 from diarize.encoders.protocol import Vectors
 from diarize.errors import ConfigError, ModelError
 from diarize.features import FeatureConfig, Frames, log_mel
@@ -42,6 +42,10 @@ class OnnxConfig(Settings):
     )
     min_seconds: float = Field(0.5, ge=0.025, description="shorter windows are widened to this")
     max_seconds: float = Field(60.0, ge=0.025, description="longer windows are cut to this, from both sides")
+
+    @model_validator(mode="after")
+    def _has_windows(self) -> Self:
+        return check_order(self, "min_seconds", "max_seconds")
 
 
 class OnnxNetwork:

@@ -111,7 +111,8 @@ def convert_turns(
 ) -> dict[Path, list[Turn]]:
     """The files to write for a conversion, and the turns of each; nothing is written.
 
-    An existing folder, or a name without suffix, gets one file a recording, in the named format.
+    An existing folder, or a name without suffix or with a slash at its end, gets one file a recording, in the
+    named format.
 
     Raises
     ------
@@ -119,9 +120,10 @@ def convert_turns(
         When a format is unknown, the source is malformed, a folder is given without a format, or a
         recording's id cannot name a file.
     """
-    turns, output = read_turns(source, source_format), Path(output)
+    turns, is_folder = read_turns(source, source_format), str(output).endswith(("/", os.sep))
+    output = Path(output)
     # os.path says no where pathlib raises: a name too long.
-    if output.suffix and not os.path.isdir(output):  # noqa: PTH112
+    if output.suffix and not is_folder and not os.path.isdir(output):  # noqa: PTH112
         find_format(output, format)
         return {output: turns}
     if format is None:

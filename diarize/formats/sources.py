@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from diarize.errors import DiarizeError, FormatError
+from diarize.folders import find_files
 from diarize.formats import READABLE, find_format
 from diarize.formats.text import Content, File, as_file
 from diarize.formats.uem import read_uem
@@ -138,7 +139,7 @@ def _files(path: File, suffixes: Sequence[str]) -> list[File]:
     """
     if not _is_folder(path):
         return [path]
-    there = sorted(file for file in Path(path).iterdir() if not file.name.startswith("."))
+    there = find_files(Path(path), below=False)
     for suffix in suffixes:
         files = [file for file in there if file.suffix.lower() == suffix.lower()]
         if files:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from inspect import signature
 from typing import Any
+
+from torch import nn
 
 from diarize.errors import ConfigError
 from diarize.networks.blstm import BLSTM
@@ -11,6 +14,7 @@ from diarize.networks.cnn import CNN
 from diarize.networks.frame_network import FrameNetwork
 from diarize.networks.resnet import ResNet
 from diarize.networks.tdnn import TDNN
+from diarize.toml import shown
 
 Network = FrameNetwork | CNN | BLSTM
 NETWORKS: dict[str, type[Network]] = {"resnet": ResNet, "tdnn": TDNN, "cnn": CNN, "blstm": BLSTM}
@@ -24,14 +28,49 @@ def build_network(family: str, **parameters: Any) -> Network:
     ConfigError
         For an unknown family or parameter (with the known ones), or an impossible value.
     """
-    if family not in NETWORKS:
+    if not isinstance(family, str) or family not in NETWORKS:
         raise ConfigError(f"unknown network '{family}'; known: {', '.join(NETWORKS)}")
-    network = NETWORKS[family]
+    network: Network = make_network(NETWORKS[family], f"network '{family}'", parameters)
+    return network
+
+
+def make_network(network: type[nn.Module], name: str, parameters: Mapping[str, Any]) -> Any:
+    """A network of that class with fresh weights; `name` is named in errors.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown parameter (with the known ones), or an impossible value.
+    """
     known = signature(network).parameters
-    for name in parameters:
-        if name not in known:
-            raise ConfigError(f"network '{family}': unknown setting '{name}'; known: {', '.join(known)}")
+    for setting, value in parameters.items():
+        if setting not in known:
+            raise ConfigError(f"{name}: unknown setting '{setting}'; known: {', '.join(known)}")
+        if (needed := _needed(known[setting].default, value)) is not None:
+            raise ConfigError(f"{name}: {setting} is {needed}, got {shown(value)}")
+    if missing := [each for each, of in known.items() if of.default is of.empty and each not in parameters]:
+        raise ConfigError(f"{name}: needs the setting '{missing[0]}'")
     try:
         return network(**parameters)
-    except ValueError as error:
-        raise ConfigError(f"network '{family}': {error}") from error
+    except (ValueError, TypeError, RuntimeError) as error:  # the latter of sizes that no memory holds
+        raise ConfigError(f"{name}: {str(error).splitlines()[0]}") from error
+
+
+def _needed(default: Any, value: Any) -> str | None:
+    """What is needed where the default of a parameter is of this kind; none: the value is."""
+    if isinstance(default, bool):
+        return None if isinstance(value, bool) else "true or false"
+    if isinstance(default, str):
+        return None if isinstance(value, str) else "a text"
+    if isinstance(default, float):
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return None if is_number and 0 < value < float("inf") else "a positive number"
+    values = [value]
+    if isinstance(default, tuple):
+        if not isinstance(value, list | tuple):
+            return "a list of positive integers"
+        values = list(value)
+    right = all(isinstance(each, int) and not isinstance(each, bool) and each > 0 for each in values)
+    if right:
+        return None
+    return "a list of positive integers" if isinstance(default, tuple) else "a positive integer"

@@ -52,6 +52,8 @@ class ActivityNetwork(nn.Module):
         super().__init__()
         if n_mels % 4:
             raise ValueError(f"n_mels is a multiple of 4, got {n_mels!r}")
+        if len(channels) != 2:
+            raise ValueError(f"channels are two numbers, got {channels!r}")
         narrow, wide = channels
         self.n_mels, self.hears_silero = n_mels, hears_silero
         self.input_norm = nn.BatchNorm1d(n_mels)

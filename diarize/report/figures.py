@@ -11,10 +11,10 @@ from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike, NDArray
 from scipy.cluster.hierarchy import dendrogram
 from sklearn.manifold import TSNE
-from threadpoolctl import threadpool_limits
 
 from diarize.clustering.affinity import cosine_similarity, unit
 from diarize.features import DEFAULT, FeatureConfig, Frames
+from diarize.networks.threads import one_blas_thread
 from diarize.report.style import INK, LINE_COLOURS, MARKERS, new_figure, styled
 
 _MOST_NAMED = 40
@@ -47,7 +47,7 @@ def project(vectors: ArrayLike, seed: int = 0) -> NDArray[np.float64]:
     start *= 1e-4 / max(float(start[:, 0].std()), 1e-12)
     if n < 3:
         return start
-    with threadpool_limits(1):  # sums in threads hang on their number
+    with one_blas_thread():  # sums over several threads depend on their number
         tsne = TSNE(perplexity=max(1.0, min(30.0, (n - 1) / 3)), init=start, random_state=seed)
         return np.asarray(tsne.fit_transform(X), dtype=np.float64)
 

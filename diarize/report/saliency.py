@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from threading import Lock
+
 import numpy as np
 import torch
 from torch import nn
 
 from diarize.features import Frames
+
+_cudnn = Lock()
+"""Held while cuDNN is off, which it is for the whole process."""
 
 
 def saliency(network: nn.Module, mel: Frames, unit: int | None = None, layer: str | None = None) -> Frames:
@@ -30,7 +35,7 @@ def saliency(network: nn.Module, mel: Frames, unit: int | None = None, layer: st
         raise ValueError("the network is in training mode; call network.eval() first")
     device = next(network.parameters()).device
     # cuDNN cannot go back through an LSTM in evaluation mode.
-    with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
+    with _cudnn, torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
         x = torch.from_numpy(np.array(mel, dtype=np.float32)).to(device).requires_grad_()
         batch = x.unsqueeze(0)  # (1, frames, mels)
         outputs = (network(batch) if layer is None else network.layers(batch)[layer])[0]  # type: ignore[operator]

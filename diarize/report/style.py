@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import wraps
 from html import escape
 from io import BytesIO, StringIO
+from threading import RLock
 from typing import Any, ParamSpec, TypeVar
 
 import matplotlib
@@ -33,6 +34,9 @@ _STYLE: dict[Any, Any] = {
 }  # fmt: skip
 
 
+_drawing = RLock()
+"""Held while matplotlib's settings, which are of the whole process, are those of the report."""
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -42,7 +46,7 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(draw)
     def draw_styled(*args: P.args, **kwargs: P.kwargs) -> R:
-        with matplotlib.rc_context(_STYLE):
+        with _drawing, matplotlib.rc_context(_STYLE):
             return draw(*args, **kwargs)
 
     return draw_styled

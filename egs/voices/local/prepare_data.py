@@ -44,7 +44,7 @@ def group_of(speaker: str) -> str:
 def read_sexes(corpus: Path) -> dict[str, str]:
     """The sex, m or f, by speaker, from the manifests of the collections that tell it."""
     told: dict[str, set[str]] = defaultdict(set)
-    for path in sorted(corpus.glob("*/manifest.csv")):
+    for path in sorted(path for path in corpus.glob("[!.]*/manifest.csv") if path.is_file()):
         for row in csv.DictReader(read_text(path).splitlines()):
             if row.keys() >= {"corpus", "speaker", "sex"}:
                 told[f"{row['corpus']}/{row['speaker']}"].add(row["sex"])

@@ -1,0 +1,68 @@
+"""The files in a folder: links are followed, what is hidden is left out, what cannot be read is logged."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import deque
+from pathlib import Path
+
+from diarize.errors import DiarizeError
+
+logger = logging.getLogger(__name__)
+
+
+def find_files(folder: str | os.PathLike[str], *, below: bool = True) -> list[Path]:
+    """The files in a folder and `below`, sorted by path.
+
+    Hidden files and folders, whose names begin with a dot, are left out. Each folder is read once: by its
+    own path where that lies below, otherwise by the first link to it, so that circles of links end.
+
+    ::
+
+        corpus/a.wav  corpus/new -> /disk/new  corpus/same -> new  corpus/lost -> nowhere  corpus/.trash/
+        found: corpus/a.wav and what is in corpus/new; logged: corpus/lost
+
+    Raises
+    ------
+    DiarizeError
+        When the folder itself cannot be read.
+    """
+    top = Path(folder)
+    found: list[Path] = []
+    seen: set[tuple[int, int]] = set()
+    waiting = deque([top])
+    links: list[Path] = []
+    while waiting or links:
+        if not waiting:  # links last: a folder has its own path where it lies below
+            links.sort()
+            waiting.append(links.pop(0))
+        path = waiting.popleft()
+        try:
+            status = path.stat()
+            if (status.st_dev, status.st_ino) in seen:
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            with os.scandir(path) as listing:
+                entries = sorted(listing, key=lambda entry: entry.name)
+        except OSError as error:
+            if path == top:
+                raise DiarizeError(f"{path}: the folder cannot be read ({error.strerror})") from error
+            logger.warning("%s: left out; the folder cannot be read (%s)", path, error.strerror)
+            continue
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            try:
+                is_folder, is_file = entry.is_dir(), entry.is_file()
+            except OSError as error:  # a circle of links, or a folder without permission to search it
+                logger.warning("%s: left out; it cannot be read (%s)", path / entry.name, error.strerror)
+                continue
+            if is_file:
+                found.append(path / entry.name)
+            elif is_folder and below:
+                (links if entry.is_symlink() else waiting).append(path / entry.name)
+            elif not is_folder:
+                kind = "the link leads nowhere" if entry.is_symlink() else "it is neither a file nor a folder"
+                logger.warning("%s: left out; %s", path / entry.name, kind)
+    return sorted(found)
