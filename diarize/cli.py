@@ -24,6 +24,7 @@ from diarize.options import (
     Settings,
     Speech,
     Threads,
+    Track,
     Verbose,
 )
 
@@ -91,6 +92,7 @@ def run(
     ] = None,
     speech: Speech = None,
     channel: Channel = None,
+    track: Track = None,
     model: Model = None,
     device: Device = "auto",
     threads: Threads = None,
@@ -127,6 +129,7 @@ def run(
             diarization = diarizer(
                 source,
                 channel=channel,
+                track=track,
                 n_speakers=job.n_speakers if num_speakers is None else None,
                 speech=read_speech(speech, job.recording) if speech else job.speech,
                 recording=job.recording,
@@ -157,6 +160,7 @@ def embed(
     hop: Annotated[float | None, typer.Option(help="Seconds between the starts of windows.")] = None,
     speech: Speech = None,
     channel: Channel = None,
+    track: Track = None,
     model: Model = None,
     device: Device = "auto",
     threads: Threads = None,
@@ -190,6 +194,7 @@ def embed(
             table = embedder(
                 source,
                 channel=channel,
+                track=track,
                 speech=heard,
                 config=chosen,
                 recording=job.recording,
