@@ -13,7 +13,7 @@ LONGEST_OVERLAP = 5.0
 LONGEST_GAP = 3600.0
 """Seconds in all that may be missing without a header whose duration confirms them."""
 
-LONGEST_CONFIRMED_GAP = 24 * 3600.0
+LONGEST_CONFIRMED_GAP = 6 * 3600.0
 """Seconds in all that may be missing with such a header: a clock that jumps further is broken."""
 
 _logger = logging.getLogger(__name__)

@@ -149,14 +149,16 @@ class _Reader:
         info = self.info
         clock = Clock(self.zero, self.promised, alone=len(self.container.streams) == 1)
         clockless = _bare(self.container)
-        run = ""
+        run, damaged = "", 0.0
         try:
             for (frame, seconds), after in _with_next(self._all_decoded()):
                 if frame is None:
-                    if clockless:
-                        clock.fill(seconds)
-                        yield from silence(info.rate, round(seconds * info.rate), info.n_channels)
+                    damaged += seconds if clockless else 0.0
                     continue
+                if damaged:
+                    clock.fill(damaged)
+                    yield from silence(info.rate, round(damaged * info.rate), info.n_channels)
+                    damaged = 0.0
                 samples = _samples(frame)
                 duration = len(samples) / frame.sample_rate
                 ahead = (
@@ -302,7 +304,7 @@ def _promised_seconds(
     if format == "mp3":
         seconds = _index_seconds(file, stream.codec_context.sample_rate)
         return None if seconds is None else begin + seconds
-    if format in _GUESSED:
+    if format in _GUESSED or (format == "ogg" and begin > TOLERANCE):  # counted from 0 or from its begin
         return None
     if stream.duration is not None and stream.time_base is not None:
         if not _bare(container) and format != "asf":  # there the duration counts from the file's beginning

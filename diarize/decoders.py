@@ -24,7 +24,7 @@ from diarize.clock import TOLERANCE
 from diarize.containers import check_track, open_container
 from diarize.errors import AudioError
 from diarize.joined import ends_whole, find_parts
-from diarize.pieces import PIECE, AudioInfo, DecodingStoppedError, Piece, Samples, check_rate, unify
+from diarize.pieces import PIECE, AudioInfo, DecodingStoppedError, Piece, Samples, check_header, unify
 from diarize.sources import AudioFile, window
 from diarize.wav import unread_samples
 
@@ -91,13 +91,13 @@ def open_audio(source: AudioFile, track: int | None = None) -> Iterator[tuple[Au
         parts = [window(file, *span, name) for span in find_parts(file, head)]
         direct = stack.enter_context(source.open()) if len(parts) == 1 and source.content is None else None
         info, pieces = stack.enter_context(_open_part(name, parts[0], head, track, direct))
-        check_rate(name, info.rate)
+        check_header(name, info)
 
         def all_pieces() -> Iterator[Piece]:
             seconds = yield from _until_stopped(pieces, name, info)
             for part in parts[1:]:
                 with _open_part(name, part, part.read(_HEAD), track) as (further, more):
-                    check_rate(name, further.rate)
+                    check_header(name, further)
                     seconds += yield from _until_stopped(more, name, further)
             if head.startswith(b"OggS") and not ends_whole(file):
                 _logger.warning(
@@ -253,24 +253,31 @@ def _soundfile_pieces(
         yield Piece(info.rate, samples)
     tail = os.lseek(handle, 0, os.SEEK_CUR) if isinstance(handle, int) else handle.tell()
     if head.startswith(b"fLaC") and file.seek(0, io.SEEK_END) - tail > _FLAC_TAIL:
-        yield from _behind(name, file, info, n_samples)
-    elif info.seconds is not None and n_samples / info.rate < info.seconds - TOLERANCE:
+        for samples in _behind(name, file, n_samples):
+            n_samples += len(samples)
+            yield Piece(info.rate, samples)
+    seconds, promised = n_samples / info.rate, info.seconds or 0.0
+    if seconds > promised + TOLERANCE:
+        _say_longer(name, promised, seconds)
+    elif seconds < promised - TOLERANCE:
         raise DecodingStoppedError("the file ends there")
 
 
-def _behind(name: str, file: BinaryIO, info: AudioInfo, n_samples: int) -> Iterator[Piece]:
-    """What a FLAC file holds behind as many samples as its header gives."""
+def _behind(name: str, file: BinaryIO, n_samples: int) -> Iterator[Samples]:
+    """What PyAV finds in a FLAC file behind the samples that soundfile has given."""
     file.seek(0)
-    n_before = n_samples
-    with open_container(name, file, None) as (_, pieces):
-        for rate, samples in pieces:
-            rest = samples[n_before:]
-            n_before = max(0, n_before - len(samples))
-            n_samples += len(rest)
-            if len(rest):
-                yield Piece(rate, rest)
-    if n_samples / info.rate > (info.seconds or 0.0) + TOLERANCE:
-        _say_longer(name, info.seconds or 0.0, n_samples / info.rate)
+    with ExitStack() as stack:
+        try:
+            _, pieces = stack.enter_context(open_container(name, file, None))
+        except AudioError:
+            return
+        try:
+            for _, samples in pieces:
+                if len(rest := samples[n_samples:]):
+                    yield rest
+                n_samples = max(0, n_samples - len(samples))
+        except DecodingStoppedError:  # the samples that soundfile gave were all
+            return
 
 
 def _say_longer(name: str, seconds: float, held: float) -> None:

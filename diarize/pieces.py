@@ -18,6 +18,9 @@ PIECE = 8192
 LOWEST_RATE, HIGHEST_RATE = 1000, 1_000_000
 """Hz. A header or a caller that says less or more is wrong: nobody records speech at such a rate."""
 
+MOST_CHANNELS = 1024
+"""As libsndfile has it."""
+
 Samples = NDArray[np.float32]
 
 
@@ -54,17 +57,22 @@ class DecodingStoppedError(Exception):
     """The decoder gives nothing more, though the file has not ended."""
 
 
-def check_rate(name: str, rate: int) -> None:
-    """Refuse a rate that no recording has.
+def check_header(name: str, info: AudioInfo) -> None:
+    """Refuse what no recording has.
 
     Raises
     ------
     AudioError
-        Naming the file and the rate.
+        Naming the file, and its rate or its channels.
     """
-    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
+    if not LOWEST_RATE <= info.rate <= HIGHEST_RATE:
         raise AudioError(
-            f"{name}: its header says {rate} Hz; a recording has {LOWEST_RATE} to {HIGHEST_RATE} Hz; "
+            f"{name}: its header says {info.rate} Hz; a recording has {LOWEST_RATE} to {HIGHEST_RATE} Hz; "
+            "correct the header or export it again"
+        )
+    if not 1 <= info.n_channels <= MOST_CHANNELS:
+        raise AudioError(
+            f"{name}: its header says {info.n_channels} channels; a recording has 1 to {MOST_CHANNELS}; "
             "correct the header or export it again"
         )
 
