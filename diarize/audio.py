@@ -11,16 +11,17 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import soxr
-from numpy.typing import NDArray
 
-from diarize.decoders import PIECE, AudioInfo, Samples, open_audio
+from diarize.arrays import AudioArray
+from diarize.containers import check_track
+from diarize.decoders import AudioInfo, Samples, open_audio
 from diarize.errors import AudioError
 from diarize.folders import find_files
 from diarize.segments import normal_name
+from diarize.sources import AudioFile, Source, resolve_source
 
 __all__ = [
     "AUDIO_SUFFIXES",
@@ -47,16 +48,21 @@ _SUFFIXES = """
 AUDIO_SUFFIXES = frozenset(_SUFFIXES.split())
 """Suffixes by which `find_audio` knows a recording."""
 
-Source = str | os.PathLike[str] | NDArray[Any]
 
-
-def load_audio(source: Source, *, rate: float | None = None, channel: int | None = None) -> Samples:
+def load_audio(
+    source: Source, *, rate: float | None = None, channel: int | None = None, track: int | None = None
+) -> Samples:
     """A whole recording, shape ``(n_samples,)``; parameters and errors are those of `stream_audio`."""
-    return np.concatenate(list(stream_audio(source, rate=rate, channel=channel)))
+    return np.concatenate(list(stream_audio(source, rate=rate, channel=channel, track=track)))
 
 
 def stream_audio(
-    source: Source, *, rate: float | None = None, channel: int | None = None, block: float = 30.0
+    source: Source,
+    *,
+    rate: float | None = None,
+    channel: int | None = None,
+    track: int | None = None,
+    block: float = 30.0,
 ) -> Iterator[Samples]:
     """Blocks of a recording; joined they are bit by bit what `load_audio` gives.
 
@@ -64,36 +70,41 @@ def stream_audio(
 
     Parameters
     ----------
-    source : path or array
-        A file, or samples ``(n_samples,)`` or ``(n_samples, n_channels)``; integers are divided by their
-        full scale.
+    source : path, file, bytes, array, tensor or mapping
+        A file by its path, its content or opened; or samples ``(n_samples,)`` or ``(n_samples, n_channels)``,
+        channels first where that axis is the shorter one. docs/audio.md says what becomes of each.
     rate : float, optional
         Hz; needed with an array and only there.
     channel : int, optional
         Counts from 1; without it the channels' mean.
+    track : int, optional
+        Audio track of a file with several, from 1; without it the one that the file marks as default.
     block : float
         Seconds a block; the last one may be shorter.
 
     Raises
     ------
     AudioError
-        When the file cannot be read, has no samples or not that channel, or a sample is not finite.
+        When the file cannot be read, has no samples, not that channel or track, or a sample is not finite.
+    TypeError
+        When the source is nothing that holds a recording.
     ValueError
-        When rate, channel, block or the array's shape or type is impossible.
+        When rate, channel, track, block or the array's shape or type is impossible.
     """
     block_samples = round(block * SAMPLE_RATE)
     if block_samples < 1:
         raise ValueError(f"a block needs at least one sample, got block={block!r} seconds")
     if channel is not None and channel < 1:
         raise ValueError(f"channels count from 1, got channel={channel!r}")
-    if isinstance(source, np.ndarray):
-        if rate is None or not 0 < rate < float("inf"):
-            raise ValueError(f"an array needs its rate in Hz, got rate={rate!r}")
-        pieces = _convert(_array_pieces(source), "array", rate, channel)
+    if track is not None and track < 1:
+        raise ValueError(f"audio tracks count from 1, got track={track!r}")
+    resolved = resolve_source(source, rate)
+    if isinstance(resolved, AudioFile):
+        pieces = _file_pieces(resolved, channel, track)
     else:
-        if rate is not None:
-            raise ValueError(f"a file knows its own rate, got rate={rate!r}")
-        pieces = _file_pieces(source, channel)
+        if track is not None:
+            check_track("array", track, 1)
+        pieces = _convert(resolved.pieces(), "array", resolved.rate, channel)
     return regroup(pieces, block_samples)
 
 
@@ -129,9 +140,12 @@ def recording_id(path: str | os.PathLike[str]) -> str:
     return normal_name(re.sub(r"\s", "_", Path(path).stem))
 
 
-def source_id(source: Source) -> str:
-    """The name of a source: `recording_id` of a file, "recording" for an array."""
-    return "recording" if isinstance(source, np.ndarray) else recording_id(source)
+def source_id(source: AudioFile | AudioArray) -> str:
+    """The id of a resolved source: the given one, or `recording_id` of its file, otherwise "recording"."""
+    if source.recording is not None:
+        return normal_name(re.sub(r"\s", "_", source.recording))
+    file = source.file if isinstance(source, AudioFile) else None
+    return "recording" if file is None else recording_id(file)
 
 
 def find_audio(folder: str | os.PathLike[str]) -> list[Path]:
@@ -152,7 +166,7 @@ def find_audio(folder: str | os.PathLike[str]) -> list[Path]:
     return found
 
 
-def audio_info(path: str | os.PathLike[str]) -> AudioInfo:
+def audio_info(source: Source, *, track: int | None = None) -> AudioInfo:
     """Decoder, rate, channels and duration of a file, from its header.
 
     Raises
@@ -160,15 +174,17 @@ def audio_info(path: str | os.PathLike[str]) -> AudioInfo:
     AudioError
         When the file cannot be opened as audio.
     """
-    with open_audio(os.fspath(path)) as (info, _):
+    resolved = resolve_source(source)
+    if not isinstance(resolved, AudioFile):
+        raise TypeError("an array has no header; give a file")
+    with open_audio(resolved, track) as (info, _):
         return info
 
 
-def _file_pieces(source: str | os.PathLike[str], channel: int | None) -> Iterator[Samples]:
+def _file_pieces(source: AudioFile, channel: int | None, track: int | None) -> Iterator[Samples]:
     """A file's samples, mono at 16 kHz; the file is open while they are read."""
-    name = os.fspath(source)
-    with open_audio(name) as (info, pieces):
-        yield from _convert(pieces, name, info.rate, channel)
+    with open_audio(source, track) as (info, pieces):
+        yield from _convert(pieces, source.name, info.rate, channel)
 
 
 def _convert(pieces: Iterator[Samples], name: str, rate: float, channel: int | None) -> Iterator[Samples]:
@@ -211,30 +227,3 @@ def _resample(pieces: Iterator[Samples], rate: float) -> Iterator[Samples]:
     for piece in pieces:
         yield resampler.resample_chunk(piece)
     yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
-
-
-def _array_pieces(samples: NDArray[Any]) -> Iterator[Samples]:
-    """An array in pieces ``(n, n_channels)`` of float32 within -1..1 when it holds integers.
-
-    Raises
-    ------
-    ValueError
-        When its shape or type is not that of samples.
-    """
-    table = samples[:, None] if samples.ndim == 1 else samples
-    if table.ndim != 2 or table.shape[1] == 0 or table.shape[1] > max(table.shape[0], 1):
-        raise ValueError(f"samples have shape (n_samples,) or (n_samples, n_channels), got {samples.shape}")
-    if samples.dtype.kind not in "fiu":
-        raise ValueError(f"samples are floats or integers, got {samples.dtype}")
-
-    def pieces() -> Iterator[Samples]:
-        for start in range(0, len(table), PIECE):
-            piece = table[start : start + PIECE]
-            if piece.dtype.kind != "f":
-                full_scale = 2.0 ** (8 * piece.dtype.itemsize - 1)
-                piece = piece / full_scale - (piece.dtype.kind == "u")  # unsigned: half scale is silence
-            with np.errstate(over="ignore"):  # beyond float32 is inf, and told as that
-                narrow = piece.astype(np.float32)
-            yield narrow
-
-    return pieces()

@@ -24,6 +24,7 @@ from diarize.options import (
     Settings,
     Speech,
     Threads,
+    Track,
     Verbose,
 )
 
@@ -91,6 +92,7 @@ def run(
     ] = None,
     speech: Speech = None,
     channel: Channel = None,
+    track: Track = None,
     model: Model = None,
     device: Device = "auto",
     threads: Threads = None,
@@ -128,6 +130,7 @@ def run(
             diarization = diarizer(
                 source,
                 channel=channel,
+                track=track,
                 n_speakers=job.n_speakers if num_speakers is None else None,
                 speech=read_speech(speech, job.recording) if speech else job.speech,
                 recording=job.recording,
@@ -158,6 +161,7 @@ def embed(
     hop: Annotated[float | None, typer.Option(help="Seconds between the starts of windows.")] = None,
     speech: Speech = None,
     channel: Channel = None,
+    track: Track = None,
     model: Model = None,
     device: Device = "auto",
     threads: Threads = None,
@@ -193,6 +197,7 @@ def embed(
             table = embedder(
                 source,
                 channel=channel,
+                track=track,
                 speech=heard,
                 config=chosen,
                 recording=job.recording,

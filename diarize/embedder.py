@@ -27,6 +27,7 @@ from diarize.errors import ConfigError
 from diarize.models import Model
 from diarize.networks.threads import one_thread, own_threads, set_own_threads
 from diarize.segments import Segment
+from diarize.sources import resolve_source
 from diarize.windows import sliding_windows
 
 Progress = Callable[[str, float, float | None], None]
@@ -89,6 +90,7 @@ class Embedder:
         *,
         rate: float | None = None,
         channel: int | None = None,
+        track: int | None = None,
         speech: list[Segment] | None = None,
         config: Config | None = None,
         recording: str | None = None,
@@ -99,10 +101,13 @@ class Embedder:
 
         Parameters
         ----------
-        source : path or array
-            A file, or samples (n_samples,) or (n_samples, n_channels) with their `rate` in Hz.
+        source : path, file, bytes, array, tensor or mapping
+            A file by its path, its content or opened; samples (n_samples,) or (n_samples, n_channels) with
+            their `rate` in Hz; or ``{"waveform": samples, "sample_rate": rate}``.
         channel : int, optional
             Counts from 1; without it the channels' mean.
+        track : int, optional
+            Audio track of a file with several, from 1; without it the default track.
         speech : list of Segment, optional
             Where there is speech, instead of detecting it.
         config : Config, optional
@@ -121,11 +126,12 @@ class Embedder:
             When the recording cannot be read.
         """
         config = config or Config()
+        source = resolve_source(source, rate)
         if recording is None:
             recording = source_id(source)
 
         def blocks() -> Iterator[Samples]:
-            return stream_audio(source, rate=rate, channel=channel)
+            return stream_audio(source, channel=channel, track=track)
 
         notify = on_progress or (lambda stage, done, total: None)
         # Who has turns in overlap is no matter here; a whole recording is of one speaker.
@@ -142,7 +148,14 @@ class Embedder:
         mean = vectors.mean(axis=0, keepdims=True)
         return make_table(recording, [everything], mean / np.linalg.norm(mean))
 
-    def utterance(self, source: Source, *, rate: float | None = None, channel: int | None = None) -> Vectors:
+    def utterance(
+        self,
+        source: Source,
+        *,
+        rate: float | None = None,
+        channel: int | None = None,
+        track: int | None = None,
+    ) -> Vectors:
         """One vector (dim,) of length 1 for a whole recording of one speaker: the mean over its speech.
 
         Raises
@@ -150,7 +163,7 @@ class Embedder:
         AudioError
             When the recording cannot be read.
         """
-        return self(source, rate=rate, channel=channel, whole=True).vectors[0]
+        return self(source, rate=rate, channel=channel, track=track, whole=True).vectors[0]
 
     def windows(
         self,

@@ -19,6 +19,10 @@ Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; the resul
 Channel = Annotated[
     int | None, typer.Option(min=1, help="Channel, counted from 1; otherwise the mean of all.")
 ]
+Track = Annotated[
+    int | None,
+    typer.Option(min=1, help="Audio track of a file with several, counted from 1; otherwise the default."),
+]
 Speech = Annotated[
     Path | None, typer.Option(help="RTTM, UEM or lab file (or a folder of them) that says where speech is.")
 ]

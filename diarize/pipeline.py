@@ -30,6 +30,7 @@ from diarize.models import Model
 from diarize.networks.threads import one_blas_thread
 from diarize.resegmentation import resegment
 from diarize.segments import Segment, Turn, close_pauses, drop_short_turns
+from diarize.sources import resolve_source
 from diarize.windows import label_turns, other_labels, smooth_labels
 
 logger = logging.getLogger(__name__)
@@ -86,6 +87,7 @@ class Diarizer:
         *,
         rate: float | None = None,
         channel: int | None = None,
+        track: int | None = None,
         n_speakers: int | None = None,
         num_speakers: int | None = None,
         min_speakers: int | None = None,
@@ -98,10 +100,13 @@ class Diarizer:
 
         Parameters
         ----------
-        source : path or array
-            A file, or samples (n_samples,) or (n_samples, n_channels) with their `rate` in Hz.
+        source : path, file, bytes, array, tensor or mapping
+            A file by its path, its content or opened; samples (n_samples,) or (n_samples, n_channels) with
+            their `rate` in Hz; or ``{"waveform": samples, "sample_rate": rate}``.
         channel : int, optional
             Counts from 1; without it the channels' mean.
+        track : int, optional
+            Audio track of a file with several, from 1; without it the default track.
         n_speakers, min_speakers, max_speakers : int, optional
             Instead of the config's. A recording without any speech has no speakers, whatever is asked for.
         num_speakers : int, optional
@@ -126,6 +131,7 @@ class Diarizer:
             n_speakers = num_speakers
         elif num_speakers not in (None, n_speakers):
             raise ValueError(f"n_speakers and num_speakers are one, got {n_speakers!r} and {num_speakers!r}")
+        source = resolve_source(source, rate)
         if recording is None:
             recording = source_id(source)
         config = self._with_numbers(n_speakers, min_speakers, max_speakers)
@@ -133,10 +139,10 @@ class Diarizer:
         seconds: dict[str, float] = {}
 
         with _clock(seconds, "detect speech"):
-            blocks = report_blocks(stream_audio(source, rate=rate, channel=channel), notify)
+            blocks = report_blocks(stream_audio(source, channel=channel, track=track), notify)
             heard = find_speech(blocks, config.speech, speech)
         with _clock(seconds, "embed windows"):
-            blocks = stream_audio(source, rate=rate, channel=channel)
+            blocks = stream_audio(source, channel=channel, track=track)
             voices = self.embedder.voices(
                 blocks, heard, config, lambda done, n: notify("embed windows", done, n)
             )
