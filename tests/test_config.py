@@ -321,6 +321,8 @@ def test_settings_at_their_limits_are_taken():
         ("spectral", {"max_items": 0}, "max_items is an integer from 2, got 0"),
         ("agglomerative", {"one_speaker": float("nan")}, "one_speaker is a number, got nan"),
         ("agglomerative", {"min_cluster_size": "x"}, "min_cluster_size is an integer, got 'x'"),
+        ("agglomerative", {"linkage": ["ward"]}, "linkage is a text, got ['ward']"),
+        ("dominant-sets", {"affinity": {"a": 1}}, "affinity is a text, got {'a': 1}"),
         ("agglomerative", {"one_speaker": -2}, "one_speaker is a number from -1, got -2"),
         ("dominant-sets", {"coarseness": -0.1}, "coarseness is a number from 0, got -0.1"),
         ("dominant-sets", {"theta": True}, "theta is a number, got True"),

@@ -40,7 +40,7 @@ def build_clusterer(method: str, **params: Any) -> Clusterer:
             raise ConfigError(
                 f"clusterer {method!r} has no parameter {param!r}; known: {', '.join(sorted(known))}"
             )
-        _check_number(method, param, params[param], known[param])
+        _check_value(method, param, params[param], known[param])
     clusterer.set_params(**params)
     return clusterer
 
@@ -51,8 +51,10 @@ _ANY = {"threshold", "n_speakers", "min_speakers", "max_speakers"}
 _SHARES = {"max_neighbors", "theta"}
 
 
-def _check_number(method: str, param: str, value: Any, default: Any) -> None:
-    """Raise a ConfigError where a number is needed and another value is given."""
+def _check_value(method: str, param: str, value: Any, default: Any) -> None:
+    """Raise a ConfigError where a number or a text is needed and another value is given."""
+    if isinstance(default, str) and isinstance(value, list | dict):
+        raise ConfigError(f"clusterer {method!r}: {param} is a text, got {value!r}")
     if isinstance(default, bool) or not isinstance(default, int | float) or param in _ANY:
         return
     kind = int if isinstance(default, int) else (int, float)
