@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -69,10 +69,6 @@ class EmbeddingConfig(Settings):
 
     window: float = Field(1.5, gt=0, description="seconds a window")
     hop: float = Field(0.75, ge=0.01, description="seconds between the starts of windows")
-
-    @model_validator(mode="after")
-    def _covers_speech(self) -> Self:
-        return check_order(self, "hop", "window")
 
 
 class ClusteringConfig(Settings):
@@ -139,10 +135,6 @@ class ResegmentationConfig(Settings):
     window: float = Field(0.75, gt=0, description="seconds a window")
     hop: float = Field(0.25, ge=0.01, description="seconds between the starts of windows")
     change_cost: float = Field(2.0, ge=0, description="nats that a change of speaker costs")
-
-    @model_validator(mode="after")
-    def _covers_speech(self) -> Self:
-        return check_order(self, "hop", "window")
 
 
 class TurnConfig(Settings):
