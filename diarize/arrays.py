@@ -46,9 +46,10 @@ class AudioArray:
 
 
 def array_source(samples: NDArray[Any], rate: float, channels_first: bool) -> AudioArray:
-    """Samples of one channel ``(n_samples,)``, or of several, whose axis is the shorter one.
+    """Samples ``(n_samples,)`` or ``(n_samples, n_channels)`` as a source.
 
-    Where both axes are equally long, the channels come first or last.
+    With `channels_first`, as tensors have it, the shorter of two axes is that of the channels; where both are
+    equally long, the first.
 
     Raises
     ------
@@ -57,13 +58,14 @@ def array_source(samples: NDArray[Any], rate: float, channels_first: bool) -> Au
     """
     if samples.dtype.kind not in "fiu":
         raise ValueError(f"samples are floats or integers, got {samples.dtype}")
-    if samples.ndim not in (1, 2):
-        raise ValueError(f"samples have shape (n_samples,) or (n_samples, n_channels), got {samples.shape}")
     table = samples[:, None] if samples.ndim == 1 else samples
-    if samples.ndim == 2:
-        rows, columns = samples.shape
-        if rows < columns or (rows == columns and channels_first):
-            table = samples.T
+    if channels_first and samples.ndim == 2 and samples.shape[0] <= samples.shape[1]:
+        table = samples.T
+    if table.ndim != 2 or (table.size and table.shape[1] > table.shape[0]):
+        raise ValueError(
+            f"samples have shape (n_samples,) or (n_samples, n_channels), got {samples.shape}; "
+            "transpose an array with channels first"
+        )
     if not table.size:
         table = np.zeros((0, 1), samples.dtype)
     return AudioArray(table, rate, *_scale(table))

@@ -177,8 +177,7 @@ def _from_mapping(source: Mapping[str, Any], rate: float | None) -> AudioFile | 
             if not _is_array(samples):
                 raise TypeError(f"{key!r} holds an array or a tensor, got {type(samples).__name__}")
             given = check_array_rate(rates[0] if rates else rate)
-            channels_first = _is_tensor(samples) or key == "waveform"
-            return replace(array_source(_as_array(samples), given, channels_first), recording=uri)
+            return replace(array_source(_as_array(samples), given, channels_first=True), recording=uri)
     if source.get("audio") is not None:
         return replace(resolve_source(source["audio"], rate), recording=uri)
     raise ValueError(

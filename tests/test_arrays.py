@@ -55,18 +55,20 @@ STEREO = np.stack([EXPECTED, -EXPECTED / 2], axis=1)
     "layout",
     [
         STEREO,
-        STEREO.T,
         np.asfortranarray(STEREO),
         np.repeat(STEREO, 2, axis=0)[::2],
         torch.from_numpy(STEREO.T.copy()),
         torch.from_numpy(STEREO.copy()),
         torch.from_numpy(STEREO.T.copy()).requires_grad_(),
         torch.from_numpy(STEREO.T.copy()).double(),
+        {"waveform": STEREO.T, "sample_rate": 16000},
+        {"waveform": STEREO, "sample_rate": 16000},
     ],
 )
-def test_the_shorter_axis_is_that_of_the_channels(layout):
+def test_where_the_channels_are(layout):
+    rate = None if isinstance(layout, dict) else 16000
     for channel, expected in ((1, EXPECTED), (2, -EXPECTED / 2)):
-        assert load_audio(layout, rate=16000, channel=channel) == pytest.approx(expected, abs=1e-6)
+        assert load_audio(layout, rate=rate, channel=channel) == pytest.approx(expected, abs=1e-6)
 
 
 def test_arrays_are_read_and_not_written():

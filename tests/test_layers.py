@@ -27,6 +27,7 @@ ORDER = [
     "sources",
     "joined",
     "wav",
+    "mpeg",
     "containers",
     "decoders",
     "audio",
