@@ -71,8 +71,8 @@ def stream_audio(
     Parameters
     ----------
     source : path, file, bytes, array, tensor or mapping
-        A file by its path, its content or opened; or samples ``(n_samples,)`` or ``(n_samples, n_channels)``, of
-        a tensor also ``(n_channels, n_samples)``. docs/audio.md says what becomes of each.
+        A file by its path, its content or opened; or samples ``(n_samples,)`` or ``(n_samples, n_channels)``,
+        of a tensor also ``(n_channels, n_samples)``. docs/audio.md says what becomes of each.
     rate : float, optional
         Hz; needed with an array and only there.
     channel : int, optional
