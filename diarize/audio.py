@@ -3,6 +3,9 @@
 ::
 
     file --decoder--> (n, n_channels), own rate --channel or mean--> (n,) --resampler--> 16 kHz --> blocks
+
+Where the mean would lose sound, fewer channels are mixed (``mixing.py``); a recording of several is read once
+more for that.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +23,7 @@ from numpy.typing import NDArray
 
 from diarize.decoders import PIECE, AudioInfo, Samples, open_audio
 from diarize.errors import AudioError
+from diarize.mixing import choose_channels, group_samples
 
 __all__ = [
     "AUDIO_SUFFIXES",
@@ -29,6 +34,7 @@ __all__ = [
     "audio_info",
     "find_audio",
     "load_audio",
+    "mixed_channels",
     "recording_id",
     "regroup",
     "source_id",
@@ -47,14 +53,17 @@ AUDIO_SUFFIXES = frozenset(_SUFFIXES.split())
 
 Source = str | os.PathLike[str] | NDArray[Any]
 
+Channel = int | tuple[int, ...]
+"""A channel, counted from 1, or several whose mean is taken."""
 
-def load_audio(source: Source, *, rate: float | None = None, channel: int | None = None) -> Samples:
+
+def load_audio(source: Source, *, rate: float | None = None, channel: Channel | None = None) -> Samples:
     """A whole recording, shape ``(n_samples,)``; parameters and errors are those of `stream_audio`."""
     return np.concatenate(list(stream_audio(source, rate=rate, channel=channel)))
 
 
 def stream_audio(
-    source: Source, *, rate: float | None = None, channel: int | None = None, block: float = 30.0
+    source: Source, *, rate: float | None = None, channel: Channel | None = None, block: float = 30.0
 ) -> Iterator[Samples]:
     """Blocks of a recording; joined they are bit by bit what `load_audio` gives.
 
@@ -67,8 +76,8 @@ def stream_audio(
         full scale.
     rate : float, optional
         Hz; needed with an array and only there.
-    channel : int, optional
-        Counts from 1; without it the channels' mean.
+    channel : int or tuple of int, optional
+        Counts from 1; of several the mean is taken, without it that of `mixed_channels`.
     block : float
         Seconds a block; the last one may be shorter.
 
@@ -82,17 +91,24 @@ def stream_audio(
     block_samples = round(block * SAMPLE_RATE)
     if block_samples < 1:
         raise ValueError(f"a block needs at least one sample, got block={block!r} seconds")
-    if channel is not None and channel < 1:
+    numbers = channel if channel is None or isinstance(channel, tuple) else (channel,)
+    if numbers is not None and min(numbers, default=0) < 1:
         raise ValueError(f"channels count from 1, got channel={channel!r}")
-    if isinstance(source, np.ndarray):
-        if rate is None or not 0 < rate < float("inf"):
-            raise ValueError(f"an array needs its rate in Hz, got rate={rate!r}")
-        pieces = _convert(_array_pieces(source), "array", rate, channel)
-    else:
-        if rate is not None:
-            raise ValueError(f"a file knows its own rate, got rate={rate!r}")
-        pieces = _file_pieces(source, channel)
-    return regroup(pieces, block_samples)
+    _check_source(source, rate)
+    return regroup(_mono_pieces(source, rate, numbers), block_samples)
+
+
+def mixed_channels(source: Source, *, rate: float | None = None) -> tuple[int, ...]:
+    """The channels, from 1, whose mean is the recording: all but those by which the mean would lose sound.
+
+    Parameters, errors and the rest are those of `stream_audio`, which asks this where no channel is given. A
+    recording with one channel is not read for it.
+    """
+    _check_source(source, rate)
+    with _open_source(source, rate) as (name, own_rate, n_channels, pieces):
+        if n_channels == 1:
+            return (1,)
+        return choose_channels(regroup(pieces, group_samples(own_rate)), own_rate, name)
 
 
 def regroup(blocks: Iterable[Samples], n_samples: int) -> Iterator[Samples]:
@@ -161,14 +177,40 @@ def audio_info(path: str | os.PathLike[str]) -> AudioInfo:
         return info
 
 
-def _file_pieces(source: str | os.PathLike[str], channel: int | None) -> Iterator[Samples]:
-    """A file's samples, mono at 16 kHz; the file is open while they are read."""
-    name = os.fspath(source)
-    with open_audio(name) as (info, pieces):
-        yield from _convert(pieces, name, info.rate, channel)
+def _check_source(source: Source, rate: float | None) -> None:
+    """Raise the ValueError of a rate, shape or type that is impossible before anything is read."""
+    if not isinstance(source, np.ndarray):
+        if rate is not None:
+            raise ValueError(f"a file knows its own rate, got rate={rate!r}")
+        return
+    if rate is None or not 0 < rate < float("inf"):
+        raise ValueError(f"an array needs its rate in Hz, got rate={rate!r}")
+    _array_pieces(source)
 
 
-def _convert(pieces: Iterator[Samples], name: str, rate: float, channel: int | None) -> Iterator[Samples]:
+@contextmanager
+def _open_source(source: Source, rate: float | None) -> Iterator[tuple[str, float, int, Iterator[Samples]]]:
+    """Name, rate, number of channels and samples ``(n, n_channels)`` of a source, open while read."""
+    if isinstance(source, np.ndarray):
+        assert rate is not None
+        yield "array", rate, source.shape[1] if source.ndim == 2 else 1, _array_pieces(source)
+    else:
+        name = os.fspath(source)
+        with open_audio(name) as (info, pieces):
+            yield name, info.rate, info.n_channels, pieces
+
+
+def _mono_pieces(source: Source, rate: float | None, channels: tuple[int, ...] | None) -> Iterator[Samples]:
+    """A source's samples, mono at 16 kHz."""
+    with _open_source(source, rate) as (name, own_rate, n_channels, pieces):
+        if channels is None and n_channels > 1:
+            channels = mixed_channels(source, rate=rate)
+        yield from _convert(pieces, name, own_rate, channels)
+
+
+def _convert(
+    pieces: Iterator[Samples], name: str, rate: float, channels: tuple[int, ...] | None
+) -> Iterator[Samples]:
     """Pieces ``(n, n_channels)`` as mono pieces at 16 kHz.
 
     Raises
@@ -176,7 +218,7 @@ def _convert(pieces: Iterator[Samples], name: str, rate: float, channel: int | N
     AudioError
         When not one sample comes out.
     """
-    mono = _mix(pieces, name, rate, channel)
+    mono = _mix(pieces, name, rate, channels)
     n_samples = 0
     for piece in mono if rate == SAMPLE_RATE else _resample(mono, rate):
         n_samples += len(piece)
@@ -185,14 +227,21 @@ def _convert(pieces: Iterator[Samples], name: str, rate: float, channel: int | N
         raise AudioError(f"{name}: 0 samples; record or export it again")
 
 
-def _mix(pieces: Iterator[Samples], name: str, rate: float, channel: int | None) -> Iterator[Samples]:
-    """One channel, or the mean of all, in pieces ``(n,)``; refuses samples that are not finite."""
+def _mix(
+    pieces: Iterator[Samples], name: str, rate: float, channels: tuple[int, ...] | None
+) -> Iterator[Samples]:
+    """The mean of some channels, or of all, in pieces ``(n,)``; refuses samples that are not finite."""
     n_samples = 0
     for piece in pieces:
-        if channel is not None and channel > piece.shape[1]:
-            raise AudioError(f"{name}: has {piece.shape[1]} channels, no channel {channel}; choose another")
+        if channels is not None and max(channels) > piece.shape[1]:
+            raise AudioError(
+                f"{name}: has {piece.shape[1]} channels, no channel {max(channels)}; choose another"
+            )
+        chosen = piece
+        if channels is not None and channels != tuple(range(1, piece.shape[1] + 1)):
+            chosen = piece[:, [number - 1 for number in channels]]
         with np.errstate(invalid="ignore", over="ignore"):
-            mono = piece.mean(axis=1) if channel is None else piece[:, channel - 1]
+            mono = chosen[:, 0] if chosen.shape[1] == 1 else chosen.mean(axis=1)
         finite = np.isfinite(mono)
         if not finite.all():
             first = int(np.argmin(finite))

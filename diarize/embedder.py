@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from diarize.activity import Speech, find_speech
-from diarize.audio import SAMPLE_RATE, Samples, Source, source_id, stream_audio
+from diarize.audio import SAMPLE_RATE, Channel, Samples, Source, mixed_channels, source_id, stream_audio
 from diarize.backend import Backend
 from diarize.config import Config
 from diarize.embeddings import Embeddings
@@ -102,7 +102,7 @@ class Embedder:
         source : path or array
             A file, or samples (n_samples,) or (n_samples, n_channels) with their `rate` in Hz.
         channel : int, optional
-            Counts from 1; without it the channels' mean.
+            Counts from 1; without it the mean of `mixed_channels`.
         speech : list of Segment, optional
             Where there is speech, instead of detecting it.
         config : Config, optional
@@ -123,9 +123,10 @@ class Embedder:
         config = config or Config()
         if recording is None:
             recording = source_id(source)
+        mixed: Channel = mixed_channels(source, rate=rate) if channel is None else channel
 
         def blocks() -> Iterator[Samples]:
-            return stream_audio(source, rate=rate, channel=channel)
+            return stream_audio(source, rate=rate, channel=mixed)
 
         notify = on_progress or (lambda stage, done, total: None)
         # Who has turns in overlap is no matter here; a whole recording is of one speaker.

@@ -17,7 +17,8 @@ Model = Annotated[
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; the result does not depend on them.")]
 Channel = Annotated[
-    int | None, typer.Option(min=1, help="Channel, counted from 1; otherwise the mean of all.")
+    int | None,
+    typer.Option(min=1, help="Channel, counted from 1; otherwise the mean of those that hold sound."),
 ]
 Speech = Annotated[
     Path | None, typer.Option(help="RTTM, UEM or lab file (or a folder of them) that says where speech is.")

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from diarize.activity import Speech, find_speech
-from diarize.audio import Source, source_id, stream_audio
+from diarize.audio import Channel, Source, mixed_channels, source_id, stream_audio
 from diarize.backend import Backend
 from diarize.clustering import build_clusterer
 from diarize.clustering.contract import Clusterer, Evidence, explain, speaker_bounds
@@ -100,7 +100,7 @@ class Diarizer:
         source : path or array
             A file, or samples (n_samples,) or (n_samples, n_channels) with their `rate` in Hz.
         channel : int, optional
-            Counts from 1; without it the channels' mean.
+            Counts from 1; without it the mean of `mixed_channels`.
         n_speakers, min_speakers, max_speakers : int, optional
             Instead of the config's. A recording without any speech has no speakers, whatever is asked for.
         speech : list of Segment, optional
@@ -124,10 +124,11 @@ class Diarizer:
         seconds: dict[str, float] = {}
 
         with _clock(seconds, "detect speech"):
-            blocks = report_blocks(stream_audio(source, rate=rate, channel=channel), notify)
+            mixed: Channel = mixed_channels(source, rate=rate) if channel is None else channel
+            blocks = report_blocks(stream_audio(source, rate=rate, channel=mixed), notify)
             heard = find_speech(blocks, config.speech, speech)
         with _clock(seconds, "embed windows"):
-            blocks = stream_audio(source, rate=rate, channel=channel)
+            blocks = stream_audio(source, rate=rate, channel=mixed)
             voices = self.embedder.voices(
                 blocks, heard, config, lambda done, n: notify("embed windows", done, n)
             )

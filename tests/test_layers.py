@@ -18,6 +18,7 @@ ORDER = [
     "config",
     "catalog",
     "decoders",
+    "mixing",
     "audio",
     "formats",
     "embeddings",
