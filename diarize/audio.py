@@ -32,6 +32,7 @@ __all__ = [
     "Samples",
     "Source",
     "audio_info",
+    "count_channels",
     "find_audio",
     "load_audio",
     "mixed_channels",
@@ -109,6 +110,13 @@ def mixed_channels(source: Source, *, rate: float | None = None) -> tuple[int, .
         if n_channels == 1:
             return (1,)
         return choose_channels(regroup(pieces, group_samples(own_rate)), own_rate, name)
+
+
+def count_channels(source: Source, *, rate: float | None = None) -> int:
+    """How many channels a source has; parameters and errors are those of `stream_audio`."""
+    _check_source(source, rate)
+    with _open_source(source, rate) as (_, _, n_channels, _):
+        return n_channels
 
 
 def regroup(blocks: Iterable[Samples], n_samples: int) -> Iterator[Samples]:

@@ -15,6 +15,8 @@ from diarize.options import (
     OPTION_SETTINGS,
     AllowPipes,
     Channel,
+    ChannelNames,
+    Channels,
     ConfigFile,
     Device,
     Force,
@@ -91,6 +93,8 @@ def run(
     ] = None,
     speech: Speech = None,
     channel: Channel = None,
+    channels: Channels = None,
+    channel_names: ChannelNames = None,
     model: Model = None,
     device: Device = "auto",
     threads: Threads = None,
@@ -110,6 +114,7 @@ def run(
     chosen = console.load_settings(config, settings, given)
     formats = list(dict.fromkeys(format or (["rttm"] if output == "-" else ["rttm", "json"])))
     console.check_output(output, formats)
+    names = console.channel_names(channels, channel, channel_names, chosen)
 
     from diarize.batch import find_jobs, open_source, read_speech
 
@@ -127,7 +132,9 @@ def run(
             diarization = diarizer(
                 source,
                 channel=channel,
-                n_speakers=job.n_speakers if num_speakers is None else None,
+                channels=channels,
+                channel_names=names,
+                n_speakers=job.n_speakers if num_speakers is None and channels is None else None,
                 speech=read_speech(speech, job.recording) if speech else job.speech,
                 recording=job.recording,
                 on_progress=progress.update,
@@ -157,6 +164,8 @@ def embed(
     hop: Annotated[float | None, typer.Option(help="Seconds between the starts of windows.")] = None,
     speech: Speech = None,
     channel: Channel = None,
+    channels: Channels = None,
+    channel_names: ChannelNames = None,
     model: Model = None,
     device: Device = "auto",
     threads: Threads = None,
@@ -171,6 +180,7 @@ def embed(
     console.start_logging(quiet, verbose)
     given = {OPTION_SETTINGS[name]: value for name, value in locals().items() if name in OPTION_SETTINGS}
     chosen = console.load_settings(config, settings, given)
+    names = console.channel_names(channels, channel, channel_names)
 
     from diarize.batch import find_jobs, open_source, read_speech
     from diarize.embeddings import Embeddings, table_paths
@@ -190,6 +200,8 @@ def embed(
             table = embedder(
                 source,
                 channel=channel,
+                channels=channels,
+                channel_names=names,
                 speech=heard,
                 config=chosen,
                 recording=job.recording,

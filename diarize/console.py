@@ -103,6 +103,24 @@ def load_settings(config: Path | None, assignments: Sequence[str] | None, option
     return load_config(config, overrides)
 
 
+def channel_names(
+    channels: str | None, channel: int | None, names: str | None, config: Config | None = None
+) -> list[str] | None:
+    """The names of `--channel-names`, once what is asked of the channels is checked, before any work.
+
+    Raises
+    ------
+    ConfigError
+        When something is unknown, contradicts another option or, in `config`, a number of speakers.
+    """
+    from diarize.channel_options import check_channels, refuse_numbers
+
+    checked = check_channels(channels, channel, None if names is None else names.split(","))
+    if channels is not None and config is not None:
+        refuse_numbers(config.clustering)
+    return checked
+
+
 def output_paths(job: Job, output: str, formats: Sequence[str], force: bool) -> list[Path]:
     """The files that a job will write below the folder `output`; none for stdout ("-").
 

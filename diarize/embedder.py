@@ -7,7 +7,7 @@ no vector.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -19,6 +19,8 @@ import torch
 from diarize.activity import Speech, find_speech
 from diarize.audio import SAMPLE_RATE, Channel, Samples, Source, mixed_channels, source_id, stream_audio
 from diarize.backend import Backend
+from diarize.channel_options import check_channels
+from diarize.channels import ChannelSpeech, embed_channels, hear_channels
 from diarize.config import Config
 from diarize.embeddings import Embeddings
 from diarize.encoders import find_encoder
@@ -89,6 +91,8 @@ class Embedder:
         *,
         rate: float | None = None,
         channel: int | None = None,
+        channels: str | None = None,
+        channel_names: Sequence[str] | None = None,
         speech: list[Segment] | None = None,
         config: Config | None = None,
         recording: str | None = None,
@@ -103,6 +107,10 @@ class Embedder:
             A file, or samples (n_samples,) or (n_samples, n_channels) with their `rate` in Hz.
         channel : int, optional
             Counts from 1; without it the mean of `mixed_channels`.
+        channels : {"speakers"}, optional
+            Each channel is one speaker: rows are of the channels' own speech and audio, and know the speaker.
+        channel_names : sequence of str, optional
+            The speakers of the channels; without it CHANNEL_1, CHANNEL_2, ...
         speech : list of Segment, optional
             Where there is speech, instead of detecting it.
         config : Config, optional
@@ -110,8 +118,8 @@ class Embedder:
         recording : str, optional
             Its id, instead of the file's name.
         whole : bool
-            One row for the whole recording instead: the mean over its windows, of length 1. A recording
-            in which no speech is found counts as speech from its start to its end.
+            One row for the whole recording, or each channel's speaker, instead: the mean over its windows, of
+            length 1. A recording in which no speech is found counts as speech from its start to its end.
         on_progress : callable, optional
             Called with stage, done and total (None while unknown).
 
@@ -121,8 +129,13 @@ class Embedder:
             When the recording cannot be read.
         """
         config = config or Config()
+        names = check_channels(channels, channel, channel_names)
         if recording is None:
             recording = source_id(source)
+        if channels is not None:
+            notify = on_progress or (lambda stage, done, total: None)
+            found = hear_channels(source, rate, names, recording, config, speech, notify)
+            return self.channel_table(source, rate, recording, found.speech, config, notify, whole=whole)
         mixed: Channel = mixed_channels(source, rate=rate) if channel is None else channel
 
         def blocks() -> Iterator[Samples]:
@@ -142,6 +155,25 @@ class Embedder:
             return make_table(recording, windows, vectors)
         mean = vectors.mean(axis=0, keepdims=True)
         return make_table(recording, [everything], mean / np.linalg.norm(mean))
+
+    def channel_table(
+        self,
+        source: Source,
+        rate: float | None,
+        recording: str,
+        speech: Sequence[ChannelSpeech],
+        config: Config,
+        notify: Progress,
+        *,
+        whole: bool = False,
+    ) -> Embeddings:
+        """A table of the windows of each channel's speech, by their starts, or one row a channel."""
+
+        def embed(blocks: Iterable[Samples], windows: list[Segment], mixed: list[Segment]) -> Vectors:
+            return self.windows(blocks, windows, lambda i, n: notify("embed windows", i, n), mixed=mixed)
+
+        rows = embed_channels(embed, source, rate, speech, config.embedding, whole)
+        return make_table(recording, *rows)
 
     def utterance(self, source: Source, *, rate: float | None = None, channel: int | None = None) -> Vectors:
         """One vector (dim,) of length 1 for a whole recording of one speaker: the mean over its speech.

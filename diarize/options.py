@@ -20,6 +20,14 @@ Channel = Annotated[
     int | None,
     typer.Option(min=1, help="Channel, counted from 1; otherwise the mean of those that hold sound."),
 ]
+Channels = Annotated[
+    str | None,
+    typer.Option(metavar="speakers", help="speakers: each channel is one speaker, as in calls."),
+]
+ChannelNames = Annotated[
+    str | None,
+    typer.Option(metavar="NAME,NAME", help="The channels' speakers; otherwise CHANNEL_1, CHANNEL_2, ..."),
+]
 Speech = Annotated[
     Path | None, typer.Option(help="RTTM, UEM or lab file (or a folder of them) that says where speech is.")
 ]

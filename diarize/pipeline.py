@@ -6,7 +6,7 @@ import logging
 import math
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +19,8 @@ from threadpoolctl import threadpool_limits
 from diarize.activity import Speech, find_speech
 from diarize.audio import Channel, Source, mixed_channels, source_id, stream_audio
 from diarize.backend import Backend
+from diarize.channel_options import check_channels, refuse_numbers
+from diarize.channels import channel_turns, hear_channels
 from diarize.clustering import build_clusterer
 from diarize.clustering.contract import Clusterer, Evidence, explain, speaker_bounds
 from diarize.clustering.dominant_sets import WINDOWS
@@ -86,6 +88,8 @@ class Diarizer:
         *,
         rate: float | None = None,
         channel: int | None = None,
+        channels: str | None = None,
+        channel_names: Sequence[str] | None = None,
         n_speakers: int | None = None,
         min_speakers: int | None = None,
         max_speakers: int | None = None,
@@ -101,6 +105,10 @@ class Diarizer:
             A file, or samples (n_samples,) or (n_samples, n_channels) with their `rate` in Hz.
         channel : int, optional
             Counts from 1; without it the mean of `mixed_channels`.
+        channels : {"speakers"}, optional
+            Each channel is one speaker; nothing is clustered.
+        channel_names : sequence of str, optional
+            The speakers of the channels; without it CHANNEL_1, CHANNEL_2, ...
         n_speakers, min_speakers, max_speakers : int, optional
             Instead of the config's. A recording without any speech has no speakers, whatever is asked for.
         speech : list of Segment, optional
@@ -115,12 +123,16 @@ class Diarizer:
         AudioError
             When the recording cannot be read.
         ConfigError
-            When there are fewer windows of speech than speakers asked for.
+            When there are fewer windows of speech than speakers asked for, or the parameters contradict each
+            other.
         """
+        names = check_channels(channels, channel, channel_names)
         if recording is None:
             recording = source_id(source)
         config = self._with_numbers(n_speakers, min_speakers, max_speakers)
         notify = on_progress or (lambda stage, done, total: None)
+        if channels is not None:
+            return self._label_channels(source, rate, names, recording, config, speech, notify)
         seconds: dict[str, float] = {}
 
         with _clock(seconds, "detect speech"):
@@ -138,13 +150,44 @@ class Diarizer:
             labels, evidence = cluster_windows(voices.vectors, config, recording, backend)
             notify("cluster", 1, 1)
         with _clock(seconds, "make turns"):
-            turns, names = make_turns(voices, labels, heard, recording, config, backend)
+            turns, found = make_turns(voices, labels, heard, recording, config, backend)
 
         # A speaker all of whose turns were too short has no name; his windows are nobody's.
-        speakers = [names.get(int(label), "") for label in labels]
+        speakers = [found.get(int(label), "") for label in labels]
         table = make_table(recording, voices.windows, voices.vectors, speakers)
-        model = f"{self.embedder.model.name} {self.embedder.model.fingerprint}"
-        return Diarization(recording, heard.n_seconds, turns, table, evidence, config, model, seconds)
+        return Diarization(recording, heard.n_seconds, turns, table, evidence, config, self._model, seconds)
+
+    @property
+    def _model(self) -> str:
+        return f"{self.embedder.model.name} {self.embedder.model.fingerprint}"
+
+    def _label_channels(
+        self,
+        source: Source,
+        rate: float | None,
+        names: Sequence[str] | None,
+        recording: str,
+        config: Config,
+        speech: list[Segment] | None,
+        notify: Progress,
+    ) -> Diarization:
+        """Who spoke when in a recording whose channels are a speaker each."""
+        refuse_numbers(config.clustering)
+        seconds: dict[str, float] = {}
+        with _clock(seconds, "detect speech"):
+            heard = hear_channels(source, rate, names, recording, config, speech, notify)
+        with _clock(seconds, "embed windows"):
+            table = self.embedder.channel_table(source, rate, recording, heard.speech, config, notify)
+        with _clock(seconds, "make turns"):
+            turns = channel_turns(heard.speech, recording, config.turns.min_turn, config.turns.min_gap)
+        evidence: Evidence = {
+            "n_speakers": len({turn.speaker for turn in turns}),
+            "reason": heard.reason,
+            "candidates": [],
+            "absorbed": [],
+        }
+        duration = max(each.n_seconds for each in heard.speech)
+        return Diarization(recording, duration, turns, table, evidence, config, self._model, seconds)
 
     def _with_numbers(self, n_speakers: int | None, lowest: int | None, highest: int | None) -> Config:
         """The config with the numbers of speakers that a call gave."""
