@@ -34,6 +34,8 @@ _REACH = 20  # frames by which levels may move the start of speech, and its end
 _SOUND = 9.0, 40.0  # dB above the noise, and below the speech: a level above both belongs to speech beside it
 _STILL = 45.0  # dB below the speech: a quieter level is none
 
+_FAINT = -60.0  # dB; cross-talk below is no word worth
+
 _logger = logging.getLogger(__name__)
 
 
@@ -152,13 +154,12 @@ def find_channel_speech(
         segments = _segments(each, whole[:, i], own[:, i], speech)
         if given is not None:
             segments = [turn.segment for turn in crop((Turn("", s, "") for s in segments), given)]
-        if not segments:
-            _logger.warning("%s: channel %d holds no speech of its own; it is no speaker", recording, i + 1)
         result.append(ChannelSpeech(i + 1, names[i], segments, _runs(mixed[:, i]), each.n_seconds))
+    _warn_of_silence(result, recording)
     leaks = {
         (i, j): found.leak(i, j)
         for i, j in np.ndindex(len(names), len(names))
-        if i != j and result[j].segments and np.isfinite(found.leak(i, j))
+        if i != j and result[j].segments and found.leak(i, j) > _FAINT
     }
     return ChannelsHeard(result, _explain(result, leaks if channels.crosstalk else {}))
 
@@ -171,7 +172,7 @@ def embed_channels(
     config: EmbeddingConfig,
     whole: bool = False,
 ) -> tuple[list[Segment], NDArray[np.float32], list[str]]:
-    """Windows of each channel's speech by their starts, their embeddings (n, dim) and speakers; or one a channel.
+    """Windows of each channel's speech by their starts, embeddings (n, dim) and speakers; or one a channel.
 
     `embed` gives the embeddings of windows over a channel's blocks, without what is mixed.
     """
@@ -196,6 +197,15 @@ def channel_turns(
     """The turns of the channels' speakers; short ones and pauses are treated as those of any turns."""
     turns = [Turn(recording, segment, each.speaker) for each in speech for segment in each.segments]
     return sorted(close_pauses(drop_short_turns(turns, min_turn), min_gap))
+
+
+def _warn_of_silence(speech: Sequence[ChannelSpeech], recording: str) -> None:
+    silent = [each.channel for each in speech if not each.segments]
+    if len(silent) == len(speech):
+        _logger.warning("%s: no speech was found", recording)
+        return
+    for channel in silent:
+        _logger.warning("%s: channel %d holds no speech of its own; it is no speaker", recording, channel)
 
 
 def _hear(blocks: Iterator[Samples], config: SpeechConfig) -> _Heard:
@@ -277,7 +287,9 @@ def _explain(speech: Sequence[ChannelSpeech], leaks: dict[tuple[int, int], float
     silent = [str(each.channel) for each in speech if not each.segments]
     reason = f"{len(speaking)} speaker{'s' * (len(speaking) != 1)}: each channel is one speaker"
     if silent:
-        reason += f", and no speech of its own is in channel {', '.join(silent)}"
+        reason += (
+            f", and channel {', '.join(silent)} {'hold' if silent[1:] else 'holds'} no speech of its own"
+        )
     if leaks:
         (i, j), decibels = max(leaks.items(), key=lambda leak: leak[1])
         reason += f"; cross-talk is at most {decibels:.0f} dB, of channel {j + 1} in channel {i + 1}"

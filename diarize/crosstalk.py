@@ -1,16 +1,16 @@
 r"""Whose sound is in a channel: its own speaker's, or the cross-talk of another channel's.
 
-Channels are compared by their levels in a few bands every 10 ms. How loud the speaker of channel j is in channel
-i, relative to channel j, is a *leak gain*: it shows where j is loud and i is quiet. Where channel i holds no more
-than the leaks of the others and its own noise, nobody speaks into it::
+Channels are compared by their levels in a few bands every 10 ms. How loud the speaker of channel j is in
+channel i, relative to channel j, is a *leak gain*: it shows where j is loud and i is quiet. Where channel i
+holds no more than the leaks of the others and its own noise, nobody speaks into it::
 
     level of 2    _______/=======\_______________/=====\__
     its leak in 1 _______/-------\_______________/-----\__    20 dB lower
     level of 1    ======\_-------_/=====\______/===\---___
     own frames    ######           #####        ####           the last ones are double-talk
 
-Gains of the channels do not matter: they raise one leak gain by what they lower the other. What matters is the
-*separation* of two channels: minus the sum of their two leak gains.
+Gains of the channels do not matter: they raise one leak gain by what they lower the other. What matters is
+the *separation* of two channels: minus the sum of their two leak gains.
 """
 
 from __future__ import annotations
@@ -49,6 +49,10 @@ _ABOVE_FLOOR, _LOUDEST = (
 )  # dB: frames that show leaks lie above the floor and below the loudest by these
 _QUIET = 30  # percentile of another channel's levels in those frames that is the leak
 _SEPARATION = 8.0  # dB; channels that are less apart have one speaker, or the same
+_LOUDER = 8.0  # dB; a channel that is so much louder than another all the time is no copy of it
+_ONE_SIGNAL, _TOO_CLOSE = 3.0, 5.0  # dB by which copies differ at most, and two speakers at least
+_LAGS = range(-10, 11)  # frames by which one copy may be later
+_NEAR = 1.5  # dB around the extremes in which leaks are sought
 _MARGIN_SHARE = 4.0  # the margin is at most this part of the separation
 _ACTIVE = 6.0  # dB above the noise; other bands have no say
 _SHARE = 0.2  # of the active bands that have to be louder than the leaks: one of five
@@ -133,7 +137,7 @@ def find_crosstalk(levels: Decibels) -> Crosstalk:
     found = Crosstalk(floors, gains, [], [])
     for i, j in np.ndindex(n_channels, n_channels):
         if i < j and loud[i].any() and loud[j].any() and found.separation(i, j) < _SEPARATION:
-            _settle(found, i, j, whole[loud[i] | loud[j]])
+            _settle(found, i, j, whole, loud[i] | loud[j], levels)
     return found
 
 
@@ -189,21 +193,40 @@ def _loud_frames(level: NDArray[np.float32]) -> NDArray[np.bool_]:
     return above & (level > np.percentile(level[above], 99) - _LOUDEST) if above.any() else above
 
 
-def _settle(found: Crosstalk, i: int, j: int, levels: NDArray[np.float32]) -> None:
+def _settle(
+    found: Crosstalk, i: int, j: int, whole: NDArray[np.float32], loud: NDArray[np.bool_], levels: Decibels
+) -> None:
     """Decide between two channels whose leaks look as loud as what they leak from.
 
-    The loudest frames of a channel whose speaker hardly ever speaks are leaks. So the louder channel keeps its
-    speaker, and nothing of the other one leaks into it. `levels` (n_frames, n_channels) are of loud frames.
+    That is where the loudest frames of a channel are leaks, as its speaker is silent or hardly ever speaks.
+    Where one channel is much louder, it keeps its speaker, and nothing leaks into it. Otherwise the leaks are
+    sought among the frames in which the channels differ most, to either side.
+
+    Parameters
+    ----------
+    whole : array, shape (n_frames, n_channels)
+        Levels over all bands.
+    loud : array, shape (n_frames,)
+        Where one of both channels is loud.
+    levels : array, shape (n_frames, n_channels, n_bands)
     """
-    apart = levels[:, i] - levels[:, j]
+    apart, bands = whole[loud, i] - whole[loud, j], levels[loud, i] - levels[loud, j]
     low, middle, high = np.percentile(apart, [2, 50, 98])
-    if high - low < 3.0 and abs(middle) < 8.0:
-        found.copies.append((i, j, float(middle)))
-    elif abs(middle) < 3.0:
-        found.close.append((i, j, found.separation(i, j)))
-    else:
+    if abs(middle) >= _LOUDER:
         louder, other = (i, j) if middle > 0 else (j, i)
         found.gains[louder, other] = -np.inf
+        return
+    found.gains[i, j] = np.median(bands[apart <= low + _NEAR], axis=0)
+    found.gains[j, i] = -np.median(bands[apart >= high - _NEAR], axis=0)
+    if any(_range(whole[loud, i] - np.roll(whole[:, j], lag)[loud]) < _ONE_SIGNAL for lag in _LAGS):
+        found.copies.append((i, j, float(middle)))
+    elif found.separation(i, j) < _TOO_CLOSE:
+        found.close.append((i, j, found.separation(i, j)))
+
+
+def _range(apart: NDArray[np.float32]) -> float:
+    low, high = np.percentile(apart, [2, 98])
+    return float(high - low)
 
 
 def _spread(levels: Decibels) -> Decibels:
