@@ -71,7 +71,8 @@ def name_channels(n_channels: int, names: Sequence[str] | None, recording: str) 
     if names is None:
         return [f"CHANNEL_{number}" for number in range(1, n_channels + 1)]
     if len(names) != n_channels:
-        raise AudioError(f"{recording}: has {n_channels} channels, got {len(names)} names; give one for each")
+        given = "1 name was" if len(names) == 1 else f"{len(names)} names were"
+        raise AudioError(f"{recording}: has {n_channels} channels and {given} given; give one for each")
     return list(names)
 
 

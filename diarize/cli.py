@@ -140,6 +140,9 @@ def run(
                 on_progress=progress.update,
             )
         seconds = time.perf_counter() - started
+        if channels is not None and job.n_speakers not in (None, len(diarization.speakers)):
+            said = f"reco2num_spk says {job.n_speakers} speakers"
+            console.complain(f"{job.recording}: {said}, {len(diarization.speakers)} channels hold speech")
         for path in paths:
             console.write_result(diarization, path)
         if output == "-":
@@ -186,6 +189,7 @@ def embed(
     from diarize.embeddings import Embeddings, table_paths
 
     console.refuse_existing(table_paths(output), force)
+    console.check_table_names(output, names)
     console.make_folder(output.parent)
     jobs = find_jobs(inputs, allow_pipes=allow_pipes, speech=speech)
     from diarize.embedder import Embedder

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from diarize.errors import ConfigError, DiarizeError
+from diarize.errors import ConfigError, DiarizeError, FormatError
 from diarize.formats import FORMATS, find_format
 
 if TYPE_CHECKING:
@@ -119,6 +119,19 @@ def channel_names(
     if channels is not None and config is not None:
         refuse_numbers(config.clustering)
     return checked
+
+
+def check_table_names(output: Path, names: Sequence[str] | None) -> None:
+    """Check before any work that a table's format can hold the speakers' names.
+
+    Raises
+    ------
+    FormatError
+        Naming the first one with a blank, for Kaldi's files.
+    """
+    blank = [name for name in names or [] if len(name.split()) != 1]
+    if blank and output.suffix.lower() in (".ark", ".scp"):
+        raise FormatError(f"{output}: no name with blanks, such as {blank[0]!r}; .npz and .parquet hold it")
 
 
 def output_paths(job: Job, output: str, formats: Sequence[str], force: bool) -> list[Path]:
