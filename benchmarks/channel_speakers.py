@@ -4,8 +4,8 @@
 
 DATA is a Kaldi data folder with utt2spk. Calls of 40 s are simulated from its clips, with interjections and a
 tenth of overlap. Each row has the cross-talk between all channels, 0 to 10 ms late, and the noise and gain of
-each channel, drawn within the ranges that it names. Beside the margins stand the channels without suppression,
-and their mean with the number of speakers known.
+each channel, drawn within the ranges that it names. Beside the margins stand the channels without
+suppression, and their mean with the number of speakers known.
 """
 
 from __future__ import annotations
