@@ -67,7 +67,8 @@ def test_settings_are_fixed_once_made():
         ),
         (
             "[embeddings]\nwindow = 1\n",
-            "unknown setting 'embeddings'; known: speech, channels, embedding, clustering, resegmentation, turns",
+            "unknown setting 'embeddings'; "
+            "known: speech, channels, embedding, clustering, resegmentation, turns",
         ),
         (
             "[embedding]\nwindow = 0\n",
