@@ -15,15 +15,16 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import soxr
-from numpy.typing import NDArray
 
-from diarize.decoders import PIECE, AudioInfo, Samples, open_audio
+from diarize.arrays import AudioArray
+from diarize.containers import check_track
+from diarize.decoders import AudioInfo, Samples, open_audio
 from diarize.errors import AudioError
 from diarize.mixing import choose_channels, group_samples
+from diarize.sources import AudioFile, Source, resolve_source
 
 __all__ = [
     "AUDIO_SUFFIXES",
@@ -52,19 +53,25 @@ _SUFFIXES = """
 AUDIO_SUFFIXES = frozenset(_SUFFIXES.split())
 """Suffixes by which `find_audio` knows a recording."""
 
-Source = str | os.PathLike[str] | NDArray[Any]
 
 Channel = int | tuple[int, ...]
 """A channel, counted from 1, or several whose mean is taken."""
 
 
-def load_audio(source: Source, *, rate: float | None = None, channel: Channel | None = None) -> Samples:
+def load_audio(
+    source: Source, *, rate: float | None = None, channel: Channel | None = None, track: int | None = None
+) -> Samples:
     """A whole recording, shape ``(n_samples,)``; parameters and errors are those of `stream_audio`."""
-    return np.concatenate(list(stream_audio(source, rate=rate, channel=channel)))
+    return np.concatenate(list(stream_audio(source, rate=rate, channel=channel, track=track)))
 
 
 def stream_audio(
-    source: Source, *, rate: float | None = None, channel: Channel | None = None, block: float = 30.0
+    source: Source,
+    *,
+    rate: float | None = None,
+    channel: Channel | None = None,
+    track: int | None = None,
+    block: float = 30.0,
 ) -> Iterator[Samples]:
     """Blocks of a recording; joined they are bit by bit what `load_audio` gives.
 
@@ -72,22 +79,26 @@ def stream_audio(
 
     Parameters
     ----------
-    source : path or array
-        A file, or samples ``(n_samples,)`` or ``(n_samples, n_channels)``; integers are divided by their
-        full scale.
+    source : path, file, bytes, array, tensor or mapping
+        A file by its path, its content or opened; or samples ``(n_samples,)`` or ``(n_samples, n_channels)``,
+        channels first where that axis is the shorter one. docs/audio.md says what becomes of each.
     rate : float, optional
         Hz; needed with an array and only there.
     channel : int or tuple of int, optional
         Counts from 1; of several the mean is taken, without it that of `mixed_channels`.
+    track : int, optional
+        Audio track of a file with several, from 1; without it the one that the file marks as default.
     block : float
         Seconds a block; the last one may be shorter.
 
     Raises
     ------
     AudioError
-        When the file cannot be read, has no samples or not that channel, or a sample is not finite.
+        When the file cannot be read, has no samples, not that channel or track, or a sample is not finite.
+    TypeError
+        When the source is nothing that holds a recording.
     ValueError
-        When rate, channel, block or the array's shape or type is impossible.
+        When rate, channel, track, block or the array's shape or type is impossible.
     """
     block_samples = round(block * SAMPLE_RATE)
     if block_samples < 1:
@@ -95,27 +106,24 @@ def stream_audio(
     numbers = channel if channel is None or isinstance(channel, tuple) else (channel,)
     if numbers is not None and min(numbers, default=0) < 1:
         raise ValueError(f"channels count from 1, got channel={channel!r}")
-    _check_source(source, rate)
-    return regroup(_mono_pieces(source, rate, numbers), block_samples)
+    return regroup(_mono_pieces(_resolve(source, rate, track), numbers, track), block_samples)
 
 
-def mixed_channels(source: Source, *, rate: float | None = None) -> tuple[int, ...]:
+def mixed_channels(source: Source, *, rate: float | None = None, track: int | None = None) -> tuple[int, ...]:
     """The channels, from 1, whose mean is the recording: all but those by which the mean would lose sound.
 
     Parameters, errors and the rest are those of `stream_audio`, which asks this where no channel is given. A
     recording with one channel is not read for it.
     """
-    _check_source(source, rate)
-    with _open_source(source, rate) as (name, own_rate, n_channels, pieces):
+    with _open_source(_resolve(source, rate, track), track) as (name, own_rate, n_channels, pieces):
         if n_channels == 1:
             return (1,)
         return choose_channels(regroup(pieces, group_samples(own_rate)), own_rate, name)
 
 
-def count_channels(source: Source, *, rate: float | None = None) -> int:
+def count_channels(source: Source, *, rate: float | None = None, track: int | None = None) -> int:
     """How many channels a source has; parameters and errors are those of `stream_audio`."""
-    _check_source(source, rate)
-    with _open_source(source, rate) as (_, _, n_channels, _):
+    with _open_source(_resolve(source, rate, track), track) as (_, _, n_channels, _):
         return n_channels
 
 
@@ -148,9 +156,12 @@ def recording_id(path: str | os.PathLike[str]) -> str:
     return re.sub(r"\s", "_", Path(path).stem)
 
 
-def source_id(source: Source) -> str:
-    """The name of a source: `recording_id` of a file, "recording" for an array."""
-    return "recording" if isinstance(source, np.ndarray) else recording_id(source)
+def source_id(source: AudioFile | AudioArray) -> str:
+    """The id of a resolved source: the given one, or `recording_id` of its file, otherwise "recording"."""
+    if source.recording is not None:
+        return re.sub(r"\s", "_", source.recording)
+    file = source.file if isinstance(source, AudioFile) else None
+    return "recording" if file is None else recording_id(file)
 
 
 def find_audio(folder: str | os.PathLike[str]) -> list[Path]:
@@ -173,7 +184,7 @@ def find_audio(folder: str | os.PathLike[str]) -> list[Path]:
     return found
 
 
-def audio_info(path: str | os.PathLike[str]) -> AudioInfo:
+def audio_info(source: Source, *, track: int | None = None) -> AudioInfo:
     """Decoder, rate, channels and duration of a file, from its header.
 
     Raises
@@ -181,38 +192,42 @@ def audio_info(path: str | os.PathLike[str]) -> AudioInfo:
     AudioError
         When the file cannot be opened as audio.
     """
-    with open_audio(os.fspath(path)) as (info, _):
+    resolved = resolve_source(source)
+    if not isinstance(resolved, AudioFile):
+        raise TypeError("an array has no header; give a file")
+    with open_audio(resolved, track) as (info, _):
         return info
 
 
-def _check_source(source: Source, rate: float | None) -> None:
-    """Raise the ValueError of a rate, shape or type that is impossible before anything is read."""
-    if not isinstance(source, np.ndarray):
-        if rate is not None:
-            raise ValueError(f"a file knows its own rate, got rate={rate!r}")
-        return
-    if rate is None or not 0 < rate < float("inf"):
-        raise ValueError(f"an array needs its rate in Hz, got rate={rate!r}")
-    _array_pieces(source)
+def _resolve(source: Source, rate: float | None, track: int | None) -> AudioFile | AudioArray:
+    """A source that can be opened; raises the errors of a rate, track, shape or type that is impossible."""
+    if track is not None and track < 1:
+        raise ValueError(f"audio tracks count from 1, got track={track!r}")
+    resolved = resolve_source(source, rate)
+    if track is not None and isinstance(resolved, AudioArray):
+        check_track("array", track, 1)
+    return resolved
 
 
 @contextmanager
-def _open_source(source: Source, rate: float | None) -> Iterator[tuple[str, float, int, Iterator[Samples]]]:
+def _open_source(
+    source: AudioFile | AudioArray, track: int | None
+) -> Iterator[tuple[str, float, int, Iterator[Samples]]]:
     """Name, rate, number of channels and samples ``(n, n_channels)`` of a source, open while read."""
-    if isinstance(source, np.ndarray):
-        assert rate is not None
-        yield "array", rate, source.shape[1] if source.ndim == 2 else 1, _array_pieces(source)
+    if isinstance(source, AudioArray):
+        yield "array", source.rate, source.samples.shape[1], source.pieces()
     else:
-        name = os.fspath(source)
-        with open_audio(name) as (info, pieces):
-            yield name, info.rate, info.n_channels, pieces
+        with open_audio(source, track) as (info, pieces):
+            yield source.name, info.rate, info.n_channels, pieces
 
 
-def _mono_pieces(source: Source, rate: float | None, channels: tuple[int, ...] | None) -> Iterator[Samples]:
+def _mono_pieces(
+    source: AudioFile | AudioArray, channels: tuple[int, ...] | None, track: int | None
+) -> Iterator[Samples]:
     """A source's samples, mono at 16 kHz."""
-    with _open_source(source, rate) as (name, own_rate, n_channels, pieces):
+    with _open_source(source, track) as (name, own_rate, n_channels, pieces):
         if channels is None and n_channels > 1:
-            channels = mixed_channels(source, rate=rate)
+            channels = mixed_channels(source, track=track)
         yield from _convert(pieces, name, own_rate, channels)
 
 
@@ -265,29 +280,3 @@ def _resample(pieces: Iterator[Samples], rate: float) -> Iterator[Samples]:
     for piece in pieces:
         yield resampler.resample_chunk(piece)
     yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
-
-
-def _array_pieces(samples: NDArray[Any]) -> Iterator[Samples]:
-    """An array in pieces ``(n, n_channels)`` of float32 within -1..1 when it holds integers.
-
-    Raises
-    ------
-    ValueError
-        When its shape or type is not that of samples.
-    """
-    table = samples[:, None] if samples.ndim == 1 else samples
-    if table.ndim != 2 or table.shape[1] == 0 or table.shape[1] > max(table.shape[0], 1):
-        raise ValueError(f"samples have shape (n_samples,) or (n_samples, n_channels), got {samples.shape}")
-    if samples.dtype.kind not in "fiu":
-        raise ValueError(f"samples are floats or integers, got {samples.dtype}")
-
-    def pieces() -> Iterator[Samples]:
-        for start in range(0, len(table), PIECE):
-            piece = table[start : start + PIECE]
-            if piece.dtype.kind != "f":
-                full_scale = 2.0 ** (8 * piece.dtype.itemsize - 1)
-                piece = piece / full_scale - (piece.dtype.kind == "u")  # unsigned: half scale is silence
-            with np.errstate(over="ignore"):  # beyond float32 is inf, and told as that
-                yield piece.astype(np.float32)
-
-    return pieces()

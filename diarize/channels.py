@@ -73,25 +73,25 @@ class _Heard(NamedTuple):
 
 def hear_channels(
     source: Source,
-    rate: float | None,
+    track: int | None,
     names: Sequence[str] | None,
     recording: str,
     config: Config,
     given: list[Segment] | None,
     notify: Callable[[str, float, float | None], None],
 ) -> ChannelsHeard:
-    """`find_channel_speech` of a file or an array, with what has been heard passed to `notify`.
+    """`find_channel_speech` of a resolved source, with what has been heard passed to `notify`.
 
     Raises
     ------
     AudioError
         When the recording cannot be read, has one channel, not a name for each, or carries one signal twice.
     """
-    names = name_channels(count_channels(source, rate=rate), names, recording)
+    names = name_channels(count_channels(source, track=track), names, recording)
 
     def open_channel(number: int) -> Iterator[Samples]:
         seconds = 0.0
-        for block in stream_audio(source, rate=rate, channel=number):
+        for block in stream_audio(source, channel=number, track=track):
             yield block
             seconds += len(block) / SAMPLE_RATE
             notify(f"detect speech of channel {number}", seconds, None)
@@ -167,7 +167,7 @@ def find_channel_speech(
 def embed_channels(
     embed: Callable[[Iterator[Samples], list[Segment], list[Segment]], NDArray[np.float32]],
     source: Source,
-    rate: float | None,
+    track: int | None,
     speech: Sequence[ChannelSpeech],
     config: EmbeddingConfig,
     whole: bool = False,
@@ -180,7 +180,7 @@ def embed_channels(
     width = 0
     for each in speech:
         windows = sorted(sliding_windows(each.segments, config.window, config.hop))
-        vectors = embed(stream_audio(source, rate=rate, channel=each.channel), windows, each.mixed)
+        vectors = embed(stream_audio(source, channel=each.channel, track=track), windows, each.mixed)
         width = vectors.shape[1]
         if whole and windows:
             mean = vectors.mean(axis=0, keepdims=True)

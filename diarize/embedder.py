@@ -29,6 +29,7 @@ from diarize.errors import ConfigError
 from diarize.models import Model
 from diarize.networks.threads import one_thread
 from diarize.segments import Segment
+from diarize.sources import resolve_source
 from diarize.windows import sliding_windows
 
 Progress = Callable[[str, float, float | None], None]
@@ -93,6 +94,7 @@ class Embedder:
         channel: int | None = None,
         channels: str | None = None,
         channel_names: Sequence[str] | None = None,
+        track: int | None = None,
         speech: list[Segment] | None = None,
         config: Config | None = None,
         recording: str | None = None,
@@ -103,14 +105,17 @@ class Embedder:
 
         Parameters
         ----------
-        source : path or array
-            A file, or samples (n_samples,) or (n_samples, n_channels) with their `rate` in Hz.
+        source : path, file, bytes, array, tensor or mapping
+            A file by its path, its content or opened; samples (n_samples,) or (n_samples, n_channels) with
+            their `rate` in Hz; or ``{"waveform": samples, "sample_rate": rate}``.
         channel : int, optional
             Counts from 1; without it the mean of `mixed_channels`.
         channels : {"speakers"}, optional
             Each channel is one speaker: rows are of the channels' own speech and audio, and know the speaker.
         channel_names : sequence of str, optional
             The speakers of the channels; without it CHANNEL_1, CHANNEL_2, ...
+        track : int, optional
+            Audio track of a file with several, from 1; without it the default track.
         speech : list of Segment, optional
             Where there is speech, instead of detecting it.
         config : Config, optional
@@ -130,16 +135,17 @@ class Embedder:
         """
         config = config or Config()
         names = check_channels(channels, channel, channel_names)
+        source = resolve_source(source, rate)
         if recording is None:
             recording = source_id(source)
         if channels is not None:
             notify = on_progress or (lambda stage, done, total: None)
-            found = hear_channels(source, rate, names, recording, config, speech, notify)
-            return self.channel_table(source, rate, recording, found.speech, config, notify, whole=whole)
-        mixed: Channel = mixed_channels(source, rate=rate) if channel is None else channel
+            found = hear_channels(source, track, names, recording, config, speech, notify)
+            return self.channel_table(source, track, recording, found.speech, config, notify, whole=whole)
+        mixed: Channel = mixed_channels(source, track=track) if channel is None else channel
 
         def blocks() -> Iterator[Samples]:
-            return stream_audio(source, rate=rate, channel=mixed)
+            return stream_audio(source, channel=mixed, track=track)
 
         notify = on_progress or (lambda stage, done, total: None)
         # Who has turns in overlap is no matter here; a whole recording is of one speaker.
@@ -159,7 +165,7 @@ class Embedder:
     def channel_table(
         self,
         source: Source,
-        rate: float | None,
+        track: int | None,
         recording: str,
         speech: Sequence[ChannelSpeech],
         config: Config,
@@ -172,10 +178,17 @@ class Embedder:
         def embed(blocks: Iterable[Samples], windows: list[Segment], mixed: list[Segment]) -> Vectors:
             return self.windows(blocks, windows, lambda i, n: notify("embed windows", i, n), mixed=mixed)
 
-        rows = embed_channels(embed, source, rate, speech, config.embedding, whole)
+        rows = embed_channels(embed, source, track, speech, config.embedding, whole)
         return make_table(recording, *rows)
 
-    def utterance(self, source: Source, *, rate: float | None = None, channel: int | None = None) -> Vectors:
+    def utterance(
+        self,
+        source: Source,
+        *,
+        rate: float | None = None,
+        channel: int | None = None,
+        track: int | None = None,
+    ) -> Vectors:
         """One vector (dim,) of length 1 for a whole recording of one speaker: the mean over its speech.
 
         Raises
@@ -183,7 +196,7 @@ class Embedder:
         AudioError
             When the recording cannot be read.
         """
-        return self(source, rate=rate, channel=channel, whole=True).vectors[0]
+        return self(source, rate=rate, channel=channel, track=track, whole=True).vectors[0]
 
     def windows(
         self,

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from diarize.decoders import Samples
+from diarize.pieces import Samples
 
 BLOCK = 0.1
 """Seconds of which a channel's level is measured."""

@@ -28,6 +28,10 @@ ChannelNames = Annotated[
     str | None,
     typer.Option(metavar="NAME,NAME", help="The channels' speakers; otherwise CHANNEL_1, CHANNEL_2, ..."),
 ]
+Track = Annotated[
+    int | None,
+    typer.Option(min=1, help="Audio track of a file with several, counted from 1; otherwise the default."),
+]
 Speech = Annotated[
     Path | None, typer.Option(help="RTTM, UEM or lab file (or a folder of them) that says where speech is.")
 ]

@@ -32,6 +32,7 @@ from diarize.errors import ConfigError
 from diarize.models import Model
 from diarize.resegmentation import resegment
 from diarize.segments import Segment, Turn, close_pauses, drop_short_turns
+from diarize.sources import resolve_source
 from diarize.windows import label_turns, other_labels, smooth_labels
 
 logger = logging.getLogger(__name__)
@@ -90,6 +91,7 @@ class Diarizer:
         channel: int | None = None,
         channels: str | None = None,
         channel_names: Sequence[str] | None = None,
+        track: int | None = None,
         n_speakers: int | None = None,
         min_speakers: int | None = None,
         max_speakers: int | None = None,
@@ -101,14 +103,17 @@ class Diarizer:
 
         Parameters
         ----------
-        source : path or array
-            A file, or samples (n_samples,) or (n_samples, n_channels) with their `rate` in Hz.
+        source : path, file, bytes, array, tensor or mapping
+            A file by its path, its content or opened; samples (n_samples,) or (n_samples, n_channels) with
+            their `rate` in Hz; or ``{"waveform": samples, "sample_rate": rate}``.
         channel : int, optional
             Counts from 1; without it the mean of `mixed_channels`.
         channels : {"speakers"}, optional
             Each channel is one speaker; nothing is clustered.
         channel_names : sequence of str, optional
             The speakers of the channels; without it CHANNEL_1, CHANNEL_2, ...
+        track : int, optional
+            Audio track of a file with several, from 1; without it the default track.
         n_speakers, min_speakers, max_speakers : int, optional
             Instead of the config's. A recording without any speech has no speakers, whatever is asked for.
         speech : list of Segment, optional
@@ -127,20 +132,21 @@ class Diarizer:
             other.
         """
         names = check_channels(channels, channel, channel_names)
+        source = resolve_source(source, rate)
         if recording is None:
             recording = source_id(source)
         config = self._with_numbers(n_speakers, min_speakers, max_speakers)
         notify = on_progress or (lambda stage, done, total: None)
         if channels is not None:
-            return self._label_channels(source, rate, names, recording, config, speech, notify)
+            return self._label_channels(source, track, names, recording, config, speech, notify)
         seconds: dict[str, float] = {}
 
         with _clock(seconds, "detect speech"):
-            mixed: Channel = mixed_channels(source, rate=rate) if channel is None else channel
-            blocks = report_blocks(stream_audio(source, rate=rate, channel=mixed), notify)
+            mixed: Channel = mixed_channels(source, track=track) if channel is None else channel
+            blocks = report_blocks(stream_audio(source, channel=mixed, track=track), notify)
             heard = find_speech(blocks, config.speech, speech)
         with _clock(seconds, "embed windows"):
-            blocks = stream_audio(source, rate=rate, channel=mixed)
+            blocks = stream_audio(source, channel=mixed, track=track)
             voices = self.embedder.voices(
                 blocks, heard, config, lambda done, n: notify("embed windows", done, n)
             )
@@ -164,7 +170,7 @@ class Diarizer:
     def _label_channels(
         self,
         source: Source,
-        rate: float | None,
+        track: int | None,
         names: Sequence[str] | None,
         recording: str,
         config: Config,
@@ -175,9 +181,9 @@ class Diarizer:
         refuse_numbers(config.clustering)
         seconds: dict[str, float] = {}
         with _clock(seconds, "detect speech"):
-            heard = hear_channels(source, rate, names, recording, config, speech, notify)
+            heard = hear_channels(source, track, names, recording, config, speech, notify)
         with _clock(seconds, "embed windows"):
-            table = self.embedder.channel_table(source, rate, recording, heard.speech, config, notify)
+            table = self.embedder.channel_table(source, track, recording, heard.speech, config, notify)
         with _clock(seconds, "make turns"):
             turns = channel_turns(heard.speech, recording, config.turns.min_turn, config.turns.min_gap)
         evidence: Evidence = {

@@ -1,0 +1,135 @@
+"""Files joined end to end: where in a file another one begins."""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+from typing import BinaryIO
+
+_BLOCK = 2**20
+_LONGEST_HEADER = 64
+
+_HEADERS = {
+    b"RIFF": rb"RIFF.{4}WAVE",
+    b"RIFX": rb"RIFX.{4}WAVE",
+    b"RF64": rb"RF64.{4}WAVE",
+    b"FORM": rb"FORM.{4}AIF[FC]",
+    b"fLaC": rb"fLaC[\x00\x80]\x00\x00\x22",
+    b".snd": rb"\.snd\x00\x00[\x00-\x03].{5}\x00\x00\x00[\x01-\x1b]\x00",
+    b"caff": rb"caff\x00\x01\x00\x00desc",
+    b"riff": rb"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00",
+    b"NIST": rb"NIST_1A\n   1024\n",
+}
+"""How a header of each format looks, by its first four bytes."""
+
+
+def find_parts(file: BinaryIO, head: bytes) -> list[tuple[int, int]]:
+    """Where the files begin and end that were joined to this one; of any other file, its own begin and end.
+
+    MP3, AAC, MPEG and Matroska files are never cut here: FFmpeg reads on where another begins.
+
+    Parameters
+    ----------
+    head : bytes
+        The first bytes of the file.
+    """
+    size = file.seek(0, io.SEEK_END)
+    if head.startswith(b"OggS"):
+        starts = _ogg_links(file, size)
+    elif head[4:8] == b"ftyp":
+        starts = _mp4_files(file, size)
+    elif head[:4] in _HEADERS and _promised_size(head) != size:
+        starts = _headers(file, re.compile(_HEADERS[head[:4]], re.DOTALL))
+    else:
+        starts = [0]
+    file.seek(0)
+    return list(zip(starts, [*starts[1:], size], strict=True))
+
+
+def _promised_size(head: bytes) -> int | None:
+    """Bytes of the whole file by its header, where that says so."""
+    if len(head) < 12:
+        return None
+    if head.startswith((b"RIFF", b"FORM", b"RIFX")):
+        return 8 + int(struct.unpack("<I" if head.startswith(b"RIFF") else ">I", head[4:8])[0])
+    if head.startswith(b".snd"):
+        return sum(struct.unpack(">II", head[4:12]))
+    return None
+
+
+def _headers(file: BinaryIO, header: re.Pattern[bytes]) -> list[int]:
+    """Where headers of that look begin; the first one is at 0."""
+    starts, offset, held = [0], 0, b""
+    file.seek(0)
+    while block := file.read(_BLOCK):
+        text = held + block
+        found = (offset + match.start() for match in header.finditer(text))
+        starts += [start for start in found if start > starts[-1]]
+        held = text[-_LONGEST_HEADER:]
+        offset += len(text) - len(held)
+    return starts
+
+
+def _ogg_links(file: BinaryIO, size: int) -> list[int]:
+    """Where the links of an Ogg chain begin: at a page that begins a stream, behind one that does not.
+
+    ::
+
+        pages   B B . . . . B . . . .    B: begins a stream
+        links   |----------|---------
+    """
+    starts, position, began = [0], 0, True
+    while position + 27 <= size:
+        file.seek(position)
+        page = file.read(27)
+        if not page.startswith(b"OggS"):
+            position = _next_page(file, position + 1)
+            continue
+        begins = bool(page[5] & 2)
+        if begins and not began:
+            starts.append(position)
+        began = begins
+        position += 27 + page[26] + sum(file.read(page[26]))
+    return starts
+
+
+def ends_whole(file: BinaryIO) -> bool:
+    """Whether an Ogg file ends with a page marked as the last: its header has no duration, only an end."""
+    size = file.seek(0, io.SEEK_END)
+    file.seek(max(0, size - 2**17))
+    tail = file.read()
+    last = tail.rfind(b"OggS")
+    page = tail[last : last + 27] if last >= 0 else b""
+    if len(page) < 27:
+        return False
+    segments = tail[last + 27 : last + 27 + page[26]]
+    return bool(page[5] & 4) and len(tail) >= last + 27 + page[26] + sum(segments)
+
+
+def _next_page(file: BinaryIO, position: int) -> int:
+    """Where the next page of an Ogg file begins; behind the end where there is none."""
+    file.seek(position)
+    held = b""
+    while block := file.read(_BLOCK):
+        at = (held + block).find(b"OggS")
+        if at >= 0:
+            return position - len(held) + at
+        held, position = block[-3:], position + len(block)
+    return position + len(held)
+
+
+def _mp4_files(file: BinaryIO, size: int) -> list[int]:
+    """Where MP4 files begin that are whole, not in fragments, whose beginnings may come again."""
+    starts, position = [0], 0
+    while position + 8 <= size:
+        file.seek(position)
+        length, kind = struct.unpack(">I4s", file.read(8))
+        if length == 1:
+            length = int.from_bytes(file.read(8), "big")
+        if kind == b"moof" or length < 8:
+            return [0] if kind == b"moof" else starts
+        if kind == b"ftyp" and position:
+            starts.append(position)
+        position = min(position + length, position + size)
+    return starts
