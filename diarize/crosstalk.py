@@ -41,7 +41,7 @@ _FFT = 512
 _SILENCE = 1e-12  # power
 _SMOOTH = 5  # frames whose powers are averaged: what leaks comes up to 10 ms late
 _EARLY, _LATE = 3, 3  # frames before and behind one in which its leak may be heard
-_DECAY = 1.5  # dB a frame that a leak falls off by, as in a room that takes 0.3 s for 60 dB
+_DECAY = 1.5  # dB a frame that a leak falls off by, as in a room that takes 0.4 s for 60 dB
 _FLOOR = 5  # percentile of a channel's levels that is its noise
 _ABOVE_FLOOR, _LOUDEST = (
     10.0,
