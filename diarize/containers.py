@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import numpy as np
 
 from diarize.clock import LONGEST_GAP, TOLERANCE, Clock
 from diarize.errors import AudioError
+from diarize.mpeg import index_seconds, is_index
 from diarize.pieces import (
     AudioInfo,
     DecodingStoppedError,
@@ -206,7 +207,7 @@ class _Reader:
                 try:
                     frames = packet.decode()
                 except av.error.FFmpegError:
-                    if _is_index(packet):
+                    if self.stream.codec_context.name.startswith("mp3") and is_index(bytes(packet)):
                         continue
                     self.n_damaged += 1
                     yield _Decoded(None, float((packet.duration or 0) * (packet.time_base or 0)))
@@ -239,43 +240,8 @@ def _samples(frame: av.AudioFrame) -> Samples:
     return np.asarray(table, np.float32)
 
 
-def _is_index(packet: av.Packet[Any]) -> bool:
-    """Whether it is what begins an MP3 file, without sound: joined files have it in their middle."""
-    if not packet.stream.codec_context.name.startswith("mp3"):
-        return False
-    content = bytes(packet)
-    return content.startswith(b"ID3") or any(mark in content for mark in (b"Xing", b"Info", b"VBRI"))
-
-
 def _bare(container: av.container.InputContainer) -> bool:
     return container.format.name in _WITHOUT_CLOCK
-
-
-def _index_seconds(file: BinaryIO, rate: int) -> float | None:
-    """Duration of an MP3 file by the index in its first frame; None where it has none.
-
-    FFmpeg guesses one from the bit rate, also where the index is not that of the whole file.
-
-    References
-    ----------
-    https://www.codeproject.com/Articles/8295/MPEG-Audio-Frame-Header (Xing and VBRI headers)
-    """
-    position = file.tell()
-    file.seek(0)
-    head = file.read(10)
-    if head.startswith(b"ID3") and len(head) == 10:
-        size = sum((byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
-        file.seek(10 + size)
-        head = b""
-    head += file.read(4096)
-    file.seek(position)
-    for mark, offset in ((b"Xing", 8), (b"Info", 8), (b"VBRI", 14)):
-        at = head.find(mark)
-        flags = head[at + 7 : at + 8] if offset == 8 else b"\1"
-        if at >= 0 and flags and flags[0] & 1:  # the number of frames is there
-            n_frames = int.from_bytes(head[at + offset : at + offset + 4], "big")
-            return n_frames * (1152 if rate >= 32000 else 576) / rate or None
-    return None
 
 
 def _zero(container: av.container.InputContainer, name: str) -> float:
@@ -302,7 +268,7 @@ def _promised_seconds(
     """Where the track ends by the header, on the file's clock; None where FFmpeg would guess."""
     format, begin = container.format.name, _start(container)
     if format == "mp3":
-        seconds = _index_seconds(file, stream.codec_context.sample_rate)
+        seconds = index_seconds(file, stream.codec_context.sample_rate)
         return None if seconds is None else begin + seconds
     if format in _GUESSED or (format == "ogg" and begin > TOLERANCE):  # counted from 0 or from its begin
         return None

@@ -26,7 +26,7 @@ from diarize.errors import AudioError
 from diarize.joined import ends_whole, find_parts
 from diarize.pieces import PIECE, AudioInfo, DecodingStoppedError, Piece, Samples, check_header, unify
 from diarize.sources import AudioFile, window
-from diarize.wav import unread_samples
+from diarize.wav import SAMPLE_BYTES, unread_samples
 
 __all__ = ["PIECE", "AudioInfo", "Samples", "open_audio"]
 
@@ -53,18 +53,6 @@ _HEAD = 1024
 
 _MOST_FRAMES = 2**40
 """libsndfile says more for "unknown", in several ways."""
-
-_SAMPLE_BYTES = {
-    "PCM_U8": 1,
-    "ULAW": 1,
-    "ALAW": 1,
-    "PCM_16": 2,
-    "PCM_24": 3,
-    "PCM_32": 4,
-    "FLOAT": 4,
-    "DOUBLE": 8,
-}
-"""Of the encodings whose samples can be read without a header."""
 
 _FLAC_TAIL = 2**14
 """Bytes behind the frames of a FLAC file that may be something else."""
@@ -204,7 +192,7 @@ def _open_soundfile(
 
 def _whole_wav(name: str, file: BinaryIO, head: bytes, sound: soundfile.SoundFile) -> soundfile.SoundFile:
     """A WAV file with all the samples that it holds, also where its header gives fewer."""
-    frame_bytes = _SAMPLE_BYTES.get(sound.subtype, 0) * sound.channels
+    frame_bytes = SAMPLE_BYTES.get(sound.subtype, 0) * sound.channels
     position = file.tell()
     start = unread_samples(file, head, frame_bytes) if frame_bytes else None
     if start is None:

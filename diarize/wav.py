@@ -6,6 +6,18 @@ import io
 import struct
 from typing import BinaryIO
 
+SAMPLE_BYTES = {
+    "PCM_U8": 1,
+    "ULAW": 1,
+    "ALAW": 1,
+    "PCM_16": 2,
+    "PCM_24": 3,
+    "PCM_32": 4,
+    "FLOAT": 4,
+    "DOUBLE": 8,
+}
+"""Bytes a sample, of the encodings that can be read without a header."""
+
 _UNKNOWN = 0x7FFF0000
 """Sizes from here on stand for "unknown", as in a file that was written to a pipe."""
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
-from command_line import complaint, environment, process
+from command_line import call, complaint, environment
 from helpers import write_small_model
 
 from diarize.audio import SAMPLE_RATE, audio_info, load_audio, stream_audio
@@ -181,9 +181,9 @@ def test_a_track_on_the_command_line(tmp_path, command):
     model = write_small_model(tmp_path / "net")
     path = DATA / "two_tracks_second_default.mkv"
     more = ["--model", model, "-o", tmp_path / ("out" if command == "run" else "out.npz")]
-    done = process(command, path, "--track", 2, *more)
-    assert (done.status, done.err) == (0, "")
-    assert complaint(process(command, path, "--track", 3, *more, "--force")).endswith(
+    done = call(command, path, "--track", 2, *more)
+    assert (done.status, done.err) == (0, ""), done
+    assert complaint(call(command, path, "--track", 3, *more, "--force")).endswith(
         "has 2 audio tracks, no track 3; choose another"
     )
 

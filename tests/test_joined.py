@@ -73,7 +73,7 @@ def test_a_channel_of_files_joined(tmp_path, speech):
     path = join(
         tmp_path / "a.wav", speech, (SAMPLE_RATE, 2, "WAV", "PCM_16"), (SAMPLE_RATE, 1, "WAV", "PCM_16")
     )
-    assert load_audio(path, channel=2) == pytest.approx(speech, abs=1e-4)
+    assert np.abs(load_audio(path, channel=2) - speech).max() < 1e-4
 
 
 def test_words_that_look_like_a_header_are_sound(tmp_path):

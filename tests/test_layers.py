@@ -23,6 +23,7 @@ ORDER = [
     "sources",
     "joined",
     "wav",
+    "mpeg",
     "containers",
     "decoders",
     "mixing",

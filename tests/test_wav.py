@@ -2,6 +2,7 @@
 
 import struct
 
+import numpy as np
 import pytest
 import soundfile
 
@@ -12,6 +13,11 @@ from diarize.errors import AudioError
 @pytest.fixture(scope="module")
 def speech(demo_recording):
     return load_audio(demo_recording)[: 12 * SAMPLE_RATE]
+
+
+def assert_same(heard, speech):
+    assert len(heard) == len(speech)
+    assert np.abs(heard - speech).max() < 1e-4
 
 
 def patch(path, mark, offset, value, form="<I"):
@@ -25,7 +31,7 @@ def test_wav_sizes(tmp_path, speech, said, caplog):
     path = tmp_path / "a.wav"
     soundfile.write(path, speech, SAMPLE_RATE)
     patch(path, b"data", 4, said)
-    assert load_audio(path) == pytest.approx(speech, abs=1e-4)
+    assert_same(load_audio(path), speech)
     assert ("its header gives 6.0 s, it holds 12.0 s" in caplog.text) == (said == 192000)
 
 
@@ -54,7 +60,7 @@ def test_other_unknown_lengths(tmp_path, speech, format, mark, offset, value, fo
     path = tmp_path / "a"
     soundfile.write(path, speech, SAMPLE_RATE, format=format, subtype="PCM_16")
     patch(path, mark, offset, value, form)
-    assert load_audio(path) == pytest.approx(speech, abs=1e-4)
+    assert_same(load_audio(path), speech)
 
 
 @pytest.mark.parametrize(("total", "seconds"), [(0, None), (96000, 6.0)])
@@ -65,7 +71,7 @@ def test_flac_totals(tmp_path, speech, total, seconds, caplog):
     content = bytearray(path.read_bytes())
     fields = int.from_bytes(content[18:26], "big") >> 36 << 36 | total
     path.write_bytes(content[:18] + fields.to_bytes(8, "big") + content[26:])
-    assert load_audio(path) == pytest.approx(speech, abs=1e-4)
+    assert_same(load_audio(path), speech)
     assert audio_info(path).seconds == seconds
     assert bool(caplog.records) == (total > 0)
 

@@ -1,0 +1,33 @@
+"""The index in the first frame of an MP3 file: Xing, Info or VBRI."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+
+def is_index(packet: bytes) -> bool:
+    """Whether a packet begins an MP3 file and has no sound: joined files have such in their middle."""
+    return packet.startswith(b"ID3") or any(mark in packet for mark in (b"Xing", b"Info", b"VBRI"))
+
+
+def index_seconds(file: BinaryIO, rate: int) -> float | None:
+    """Duration of an MP3 file by the index in its first frame; None where it has none.
+
+    FFmpeg guesses one from the bit rate, also where the index is not that of the whole file.
+    """
+    position = file.tell()
+    file.seek(0)
+    head = file.read(10)
+    if head.startswith(b"ID3") and len(head) == 10:
+        size = sum((byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
+        file.seek(10 + size)
+        head = b""
+    head += file.read(4096)
+    file.seek(position)
+    for mark, offset in ((b"Xing", 8), (b"Info", 8), (b"VBRI", 14)):
+        at = head.find(mark)
+        flags = head[at + 7 : at + 8] if offset == 8 else b"\1"
+        if at >= 0 and flags and flags[0] & 1:  # the number of frames is there
+            n_frames = int.from_bytes(head[at + offset : at + offset + 4], "big")
+            return n_frames * (1152 if rate >= 32000 else 576) / rate or None
+    return None
