@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from diarize.decoders import PIECE, AudioInfo, Samples, open_audio
 from diarize.errors import AudioError
-from diarize.mixing import choose_channels, group_samples
+from diarize.mixing import MOST_CHANNELS, choose_channels, group_samples
 
 __all__ = [
     "AUDIO_SUFFIXES",
@@ -103,12 +103,12 @@ def mixed_channels(source: Source, *, rate: float | None = None) -> tuple[int, .
     """The channels, from 1, whose mean is the recording: all but those by which the mean would lose sound.
 
     Parameters, errors and the rest are those of `stream_audio`, which asks this where no channel is given. A
-    recording with one channel is not read for it.
+    recording with one channel, or more than 32, is not read for it.
     """
     _check_source(source, rate)
     with _open_source(source, rate) as (name, own_rate, n_channels, pieces):
-        if n_channels == 1:
-            return (1,)
+        if n_channels == 1 or n_channels > MOST_CHANNELS:
+            return tuple(range(1, n_channels + 1))
         return choose_channels(regroup(pieces, group_samples(own_rate)), own_rate, name)
 
 

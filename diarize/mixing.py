@@ -27,6 +27,9 @@ BLOCK = 0.1
 SECOND = 10
 """Blocks of which the covariance of the channels is measured."""
 
+MOST_CHANNELS = 32
+"""Of more, what is measured of their pairs would outgrow the memory; all are mixed."""
+
 _LOUDEST = 5  # blocks: clicks are shorter than the loudest half second
 _SILENT = -90.0  # dB of full scale; the rounding of 16 bits is at -101
 _QUIET = 40.0  # dB below the loudest channel: nothing of it is heard in the mean

@@ -120,6 +120,12 @@ def test_a_given_channel_and_a_mono_recording_are_read_once(monkeypatch):
     assert mixed_channels(A[:, None], rate=SAMPLE_RATE) == (1,)
 
 
+def test_more_than_32_channels_are_mixed_as_they_are(caplog):
+    samples = np.stack([A, -A] * 20, axis=1)
+    assert mixed_channels(samples, rate=SAMPLE_RATE) == tuple(range(1, 41))
+    assert not caplog.text
+
+
 def test_samples_that_are_not_finite_are_still_an_error():
     samples = np.stack([A, -A], axis=1)
     samples[100, 1] = np.nan
