@@ -3,6 +3,9 @@
 ::
 
     file --decoder--> (n, n_channels), own rate --channel or mean--> (n,) --resampler--> 16 kHz --> blocks
+
+Where the mean would lose sound, fewer channels are mixed (``mixing.py``); a recording of several is read once
+more for that.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +24,7 @@ from diarize.containers import check_track
 from diarize.decoders import AudioInfo, Samples, open_audio
 from diarize.errors import AudioError
 from diarize.folders import find_files
+from diarize.mixing import MOST_CHANNELS, choose_channels, group_samples
 from diarize.segments import normal_name
 from diarize.sources import AudioFile, Source, resolve_source
 
@@ -30,8 +35,10 @@ __all__ = [
     "Samples",
     "Source",
     "audio_info",
+    "count_channels",
     "find_audio",
     "load_audio",
+    "mixed_channels",
     "recording_id",
     "regroup",
     "source_id",
@@ -49,8 +56,12 @@ AUDIO_SUFFIXES = frozenset(_SUFFIXES.split())
 """Suffixes by which `find_audio` knows a recording."""
 
 
+Channel = int | tuple[int, ...]
+"""A channel, counted from 1, or several whose mean is taken."""
+
+
 def load_audio(
-    source: Source, *, rate: float | None = None, channel: int | None = None, track: int | None = None
+    source: Source, *, rate: float | None = None, channel: Channel | None = None, track: int | None = None
 ) -> Samples:
     """A whole recording, shape ``(n_samples,)``; parameters and errors are those of `stream_audio`."""
     return np.concatenate(list(stream_audio(source, rate=rate, channel=channel, track=track)))
@@ -60,7 +71,7 @@ def stream_audio(
     source: Source,
     *,
     rate: float | None = None,
-    channel: int | None = None,
+    channel: Channel | None = None,
     track: int | None = None,
     block: float = 30.0,
 ) -> Iterator[Samples]:
@@ -75,8 +86,8 @@ def stream_audio(
         of a tensor also ``(n_channels, n_samples)``. docs/audio.md says what becomes of each.
     rate : float, optional
         Hz; needed with an array and only there.
-    channel : int, optional
-        Counts from 1; without it the channels' mean.
+    channel : int or tuple of int, optional
+        Counts from 1; of several the mean is taken, without it that of `mixed_channels`.
     track : int, optional
         Audio track of a file with several, from 1; without it the one that the file marks as default.
     block : float
@@ -94,18 +105,28 @@ def stream_audio(
     block_samples = round(block * SAMPLE_RATE)
     if block_samples < 1:
         raise ValueError(f"a block needs at least one sample, got block={block!r} seconds")
-    if channel is not None and channel < 1:
+    numbers = channel if channel is None or isinstance(channel, tuple) else (channel,)
+    if numbers is not None and min(numbers, default=0) < 1:
         raise ValueError(f"channels count from 1, got channel={channel!r}")
-    if track is not None and track < 1:
-        raise ValueError(f"audio tracks count from 1, got track={track!r}")
-    resolved = resolve_source(source, rate)
-    if isinstance(resolved, AudioFile):
-        pieces = _file_pieces(resolved, channel, track)
-    else:
-        if track is not None:
-            check_track("array", track, 1)
-        pieces = _convert(resolved.pieces(), "array", resolved.rate, channel)
-    return regroup(pieces, block_samples)
+    return regroup(_mono_pieces(_resolve(source, rate, track), numbers, track), block_samples)
+
+
+def mixed_channels(source: Source, *, rate: float | None = None, track: int | None = None) -> tuple[int, ...]:
+    """The channels, from 1, whose mean is the recording: all but those by which the mean would lose sound.
+
+    Parameters, errors and the rest are those of `stream_audio`, which asks this where no channel is given. A
+    recording with one channel, or more than 32, is not read for it.
+    """
+    with _open_source(_resolve(source, rate, track), track) as (name, own_rate, n_channels, pieces):
+        if n_channels == 1 or n_channels > MOST_CHANNELS:
+            return tuple(range(1, n_channels + 1))
+        return choose_channels(regroup(pieces, group_samples(own_rate)), own_rate, name)
+
+
+def count_channels(source: Source, *, rate: float | None = None, track: int | None = None) -> int:
+    """How many channels a source has; parameters and errors are those of `stream_audio`."""
+    with _open_source(_resolve(source, rate, track), track) as (_, _, n_channels, _):
+        return n_channels
 
 
 def regroup(blocks: Iterable[Samples], n_samples: int) -> Iterator[Samples]:
@@ -181,13 +202,41 @@ def audio_info(source: Source, *, track: int | None = None) -> AudioInfo:
         return info
 
 
-def _file_pieces(source: AudioFile, channel: int | None, track: int | None) -> Iterator[Samples]:
-    """A file's samples, mono at 16 kHz; the file is open while they are read."""
-    with open_audio(source, track) as (info, pieces):
-        yield from _convert(pieces, source.name, info.rate, channel)
+def _resolve(source: Source, rate: float | None, track: int | None) -> AudioFile | AudioArray:
+    """A source that can be opened; raises the errors of a rate, track, shape or type that is impossible."""
+    if track is not None and track < 1:
+        raise ValueError(f"audio tracks count from 1, got track={track!r}")
+    resolved = resolve_source(source, rate)
+    if track is not None and isinstance(resolved, AudioArray):
+        check_track("array", track, 1)
+    return resolved
 
 
-def _convert(pieces: Iterator[Samples], name: str, rate: float, channel: int | None) -> Iterator[Samples]:
+@contextmanager
+def _open_source(
+    source: AudioFile | AudioArray, track: int | None
+) -> Iterator[tuple[str, float, int, Iterator[Samples]]]:
+    """Name, rate, number of channels and samples ``(n, n_channels)`` of a source, open while read."""
+    if isinstance(source, AudioArray):
+        yield "array", source.rate, source.samples.shape[1], source.pieces()
+    else:
+        with open_audio(source, track) as (info, pieces):
+            yield source.name, info.rate, info.n_channels, pieces
+
+
+def _mono_pieces(
+    source: AudioFile | AudioArray, channels: tuple[int, ...] | None, track: int | None
+) -> Iterator[Samples]:
+    """A source's samples, mono at 16 kHz."""
+    with _open_source(source, track) as (name, own_rate, n_channels, pieces):
+        if channels is None and n_channels > 1:
+            channels = mixed_channels(source, track=track)
+        yield from _convert(pieces, name, own_rate, channels)
+
+
+def _convert(
+    pieces: Iterator[Samples], name: str, rate: float, channels: tuple[int, ...] | None
+) -> Iterator[Samples]:
     """Pieces ``(n, n_channels)`` as mono pieces at 16 kHz.
 
     Raises
@@ -195,7 +244,7 @@ def _convert(pieces: Iterator[Samples], name: str, rate: float, channel: int | N
     AudioError
         When not one sample comes out.
     """
-    mono = _mix(pieces, name, rate, channel)
+    mono = _mix(pieces, name, rate, channels)
     n_samples = 0
     for piece in mono if rate == SAMPLE_RATE else _resample(mono, rate):
         n_samples += len(piece)
@@ -204,14 +253,21 @@ def _convert(pieces: Iterator[Samples], name: str, rate: float, channel: int | N
         raise AudioError(f"{name}: 0 samples; record or export it again")
 
 
-def _mix(pieces: Iterator[Samples], name: str, rate: float, channel: int | None) -> Iterator[Samples]:
-    """One channel, or the mean of all, in pieces ``(n,)``; refuses samples that are not finite."""
+def _mix(
+    pieces: Iterator[Samples], name: str, rate: float, channels: tuple[int, ...] | None
+) -> Iterator[Samples]:
+    """The mean of some channels, or of all, in pieces ``(n,)``; refuses samples that are not finite."""
     n_samples = 0
     for piece in pieces:
-        if channel is not None and channel > piece.shape[1]:
-            raise AudioError(f"{name}: has {piece.shape[1]} channels, no channel {channel}; choose another")
+        if channels is not None and max(channels) > piece.shape[1]:
+            raise AudioError(
+                f"{name}: has {piece.shape[1]} channels, no channel {max(channels)}; choose another"
+            )
+        chosen = piece
+        if channels is not None and channels != tuple(range(1, piece.shape[1] + 1)):
+            chosen = piece[:, [number - 1 for number in channels]]
         with np.errstate(invalid="ignore", over="ignore"):
-            mono = piece.mean(axis=1) if channel is None else piece[:, channel - 1]
+            mono = chosen[:, 0] if chosen.shape[1] == 1 else chosen.mean(axis=1)
         finite = np.isfinite(mono)
         if not finite.all():
             first = int(np.argmin(finite))

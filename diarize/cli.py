@@ -15,6 +15,8 @@ from diarize.options import (
     OPTION_SETTINGS,
     AllowPipes,
     Channel,
+    ChannelNames,
+    Channels,
     ConfigFile,
     Device,
     Force,
@@ -92,6 +94,8 @@ def run(
     ] = None,
     speech: Speech = None,
     channel: Channel = None,
+    channels: Channels = None,
+    channel_names: ChannelNames = None,
     track: Track = None,
     model: Model = None,
     device: Device = "auto",
@@ -110,6 +114,7 @@ def run(
     console.start_logging(quiet, verbose)
     given = {OPTION_SETTINGS[name]: value for name, value in locals().items() if name in OPTION_SETTINGS}
     chosen = console.load_settings(config, settings, given)
+    names = console.channel_names(channels, channel, channel_names, chosen)
 
     from diarize.batch import find_jobs, open_source, read_speech
     from diarize.targets import find_target
@@ -130,13 +135,18 @@ def run(
             diarization = diarizer(
                 source,
                 channel=channel,
+                channels=channels,
+                channel_names=names,
                 track=track,
-                n_speakers=job.n_speakers if num_speakers is None else None,
+                n_speakers=job.n_speakers if num_speakers is None and channels is None else None,
                 speech=read_speech(speech, job.recording) if speech else job.speech,
                 recording=job.recording,
                 on_progress=progress.update,
             )
         seconds = time.perf_counter() - started
+        if channels is not None and job.n_speakers not in (None, len(diarization.speakers)):
+            said = f"reco2num_spk says {job.n_speakers} speakers"
+            console.complain(f"{job.recording}: {said}, {len(diarization.speakers)} channels hold speech")
         for path in paths:
             console.write_result(diarization, path)
         if not paths:
@@ -161,6 +171,8 @@ def embed(
     hop: Annotated[float | None, typer.Option(help="Seconds between the starts of windows.")] = None,
     speech: Speech = None,
     channel: Channel = None,
+    channels: Channels = None,
+    channel_names: ChannelNames = None,
     track: Track = None,
     model: Model = None,
     device: Device = "auto",
@@ -176,6 +188,7 @@ def embed(
     console.start_logging(quiet, verbose)
     given = {OPTION_SETTINGS[name]: value for name, value in locals().items() if name in OPTION_SETTINGS}
     chosen = console.load_settings(config, settings, given)
+    names = console.channel_names(channels, channel, channel_names)
 
     from diarize.batch import find_jobs, open_source, read_speech
     from diarize.embeddings import Embeddings, table_paths
@@ -183,6 +196,7 @@ def embed(
 
     path = check_table(output)
     console.refuse_existing(table_paths(path), force)
+    console.check_table_names(path, names)
     console.make_folder(path.parent)
     jobs = find_jobs(inputs, allow_pipes=allow_pipes, speech=speech)
     from diarize.embedder import Embedder
@@ -197,6 +211,8 @@ def embed(
             table = embedder(
                 source,
                 channel=channel,
+                channels=channels,
+                channel_names=names,
                 track=track,
                 speech=heard,
                 config=chosen,

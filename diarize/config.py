@@ -64,6 +64,19 @@ class SpeechConfig(Settings):
         return DETECTOR_THRESHOLDS[self.detector] if self.threshold is None else self.threshold
 
 
+class ChannelsConfig(Settings):
+    """Channels that are a speaker each (``channels.py``, ``crosstalk.py``)."""
+
+    crosstalk: bool = Field(
+        True, description="other channels' speakers are left out of a channel; false: never"
+    )
+    margin: float = Field(
+        9.0,
+        ge=0,
+        description="dB by which an own speaker is louder than others in a channel; less: more overlap",
+    )
+
+
 class EmbeddingConfig(Settings):
     """Windows and the network that embeds them (``embedder.py``)."""
 
@@ -158,6 +171,7 @@ class Config(Settings):
     """All settings of the pipeline."""
 
     speech: SpeechConfig = SpeechConfig()
+    channels: ChannelsConfig = ChannelsConfig()
     embedding: EmbeddingConfig = EmbeddingConfig()
     clustering: ClusteringConfig = Field(default_factory=ClusteringConfig)  # its options can be changed
     resegmentation: ResegmentationConfig = ResegmentationConfig()

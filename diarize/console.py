@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from diarize.errors import ConfigError, DiarizeError
+from diarize.errors import ConfigError, DiarizeError, FormatError
 from diarize.formats import FORMATS, find_format
 
 if TYPE_CHECKING:
@@ -97,6 +97,37 @@ def load_settings(config: Path | None, assignments: Sequence[str] | None, option
         overrides[name.strip()] = parse_value(text, f"--set {name.strip()}")
     overrides |= {name: value for name, value in options.items() if value is not None}
     return load_config(config, overrides)
+
+
+def channel_names(
+    channels: str | None, channel: int | None, names: str | None, config: Config | None = None
+) -> list[str] | None:
+    """The names of `--channel-names`, once what is asked of the channels is checked, before any work.
+
+    Raises
+    ------
+    ConfigError
+        When something is unknown, contradicts another option or, in `config`, a number of speakers.
+    """
+    from diarize.channel_options import check_channels, refuse_numbers
+
+    checked = check_channels(channels, channel, None if names is None else names.split(","))
+    if channels is not None and config is not None:
+        refuse_numbers(config.clustering)
+    return checked
+
+
+def check_table_names(output: Path, names: Sequence[str] | None) -> None:
+    """Check before any work that a table's format can hold the speakers' names.
+
+    Raises
+    ------
+    FormatError
+        Naming the first one with a blank, for Kaldi's files.
+    """
+    blank = [name for name in names or [] if len(name.split()) != 1]
+    if blank and output.suffix.lower() in (".ark", ".scp"):
+        raise FormatError(f"{output}: no name with blanks, such as {blank[0]!r}; .npz and .parquet hold it")
 
 
 def make_folder(folder: Path) -> None:

@@ -7,7 +7,7 @@ no vector.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -17,8 +17,10 @@ import numpy as np
 import torch
 
 from diarize.activity import Speech, find_speech
-from diarize.audio import SAMPLE_RATE, Samples, Source, source_id, stream_audio
+from diarize.audio import SAMPLE_RATE, Channel, Samples, Source, mixed_channels, source_id, stream_audio
 from diarize.backend import Backend
+from diarize.channel_options import check_channels
+from diarize.channels import ChannelSpeech, embed_channels, hear_channels
 from diarize.config import Config
 from diarize.embeddings import Embeddings
 from diarize.encoders import find_encoder
@@ -90,6 +92,8 @@ class Embedder:
         *,
         rate: float | None = None,
         channel: int | None = None,
+        channels: str | None = None,
+        channel_names: Sequence[str] | None = None,
         track: int | None = None,
         speech: list[Segment] | None = None,
         config: Config | None = None,
@@ -105,7 +109,11 @@ class Embedder:
             A file by its path, its content or opened; samples (n_samples,) or (n_samples, n_channels) with
             their `rate` in Hz; or ``{"waveform": samples, "sample_rate": rate}``.
         channel : int, optional
-            Counts from 1; without it the channels' mean.
+            Counts from 1; without it the mean of `mixed_channels`.
+        channels : {"speakers"}, optional
+            Each channel is one speaker: rows are of the channels' own speech and audio, and know the speaker.
+        channel_names : sequence of str, optional
+            The speakers of the channels; without it CHANNEL_1, CHANNEL_2, ...
         track : int, optional
             Audio track of a file with several, from 1; without it the default track.
         speech : list of Segment, optional
@@ -115,8 +123,8 @@ class Embedder:
         recording : str, optional
             Its id, instead of the file's name.
         whole : bool
-            One row for the whole recording instead: the mean over its windows, of length 1. A recording
-            in which no speech is found counts as speech from its start to its end.
+            One row for the whole recording, or each channel's speaker, instead: the mean over its windows, of
+            length 1. A recording in which no speech is found counts as speech from its start to its end.
         on_progress : callable, optional
             Called with stage, done and total (None while unknown).
 
@@ -126,12 +134,18 @@ class Embedder:
             When the recording cannot be read.
         """
         config = config or Config()
+        names = check_channels(channels, channel, channel_names)
         source = resolve_source(source, rate)
         if recording is None:
             recording = source_id(source)
+        if channels is not None:
+            notify = on_progress or (lambda stage, done, total: None)
+            found = hear_channels(source, track, names, recording, config, speech, notify)
+            return self.channel_table(source, track, recording, found.speech, config, notify, whole=whole)
+        mixed: Channel = mixed_channels(source, track=track) if channel is None else channel
 
         def blocks() -> Iterator[Samples]:
-            return stream_audio(source, channel=channel, track=track)
+            return stream_audio(source, channel=mixed, track=track)
 
         notify = on_progress or (lambda stage, done, total: None)
         # Who has turns in overlap is no matter here; a whole recording is of one speaker.
@@ -147,6 +161,25 @@ class Embedder:
             return make_table(recording, windows, vectors)
         mean = vectors.mean(axis=0, keepdims=True)
         return make_table(recording, [everything], mean / np.linalg.norm(mean))
+
+    def channel_table(
+        self,
+        source: Source,
+        track: int | None,
+        recording: str,
+        speech: Sequence[ChannelSpeech],
+        config: Config,
+        notify: Progress,
+        *,
+        whole: bool = False,
+    ) -> Embeddings:
+        """A table of the windows of each channel's speech, by their starts, or one row a channel."""
+
+        def embed(blocks: Iterable[Samples], windows: list[Segment], mixed: list[Segment]) -> Vectors:
+            return self.windows(blocks, windows, lambda i, n: notify("embed windows", i, n), mixed=mixed)
+
+        rows = embed_channels(embed, source, track, speech, config.embedding, whole)
+        return make_table(recording, *rows)
 
     def utterance(
         self,

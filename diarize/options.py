@@ -17,7 +17,16 @@ Model = Annotated[
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; the result does not depend on them.")]
 Channel = Annotated[
-    int | None, typer.Option(min=1, help="Channel, counted from 1; otherwise the mean of all.")
+    int | None,
+    typer.Option(min=1, help="Channel, counted from 1; otherwise the mean of those that hold sound."),
+]
+Channels = Annotated[
+    str | None,
+    typer.Option(metavar="speakers", help="speakers: each channel is one speaker, as in calls."),
+]
+ChannelNames = Annotated[
+    str | None,
+    typer.Option(metavar="NAME,NAME", help="The channels' speakers; otherwise CHANNEL_1, CHANNEL_2, ..."),
 ]
 Track = Annotated[
     int | None,

@@ -6,7 +6,7 @@ import logging
 import math
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diarize.activity import Speech, find_speech
-from diarize.audio import Source, source_id, stream_audio
+from diarize.audio import Channel, Source, mixed_channels, source_id, stream_audio
 from diarize.backend import Backend
+from diarize.channel_options import check_channels, refuse_numbers
+from diarize.channels import channel_turns, hear_channels
 from diarize.clustering import build_clusterer
 from diarize.clustering.contract import Clusterer, Evidence, explain, speaker_bounds
 from diarize.clustering.dominant_sets import WINDOWS
@@ -87,6 +89,8 @@ class Diarizer:
         *,
         rate: float | None = None,
         channel: int | None = None,
+        channels: str | None = None,
+        channel_names: Sequence[str] | None = None,
         track: int | None = None,
         n_speakers: int | None = None,
         num_speakers: int | None = None,
@@ -104,7 +108,11 @@ class Diarizer:
             A file by its path, its content or opened; samples (n_samples,) or (n_samples, n_channels) with
             their `rate` in Hz; or ``{"waveform": samples, "sample_rate": rate}``.
         channel : int, optional
-            Counts from 1; without it the channels' mean.
+            Counts from 1; without it the mean of `mixed_channels`.
+        channels : {"speakers"}, optional
+            Each channel is one speaker; nothing is clustered.
+        channel_names : sequence of str, optional
+            The speakers of the channels; without it CHANNEL_1, CHANNEL_2, ...
         track : int, optional
             Audio track of a file with several, from 1; without it the default track.
         n_speakers, min_speakers, max_speakers : int, optional
@@ -123,10 +131,12 @@ class Diarizer:
         AudioError
             When the recording cannot be read.
         ConfigError
-            When there are fewer windows of speech than speakers asked for.
+            When there are fewer windows of speech than speakers asked for, or the parameters contradict each
+            other.
         ValueError
             When `n_speakers` and `num_speakers` differ.
         """
+        names = check_channels(channels, channel, channel_names)
         if n_speakers is None:
             n_speakers = num_speakers
         elif num_speakers not in (None, n_speakers):
@@ -136,13 +146,16 @@ class Diarizer:
             recording = source_id(source)
         config = self._with_numbers(n_speakers, min_speakers, max_speakers)
         notify = on_progress or (lambda stage, done, total: None)
+        if channels is not None:
+            return self._label_channels(source, track, names, recording, config, speech, notify)
         seconds: dict[str, float] = {}
 
         with _clock(seconds, "detect speech"):
-            blocks = report_blocks(stream_audio(source, channel=channel, track=track), notify)
+            mixed: Channel = mixed_channels(source, track=track) if channel is None else channel
+            blocks = report_blocks(stream_audio(source, channel=mixed, track=track), notify)
             heard = find_speech(blocks, config.speech, speech)
         with _clock(seconds, "embed windows"):
-            blocks = stream_audio(source, channel=channel, track=track)
+            blocks = stream_audio(source, channel=mixed, track=track)
             voices = self.embedder.voices(
                 blocks, heard, config, lambda done, n: notify("embed windows", done, n)
             )
@@ -152,13 +165,44 @@ class Diarizer:
             labels, evidence = cluster_windows(voices.vectors, config, recording, backend)
             notify("cluster", 1, 1)
         with _clock(seconds, "make turns"):
-            turns, names = make_turns(voices, labels, heard, recording, config, backend)
+            turns, found = make_turns(voices, labels, heard, recording, config, backend)
 
         # A speaker all of whose turns were too short has no name; his windows are nobody's.
-        speakers = [names.get(int(label), "") for label in labels]
+        speakers = [found.get(int(label), "") for label in labels]
         table = make_table(recording, voices.windows, voices.vectors, speakers)
-        model = f"{self.embedder.model.name} {self.embedder.model.fingerprint}"
-        return Diarization(recording, heard.n_seconds, turns, table, evidence, config, model, seconds)
+        return Diarization(recording, heard.n_seconds, turns, table, evidence, config, self._model, seconds)
+
+    @property
+    def _model(self) -> str:
+        return f"{self.embedder.model.name} {self.embedder.model.fingerprint}"
+
+    def _label_channels(
+        self,
+        source: Source,
+        track: int | None,
+        names: Sequence[str] | None,
+        recording: str,
+        config: Config,
+        speech: list[Segment] | None,
+        notify: Progress,
+    ) -> Diarization:
+        """Who spoke when in a recording whose channels are a speaker each."""
+        refuse_numbers(config.clustering)
+        seconds: dict[str, float] = {}
+        with _clock(seconds, "detect speech"):
+            heard = hear_channels(source, track, names, recording, config, speech, notify)
+        with _clock(seconds, "embed windows"):
+            table = self.embedder.channel_table(source, track, recording, heard.speech, config, notify)
+        with _clock(seconds, "make turns"):
+            turns = channel_turns(heard.speech, recording, config.turns.min_turn, config.turns.min_gap)
+        evidence: Evidence = {
+            "n_speakers": len({turn.speaker for turn in turns}),
+            "reason": heard.reason,
+            "candidates": [],
+            "absorbed": [],
+        }
+        duration = max(each.n_seconds for each in heard.speech)
+        return Diarization(recording, duration, turns, table, evidence, config, self._model, seconds)
 
     def _with_numbers(self, n_speakers: int | None, lowest: int | None, highest: int | None) -> Config:
         """The config with the numbers of speakers that a call gave."""

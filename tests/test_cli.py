@@ -144,6 +144,7 @@ OTHER_VALUES = {
     "speech.overlap": 0.25,
     "speech.mixed": 0.75,
     "speech.model": "mine",
+    "channels.crosstalk": False,
     "resegmentation.enabled": False,
     "clustering.method": "spectral",
     "clustering.threshold": 0.25,
