@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from typer.core import TyperGroup
 
 from diarize import console
-from diarize.errors import DiarizeError
 from diarize.options import (
     OPTION_SETTINGS,
     AllowPipes,
     Channel,
     ChannelNames,
     Channels,
+    ClustererName,
     ConfigFile,
     Device,
     Force,
+    Formats,
     Inputs,
+    MaxSpeakers,
+    MinSpeakers,
     Model,
+    NumSpeakers,
+    Output,
     Quiet,
     Settings,
     Speech,
     Threads,
+    Threshold,
     Track,
     Verbose,
 )
@@ -34,30 +39,8 @@ if TYPE_CHECKING:
     from diarize.batch import Job
 
 
-class Commands(TyperGroup):
-    """The commands; what ends one early is an exit status and at most one line on stderr.
-
-    2 for what the user gave wrong, and as shells have it 130 after Ctrl-C, 141 when nobody reads stdout.
-    """
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command that was asked for."""
-        try:
-            return super().invoke(ctx)
-        except DiarizeError as error:
-            console.complain(error)
-            raise typer.Exit(2) from error
-        except KeyboardInterrupt as error:
-            console.complain("interrupted")
-            raise typer.Exit(130) from error
-        except BrokenPipeError as error:
-            raise typer.Exit(141) from error
-        finally:
-            console.settle_stdout()
-
-
 app = typer.Typer(
-    cls=Commands,
+    cls=console.Commands,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Who spoke when: speaker diarization, offline and trainable.",
@@ -70,28 +53,13 @@ app = typer.Typer(
 @app.command()
 def run(
     inputs: Inputs,
-    output: Annotated[
-        str, typer.Option("--output", "-o", help="Folder, or for one recording a file; - for stdout.")
-    ] = "-",
-    format: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--format",
-            help="rttm, json, csv, srt, vtt, textgrid, eaf, audacity, lab; repeatable. "
-            "Default: rttm and json; on stdout rttm; of a file its suffix.",
-        ),
-    ] = None,
-    num_speakers: Annotated[
-        int | None, typer.Option(min=1, help="Exact number of speakers, when it is known.")
-    ] = None,
-    min_speakers: Annotated[int | None, typer.Option(min=1, help="At least this many speakers.")] = None,
-    max_speakers: Annotated[int | None, typer.Option(min=1, help="At most this many speakers.")] = None,
-    clusterer: Annotated[
-        str | None, typer.Option(help="agglomerative, dominant-sets, spectral or density.")
-    ] = None,
-    threshold: Annotated[
-        float | None, typer.Option(help="Merge distance of agglomerative clustering; higher merges more.")
-    ] = None,
+    output: Output = "-",
+    format: Formats = None,
+    num_speakers: NumSpeakers = None,
+    min_speakers: MinSpeakers = None,
+    max_speakers: MaxSpeakers = None,
+    clusterer: ClustererName = None,
+    threshold: Threshold = None,
     speech: Speech = None,
     channel: Channel = None,
     channels: Channels = None,

@@ -1,4 +1,4 @@
-"""What the command line shows: logging, progress on stderr, summaries, and the files it may write."""
+"""How commands end and what they show: exit statuses, logging, progress, summaries, the files to write."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
+from typer.core import TyperGroup
+
 from diarize.errors import ConfigError, DiarizeError, FormatError
 from diarize.formats import FORMATS, find_format
 
@@ -19,6 +22,28 @@ if TYPE_CHECKING:
     from diarize.batch import Job
     from diarize.config import Config
     from diarize.diarization import Diarization
+
+
+class Commands(TyperGroup):
+    """The commands; what ends one early is an exit status and at most one line on stderr.
+
+    2 for what the user gave wrong, and as shells have it 130 after Ctrl-C, 141 when nobody reads stdout.
+    """
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except DiarizeError as error:
+            complain(error)
+            raise typer.Exit(2) from error
+        except KeyboardInterrupt as error:
+            complain("interrupted")
+            raise typer.Exit(130) from error
+        except BrokenPipeError as error:
+            raise typer.Exit(141) from error
+        finally:
+            settle_stdout()
 
 
 class Log(logging.Handler):

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from diarize.activity import Speech, find_speech
 from diarize.audio import SAMPLE_RATE, Channel, Samples, Source, mixed_channels, source_id, stream_audio
@@ -25,8 +24,8 @@ from diarize.config import Config
 from diarize.embeddings import Embeddings
 from diarize.encoders import find_encoder
 from diarize.encoders.protocol import Vectors
-from diarize.errors import ConfigError
 from diarize.models import Model
+from diarize.networks.devices import find_device
 from diarize.networks.threads import one_thread, own_threads, set_own_threads
 from diarize.segments import Segment
 from diarize.sources import resolve_source
@@ -275,28 +274,6 @@ def make_table(
         vectors=vectors,
         speaker=None if speakers is None else np.array(speakers, dtype=np.str_),
     )
-
-
-def find_device(name: str) -> str:
-    """The device of that name; for "auto", CUDA where there is one, otherwise the CPU.
-
-    Raises
-    ------
-    ConfigError
-        When the name is unknown or the machine has no such device.
-    """
-    there = {
-        "cuda": torch.cuda.is_available(),
-        "cpu": True,
-        "mps": torch.backends.mps.is_available(),
-    }
-    if name == "auto":
-        return "cuda" if there["cuda"] else "cpu"
-    if name not in there:
-        raise ConfigError(f"unknown device {name!r}; known: auto, {', '.join(there)}")
-    if not there[name]:
-        raise ConfigError(f"device {name!r}: this machine has none that torch can use; take auto or cpu")
-    return name
 
 
 def report_blocks(blocks: Iterable[Samples], notify: Progress) -> Iterator[Samples]:

@@ -11,6 +11,24 @@ Inputs = Annotated[
     list[str],
     typer.Argument(help="Recordings, folders of recordings, Kaldi data folders.", show_default=False),
 ]
+Output = Annotated[
+    str, typer.Option("--output", "-o", help="Folder, or for one recording a file; - for stdout.")
+]
+Formats = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--format",
+        help="rttm, json, csv, srt, vtt, textgrid, eaf, audacity, lab; repeatable. "
+        "Default: rttm and json; on stdout rttm; of a file its suffix.",
+    ),
+]
+NumSpeakers = Annotated[int | None, typer.Option(min=1, help="Exact number of speakers, when it is known.")]
+MinSpeakers = Annotated[int | None, typer.Option(min=1, help="At least this many speakers.")]
+MaxSpeakers = Annotated[int | None, typer.Option(min=1, help="At most this many speakers.")]
+ClustererName = Annotated[str | None, typer.Option(help="agglomerative, dominant-sets, spectral or density.")]
+Threshold = Annotated[
+    float | None, typer.Option(help="Merge distance of agglomerative clustering; higher merges more.")
+]
 Model = Annotated[
     str | None, typer.Option(help="Model folder, FILE.onnx, or a name that `diarize models` lists.")
 ]

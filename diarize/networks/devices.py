@@ -1,0 +1,29 @@
+"""Where torch computes."""
+
+from __future__ import annotations
+
+import torch
+
+from diarize.errors import ConfigError
+
+
+def find_device(name: str) -> str:
+    """The device of that name; for "auto", CUDA where there is one, otherwise the CPU.
+
+    Raises
+    ------
+    ConfigError
+        When the name is unknown or the machine has no such device.
+    """
+    there = {
+        "cuda": torch.cuda.is_available(),
+        "cpu": True,
+        "mps": torch.backends.mps.is_available(),
+    }
+    if name == "auto":
+        return "cuda" if there["cuda"] else "cpu"
+    if name not in there:
+        raise ConfigError(f"unknown device {name!r}; known: auto, {', '.join(there)}")
+    if not there[name]:
+        raise ConfigError(f"device {name!r}: this machine has none that torch can use; take auto or cpu")
+    return name
