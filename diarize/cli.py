@@ -81,7 +81,9 @@ def run(
     num_speakers: Annotated[
         int | None, typer.Option(min=1, help="Exact number of speakers, when it is known.")
     ] = None,
-    min_speakers: Annotated[int | None, typer.Option(min=1, help="At least this many speakers.")] = None,
+    min_speakers: Annotated[
+        int | None, typer.Option(min=1, help="At least this many, or as many as its speech allows.")
+    ] = None,
     max_speakers: Annotated[int | None, typer.Option(min=1, help="At most this many speakers.")] = None,
     clusterer: Annotated[
         str | None, typer.Option(help="agglomerative, dominant-sets, spectral or density.")
@@ -122,12 +124,15 @@ def run(
 
     def label(job: Job) -> None:
         paths = console.output_paths(job, output, formats, force)
+        # As bounds: a recording too short for the number of its data folder is reported and labelled.
+        number = job.n_speakers if chosen.clustering.n_speakers is None else None
         started = time.perf_counter()
         with open_source(job) as source, progress:
             diarization = diarizer(
                 source,
                 channel=channel,
-                n_speakers=job.n_speakers if num_speakers is None else None,
+                min_speakers=number,
+                max_speakers=number,
                 speech=read_speech(speech, job.recording) if speech else job.speech,
                 recording=job.recording,
                 on_progress=progress.update,

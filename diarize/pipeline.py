@@ -20,7 +20,7 @@ from diarize.activity import Speech, find_speech
 from diarize.audio import Source, source_id, stream_audio
 from diarize.backend import Backend
 from diarize.clustering import build_clusterer
-from diarize.clustering.contract import Clusterer, Evidence, explain, speaker_bounds
+from diarize.clustering.contract import Clusterer, Evidence, explain, speaker_bounds, too_few
 from diarize.clustering.dominant_sets import WINDOWS
 from diarize.clustering.evidence import cluster_by_evidence
 from diarize.config import Config, validate
@@ -115,7 +115,7 @@ class Diarizer:
         AudioError
             When the recording cannot be read.
         ConfigError
-            When there are fewer windows of speech than speakers asked for.
+            When there are fewer windows of speech than `n_speakers`. Fewer than `min_speakers` are a warning.
         """
         if recording is None:
             recording = source_id(source)
@@ -167,13 +167,17 @@ def cluster_windows(
     Raises
     ------
     ConfigError
-        When the vectors cannot become the number of speakers that the config asks for.
+        When there are fewer vectors than `n_speakers` of the config.
     """
     if not len(vectors):
         logger.warning("%s: no speech was found", recording)
         none = np.zeros(0, dtype=np.int64)
         return none, explain(none, "0 speakers: no speech was found")
     asked = config.clustering
+    if message := too_few(len(vectors), asked.n_speakers, asked.min_speakers):
+        logger.warning("%s: %s", recording, message)
+        asked = asked.model_copy(update={"min_speakers": len(vectors)})
+        config = config.model_copy(update={"clustering": asked})
     if not asked.evidence or asked.threshold is not None or "criterion" in asked.options:
         backend = None
     clusterer = make_clusterer(config, backend is not None)

@@ -1,7 +1,8 @@
 """What every clusterer promises, and the helpers with which all of them keep it.
 
 A clusterer is a scikit-learn estimator that sees vectors only. The number of speakers, or its bounds, are
-honoured exactly, for any number of items, copies of one vector and zero vectors included. Labels are
+honoured exactly, for any number of items, copies of one vector and zero vectors included; only where there
+are fewer items than ``min_speakers``, each is a speaker. Labels are
 numbered by first appearance. ``evidence_`` says why there are this many speakers. The same vectors always
 give the same labels.
 """
@@ -52,7 +53,7 @@ class Clusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     n_speakers : int, optional
         Exact number of speakers, when it is known.
     min_speakers : int
-        At least this many speakers.
+        At least this many speakers, or one an item where there are fewer items.
     max_speakers : int, optional
         At most this many speakers.
 
@@ -81,10 +82,12 @@ class Clusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         ConfigError
-            When the number of speakers is impossible for this many items.
+            When ``n_speakers`` is impossible for this many items.
         """
         X = validate_data(self, X, dtype=np.float64)
         lowest, highest = speaker_bounds(len(X), self.n_speakers, self.min_speakers, self.max_speakers)
+        if message := too_few(len(X), self.n_speakers, self.min_speakers):
+            logger.warning("%s", message)
         if highest == 1:
             labels = np.zeros(len(X), dtype=np.int64)
             why = "there is one vector" if len(X) == 1 else "at most one speaker was asked for"
@@ -124,7 +127,8 @@ def speaker_bounds(
     Raises
     ------
     ConfigError
-        When a number is no positive integer, the three contradict each other, or there are fewer items.
+        When a number is no positive integer, the three contradict each other, or there are fewer items than
+        ``n_speakers``.
     """
     given = {"n_speakers": n_speakers, "min_speakers": min_speakers, "max_speakers": max_speakers}
     for name, value in given.items():
@@ -140,10 +144,22 @@ def speaker_bounds(
         if max_speakers is not None and n_speakers > max_speakers:
             raise ConfigError(f"n_speakers={n_speakers} is more than max_speakers={max_speakers}")
         min_speakers = max_speakers = n_speakers
-    if min_speakers > n_items:
-        windows = "1 window" if n_items == 1 else f"{n_items} windows"
-        raise ConfigError(f"{windows} cannot be {min_speakers} speakers; ask for at most {n_items}")
-    return int(min_speakers), int(n_items if max_speakers is None else min(max_speakers, n_items))
+        if n_speakers > n_items:
+            raise ConfigError(f"{_cannot_be(n_items, n_speakers)}; ask for at most {n_items}")
+    highest = n_items if max_speakers is None else min(max_speakers, n_items)
+    return int(min(min_speakers, n_items)), int(highest)
+
+
+def too_few(n_items: int, n_speakers: int | None, min_speakers: int) -> str:
+    """What to report where n_items are fewer than ``min_speakers``; empty where they suffice."""
+    if n_speakers is not None or n_items >= min_speakers:
+        return ""
+    return f"{_cannot_be(n_items, min_speakers)}, the least asked for; there are at most {n_items}"
+
+
+def _cannot_be(n_items: int, n_speakers: int) -> str:
+    windows = "1 window" if n_items == 1 else f"{n_items} windows"
+    return f"{windows} cannot be {n_speakers} speakers"
 
 
 def explain(

@@ -63,7 +63,7 @@ def cluster_by_evidence(
     Raises
     ------
     ConfigError
-        When the number of speakers is impossible for this many windows.
+        When ``n_speakers`` is impossible for this many windows.
     """
     X = np.asarray(X, dtype=np.float64)
     lowest, highest = speaker_bounds(
