@@ -114,7 +114,9 @@ class Bench:
             config = known(config, min(n_speakers, len(voices.windows)))
         clustered = (recording.audio, config.speech, config.embedding, config.clustering.model_dump_json())
         if clustered not in self._labels:  # turns are made from the same labels in many ways
-            self._labels[clustered], _ = cluster_windows(voices.vectors, config, recording.name, backend)
+            self._labels[clustered], _ = cluster_windows(
+                voices.vectors, config, recording.name, backend, heard
+            )
         labels = self._labels[clustered]
         # Many settings give the same labels.
         how = (config.speech, config.embedding, config.resegmentation, config.turns)

@@ -20,7 +20,8 @@ from diarize.activity import Speech, find_speech
 from diarize.audio import Source, source_id, stream_audio
 from diarize.backend import Backend
 from diarize.clustering import build_clusterer
-from diarize.clustering.contract import Clusterer, Evidence, explain, speaker_bounds, too_few
+from diarize.clustering.bounds import speaker_bounds, too_few
+from diarize.clustering.contract import Clusterer, Evidence, explain
 from diarize.clustering.dominant_sets import WINDOWS
 from diarize.clustering.evidence import cluster_by_evidence
 from diarize.config import Config, validate
@@ -134,7 +135,7 @@ class Diarizer:
         with _clock(seconds, "cluster"):
             notify("cluster", 0, 1)
             backend = self.embedder.backend
-            labels, evidence = cluster_windows(voices.vectors, config, recording, backend)
+            labels, evidence = cluster_windows(voices.vectors, config, recording, backend, heard)
             notify("cluster", 1, 1)
         with _clock(seconds, "make turns"):
             turns, names = make_turns(voices, labels, heard, recording, config, backend)
@@ -157,11 +158,16 @@ class Diarizer:
 
 
 def cluster_windows(
-    vectors: NDArray[np.float32], config: Config, recording: str, backend: Backend | None = None
+    vectors: NDArray[np.float32],
+    config: Config,
+    recording: str,
+    backend: Backend | None = None,
+    heard: Speech | None = None,
 ) -> tuple[NDArray[np.int64], Evidence]:
     """Labels (n_windows,), and why there are so many, for vectors (n_windows, dim).
 
-    The evidence of the back end chooses the number of speakers.
+    The evidence of the back end chooses the number of speakers. What was heard of speech and overlap says how
+    likely one speaker alone is; otherwise windows are speech without overlap.
     Without a back end, with a given threshold or criterion, or by the config, the clusterer chooses.
 
     Raises
@@ -187,15 +193,16 @@ def cluster_windows(
             if backend is None:
                 labels = clusterer.fit_predict(vectors)
                 return labels, clusterer.evidence_
-            hop = config.embedding.hop
+            hop, n = config.embedding.hop, len(vectors)
+            speech, overlap = (n * hop, 0.0) if heard is None else heard.seconds
             return cluster_by_evidence(
                 vectors,
                 clusterer,
                 backend,
                 asked.weight(hop),
-                asked.cost_of_speaker(hop, len(vectors)),
-                asked.number_weight(hop, len(vectors)),
-                asked.one_speaker_cost,
+                asked.cost_of_speaker(hop, n),
+                asked.number_weight(hop, n),
+                asked.cost_of_one_speaker(hop, n, speech, overlap),
             )
     except ConfigError as error:
         raise ConfigError(f"{recording}: {error}") from error

@@ -20,12 +20,12 @@ from diarize.clustering.affinity import (
     unit,
 )
 from diarize.clustering.agglomerative import THRESHOLDS, Tree, mean_silhouette
+from diarize.clustering.bounds import speaker_bounds
 from diarize.clustering.contract import (
     absorb_small,
     count,
     merge_to,
     number_by_first_appearance,
-    speaker_bounds,
     split_to,
 )
 from diarize.clustering.dominant_sets import WINDOWS
