@@ -85,19 +85,16 @@ class ClusteringConfig(Settings):
         8.0, ge=0, description="nats that a speaker costs on top in a recording e times seconds_in_full long"
     )
     one_speaker_cost: float = Field(
-        5.0, description="nats that one speaker alone costs at most, where several are heard at once"
+        5.0,
+        description="nats of evidence that one speaker alone costs, before the second look",
     )
-    second_speaker_cost: float = Field(
-        4.0, ge=0, description="nats that a second speaker costs where none is heard to overlap"
-    )
-    second_speaker_cost_rate: float = Field(
-        2.0, ge=0, description="nats that it costs more a second beyond second_speaker_cost_from"
-    )
-    second_speaker_cost_from: float = Field(
-        25.0, ge=0, description="seconds of speech up to which a second speaker costs the same"
+    second_speaker_rate: float = Field(
+        1.75,
+        ge=0,
+        description="nats a second of speech beyond 25 s that several speakers must win over one",
     )
     overlap_gain: float = Field(
-        30.0, ge=0, description="nats by which a second of overlapped speech tells against one speaker"
+        20.0, ge=0, description="nats by which a second of overlapped speech tells against one voice"
     )
     seconds_a_sample: float = Field(
         3.5, gt=0, description="seconds of speech that tell as much of a voice as one independent window"
@@ -131,20 +128,15 @@ class ClusteringConfig(Settings):
         """
         return self.speaker_cost + self.long_speaker_cost * math.log(self._times_in_full(hop, n_windows))
 
-    def cost_of_one_speaker(self, hop: float, n_windows: int, speech: float, overlap: float) -> float:
-        """Nats that one speaker alone costs, where so many seconds are speech and overlapped speech.
+    def cost_of_second_speaker(self, hop: float, n_windows: int, speech: float, overlap: float) -> float:
+        """Nats by which speakers must be above one voice, with so many seconds of speech and of overlap.
 
-        The more a voice is heard, the more occasions it is split by; who talks to somebody overlaps with them::
-
-            cost of a second speaker    |  ______/      2 nats a second beyond 25 s of speech
-                                        | /             4 nats, from 5 s on
-                                        |/________      less 30 a second of overlap, at least -5
+        In a long recording both count as its windows do.
         """
         in_full = self._times_in_full(hop, n_windows) ** (-2 / 3)
-        speech, overlap = speech * in_full, overlap * in_full
-        second = self.second_speaker_cost * min(1.0, speech / 5)
-        second += self.second_speaker_cost_rate * max(0.0, speech - self.second_speaker_cost_from)
-        return min(self.one_speaker_cost, self.overlap_gain * overlap - second)
+        return (
+            self.second_speaker_rate * max(0, speech * in_full - 25) - self.overlap_gain * overlap * in_full
+        )
 
     def _times_in_full(self, hop: float, n_windows: int) -> float:
         return max(1.0, n_windows * hop / self.seconds_in_full)

@@ -29,6 +29,7 @@ from diarize.diarization import Diarization
 from diarize.embedder import Embedder, Progress, Voices, make_table, report_blocks
 from diarize.errors import ConfigError
 from diarize.models import Model
+from diarize.one_voice import merge_one_voice
 from diarize.resegmentation import resegment
 from diarize.segments import Segment, Turn, close_pauses, drop_short_turns
 from diarize.windows import label_turns, other_labels, smooth_labels
@@ -135,7 +136,7 @@ class Diarizer:
         with _clock(seconds, "cluster"):
             notify("cluster", 0, 1)
             backend = self.embedder.backend
-            labels, evidence = cluster_windows(voices.vectors, config, recording, backend, heard)
+            labels, evidence = find_speakers(voices, config, recording, backend, heard)
             notify("cluster", 1, 1)
         with _clock(seconds, "make turns"):
             turns, names = make_turns(voices, labels, heard, recording, config, backend)
@@ -157,17 +158,30 @@ class Diarizer:
         return validate(Config, values, "settings")
 
 
+def find_speakers(
+    voices: Voices, config: Config, recording: str, backend: Backend | None, heard: Speech
+) -> tuple[NDArray[np.int64], Evidence]:
+    """Labels (n_windows,), and why there are so many: clustered, and one where they are one voice after all.
+
+    Raises
+    ------
+    ConfigError
+        As `cluster_windows` does.
+    """
+    labels, evidence = cluster_windows(voices.vectors, config, recording, backend)
+    asked = config.clustering
+    if backend is None or not _by_evidence(config) or asked.n_speakers is not None or asked.min_speakers > 1:
+        return labels, evidence
+    with threadpool_limits(1):
+        return merge_one_voice(voices, labels, evidence, backend, config, heard)
+
+
 def cluster_windows(
-    vectors: NDArray[np.float32],
-    config: Config,
-    recording: str,
-    backend: Backend | None = None,
-    heard: Speech | None = None,
+    vectors: NDArray[np.float32], config: Config, recording: str, backend: Backend | None = None
 ) -> tuple[NDArray[np.int64], Evidence]:
     """Labels (n_windows,), and why there are so many, for vectors (n_windows, dim).
 
-    The evidence of the back end chooses the number of speakers. What was heard of speech and overlap says how
-    likely one speaker alone is; otherwise windows are speech without overlap.
+    The evidence of the back end chooses the number of speakers.
     Without a back end, with a given threshold or criterion, or by the config, the clusterer chooses.
 
     Raises
@@ -184,7 +198,7 @@ def cluster_windows(
         logger.warning("%s: %s", recording, message)
         asked = asked.model_copy(update={"min_speakers": len(vectors)})
         config = config.model_copy(update={"clustering": asked})
-    if not asked.evidence or asked.threshold is not None or "criterion" in asked.options:
+    if not _by_evidence(config):
         backend = None
     clusterer = make_clusterer(config, backend is not None)
     try:
@@ -194,7 +208,6 @@ def cluster_windows(
                 labels = clusterer.fit_predict(vectors)
                 return labels, clusterer.evidence_
             hop, n = config.embedding.hop, len(vectors)
-            speech, overlap = (n * hop, 0.0) if heard is None else heard.seconds
             return cluster_by_evidence(
                 vectors,
                 clusterer,
@@ -202,10 +215,16 @@ def cluster_windows(
                 asked.weight(hop),
                 asked.cost_of_speaker(hop, n),
                 asked.number_weight(hop, n),
-                asked.cost_of_one_speaker(hop, n, speech, overlap),
+                asked.one_speaker_cost,
             )
     except ConfigError as error:
         raise ConfigError(f"{recording}: {error}") from error
+
+
+def _by_evidence(config: Config) -> bool:
+    """Whether a back end chooses the number, where there is one."""
+    asked = config.clustering
+    return asked.evidence and asked.threshold is None and "criterion" not in asked.options
 
 
 def make_clusterer(config: Config, by_evidence: bool = False) -> Clusterer:

@@ -9,7 +9,6 @@ from scripts import said
 from sklearn.metrics import adjusted_rand_score
 from small_onnx import DIM, write_model
 
-from diarize.activity import Speech
 from diarize.audio import SAMPLE_RATE
 from diarize.backend import Backend, backend_file, learn_backend, load_backend, save_backend
 from diarize.clustering import CLUSTERERS
@@ -20,7 +19,6 @@ from diarize.errors import ConfigError, ModelError
 from diarize.formats.kaldi import write_data_folder
 from diarize.models import load_model
 from diarize.pipeline import cluster_windows, make_clusterer
-from diarize.segments import Segment
 
 SPREAD = np.linspace(9, 0.5, 24)
 MODEL = Backend(np.eye(24), SPREAD)
@@ -187,37 +185,18 @@ def test_a_speaker_costs_more_in_a_long_recording():
     assert not found[1].any()
 
 
-def test_one_speaker_alone_costs_more_where_several_are_heard_at_once():
+def test_one_speaker_alone_costs_more():
     X, speakers = draw(2)
-    dear = {"speaker_cost": 2000.0, "seconds_a_sample": 0.75, "overlap_gain": 1e4}
-    alone = Speech([Segment(0, 45)], [], [], 45)
-    overlapped = alone._replace(mixed=[Segment(10, 12), Segment(44, 60)])
+    dear = {"speaker_cost": 2000.0, "seconds_a_sample": 0.75}
     found = {}
-    for cost, heard in ((0.0, overlapped), (1e4, alone), (1e4, None), (1e4, overlapped)):
+    for cost in (0.0, 1e4):
         config = Config(clustering=ClusteringConfig(one_speaker_cost=cost, **dear))
-        labels, evidence = cluster_windows(X, config, "call", MODEL, heard)
-        found[cost, heard is overlapped] = evidence["n_speakers"]
-    assert found == {(0.0, True): 1, (1e4, False): 1, (1e4, True): 2}
-    assert adjusted_rand_score(speakers, labels) == 1
+        labels, evidence = cluster_windows(X, config, "call", MODEL)
+        found[evidence["n_speakers"]] = labels
+    assert adjusted_rand_score(speakers, found[2]) == 1
+    assert not found[1].any()
     told = Config(clustering=ClusteringConfig(one_speaker_cost=1e4, max_speakers=1))
-    assert cluster_windows(X, told, "call", MODEL, overlapped)[1]["n_speakers"] == 1
-
-
-def test_what_one_speaker_costs():
-    settings = ClusteringConfig(
-        one_speaker_cost=5.0, second_speaker_cost=4.0, second_speaker_cost_rate=2.0, overlap_gain=30.0
-    )
-
-    def cost(speech: float, overlap: float = 0.0) -> float:
-        return settings.cost_of_one_speaker(0.75, round(speech / 0.75), speech, overlap)
-
-    assert cost(0.0) == 0.0
-    assert cost(2.5) == -2.0
-    assert cost(5.0) == cost(25.0) == -4.0
-    assert cost(30.0) == -14.0
-    assert cost(25.0, 0.1) == pytest.approx(-1.0)
-    assert cost(25.0, 0.3) == cost(5.0, 2.0) == 5.0
-    assert cost(480.0) == pytest.approx(-4.0 - 2.0 * (480.0 / 4 - 25.0)), "counts as its windows do"
+    assert cluster_windows(X, told, "call", MODEL)[1]["n_speakers"] == 1
 
 
 def test_more_speakers_than_windows_is_an_error():

@@ -49,6 +49,7 @@ ORDER = [
     "report",
     "diarization",
     "resegmentation",
+    "one_voice",
     "pipeline",
     "batch",
     "console",
