@@ -18,7 +18,7 @@ from diarize.errors import DiarizeError
 from diarize.formats.rttm import read_rttm
 from diarize.formats.uem import read_uem
 from diarize.metrics import DiarizationScore, score_diarization
-from diarize.pipeline import cluster_windows, make_turns
+from diarize.pipeline import find_speakers, make_turns
 from diarize.segments import Segment, Turn
 
 HELD_OUT = ("EN2006a", "EN2006b", "ES2003a", "ES2003b")
@@ -112,9 +112,10 @@ class Bench:
         n_speakers, backend = config.clustering.n_speakers, self.embedder.backend
         if n_speakers is not None and voices.windows:
             config = known(config, min(n_speakers, len(voices.windows)))
-        clustered = (recording.audio, config.speech, config.embedding, config.clustering.model_dump_json())
+        settings = (config.speech, config.embedding, config.resegmentation)
+        clustered = (recording.audio, *settings, config.clustering.model_dump_json())
         if clustered not in self._labels:  # turns are made from the same labels in many ways
-            self._labels[clustered], _ = cluster_windows(voices.vectors, config, recording.name, backend)
+            self._labels[clustered], _ = find_speakers(voices, config, recording.name, backend, heard)
         labels = self._labels[clustered]
         # Many settings give the same labels.
         how = (config.speech, config.embedding, config.resegmentation, config.turns)

@@ -25,7 +25,7 @@ from diarize.networks import make_network
 from diarize.networks.activity import ActivityNetwork
 from diarize.networks.threads import one_thread
 from diarize.segmentation import load_segmentation
-from diarize.segments import Segment, Turn, crop
+from diarize.segments import Segment, Turn, crop, join_segments
 from diarize.vad import (
     BLOCK_FRAMES,
     FRAME_LENGTH,
@@ -75,6 +75,13 @@ class Speech(NamedTuple):
     """Where several may, and a voice is not heard alone."""
     n_seconds: float
     """The recording's length."""
+
+    @property
+    def seconds(self) -> tuple[float, float]:
+        """Seconds of speech, and of those in which several may speak at once."""
+        mixed = crop((Turn("", each, "") for each in self.mixed), self.segments)
+        speech = join_segments(self.segments)
+        return sum(each.duration for each in speech), sum(turn.segment.duration for turn in mixed)
 
 
 def find_speech(

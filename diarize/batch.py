@@ -36,7 +36,7 @@ class Job:
     folder : Path
         Where its output belongs, below the output folder: a searched folder's subfolders are kept.
     n_speakers : int, optional
-        From a Kaldi data folder's reco2num_spk.
+        From a Kaldi data folder's reco2num_spk; fewer where the recording is too short for so many.
     speech : list of Segment, optional
         From a Kaldi data folder's segments; with that file, a recording without any has no speech.
     """

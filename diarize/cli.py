@@ -98,6 +98,8 @@ def run(
 
     def label(job: Job) -> None:
         paths = target.paths(job, force)
+        # As bounds: a recording too short for the number of its data folder is reported and labelled.
+        number = job.n_speakers if chosen.clustering.n_speakers is None and channels is None else None
         started = time.perf_counter()
         with open_source(job) as source, progress:
             diarization = diarizer(
@@ -106,7 +108,8 @@ def run(
                 channels=channels,
                 channel_names=names,
                 track=track,
-                n_speakers=job.n_speakers if num_speakers is None and channels is None else None,
+                min_speakers=number,
+                max_speakers=number,
                 speech=read_speech(speech, job.recording) if speech else job.speech,
                 recording=job.recording,
                 on_progress=progress.update,

@@ -96,7 +96,16 @@ class ClusteringConfig(Settings):
         8.0, ge=0, description="nats that a speaker costs on top in a recording e times seconds_in_full long"
     )
     one_speaker_cost: float = Field(
-        5.0, description="nats of evidence that one speaker alone costs: recordings of one voice are rare"
+        5.0,
+        description="nats of evidence that one speaker alone costs, before the second look",
+    )
+    second_speaker_rate: float = Field(
+        1.75,
+        ge=0,
+        description="nats a second of speech beyond 25 s that several speakers must win over one",
+    )
+    overlap_gain: float = Field(
+        20.0, ge=0, description="nats by which a second of overlapped speech tells against one voice"
     )
     seconds_a_sample: float = Field(
         3.5, gt=0, description="seconds of speech that tell as much of a voice as one independent window"
@@ -136,6 +145,16 @@ class ClusteringConfig(Settings):
         cost grows with the logarithm of the time.
         """
         return self.speaker_cost + self.long_speaker_cost * math.log(self._times_in_full(hop, n_windows))
+
+    def cost_of_second_speaker(self, hop: float, n_windows: int, speech: float, overlap: float) -> float:
+        """Nats by which speakers must be above one voice, with so many seconds of speech and of overlap.
+
+        In a long recording both count as its windows do.
+        """
+        in_full = self._times_in_full(hop, n_windows) ** (-2 / 3)
+        return (
+            self.second_speaker_rate * max(0, speech * in_full - 25) - self.overlap_gain * overlap * in_full
+        )
 
     def _times_in_full(self, hop: float, n_windows: int) -> float:
         return max(1.0, n_windows * hop / self.seconds_in_full)

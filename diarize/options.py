@@ -23,7 +23,9 @@ Formats = Annotated[
     ),
 ]
 NumSpeakers = Annotated[int | None, typer.Option(min=1, help="Exact number of speakers, when it is known.")]
-MinSpeakers = Annotated[int | None, typer.Option(min=1, help="At least this many speakers.")]
+MinSpeakers = Annotated[
+    int | None, typer.Option(min=1, help="At least this many, or as many as its speech allows.")
+]
 MaxSpeakers = Annotated[int | None, typer.Option(min=1, help="At most this many speakers.")]
 ClustererName = Annotated[str | None, typer.Option(help="agglomerative, dominant-sets, spectral or density.")]
 Threshold = Annotated[

@@ -21,7 +21,8 @@ from diarize.backend import Backend
 from diarize.channel_options import check_channels, refuse_numbers
 from diarize.channels import channel_turns, hear_channels
 from diarize.clustering import build_clusterer
-from diarize.clustering.contract import Clusterer, Evidence, explain, speaker_bounds
+from diarize.clustering.bounds import speaker_bounds, too_few
+from diarize.clustering.contract import Clusterer, Evidence, explain
 from diarize.clustering.dominant_sets import WINDOWS
 from diarize.clustering.evidence import cluster_by_evidence
 from diarize.config import Config, validate
@@ -30,6 +31,7 @@ from diarize.embedder import Embedder, Progress, Voices, make_table, report_bloc
 from diarize.errors import ConfigError
 from diarize.models import Model
 from diarize.networks.threads import one_blas_thread
+from diarize.one_voice import merge_one_voice
 from diarize.resegmentation import resegment
 from diarize.segments import Segment, Turn, close_pauses, drop_short_turns
 from diarize.sources import resolve_source
@@ -131,8 +133,8 @@ class Diarizer:
         AudioError
             When the recording cannot be read.
         ConfigError
-            When there are fewer windows of speech than speakers asked for, or the parameters contradict each
-            other.
+            When there are fewer windows of speech than `n_speakers`, or the parameters contradict each other.
+            Fewer than `min_speakers` are a warning.
         ValueError
             When `n_speakers` and `num_speakers` differ.
         """
@@ -162,7 +164,7 @@ class Diarizer:
         with _clock(seconds, "cluster"):
             notify("cluster", 0, 1)
             backend = self.embedder.backend
-            labels, evidence = cluster_windows(voices.vectors, config, recording, backend)
+            labels, evidence = find_speakers(voices, config, recording, backend, heard)
             notify("cluster", 1, 1)
         with _clock(seconds, "make turns"):
             turns, found = make_turns(voices, labels, heard, recording, config, backend)
@@ -215,6 +217,24 @@ class Diarizer:
         return validate(Config, values, "settings")
 
 
+def find_speakers(
+    voices: Voices, config: Config, recording: str, backend: Backend | None, heard: Speech
+) -> tuple[NDArray[np.int64], Evidence]:
+    """Labels (n_windows,), and why there are so many: clustered, and one where they are one voice after all.
+
+    Raises
+    ------
+    ConfigError
+        As `cluster_windows` does.
+    """
+    labels, evidence = cluster_windows(voices.vectors, config, recording, backend)
+    asked = config.clustering
+    if backend is None or not _by_evidence(config) or asked.n_speakers is not None or asked.min_speakers > 1:
+        return labels, evidence
+    with one_blas_thread():
+        return merge_one_voice(voices, labels, evidence, backend, config, heard)
+
+
 def cluster_windows(
     vectors: NDArray[np.float32], config: Config, recording: str, backend: Backend | None = None
 ) -> tuple[NDArray[np.int64], Evidence]:
@@ -226,14 +246,18 @@ def cluster_windows(
     Raises
     ------
     ConfigError
-        When the vectors cannot become the number of speakers that the config asks for.
+        When there are fewer vectors than `n_speakers` of the config.
     """
     if not len(vectors):
         logger.warning("%s: no speech was found", recording)
         none = np.zeros(0, dtype=np.int64)
         return none, explain(none, "0 speakers: no speech was found")
     asked = config.clustering
-    if not asked.evidence or asked.threshold is not None or "criterion" in asked.options:
+    if message := too_few(len(vectors), asked.n_speakers, asked.min_speakers):
+        logger.warning("%s: %s", recording, message)
+        asked = asked.model_copy(update={"min_speakers": len(vectors)})
+        config = config.model_copy(update={"clustering": asked})
+    if not _by_evidence(config):
         backend = None
     clusterer = make_clusterer(config, backend is not None)
     try:
@@ -242,18 +266,24 @@ def cluster_windows(
             if backend is None:
                 labels = clusterer.fit_predict(vectors)
                 return labels, clusterer.evidence_
-            hop = config.embedding.hop
+            hop, n = config.embedding.hop, len(vectors)
             return cluster_by_evidence(
                 vectors,
                 clusterer,
                 backend,
                 asked.weight(hop),
-                asked.cost_of_speaker(hop, len(vectors)),
-                asked.number_weight(hop, len(vectors)),
+                asked.cost_of_speaker(hop, n),
+                asked.number_weight(hop, n),
                 asked.one_speaker_cost,
             )
     except ConfigError as error:
         raise ConfigError(f"{recording}: {error}") from error
+
+
+def _by_evidence(config: Config) -> bool:
+    """Whether a back end chooses the number, where there is one."""
+    asked = config.clustering
+    return asked.evidence and asked.threshold is None and "criterion" not in asked.options
 
 
 def make_clusterer(config: Config, by_evidence: bool = False) -> Clusterer:

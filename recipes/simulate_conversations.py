@@ -45,22 +45,21 @@ SPEECH = SpeechConfig(
     detector="silero", threshold=0.3, release=0.15, min_speech=0.25, min_silence=0.3, padding=0.03
 )
 LONGEST_PAUSE = 0.5  # seconds; references of people run through pauses of one speaker: docs/choices.md
-LONGEST_PHRASE = 10.0  # seconds; a clip that is longer is cut in its pauses
 LEVEL, LEVEL_SPREAD = -26.0, 6.0  # of a speaker, dB of full scale, and more or less
 FLOOR = -75.0  # of the noise that every recording has, dB of full scale
 
 Condition = Callable[[Samples, Generator], Samples]
 
 
-def load_speaker(data: DataFolder, speaker: str) -> list[Phrase]:
-    """All phrases of a speaker, in the order of the data folder."""
+def load_speaker(data: DataFolder, longest: float, speaker: str) -> list[Phrase]:
+    """All phrases of a speaker, in the order of the data folder; a longer clip is cut in its pauses."""
     phrases = []
     for utterance in (name for name, who in data.utt2spk.items() if who == speaker):
         recording, segment = data.segments.get(utterance, (utterance, None))
         samples = load_audio(data.wav_scp[recording])
         if segment:
             samples = samples[round(segment.start * SAMPLE_RATE) : round(segment.end * SAMPLE_RATE)]
-        phrases += cut_phrases(samples, speech_segments([samples], SPEECH), LONGEST_PHRASE)
+        phrases += cut_phrases(samples, speech_segments([samples], SPEECH), longest)
     return phrases
 
 
@@ -93,6 +92,15 @@ def number_range(text: str) -> tuple[int, int]:
     return numbers
 
 
+def seconds_range(text: str) -> tuple[float, float]:
+    """(3.0, 60.0) for 3-60, (60.0, 60.0) for 60."""
+    low, _, high = text.partition("-")
+    seconds = float(low), float(high or low)
+    if not 0 < seconds[0] <= seconds[1]:
+        raise ValueError(text)
+    return seconds
+
+
 def at_least_one(text: str) -> int:
     """A whole number from 1 on."""
     if int(text) < 1:
@@ -108,7 +116,19 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="Kaldi data folder with utt2spk")
     parser.add_argument("--out", type=Path, required=True, help="folder for audio/, rttm/ and uem/")
     parser.add_argument("--n", type=int, default=24, help="conversations (default: %(default)s)")
-    parser.add_argument("--seconds", type=float, default=60.0, help="of each, about (default: %(default)s)")
+    parser.add_argument(
+        "--seconds",
+        type=seconds_range,
+        default=(60.0, 60.0),
+        help="of each, about, as 60 (default), or as 3-60: any length of that range as often, in logarithms",
+    )
+    parser.add_argument(
+        "--longest-phrase",
+        type=float,
+        default=10.0,
+        metavar="S",
+        help="seconds; a longer clip is cut in its pauses (default: %(default)s)",
+    )
     parser.add_argument(
         "--speakers", type=number_range, default=(1, 6), help="number of, as 1-6 (default) or 2"
     )
@@ -137,7 +157,7 @@ def main() -> None:
     if not data.utt2spk:
         raise DiarizeError(f"{arguments.data}: no utt2spk, so nobody knows who speaks")
     names = sorted(set(data.utt2spk.values()))
-    load = cache(partial(load_speaker, data))
+    load = cache(partial(load_speaker, data, arguments.longest_phrase))
     conditions: dict[str, Condition] = {"clean": lambda samples, _: samples}
     if arguments.rooms:
         conditions["room"] = partial(in_room, find_audio(arguments.rooms))
@@ -150,12 +170,15 @@ def main() -> None:
         random = np.random.default_rng([arguments.seed, index])
         n_speakers = int(random.integers(low, high + 1))
         condition = list(conditions)[index % len(conditions)]
-        least = arguments.seconds / n_speakers / 2 / arguments.again
+        shortest, seconds = arguments.seconds
+        if shortest < seconds:
+            seconds = float(np.exp(random.uniform(np.log(shortest), np.log(seconds))))
+        least = seconds / n_speakers / 2 / arguments.again
         speakers = choose_speakers(names, load, n_speakers, least, random)
         for phrases in speakers.values():
             again = [say_again(phrase, random) for _ in range(arguments.again - 1) for phrase in phrases]
             phrases += [again[i] for i in random.permutation(len(again))]
-        placed = take_turns(speakers, arguments.seconds, arguments.overlap, random)
+        placed = take_turns(speakers, seconds, arguments.overlap, random)
         samples = conditions[condition](mix_at_levels(placed, random), random)
         samples /= max(1.0, np.abs(samples).max() / 0.99)
 

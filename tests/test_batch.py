@@ -162,6 +162,17 @@ def test_the_command_line_goes_over_reco2num_spk(data, model, tmp_path):
     assert {turn.speaker for turn in read_rttm(tmp_path / "out" / "meet1.rttm")} == {"SPEAKER_00"}
 
 
+def test_a_recording_too_short_for_reco2num_spk_is_labelled_all_the_same(data, model, tmp_path):
+    (data / "reco2num_spk").write_text("meet1 2\nmeet2 3\nmeet3 1\n")
+    done = call("run", data, "--model", model, "-o", tmp_path / "out")
+    assert done.status == 0
+    assert "meet2: 1 window cannot be 3 speakers, the least asked for; there are at most 1\n" in done.err
+    assert {turn.speaker for turn in read_rttm(tmp_path / "out" / "meet2.rttm")} == {"SPEAKER_00"}
+    done = call("run", data, "--set", "clustering.n_speakers=2", "--model", model, "-o", tmp_path / "exact")
+    assert done.status == 2
+    assert "meet2: 1 window cannot be 2 speakers; ask for at most 1\n" in done.err
+
+
 def test_speech_of_the_command_line_goes_over_segments(data, model, tmp_path):
     (tmp_path / "speech.rttm").write_text(
         "".join(f"SPEAKER meet{i} 1 0.5 1.0 <NA> <NA> A <NA> <NA>\n" for i in (1, 2, 3))

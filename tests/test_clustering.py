@@ -20,12 +20,12 @@ from diarize.clustering.affinity import (
     unit,
 )
 from diarize.clustering.agglomerative import THRESHOLDS, Tree, mean_silhouette
+from diarize.clustering.bounds import speaker_bounds
 from diarize.clustering.contract import (
     absorb_small,
     count,
     merge_to,
     number_by_first_appearance,
-    speaker_bounds,
     split_to,
 )
 from diarize.clustering.dominant_sets import WINDOWS
@@ -139,7 +139,6 @@ def test_it_is_cloned_with_its_parameters(method):
     ("bounds", "message"),
     [
         ({"n_speakers": 5}, "2 windows cannot be 5 speakers; ask for at most 2"),
-        ({"min_speakers": 3}, "2 windows cannot be 3 speakers; ask for at most 2"),
         ({"min_speakers": 2, "max_speakers": 1}, "min_speakers=2 is more than max_speakers=1"),
         ({"n_speakers": 2, "max_speakers": 1}, "n_speakers=2 is more than max_speakers=1"),
         ({"n_speakers": 1, "min_speakers": 2}, "n_speakers=1 is less than min_speakers=2"),
@@ -157,6 +156,16 @@ def test_impossible_bounds_are_errors(bounds, message):
 def test_one_window_is_told_in_the_singular():
     with pytest.raises(ConfigError, match=r"^1 window cannot be 2 speakers; ask for at most 1$"):
         speaker_bounds(1, 2)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("bounds", [{"min_speakers": 4}, {"min_speakers": 4, "max_speakers": 9}])
+def test_too_few_items_for_the_least_number_are_a_warning(method, bounds, caplog):
+    for n_items in (1, 2, 3):
+        caplog.clear()
+        assert build_clusterer(method, **bounds).fit(np.eye(3)[:n_items]).n_speakers_ == n_items
+        assert [record.levelname for record in caplog.records] == ["WARNING"]
+        assert f"cannot be 4 speakers, the least asked for; there are at most {n_items}" in caplog.text
 
 
 def test_vectors_that_are_no_numbers_are_refused():

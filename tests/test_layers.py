@@ -65,6 +65,7 @@ ORDER = [
     "report",
     "diarization",
     "resegmentation",
+    "one_voice",
     "pipeline",
     "batch",
     "console",

@@ -121,6 +121,22 @@ def test_more_speakers_than_windows_is_told_with_the_recording(diarizer, samples
         diarizer(samples, rate=SAMPLE_RATE, n_speakers=5, speech=[Segment(1, 4)], recording="lunch")
 
 
+@pytest.mark.parametrize("method", CLUSTERERS)
+@pytest.mark.parametrize("evidence", [True, False])
+def test_too_little_speech_for_the_least_number_is_a_warning(samples, method, evidence, caplog):
+    config = Config(clustering=ClusteringConfig(method=method, evidence=evidence))
+    bundled = Diarizer(config=config, device="cpu", threads=1)
+    for end, n_windows in ((2.4, 1), (3.2, 2)):
+        caplog.clear()
+        speech = [Segment(1, end)]
+        found = bundled(samples, rate=SAMPLE_RATE, min_speakers=3, max_speakers=4, speech=speech)
+        assert len(found.embeddings) == len(found.speakers) == found.evidence["n_speakers"] == n_windows
+        assert [record.levelname for record in caplog.records] == ["WARNING"]
+        assert caplog.messages[0].startswith(f"recording: {n_windows} window")
+        with pytest.raises(ConfigError, match="cannot be 3 speakers; ask for at most"):
+            bundled(samples, rate=SAMPLE_RATE, n_speakers=3, speech=speech)
+
+
 @pytest.mark.parametrize(
     ("numbers", "message"),
     [

@@ -1,7 +1,8 @@
 """What every clusterer promises, and the helpers with which all of them keep it.
 
 A clusterer is a scikit-learn estimator that sees vectors only. The number of speakers, or its bounds, are
-honoured exactly, for any number of items, copies of one vector and zero vectors included. Labels are
+honoured exactly, for any number of items, copies of one vector and zero vectors included; only where there
+are fewer items than ``min_speakers``, each is a speaker. Labels are
 numbered by first appearance. ``evidence_`` says why there are this many speakers. The same vectors always
 give the same labels.
 """
@@ -11,7 +12,6 @@ from __future__ import annotations
 import logging
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
-from numbers import Integral
 from typing import Any, Self, TypedDict
 
 import numpy as np
@@ -21,7 +21,7 @@ from sklearn.utils.validation import validate_data
 
 from diarize.backend import sum_clusters
 from diarize.clustering.affinity import Matrix, unit
-from diarize.errors import ConfigError
+from diarize.clustering.bounds import speaker_bounds, too_few
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class Clusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     n_speakers : int, optional
         Exact number of speakers, when it is known.
     min_speakers : int
-        At least this many speakers.
+        At least this many speakers, or one an item where there are fewer items.
     max_speakers : int, optional
         At most this many speakers.
 
@@ -81,10 +81,12 @@ class Clusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         ConfigError
-            When the number of speakers is impossible for this many items.
+            When ``n_speakers`` is impossible for this many items.
         """
         X = validate_data(self, X, dtype=np.float64)
         lowest, highest = speaker_bounds(len(X), self.n_speakers, self.min_speakers, self.max_speakers)
+        if message := too_few(len(X), self.n_speakers, self.min_speakers):
+            logger.warning("%s", message)
         if highest == 1:
             labels = np.zeros(len(X), dtype=np.int64)
             why = "there is one vector" if len(X) == 1 else "at most one speaker was asked for"
@@ -114,36 +116,6 @@ class Clusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
 
         Here n_items >= 2, highest >= 2 and 1 <= lowest <= highest <= n_items.
         """
-
-
-def speaker_bounds(
-    n_items: int, n_speakers: int | None = None, min_speakers: int = 1, max_speakers: int | None = None
-) -> tuple[int, int]:
-    """The lowest and the highest number of speakers that n_items may become.
-
-    Raises
-    ------
-    ConfigError
-        When a number is no positive integer, the three contradict each other, or there are fewer items.
-    """
-    given = {"n_speakers": n_speakers, "min_speakers": min_speakers, "max_speakers": max_speakers}
-    for name, value in given.items():
-        if name != "min_speakers" and value is None:
-            continue
-        if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-            raise ConfigError(f"{name}: a number from 1 is needed, got {value!r}")
-    if max_speakers is not None and min_speakers > max_speakers:
-        raise ConfigError(f"min_speakers={min_speakers} is more than max_speakers={max_speakers}")
-    if n_speakers is not None:
-        if n_speakers < min_speakers:
-            raise ConfigError(f"n_speakers={n_speakers} is less than min_speakers={min_speakers}")
-        if max_speakers is not None and n_speakers > max_speakers:
-            raise ConfigError(f"n_speakers={n_speakers} is more than max_speakers={max_speakers}")
-        min_speakers = max_speakers = n_speakers
-    if min_speakers > n_items:
-        windows = "1 window" if n_items == 1 else f"{n_items} windows"
-        raise ConfigError(f"{windows} cannot be {min_speakers} speakers; ask for at most {n_items}")
-    return int(min_speakers), int(n_items if max_speakers is None else min(max_speakers, n_items))
 
 
 def explain(

@@ -124,7 +124,7 @@ class DominantSets(Clusterer):
         Raises
         ------
         ConfigError
-            For an impossible setting, or number of speakers for this many items.
+            For an impossible setting, or ``n_speakers`` for this many items.
         """
         self._check_settings()
         self.__dict__.pop("participation_", None)  # of an earlier fit

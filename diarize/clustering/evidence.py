@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 
 from diarize.backend import Backend, Matrix, sum_clusters
+from diarize.clustering.bounds import speaker_bounds
 from diarize.clustering.contract import (
     Clusterer,
     Evidence,
@@ -17,7 +18,6 @@ from diarize.clustering.contract import (
     count,
     explain,
     number_by_first_appearance,
-    speaker_bounds,
 )
 
 MOST_CANDIDATES = 20
@@ -63,7 +63,7 @@ def cluster_by_evidence(
     Raises
     ------
     ConfigError
-        When the number of speakers is impossible for this many windows.
+        When ``n_speakers`` is impossible for this many windows.
     """
     X = np.asarray(X, dtype=np.float64)
     lowest, highest = speaker_bounds(
