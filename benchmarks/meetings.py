@@ -17,8 +17,9 @@ from diarize.embedder import Embedder, Voices
 from diarize.errors import DiarizeError
 from diarize.formats.rttm import read_rttm
 from diarize.formats.uem import read_uem
+from diarize.labels import find_speakers
 from diarize.metrics import DiarizationScore, score_diarization
-from diarize.pipeline import find_speakers, make_turns
+from diarize.pipeline import make_turns
 from diarize.segments import Segment, Turn
 
 HELD_OUT = ("EN2006a", "EN2006b", "ES2003a", "ES2003b")

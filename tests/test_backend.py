@@ -17,8 +17,8 @@ from diarize.config import ClusteringConfig, Config
 from diarize.embedder import Embedder
 from diarize.errors import ConfigError, ModelError
 from diarize.formats.kaldi import write_data_folder
+from diarize.labels import cluster_windows, make_clusterer
 from diarize.models import load_model
-from diarize.pipeline import cluster_windows, make_clusterer
 
 SPREAD = np.linspace(9, 0.5, 24)
 MODEL = Backend(np.eye(24), SPREAD)

@@ -18,9 +18,9 @@ from diarize.config import (
 from diarize.encoders.onnx import OnnxConfig
 from diarize.errors import ConfigError
 from diarize.features import FeatureConfig
+from diarize.labels import make_clusterer
 from diarize.networks import build_network
 from diarize.optimizers import TrainingConfig
-from diarize.pipeline import make_clusterer
 
 
 def write(folder, text):

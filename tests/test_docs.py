@@ -15,9 +15,9 @@ from diarize.clustering import CLUSTERERS
 from diarize.clustering.agglomerative import THRESHOLDS
 from diarize.config import Config, Settings, load_config
 from diarize.console import load_settings
+from diarize.labels import make_clusterer
 from diarize.networks import build_network
 from diarize.options import OPTION_SETTINGS
-from diarize.pipeline import make_clusterer
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DOCS = REPOSITORY / "docs"

@@ -66,6 +66,7 @@ ORDER = [
     "diarization",
     "resegmentation",
     "one_voice",
+    "labels",
     "pipeline",
     "batch",
     "console",

@@ -12,8 +12,9 @@ from diarize.clustering import CLUSTERERS
 from diarize.config import ClusteringConfig, Config, load_config
 from diarize.embedder import Voices
 from diarize.formats.rttm import read_rttm
+from diarize.labels import find_speakers
 from diarize.one_voice import nats_above_one
-from diarize.pipeline import Diarizer, find_speakers
+from diarize.pipeline import Diarizer
 from diarize.segments import Segment
 
 MODEL = Backend(np.eye(16), np.linspace(6, 0.5, 16))
