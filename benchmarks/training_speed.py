@@ -27,6 +27,7 @@ from diarize.errors import DiarizeError
 from diarize.features import FeatureConfig
 from diarize.models import build_from_config
 from diarize.networks import Network
+from diarize.networks.devices import mixed_precision
 from diarize.objectives import LossConfig, build_objective
 from diarize.optimizers import TrainingConfig, build_optimizer
 from diarize.training import build_sampler, input_frames, train
@@ -93,7 +94,7 @@ def time_bare_steps(training: Training, packed: PackedFeatures) -> float:
     started = time.perf_counter()
     for step in range(config.n_steps):
         batch = batches[step % N_IN_MEMORY]
-        with torch.autocast("cpu", torch.bfloat16, enabled=config.mixed_precision):
+        with mixed_precision("cpu", config.mixed_precision):
             outputs = network(torch.from_numpy(batch.mel))
         optimizer.zero_grad(set_to_none=True)
         torch.stack(list(objective(outputs.float(), batch).values())).sum().backward()

@@ -42,7 +42,7 @@ class TrainingConfig(Settings):
     clip_gradient: float = Field(5.0, ge=0, description="longest gradient; 0: any")
     average: float = Field(0.998, ge=0, lt=1, description="decay of the averaged weights; 0: none are kept")
     mixed_precision: bool = Field(
-        True, description="bfloat16 where it is safe; weights and losses stay float32"
+        True, description="bfloat16 where it is safe and fast; weights and losses stay float32"
     )
     save_every: int = Field(250, ge=1, description="steps between checkpoints")
     snapshot_every: int = Field(0, ge=0, description="steps between kept weights; 0: none are kept")

@@ -30,6 +30,7 @@ from diarize.checkpoints import (
 from diarize.errors import ConfigError, ModelError
 from diarize.networks import Network
 from diarize.networks.cnn import CNN
+from diarize.networks.devices import mixed_precision
 from diarize.objectives import LossConfig, build_objective
 from diarize.optimizers import TrainingConfig, build_optimizer, learning_rate_at, update_average
 
@@ -99,7 +100,7 @@ def train(
         ]
 
     def losses_of(network: Network, batch: Batch, share: float = 1.0) -> dict[str, Tensor]:
-        with torch.autocast(device.split(":")[0], torch.bfloat16, enabled=config.mixed_precision):
+        with mixed_precision(device, config.mixed_precision):
             outputs = network(torch.from_numpy(batch.mel).to(device))
         losses: dict[str, Tensor] = objective(outputs.float(), batch, share)
         return losses

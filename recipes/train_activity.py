@@ -40,6 +40,7 @@ from diarize.features import FeatureConfig
 from diarize.models import save_model
 from diarize.networks import make_network
 from diarize.networks.activity import ActivityNetwork
+from diarize.networks.devices import mixed_precision
 from diarize.optimizers import TrainingConfig, build_optimizer, learning_rate_at, update_average
 from diarize.training import has_stopped
 
@@ -124,9 +125,9 @@ def draw_batch(conversations: Conversations, config: TrainingConfig, step: int, 
     return conversations.batch(rows, context, random if config.augment else None)
 
 
-def losses_of(network: nn.Module, batch: Batch, mixed_precision: bool) -> dict[str, Tensor]:
+def losses_of(network: nn.Module, batch: Batch, mixed: bool) -> dict[str, Tensor]:
     """The mean binary cross-entropy of both outputs."""
-    with torch.autocast("cpu", torch.bfloat16, enabled=mixed_precision):
+    with mixed_precision("cpu", mixed):
         logits = network(batch.mel, batch.silero)
     losses = F.binary_cross_entropy_with_logits(logits.float(), batch.targets, reduction="none").mean((0, 1))
     return {"speech": losses[0], "overlap": losses[1]}
@@ -140,7 +141,7 @@ def dev_losses(network: nn.Module, dev: Conversations, batch_size: int, context:
     n = len(dev.mel)
     for first in range(0, n, batch_size):
         rows = np.arange(first, min(first + batch_size, n))
-        losses = losses_of(network, dev.batch(rows, context), mixed_precision=False)
+        losses = losses_of(network, dev.batch(rows, context), mixed=False)
         for name, loss in losses.items():
             sums[f"dev_{name}"] = sums.get(f"dev_{name}", 0.0) + len(rows) * float(loss)
     return {name: value / n for name, value in sums.items()}

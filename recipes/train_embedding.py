@@ -27,6 +27,7 @@ from diarize.formats.kaldi import read_utt2spk, read_whole_recordings
 from diarize.formats.text import read_text
 from diarize.models import build_from_config, save_model
 from diarize.networks import Network
+from diarize.networks.devices import mixed_precision
 from diarize.networks.frame_network import FrameNetwork
 from diarize.objectives import LossConfig
 from diarize.optimizers import TrainingConfig
@@ -56,7 +57,7 @@ class DevSet:
     def __call__(self, step: int, network: Network) -> dict[str, float]:
         """The column for the curve."""
         mel = torch.from_numpy(np.stack(self.mel)).to(next(network.parameters()).device)
-        with torch.autocast(mel.device.type, torch.bfloat16):
+        with mixed_precision(mel.device.type):
             vectors = torch.cat([network(part) for part in mel.split(64)]).float().cpu().numpy()
         return {"dev_eer": equal_error_rate(score_trials(vectors, self.trials), self.same)}
 

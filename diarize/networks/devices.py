@@ -27,3 +27,13 @@ def find_device(name: str) -> str:
     if not there[name]:
         raise ConfigError(f"device {name!r}: this machine has none that torch can use; take auto or cpu")
     return name
+
+
+def mixed_precision(device: str, wanted: bool = True) -> torch.autocast:
+    """The context in which matrix products are in bfloat16, where `wanted` and where that is fast.
+
+    A processor without AVX-512 computes them number by number, ten times and more as slowly as in float32.
+    """
+    kind = device.split(":")[0]
+    slow = kind == "cpu" and torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "NO AVX", "AVX2")
+    return torch.autocast(kind, torch.bfloat16, enabled=wanted and not slow)
