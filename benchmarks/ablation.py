@@ -9,17 +9,15 @@ With --vary there is a row for all combinations of the values instead: how setti
 from __future__ import annotations
 
 import argparse
-import itertools
-import tomllib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from meetings import HELD_OUT, Bench, Recording, known, read_sets
+from meetings import HELD_OUT, Bench, Recording, combinations, known, read_sets
 from printing import header, percent, table
 
 from diarize.config import Config, load_config
-from diarize.errors import ConfigError, DiarizeError
+from diarize.errors import DiarizeError
 from diarize.metrics import pool
 
 PARTS: dict[str, dict[str, Any]] = {
@@ -60,23 +58,6 @@ def measure(bench: Bench, sets: dict[str, list[Recording]], config: Config) -> l
         percent(float(np.mean([score.der for score in told]))),
         *(percent(score.der) for score in pooled.values()),
     ]
-
-
-def combinations(vary: list[str]) -> dict[str, dict[str, Any]]:
-    """Every combination of the values of settings, by what it is called: overrides of the defaults."""
-    settings = []
-    for text in vary:
-        name, equals, values = text.partition("=")
-        try:
-            settings.append([(name, value) for value in tomllib.loads(f"values = [{values}]")["values"]])
-        except ValueError:  # no TOML, or a number of thousands of digits
-            equals = ""
-        if not equals or not values:
-            raise ConfigError(f"--vary {text}: write SETTING=VALUE,VALUE with values as TOML has them")
-    return {
-        ", ".join(f"{name} {value}" for name, value in chosen): dict(chosen)
-        for chosen in itertools.product(*settings)
-    }
 
 
 def main() -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +17,7 @@ from diarize.activity import Speech, find_speech
 from diarize.audio import find_audio, recording_id, stream_audio
 from diarize.config import Config, SpeechConfig
 from diarize.embedder import Embedder, Voices
-from diarize.errors import DiarizeError
+from diarize.errors import ConfigError, DiarizeError
 from diarize.formats.rttm import read_rttm
 from diarize.formats.uem import read_uem
 from diarize.labels import find_speakers
@@ -91,6 +94,23 @@ def known(config: Config, n_speakers: int | None) -> Config:
     """The config with this number of speakers; None: not known."""
     clustering = config.clustering.model_copy(update={"n_speakers": n_speakers})
     return config.model_copy(update={"clustering": clustering})
+
+
+def combinations(vary: list[str]) -> dict[str, dict[str, Any]]:
+    """Every combination of the values of settings, by what it is called: overrides of the defaults."""
+    settings = []
+    for text in vary:
+        name, equals, values = text.partition("=")
+        try:
+            settings.append([(name, value) for value in tomllib.loads(f"values = [{values}]")["values"]])
+        except ValueError:  # no TOML, or a number of thousands of digits
+            equals = ""
+        if not equals or not values:
+            raise ConfigError(f"--vary {text}: write SETTING=VALUE,VALUE with values as TOML has them")
+    return {
+        ", ".join(f"{name} {value}" for name, value in chosen): dict(chosen)
+        for chosen in itertools.product(*settings)
+    }
 
 
 class Bench:

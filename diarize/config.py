@@ -190,11 +190,11 @@ class Config(Settings):
     """All settings of the pipeline."""
 
     speech: SpeechConfig = SpeechConfig()
-    channels: ChannelsConfig = ChannelsConfig()
     embedding: EmbeddingConfig = EmbeddingConfig()
     clustering: ClusteringConfig = Field(default_factory=ClusteringConfig)  # its options can be changed
     resegmentation: ResegmentationConfig = ResegmentationConfig()
     turns: TurnConfig = TurnConfig()
+    channels: ChannelsConfig = ChannelsConfig()
 
 
 RECIPE_TABLES = ("features", "pack", "network", "loss", "training", "evaluation")

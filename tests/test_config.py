@@ -73,7 +73,7 @@ def test_settings_are_fixed_once_made():
         (
             "[embeddings]\nwindow = 1\n",
             "unknown setting 'embeddings'; "
-            "known: speech, channels, embedding, clustering, resegmentation, turns",
+            "known: speech, embedding, clustering, resegmentation, turns, channels",
         ),
         (
             "[embedding]\nwindow = 0\n",
@@ -136,7 +136,7 @@ def test_a_file_that_is_not_there_is_told(tmp_path):
         (
             "windows",
             "settings: unknown setting 'windows'; "
-            "known: speech, channels, embedding, clustering, resegmentation, turns",
+            "known: speech, embedding, clustering, resegmentation, turns, channels",
         ),
     ],
 )

@@ -1,0 +1,69 @@
+"""Whether one voice stays one speaker and several stay several, by the seconds of speech, as Markdown tables.
+
+    python benchmarks/one_voice.py --data SET [SET ...] [--clusterers NAME ...] [--vary SETTING=VALUE ...]
+
+SET is a folder with audio/, rttm/ and uem/, one file a recording. The number of speakers is unknown.
+With --vary there is a row for all combinations of values: how settings are chosen.
+"""
+
+from __future__ import annotations
+
+import argparse
+from itertools import pairwise, product
+from pathlib import Path
+
+from meetings import Bench, Recording, combinations, read_sets
+from printing import header, table
+
+from diarize.clustering import CLUSTERERS
+from diarize.config import Config, load_config
+from diarize.errors import DiarizeError
+
+LENGTHS = (0, 3, 6, 12, 30, 60, float("inf"))
+"""Seconds of detected speech between which recordings are counted together."""
+
+
+def count_right(bench: Bench, recordings: list[Recording], config: Config) -> list[str]:
+    """Of each length and of all: recordings of one voice that stay one, or of several that stay several."""
+    cells = []
+    seconds = {each.name: bench.hear(each.audio, config.speech).seconds[0] for each in recordings}
+    for low, high in (*pairwise(LENGTHS), (0, LENGTHS[-1])):
+        these = [each for each in recordings if low <= seconds[each.name] < high]
+        found = [(bench.score(each, config).n_hypothesis > 1) == (each.n_speakers > 1) for each in these]
+        cells.append(f"{sum(found)} of {len(found)}" if found else "-")
+    exact = sum(bench.score(each, config).n_hypothesis == each.n_speakers for each in recordings)
+    return [*cells, f"{exact} of {len(recordings)}"]
+
+
+def main() -> None:
+    """Count, for each set and clusterer."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", nargs="+", type=Path, required=True, metavar="SET")
+    parser.add_argument("--clusterers", nargs="+", default=[*CLUSTERERS], metavar="NAME")
+    parser.add_argument("--model", help="embedding model: a folder, or the name of a bundled one")
+    parser.add_argument("--vary", nargs="+", default=[], metavar="SETTING=VALUE,VALUE")
+    arguments = parser.parse_args()
+
+    variants = combinations(arguments.vary) if arguments.vary else {"defaults": {}}
+    bench = Bench(arguments.model)
+    rows = []
+    for name, recordings in read_sets(arguments.data, ()).items():
+        several = any(each.n_speakers > 1 for each in recordings)
+        kind = "stay several" if several else "stay one"
+        for method, (settings, values) in product(arguments.clusterers, variants.items()):
+            config = load_config(overrides={"clustering.method": method, **values})
+            rows.append([name, method, settings, kind, *count_right(bench, recordings, config)])
+    lengths = [
+        f"{low}-{high} s" if high < LENGTHS[-1] else f"{low} s and more" for low, high in pairwise(LENGTHS)
+    ]
+    print(header(f"Model {bench.description}. Number of speakers unknown; recordings by seconds of speech"))
+    print(table(["set", "clusterer", "settings", "", *lengths, "all", "number right"], rows, n_text=4))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except DiarizeError as error:
+        raise SystemExit(f"one_voice.py: {error}") from error
