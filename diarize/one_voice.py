@@ -42,9 +42,10 @@ def merge_one_voice(
     if won > needed:
         return labels, evidence
     one = np.zeros_like(labels)
+    speech, overlap = heard.seconds
     reason = (
         f"1 speaker: the evidence of {count(labels)} is {won:.1f} nats above 1 in shorter windows, "
-        f"{needed:.1f} are needed with {heard.seconds[0]:.1f} s of speech and {heard.seconds[1]:.1f} s of overlap"
+        f"{needed:.1f} are needed with {speech:.1f} s of speech and {overlap:.1f} s of overlap"
     )
     scores = [(each["n_speakers"], each["score"]) for each in evidence["candidates"]]
     return one, explain(one, reason, scores, evidence["absorbed"])
