@@ -142,7 +142,7 @@ def find_channel_speech(
     for i, j, decibels in found.close:
         _logger.warning(
             "%s: channels %d and %d are %.1f dB apart, too little to tell their speakers by; "
-            "without --channels they are told by their voices",
+            "without --channels they are distinguished by their voices",
             *(recording, i + 1, j + 1, decibels),
         )
     if channels.crosstalk:

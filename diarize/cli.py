@@ -229,9 +229,9 @@ def score(
         for name, value in score_utterances(reference, hypothesis).items():
             console.say(f"{name}\t{value:.4f}\n" if isinstance(value, float) else f"{name}\t{value}\n")
         return
-    from diarize.metrics import format_score_table, score_files
+    from diarize.metrics import format_score_table, score
 
-    scores = score_files(reference, hypothesis, uem, collar, skip_overlap)
+    scores = score(reference, hypothesis, uem, collar, skip_overlap)
     console.say(format_score_table(scores, collar=collar, skip_overlap=skip_overlap))
 
 

@@ -251,10 +251,6 @@ def score(
     return scores
 
 
-score_files = score
-"""The former name."""
-
-
 def _called(source: Any, role: str) -> str:
     """What an error calls a source: a path by its name, anything else by its role."""
     return str(source) if isinstance(source, str | os.PathLike) else f"the {role}"

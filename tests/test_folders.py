@@ -10,7 +10,7 @@ from diarize.audio import find_audio
 from diarize.batch import find_jobs
 from diarize.errors import DiarizeError
 from diarize.folders import find_files
-from diarize.metrics import score_files
+from diarize.metrics import score
 
 LINE = "SPEAKER a 1 0.000 1.000 <NA> <NA> x <NA> <NA>\n"
 
@@ -172,8 +172,8 @@ def test_folders_of_references_are_read_the_same_way(tmp_path, caplog):
     (tmp_path / "hyp" / "a.rttm").unlink()
     link(tmp_path / "hyp" / "a.rttm", "../disk/a.rttm")
     link(tmp_path / "hyp" / "b.rttm", "nowhere")
-    (score,) = score_files(tmp_path / "ref", tmp_path / "hyp")
-    assert score.der == 0
+    (scored,) = score(tmp_path / "ref", tmp_path / "hyp")
+    assert scored.der == 0
     assert caplog.messages == [f"{tmp_path / 'hyp' / 'b.rttm'}: left out; the link leads nowhere"]
     (tmp_path / "empty").mkdir()
     assert complaint(call("score", tmp_path / "ref", tmp_path / "empty")).startswith(

@@ -10,7 +10,7 @@ import pytest
 
 import diarize
 from diarize.errors import DiarizeError, FormatError
-from diarize.metrics import format_score_table, pool, score, score_diarization, score_files
+from diarize.metrics import format_score_table, pool, score, score_diarization
 from diarize.segments import Segment, Turn
 
 DATA = Path(__file__).parent / "data"
@@ -42,21 +42,21 @@ def test_files_and_folders_are_matched_by_recording(tmp_path, caplog):
     uem = tmp_path / "all.uem"
     uem.write_text("a 1 0 10\nb 1 0 4.5\nc 1 0 1\n")
     with caplog.at_level(logging.WARNING):
-        scores = score_files(one, tmp_path / "hyp")
+        scores = score(one, tmp_path / "hyp")
     assert [s.recording for s in scores] == ["a", "b", "c"]
     assert [s.der for s in scores] == pytest.approx([0.1, 0.25, 1.0])
     assert "recording c has no turns; all its speech counts as missed" in caplog.text
     assert "recording z has no reference and is left out" in caplog.text
-    assert [s.der for s in score_files(one, tmp_path / "hyp", uem)] == pytest.approx([0.1, 0.125, 1.0])
+    assert [s.der for s in score(one, tmp_path / "hyp", uem)] == pytest.approx([0.1, 0.125, 1.0])
     with caplog.at_level(logging.WARNING):
         uem.write_text("a 1 0 10\n")
-        assert [s.recording for s in score_files(one, tmp_path / "hyp", uem)] == ["a"]
+        assert [s.recording for s in score(one, tmp_path / "hyp", uem)] == ["a"]
     assert "all.uem: recording b is not in it and is left out" in caplog.text
 
 
 def test_empty_hypothesis_is_all_missed(tmp_path):
     reference = write(tmp_path / "ref.rttm", ("a", 0, 4, "x"))
-    assert [s.der for s in score_files(reference, write(tmp_path / "hyp.rttm"))] == [1.0]
+    assert [s.der for s in score(reference, write(tmp_path / "hyp.rttm"))] == [1.0]
 
 
 def test_files_that_do_not_belong_together(tmp_path):
@@ -67,16 +67,16 @@ def test_files_that_do_not_belong_together(tmp_path):
         match=r"hyp.rttm: no recording of .*ref.rttm in it; it has other, the "
         "reference r0, r1, r2 and 2 more",
     ):
-        score_files(reference, hypothesis)
+        score(reference, hypothesis)
     with pytest.raises(FormatError, match=r"empty.rttm: no recording to score"):
-        score_files(write(tmp_path / "empty.rttm"), write(tmp_path / "none.rttm"))
+        score(write(tmp_path / "empty.rttm"), write(tmp_path / "none.rttm"))
 
 
 def test_folder_without_annotations(tmp_path):
     reference = write(tmp_path / "ref.rttm", ("a", 0, 4, "x"))
     (tmp_path / "empty").mkdir()
     with pytest.raises(FormatError, match=r"empty: no file in this folder ends in \.rttm, "):
-        score_files(reference, tmp_path / "empty")
+        score(reference, tmp_path / "empty")
 
 
 def test_a_recording_of_the_uem_without_reference_turns_is_all_false_alarm(caplog):
@@ -216,5 +216,5 @@ def test_one_format_of_a_folder_of_results(tmp_path):
     (tmp_path / "uem").mkdir()
     for name, end in (("a", 4), ("b", 5)):
         (tmp_path / "uem" / f"{name}.uem").write_text(f"{name} 1 0 {end}\n")
-    scores = score_files(reference, tmp_path / "hyp", tmp_path / "uem")
+    scores = score(reference, tmp_path / "hyp", tmp_path / "uem")
     assert [s.der for s in scores] == pytest.approx([0, 0.25])

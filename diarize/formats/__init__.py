@@ -61,7 +61,7 @@ READABLE = FORMATS | READ_ONLY
 def find_format(path: File, name: str | None = None, *, reading: bool = False) -> Format:
     """The format of this name, or else the one that the suffix of ``path`` tells (in any case).
 
-    An open file without a suffix is told by how it begins.
+    The format of an open file without a suffix is recognised by how it begins.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def find_format(path: File, name: str | None = None, *, reading: bool = False) -
 def read_turns(path: File | IO[Any] | bytes, format: str | None = None) -> list[Turn]:
     """The turns of a file, sorted, in the named format or the one of its suffix.
 
-    An open file or bytes will do; without a suffix they are told by how they begin.
+    An open file or bytes will do; without a suffix, the format is recognised by how they begin.
 
     Raises
     ------
