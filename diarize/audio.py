@@ -14,6 +14,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,8 @@ SAMPLE_RATE = 16000
 
 _SUFFIXES = """
 .wav .wave .flac .ogg .oga .opus .mp3 .m4a .m4b .mp4 .mov .mkv .mka .webm .wma .aac .amr .3gp
-.sph .nist .aif .aiff .au .caf .w64
+.sph .nist .aif .aiff .aifc .au .snd .caf .w64 .rf64 .spx .ogx .mp2 .ac3 .eac3 .wv .avi .m4v .3g2 .wmv .asf
+.ogv .flv .mpg .mpeg .ts .mts .m2ts
 """
 AUDIO_SUFFIXES = frozenset(_SUFFIXES.split())
 """Suffixes by which `find_audio` knows a recording."""
@@ -106,6 +108,8 @@ def stream_audio(
     if block_samples < 1:
         raise ValueError(f"a block needs at least one sample, got block={block!r} seconds")
     numbers = channel if channel is None or isinstance(channel, tuple) else (channel,)
+    if any(isinstance(each, bool) or not isinstance(each, Integral) for each in numbers or ()):
+        raise TypeError(f"a channel is a number, got channel={channel!r}")
     if numbers is not None and min(numbers, default=0) < 1:
         raise ValueError(f"channels count from 1, got channel={channel!r}")
     return regroup(_mono_pieces(_resolve(source, rate, track), numbers, track), block_samples)

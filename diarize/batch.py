@@ -68,6 +68,8 @@ def find_jobs(
     """
     jobs: list[Job] = []
     for item in inputs:
+        if not str(item):
+            raise DiarizeError("a recording's name is empty; name files or folders")
         path = Path(item)
         # os.path says no where pathlib raises: a name too long, a folder that may not be entered.
         if os.path.isfile(path / "wav.scp"):  # noqa: PTH113
@@ -154,6 +156,9 @@ def read_speech(path: str | Path, recording: str) -> list[Segment]:
         found = [file for suffix in SPEECH_SUFFIXES for file in files if file.suffix.lower() == suffix]
         if not found:
             raise FormatError(f"{path}: no {recording}.rttm, .uem or .lab in it")
+        if len(found) > 1 and found[0].suffix.lower() == found[1].suffix.lower():
+            names = " and ".join(repr(file.name) for file in found[:2])
+            raise FormatError(f"{path}: {names} are of one recording; join them")
         path = found[0]
     check_speech(path, 1)
     suffix = path.suffix.lower()

@@ -29,6 +29,12 @@ DETECTOR_THRESHOLDS = {"silero": 0.5, "activity": 0.9, "energy": 0.5}
 """Of each detector, where none is given."""
 
 
+def _at_least_a_frame(seconds: float) -> float:
+    if seconds < 0.01:
+        raise ValueError("input should be at least 0.01")
+    return seconds
+
+
 class SpeechConfig(Settings):
     """Speech detection (``vad.py``); how the defaults were chosen: docs/choices.md."""
 
@@ -83,6 +89,8 @@ class EmbeddingConfig(Settings):
     window: float = Field(1.5, gt=0, description="seconds a window")
     hop: float = Field(0.75, ge=0.01, description="seconds between the starts of windows")
 
+    _long_enough = field_validator("window")(_at_least_a_frame)
+
 
 class ClusteringConfig(Settings):
     """From embeddings to speakers (``clustering/``)."""
@@ -100,12 +108,12 @@ class ClusteringConfig(Settings):
         description="nats of evidence that one speaker alone costs, before the second look",
     )
     second_speaker_rate: float = Field(
-        1.75,
+        2.5,
         ge=0,
         description="nats a second of speech beyond 25 s that several speakers must win over one",
     )
     overlap_gain: float = Field(
-        20.0, ge=0, description="nats by which a second of overlapped speech tells against one voice"
+        40.0, ge=0, description="nats by which a second of overlapped speech tells against one voice"
     )
     seconds_a_sample: float = Field(
         3.5, gt=0, description="seconds of speech that tell as much of a voice as one independent window"
@@ -167,6 +175,8 @@ class ResegmentationConfig(Settings):
     window: float = Field(0.75, gt=0, description="seconds a window")
     hop: float = Field(0.25, ge=0.01, description="seconds between the starts of windows")
     change_cost: float = Field(2.0, ge=0, description="nats that a change of speaker costs")
+
+    _long_enough = field_validator("window")(_at_least_a_frame)
 
 
 class TurnConfig(Settings):

@@ -37,6 +37,11 @@ class Commands(TyperGroup):
         except DiarizeError as error:
             complain(error)
             raise typer.Exit(2) from error
+        except typer.BadParameter as error:
+            if type(error) is not typer.BadParameter:  # a missing one: with how the command is used
+                raise
+            complain(error.format_message())
+            raise typer.Exit(2) from error
         except KeyboardInterrupt as error:
             complain("interrupted")
             raise typer.Exit(130) from error

@@ -38,6 +38,10 @@ _NOISY, _LESS_NOISY = (
     12.0,
     15.0,
 )  # dB that a noisy channel's level varies by at most, and less than the best one's
+_COLOURED, _VOICED = (
+    1.2,
+    6.0,
+)  # dB by which the share of high frequencies varies: in noise less, in speech more
 _CLIPPED, _UNCLIPPED = 1e-3, 1e-4  # shares of samples at the peak
 _CANCELLED = 2.0  # dB that the mean is below one of unrelated channels as loud; chance makes less
 _CANCELLED_SECOND, _CANCELLED_SHARE = 10.0, 0.1  # the same in one second, and the share of such seconds
@@ -161,7 +165,11 @@ def _with_sound(measured: ChannelLevels, channels: list[int], name: str) -> list
     """The channels that hold more than silence and steady noise."""
     loudest = np.array([_loudest(measured.levels[:, i]) for i in channels])
     silent = [i for i in channels if loudest[i] <= _SILENT]
-    steady = [i for i in channels if i not in silent and _is_steady(measured, i)]
+    colours = {i: _colours(measured, i) for i in channels if i not in silent}
+    speaks = max(colours.values(), default=0.0) > _VOICED  # in one of them the sound changes
+    steady = [
+        i for i, range_ in colours.items() if _is_steady(measured, i) or (speaks and range_ < _COLOURED)
+    ]
     heard = [i for i in channels if i not in silent + steady]
     if not heard:
         return []
@@ -173,9 +181,10 @@ def _with_sound(measured: ChannelLevels, channels: list[int], name: str) -> list
         )
     for i in steady:
         _logger.warning(
-            "%s: channel %d holds steady noise alone (%.0f dB of full scale, varying by %.1f dB); "
+            "%s: channel %d holds %snoise alone (%.0f dB of full scale, varying by %.1f dB); "
             "left out of the mix",
-            *(name, i + 1, loudest[i], _variation(measured.levels[:, i])),
+            *(name, i + 1, "steady " if _is_steady(measured, i) else "", loudest[i]),
+            _variation(measured.levels[:, i]),
         )
     quiet = [i for i in heard if loudest[i] <= loudest[best] - _QUIET]
     for i in quiet:
@@ -260,6 +269,18 @@ def _is_steady(measured: ChannelLevels, channel: int) -> bool:
     if len(measured.levels) < 2 * _LOUDEST:
         return False
     return all(_variation(powers[:, channel]) < _STEADY for powers in (measured.levels, measured.details))
+
+
+def _colours(measured: ChannelLevels, channel: int) -> float:
+    """Range in dB of the share of high frequencies in a channel's loud blocks; infinite for few blocks.
+
+    Noise may swell or come in bursts; its high frequencies swell with it, unlike those of speech.
+    """
+    levels, details = measured.levels[:, channel], measured.details[:, channel]
+    loud = levels > levels.max(initial=0.0) * 10 ** (-_LOUD_SECOND / 10)
+    if loud.sum() < 2 * _LOUDEST:
+        return float("inf")
+    return float(np.ptp(10 * np.log10(np.maximum(details[loud], 1e-30) / levels[loud])))
 
 
 def _variation(powers: NDArray[np.float32]) -> float:

@@ -29,5 +29,14 @@ def index_seconds(file: BinaryIO, rate: int) -> float | None:
         flags = head[at + 7 : at + 8] if offset == 8 else b"\1"
         if at >= 0 and flags and flags[0] & 1:  # the number of frames is there
             n_frames = int.from_bytes(head[at + offset : at + offset + 4], "big")
-            return n_frames * (1152 if rate >= 32000 else 576) / rate or None
+            n_samples = n_frames * (1152 if rate >= 32000 else 576)
+            return max(n_samples - _n_trimmed(head[at : at + 144]), 0) / rate or None
     return None
+
+
+def _n_trimmed(index: bytes) -> int:
+    """Samples that the encoder added at both ends, by the tag that LAME and FFmpeg write behind the index."""
+    if index[7:8] != b"\x0f" or index[120:124] not in (b"LAME", b"Lavc", b"Lavf"):
+        return 0
+    both = int.from_bytes(index[141:144], "big")  # 12 bits each
+    return (both >> 12) + (both & 0xFFF)

@@ -155,11 +155,12 @@ def check_array_rate(rate: Any) -> float:
         When it is no rate of a recording.
     """
     value: Any = rate.item() if hasattr(rate, "item") and getattr(rate, "ndim", 0) == 0 else rate
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < float("inf"):
+    known: Any = value if isinstance(value, Real) and not isinstance(value, bool) else 0
+    if not 0 < known < float("inf"):
         raise ValueError(f"an array needs its rate in Hz, got rate={rate!r}")
-    if not LOWEST_RATE <= float(value) <= HIGHEST_RATE:
+    if not LOWEST_RATE <= known <= HIGHEST_RATE:
         raise ValueError(f"the rate of an array is {LOWEST_RATE} to {HIGHEST_RATE} Hz, got rate={rate!r}")
-    return float(value)
+    return float(known)
 
 
 def _from_mapping(source: Mapping[str, Any], rate: float | None) -> AudioFile | AudioArray:
@@ -168,6 +169,8 @@ def _from_mapping(source: Mapping[str, Any], rate: float | None) -> AudioFile | 
     Its ``"uri"``, as pyannote calls the id of a recording, is kept.
     """
     uri = source.get("uri")
+    if uri is not None and (not isinstance(uri, str) or "\0" in uri or not uri.strip()):
+        raise ValueError(f"'uri' is the id of the recording, a text, got {uri!r}")
     rates = [source[key] for key in _RATE_KEYS if source.get(key) is not None]
     if rates and rate is not None and float(rates[0]) != float(rate):
         raise ValueError(f"rate={rate!r} and the recording's own {rates[0]!r} Hz contradict each other")
@@ -179,6 +182,8 @@ def _from_mapping(source: Mapping[str, Any], rate: float | None) -> AudioFile | 
             given = check_array_rate(rates[0] if rates else rate)
             return replace(array_source(_as_array(samples), given, channels_first=True), recording=uri)
     if source.get("audio") is not None:
+        if isinstance(source["audio"], Mapping):
+            raise TypeError("'audio' holds a file, or samples; not a mapping")
         return replace(resolve_source(source["audio"], rate), recording=uri)
     raise ValueError(
         f"a mapping holds {{'waveform': ..., 'sample_rate': ...}} or {{'audio': ...}}, got {[*source]}"

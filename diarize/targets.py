@@ -10,7 +10,7 @@ from pathlib import Path
 from diarize.batch import Job
 from diarize.console import make_folder, refuse_existing
 from diarize.errors import ConfigError, DiarizeError
-from diarize.formats import FORMATS, find_format
+from diarize.formats import FORMATS, READABLE, find_format
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,14 @@ def find_target(output: str, formats: Sequence[str]) -> Target:
         if len(asked) > 1:
             raise ConfigError("several formats need a folder; give one with --output")
         return Target(None, asked or ("rttm",))
+    if not output:
+        raise ConfigError("--output is empty; name a folder or a file, or - for stdout")
     path = Path(output)
+    unwritable = {known.suffix for known in READABLE.values()} | {".uem"}
+    unwritable -= {known.suffix for known in FORMATS.values()}
+    if path.suffix.lower() in unwritable and not names_folder(output):
+        written = ", ".join(known.suffix for known in FORMATS.values())
+        raise ConfigError(f"{output}: {path.suffix} is not written; written are {written}")
     told = None if names_folder(output) else _format_of(path)
     if told is None:
         make_folder(path)

@@ -12,6 +12,7 @@ from typing import Any
 from diarize.errors import ConfigError
 
 _LARGEST = 2**63 - 1  # integers of TOML have 64 bits
+_MOST_PARTS = 100  # of a dotted key
 _SHOWN = 60  # characters of a wrong value
 _SHORT = {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
 
@@ -74,6 +75,9 @@ def shown(value: object) -> str:
 
 
 def _parse(text: str, source: str) -> dict[str, Any]:
+    # The time for a key grows with the square of its parts.
+    if any(line.split("=", 1)[0].count(".") > _MOST_PARTS for line in text.splitlines()):
+        raise ConfigError(f"{source}: a key of more than {_MOST_PARTS} parts; tables are nested too deeply")
     try:
         content = tomllib.loads(text)
         _check(content, source)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from diarize.formats.rows import SILENCE, Found, collect_turns, to_rows
+from diarize.formats.rows import SILENCE, Found, collect_turns, refuse_names, to_rows
 from diarize.formats.text import File, read_lines, write_text
 from diarize.formats.times import seconds
 from diarize.segments import Turn
@@ -30,11 +30,12 @@ def write_audacity(turns: Iterable[Turn], path: str | Path) -> None:
     Raises
     ------
     FormatError
-        For turns of several recordings.
+        For turns of several recordings, or of a speaker whose name means silence.
     DiarizeError
         When the file cannot be written.
     """
     rows = to_rows(turns, holder="a label track")
+    refuse_names(rows, SILENCE, path)
     write_text("".join(f"{seconds(row.start)}\t{seconds(row.end)}\t{row.speaker}\n" for row in rows), path)
 
 

@@ -44,9 +44,10 @@ def find_segments(path: File, document: Any) -> Iterator[Found] | None:
         return None
     if isinstance(document.get("output"), dict):
         return find_segments(path, document["output"])
-    for key in ("diarization", "segments"):
-        if key in document:
-            return _segments(path, key, list_of(where, document, key))
+    keys = [key for key in ("diarization", "segments") if key in document]
+    if keys:
+        key = next((key for key in keys if document[key] != []), keys[0])
+        return _segments(path, key, list_of(where, document, key))
     if "content" in document:
         uri = document.get("uri")
         recording = uri if isinstance(uri, str) and uri.strip() else Path(path).stem
@@ -68,10 +69,10 @@ def _segments(path: File, key: str, items: list[Any]) -> Iterator[Found]:
         ]
         if not any(who for who, _, _ in words):
             yield place, Path(path).stem, start, end, None
+            continue
         for who, run in groupby(words, key=lambda word: word[0]):
             times = list(run)
-            if who:
-                yield place, Path(path).stem, times[0][1], times[-1][2], who
+            yield place, Path(path).stem, times[0][1], times[-1][2], who
 
 
 def _annotation(path: File, key: str, items: list[Any], recording: str) -> Iterator[Found]:

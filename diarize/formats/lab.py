@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from diarize.formats.rows import SILENCE, Found, collect_turns, one_word, to_rows
+from diarize.formats.rows import SILENCE, Found, collect_turns, one_word, refuse_names, to_rows
 from diarize.formats.text import File, read_lines, write_text
 from diarize.formats.times import seconds
 from diarize.segments import Segment, Turn, join_segments
@@ -39,12 +39,13 @@ def write_lab(items: Iterable[Segment | Turn], path: str | Path) -> None:
     Raises
     ------
     FormatError
-        For turns of several recordings.
+        For turns of several recordings, or of a speaker whose name means silence.
     DiarizeError
         When the file cannot be written.
     """
     turns = (item if isinstance(item, Turn) else Turn("speech", item, "speech") for item in items)
     rows = to_rows(turns, one_word, holder="a label file")
+    refuse_names(rows, SILENCE, path)
     write_text("".join(f"{seconds(row.start)} {seconds(row.end)} {row.speaker}\n" for row in rows), path)
 
 

@@ -60,6 +60,19 @@ def without_comment(fields: list[str], n_needed: int) -> list[str]:
     return fields[:end]
 
 
+def refuse_names(rows: Iterable[Row], reserved: Iterable[str], path: object) -> None:
+    """Refuse speakers whose names mean something else in a format, such as silence.
+
+    Raises
+    ------
+    FormatError
+        Naming the first one.
+    """
+    for row in rows:
+        if row.speaker.lower() in reserved:
+            raise FormatError(f"{path}: no speaker is called {row.speaker!r} in this format; rename it")
+
+
 def to_rows(
     turns: Iterable[Turn], clean: Callable[[str], str] = one_line, holder: str | None = None
 ) -> list[Row]:

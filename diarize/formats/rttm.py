@@ -105,6 +105,6 @@ def _parse(path: File) -> Iterator[tuple[Line, str, float, float, str]]:
         duration = line.seconds(fields[4], "duration")
         if duration < 0:
             raise line.error(f"{fields[4]!r} is no duration")
-        yield line, fields[1], start, round(start + duration, 6), fields[7]
+        yield line, fields[1], start, line.limited(round(start + duration, 6), "end"), fields[7]
     if not n_turns:
         report_left_out(path, "lines of other types than SPEAKER", others)

@@ -8,9 +8,8 @@ from __future__ import annotations
 import re
 
 _NUMBERED = re.compile(
-    r"(?:speaker|spkr?|sprecher(?:in)?|locuteur|locutor|hablante|parlante|participant|channel|voice|person)"
-    r"[ _-]?(?:[0-9]{1,6}|[A-Z])",
-    re.IGNORECASE,
+    r"(?i:speaker|spkr?|sprecher(?:in)?|locuteur|locutor|hablante|parlante|participant|channel|voice|person)"
+    r"(?:[ _-]?[0-9]{1,6}|(?:[ _-]|(?<=[a-z]))[A-Z])"  # a capital, or "Speakers" would be one
 )
 _SMALL = "a al and bin d' da das de del della den der di dos du e el et la le of ten the und van von y zu"
 _OTHER = """
@@ -19,8 +18,10 @@ episode example exercise figure foreign hint http https important inaudible info
 laughs laughter lesson link location lyrics moral music narration nb note notes noise part place ps question
 quote result rule scene section silence singing source step subtitle subtitles subtitled summary task time tip
 title topic track transcript translation translated unit update verse warning website
+finally first furthermore hence however last lastly meanwhile moreover next second then therefore third thus
 """
 _PARTICLES, _NO_NAMES = frozenset(_SMALL.split()), frozenset(_OTHER.split())
+_VERBS = frozenset({"answered", "asked", "is", "replied", "said", "says", "was", "wrote"})
 _WORD = re.compile(r"[^\W\d_][\w.'\u2019&-]*|[0-9]+")
 
 
@@ -32,7 +33,9 @@ def is_numbered_speaker(name: str) -> bool:
 def may_be_name(name: str) -> bool:
     """Whether this could name a speaker at all: it is short, has a letter, and is no "Note" or "Step 2"."""
     words = {word.lower().strip(".") for word in name.split() if not word.isdigit()}
-    return len(name) <= 60 and any(map(str.isalpha, name)) and not words <= _NO_NAMES
+    if words <= _NO_NAMES or words & _VERBS:
+        return False
+    return len(name) <= 60 and any(map(str.isalpha, name))
 
 
 def looks_like_name(name: str) -> bool:

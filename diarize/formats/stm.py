@@ -26,6 +26,8 @@ _TYPES = frozenset(
     {"lex", "frag", "fp", "un-lex", "for-lex", "non-lex", "misc", "noscore", "other", "null", "na"}
 )
 _CONFIDENCE = re.compile(r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?")
+_NO_SPEAKERS = frozenset({"ch", "ihm", "l", "left", "mdm", "mix", "mono", "r", "right", "sdm", "stereo"})
+"""Channels that are named by where they come from."""
 _NOBODY = frozenset({"<na>", "na", "null", "unknown", "none", "-"})
 
 
@@ -69,7 +71,7 @@ def read_ctm(path: File) -> list[Turn]:
         When the file cannot be read or has no speakers, or with the number of the line that is wrong.
     """
     lines = [(line, without_comment(line.text.split(), 5)) for line in read_lines(path)]
-    words = [(line, fields) for line, fields in lines if fields and not fields[-1].startswith("<ALT")]
+    words = list(_first_alternatives(lines))
     for line, fields in words:
         if not 5 <= len(fields) <= 8:
             raise line.error(f"{len(fields)} fields, CTM has 5 to 8: recording, channel, start, ...")
@@ -82,9 +84,20 @@ def read_ctm(path: File) -> list[Turn]:
             if duration < 0:
                 raise line.error(f"{fields[3]!r} is no duration")
             who = _speaker(fields) or (fields[1] if call or _is_name(fields[1]) else None)
-            yield line, fields[0], start, round(start + duration, 6), who
+            yield line, fields[0], start, line.limited(round(start + duration, 6), "end"), who
 
     return collect_turns(path, parse(), speakers="a speaker in the eighth field of each word")
+
+
+def _first_alternatives(lines: list[tuple[Line, list[str]]]) -> Iterator[tuple[Line, list[str]]]:
+    """The lines of words; of several readings (``<ALT_BEGIN>``, ``<ALT>``, ``<ALT_END>``) the first."""
+    first = True
+    for line, fields in lines:
+        mark = fields[-1] if fields else ""
+        if mark.startswith("<ALT"):
+            first = mark != "<ALT>"
+        elif fields and first:
+            yield line, fields
 
 
 def _speaker(fields: list[str]) -> str | None:
@@ -100,4 +113,4 @@ def _is_name(channel: str) -> bool:
     """Whether a channel is named like a speaker: SPEAKER_00, Ann; not 1, A or NA."""
     if is_numbered_speaker(channel):
         return True
-    return len(channel) > 1 and channel.lower() not in _NOBODY and may_be_name(channel)
+    return len(channel) > 1 and channel.lower() not in _NOBODY | _NO_SPEAKERS and may_be_name(channel)

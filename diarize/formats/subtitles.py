@@ -13,6 +13,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 from diarize.formats.rows import Found, collect_turns, to_rows
@@ -21,7 +22,7 @@ from diarize.formats.times import clock
 from diarize.formats.transcripts import VOICE, find_prefixes
 from diarize.segments import Turn
 
-_CLOCK = r"(?:([0-9]+):)?([0-9]{1,2}):([0-9]{2})[.,]([0-9]{3})"
+_CLOCK = r"(?:([0-9]+):)?([0-9]{1,2}):([0-9]{2})[.,]([0-9]{1,3})"
 _CUE = re.compile(rf"\s*{_CLOCK}\s*-->\s*{_CLOCK}(?:\s.*)?")
 _OWN = re.compile(r"\[(.*)\]:")
 _HOW = "names before the text, such as '[Ann]: Good morning.'"
@@ -57,10 +58,12 @@ def read_vtt(path: File) -> list[Turn]:
     FormatError
         When the file cannot be read or names no speakers, or with the number of the line that is wrong.
     """
-    header, *blocks = _blocks(path) or [[Line(path, 1, "")]]
-    if not re.match(r"WEBVTT(\s|$)", header[0].text):
-        raise header[0].error("does not begin with WEBVTT")
-    cues = list(_cues(b for b in blocks if not _is_remark(b)))
+    blocks = _blocks(path) or [[Line(path, 1, "")]]
+    if not re.match(r"WEBVTT(\s|$)", blocks[0][0].text):
+        raise blocks[0][0].error("does not begin with WEBVTT")
+    header = next((i for i, line in enumerate(blocks[0]) if _CUE.fullmatch(line.text)), len(blocks[0]))
+    blocks[0] = blocks[0][header:]  # a cue that no blank line parts from the header
+    cues = list(_cues(b for b in blocks if b and not _is_remark(b)))
     texts = [texts for *_, texts in cues]
     speakers = [[html.unescape(voice) for voice in VOICE.findall("\n".join(lines))] for lines in texts]
     if not any(speakers):
@@ -116,7 +119,7 @@ def _blocks(path: File) -> list[list[Line]]:
 
 def _cues(blocks: Iterable[list[Line]]) -> Iterator[Cue]:
     """The time line of each cue, its start and end in seconds, and its lines of text."""
-    for block in blocks:
+    for block in (part for whole in blocks for part in _parts(whole)):
         # A number or a name may stand above the times.
         times = 0 if "-->" in block[0].text else 1
         match = _CUE.fullmatch(block[times].text) if times < len(block) else None
@@ -125,6 +128,14 @@ def _cues(blocks: Iterable[list[Line]]) -> Iterator[Cue]:
         line = block[times]
         start, end = _seconds(line, *match.groups()[:4]), _seconds(line, *match.groups()[4:])
         yield line, start, end, [line.text for line in block[times + 1 :]]
+
+
+def _parts(block: list[Line]) -> Iterator[list[Line]]:
+    """The cues of a block, which blank lines may not part: each begins with its times, or a number above."""
+    times = [i for i, line in enumerate(block) if _CUE.fullmatch(line.text)]
+    starts = [i - block[i - 1].text.strip().isdigit() for i in times[1:]]
+    for start, end in pairwise([0, *starts, len(block)]):
+        yield block[start:end]
 
 
 def _turns(path: File, cues: Iterable[Cue], speakers: Iterable[list[str]]) -> Iterator[Found]:
@@ -136,9 +147,11 @@ def _turns(path: File, cues: Iterable[Cue], speakers: Iterable[list[str]]) -> It
 
 def _seconds(line: Line, hours: str | None, minutes: str, seconds: str, milliseconds: str) -> float:
     whole = line.whole(hours or "0", "number of hours", 277_777)  # of text.LONGEST
-    return (whole * 3_600_000 + int(minutes) * 60_000 + int(seconds + milliseconds)) / 1000
+    return (whole * 3_600_000 + int(minutes) * 60_000 + int(seconds + milliseconds.ljust(3, "0"))) / 1000
 
 
 def _is_remark(block: list[Line]) -> bool:
     """Whether a block of WebVTT holds no cue."""
-    return block[0].text.split()[0] in ("NOTE", "STYLE", "REGION") and "-->" not in block[0].text
+    kind = block[0].text.split()[0]
+    is_cue = any(_CUE.fullmatch(line.text) for line in block[:2])  # also one of that name
+    return kind in ("NOTE", "STYLE", "REGION") and not (is_cue or "-->" in block[0].text)

@@ -49,6 +49,12 @@ class Place:
             raise self.error(f"{shorten(field)!r} is no {name}; times are seconds, at most {LONGEST:g}")
         return value
 
+    def limited(self, value: float, name: str) -> float:
+        """A time that was computed, at most `LONGEST`."""
+        if not is_time(value):
+            raise self.error(f"the {name} is {value:g}; times are seconds, at most {LONGEST:g}")
+        return value
+
     def whole(self, field: str, name: str, most: float) -> int:
         """A field as a whole number from 0 to ``most``."""
         # Python refuses to read more than some thousand digits, with an error of its own.

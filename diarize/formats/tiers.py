@@ -36,14 +36,17 @@ speaker_label speaker_labels spk spks spkr sprecher talker talkers turn turns wh
 """
 _SPEAKERS = frozenset(_WHO.split())
 _TEXT = """
-utterance utterances utt tx text transcript transcription transcriptions ortho orthography ort sentence
+speech utterance utterances utt tx text transcript transcription transcriptions ortho orthography ort sentence
 sentences phrase phrases ref words word wd mb morphemes syllables syllable syll phones phone phonemes phoneme
 segments gloss glosses ge ps pos ft translation translations lemma notes note comment comments label labels
-asr default tier ipa mau kan trn mas kas ort_mau kan_mau kan_mas ort_kas
+asr action actions code context event events eyes face gaze gesture gestures hand hands head mouth on_off
+posture turn_type asr default tier ipa mau kan trn mas kas ort_mau kan_mau kan_mas ort_kas
 """
 _NUMBERED = re.compile(r"(?:annotations?|item|layer|level|line|segmentation|tier|track|untitled)?_?[0-9]*")
 _WORDS = tuple(_TEXT.split())  # the first of a speaker's tiers that occurs here gives the turns
-_SOUNDS = "activity detection pause pauses sad silence silences sound speech speech_activity vad voice"
+_SOUNDS = (
+    "activity detection pause pauses sad silence silences sound speech speech_activity vad voice voiced vuv"
+)
 _ACTIVITY = frozenset(_SOUNDS.split())
 _SILENT = SILENCE | {
     "0",
@@ -56,10 +59,16 @@ _SILENT = SILENCE | {
     "silenzio",
     "sp",
     "stille",
+    "u",
+    "unvoiced",
+    "voiceless",
 }
 _SOUNDING = frozenset({
-    "1", "active", "activity", "s", "sound", "sounding", "speaking", "speech", "utterance", "voice", "voiced",
+    "1", "active", "activity", "s", "sound", "sounding", "speaking", "speech", "utterance",
+    "v", "voice", "voiced",
 })  # fmt: skip
+_NOBODY = frozenset({"crosstalk", "noise", "overlap", "pause"})
+"""Labels of a tier of speakers that are nobody's."""
 _MARKS = frozenset({"#", "<eps>", "<p:>", "<pause>", "<sil>", "_", "pau", "sil", "silence", "silent", "sp"})
 """Labels that are silence among words, too: "noise" and "pause" may be spoken."""
 
@@ -161,7 +170,7 @@ def _labels_are_speakers(tier: Tier) -> bool:
 
 def _is_activity(tier: Tier) -> bool:
     """Whether a tier tells speech from silence, of whomever: by its name, or without one by its labels."""
-    if _word(tier.name) in _ACTIVITY:
+    if re.sub(r"_?[0-9]+$", "", _word(tier.name)) in _ACTIVITY:
         return True
     unnamed = _NUMBERED.fullmatch(_word(tier.name)) is not None
     return unnamed and {label.lower() for label in _labels(tier)} <= _SOUNDING
@@ -194,9 +203,11 @@ def _split_name(name: str) -> tuple[str | None, int | None]:
     kind, at, who = name.partition("@")
     if at and who.strip() and re.fullmatch(r"[A-Za-z_-]+", kind):
         return who.strip(), _WORDS.index(_word(kind)) if _word(kind) in _WORDS else len(_WORDS)
-    who, dash, kind = name.rpartition(" - " if " - " in name else "-")
-    if dash and who.strip() and _word(kind) in _WORDS and _word(who) not in _WORDS:
-        return who.strip(), _WORDS.index(_word(kind))
+    for mark in (" - ", "-", "/", ":", "_"):
+        first, _, last = name.rpartition(mark)
+        for who, kind in ((first, last), (last, first)):
+            if who.strip() and _word(kind) in _WORDS and _word(who) not in _WORDS:
+                return who.strip(), _WORDS.index(_word(kind))
     return name or None, None
 
 
@@ -207,7 +218,7 @@ def _word(name: str) -> str:
 def _speech_labels(tier: Tier, who: str | None) -> set[str]:
     labels = {label for _, _, _, label in tier.spans}
     known = {label.lower() for label in labels if label} <= _SILENT | _SOUNDING
-    silent = _SILENT if known else _MARKS
+    silent = _SILENT if known else _MARKS if who else _MARKS | _NOBODY
     speech = {label for label in labels if label in (who, tier.name) or label.lower() not in silent}
     return speech if tier.blanks else speech - {""}
 
