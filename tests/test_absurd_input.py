@@ -27,6 +27,7 @@ BOMB = (
 )
 FILES = {
     "number.rttm": RTTM.format("1e308", "1e308"),
+    "end.rttm": RTTM.format("9e8", "9e8"),
     "digits.rttm": RTTM.format(0, DIGITS["5000"]),
     "nul.rttm": RTTM.format(0, 1).replace(" a ", " a\0b "),
     "hours.srt": "1\n99999999999999:00:00,000 --> 99999999999999:00:01,000\n[A]: x\n",
@@ -124,3 +125,32 @@ def test_a_name_that_no_file_can_have_is_one_line(tmp_path):
     message = r"^'a\\x00b': cannot be written \(embedded null byte\)$"
     with pytest.raises(DiarizeError, match=message), atomic_path("a\0b"):
         pass
+
+
+@pytest.mark.parametrize("value", ["9" * 5000, "1e308", "nan", "-1", "0"])
+@pytest.mark.parametrize("option", ["--num-speakers", "--max-speakers", "--threads", "--channel", "--track"])
+def test_an_absurd_option_is_one_line(option, value):
+    assert f"'{option}'" in complaint(call("run", "a.wav", option, value))
+
+
+@pytest.mark.parametrize("setting", ["embedding.window", "resegmentation.window"])
+def test_windows_have_a_least_length(setting):
+    said = complaint(call("run", "a.wav", "--set", f"{setting}=1e-308"))
+    assert f"setting '{setting}': input should be at least 0.01" in said
+
+
+def test_a_key_of_a_hundred_thousand_parts(tmp_path):
+    (tmp_path / "a.toml").write_text("a" + ".a" * 100_000 + " = 1")
+    assert "a key of more than 100 parts" in complaint(call("run", "a.wav", "--config", tmp_path / "a.toml"))
+
+
+def test_empty_names_are_no_folders(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert complaint(call("run", "a.wav", "-o", "")).startswith("--output is empty")
+    assert complaint(call("run", "")) == "a recording's name is empty; name files or folders"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["a.stm", "a.ctm", "a.uem"])
+def test_formats_that_are_only_read_are_no_folders(name, tmp_path):
+    assert " is not written; written are " in complaint(call("run", "a.wav", "-o", tmp_path / name))

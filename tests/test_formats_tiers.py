@@ -204,3 +204,23 @@ def test_a_tier_of_nobody_is_refused(tmp_path: Path) -> None:
 def test_the_time_origin_of_the_sound_counts(media: str, start: float, tmp_path: Path) -> None:
     path = eaf(tmp_path / "a.eaf", [1000, 2000], tier('TIER_ID="Ann"', (0, 1)), media)
     assert read_eaf(path)[0].segment.start == start
+
+
+@pytest.mark.parametrize(
+    ("tiers", "expected"),
+    [
+        ({"Ann_words": ["hi", ""], "Ann_phones": ["h", "i"]}, [(0, 1, "Ann")]),
+        ({"words - Ann": ["hi", ""], "phones - Ann": ["h", "i"]}, [(0, 1, "Ann")]),
+        ({"Ann-speech": ["hi", ""], "Ann-gesture": ["nod", "nod"]}, [(0, 1, "Ann")]),
+        ({"vuv": ["U", "V", "U"]}, [(1, 2, "V")]),
+        ({"Speakers": ["Ann", "pause", "overlap"]}, [(0, 1, "Ann")]),
+        ({"silences2": ["silent", "sounding"]}, [(1, 2, "sounding")]),
+    ],
+)
+def test_tiers_of_nobody_are_no_speakers(tiers, expected, tmp_path):
+    assert spans(read_textgrid(grid(tmp_path / "a.TextGrid", tiers))) == expected
+
+
+def test_a_tier_of_gestures_alone_is_refused(tmp_path):
+    with pytest.raises(FormatError, match="no speakers in 'gesture'"):
+        read_textgrid(grid(tmp_path / "a.TextGrid", {"gesture": ["nod", "wave"]}))

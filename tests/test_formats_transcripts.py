@@ -278,3 +278,58 @@ def test_json_errors_name_the_item(text: str, message: str, tmp_path: Path) -> N
     path = write(tmp_path / "a.json", text)
     with pytest.raises(FormatError, match=re.escape(f"{path}{message}")):
         read_turns(path)
+
+
+T1, T2 = "00:00:01,000 --> 00:00:02,000", "00:00:03,5 --> 00:00:04,50"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.srt", f"1\n{T1}\n[Ann]: hi\n2\n{T2}\n[Bob]: yo\n"),  # no blank line between cues
+        ("a.srt", f"{T1}\n[Ann]: hi\n{T2}\n[Bob]: yo\n"),
+        ("a.vtt", f"WEBVTT\nKind: captions\n{T1}\n<v Ann>hi\n\nSTYLE\n{T2}\n<v Bob>yo\n"),
+    ],
+)
+def test_each_time_line_begins_a_cue(name: str, text: str, tmp_path: Path) -> None:
+    path = write(tmp_path / name, text.replace(",", ".") if name == "a.vtt" else text)
+    assert spans(read_turns(path)) == [(1, 2, "Ann"), (3.5, 4.5, "Bob")]
+
+
+@pytest.mark.parametrize(
+    "text", ["Speakers: please come", "Participants: Ann and Bob", "Voiced", "However: no", "He said: no"]
+)
+def test_prose_is_no_speaker(text: str, tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="a transcript without speakers"):
+        read_turns(subtitles(tmp_path / "a.srt", text, text))
+
+
+def test_a_word_without_speaker_is_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    words = '{"start": 0, "end": 1, "speaker": "A"}, {"start": 1, "end": 2}'
+    path = write(tmp_path / "a.json", f'{{"segments": [{{"start": 0, "end": 2, "words": [{words}]}}]}}')
+    assert spans(read_turns(path)) == [(0, 1, "A")]
+    assert "without a speaker left out: 1" in caplog.text
+
+
+def test_an_empty_diarization_hides_no_segments(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "a.json", '{"diarization": [], "segments": [{"start": 0, "end": 1, "speaker": "A"}]}'
+    )
+    assert spans(read_turns(path)) == [(0, 1, "A")]
+
+
+def test_ctm_reads_one_of_several_readings_and_no_microphone(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "a.ctm",
+        "r Ann * * <ALT_BEGIN>\nr Ann 0 1 x\nr Ann * * <ALT>\nr Ann 0 1 y\nr Ann * * <ALT_END>\n"
+        "r Ann 2 1 z\n",
+    )
+    assert spans(read_turns(path)) == [(0, 1, "Ann"), (2, 3, "Ann")]
+    with pytest.raises(FormatError, match="speaker"):
+        read_turns(write(tmp_path / "b.ctm", "r mono 0 1 x\n"))
+
+
+@pytest.mark.parametrize(("suffix", "name"), [(".lab", "sil"), (".lab", "Noise"), (".txt", "silence")])
+def test_names_that_mean_silence_are_not_written(suffix: str, name: str, tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match=f"no speaker is called '{name}' in this format; rename it"):
+        write_turns([Turn("a", Segment(0, 1), name)], tmp_path / f"a{suffix}")

@@ -137,3 +137,18 @@ def test_the_choice_is_said_once_a_reading(caplog):
     with caplog.at_level(logging.WARNING):
         list(stream_audio(np.stack([A, -A], axis=1), rate=SAMPLE_RATE, block=0.1))
     assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize("shape", ["swells", "comes in bursts", "begins late"])
+def test_noise_that_is_not_steady_is_left_out_beside_speech(shape, demo_recording, caplog):
+    speech = load_audio(demo_recording)[: 12 * SAMPLE_RATE]
+    seconds = np.arange(len(speech)) / SAMPLE_RATE
+    level = {
+        "swells": 0.5 + 0.5 * np.sin(6 * np.pi * seconds),
+        "comes in bursts": seconds % 2 < 1,
+        "begins late": seconds > 6,
+    }[shape]
+    noise = 0.3 * level * np.random.default_rng(0).normal(size=len(speech))
+    both = np.stack([noise.astype(np.float32), speech], axis=1)
+    assert mixed_channels(both, rate=SAMPLE_RATE) == (2,)
+    assert "channel 1 holds noise alone" in caplog.text

@@ -151,3 +151,18 @@ def test_what_is_nearly_a_recording(tmp_path):
 def test_sources_without_audio(source, message):
     with pytest.raises(AudioError, match=f"^{message}"):
         load_audio(source)
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "kind"),
+    [
+        (np.zeros(9), {"rate": 10**400}, ValueError),
+        ({"waveform": np.zeros(9), "sample_rate": 16000, "uri": 3}, {}, ValueError),
+        ({"waveform": np.zeros(9), "sample_rate": 16000, "uri": "a\0b"}, {}, ValueError),
+        ({"audio": {"audio": "a.wav"}}, {}, TypeError),
+        (np.zeros(9), {"rate": 16000, "channel": "1"}, TypeError),
+    ],
+)
+def test_impossible_values_are_named(source, options, kind):
+    with pytest.raises(kind, match=r"rate=|'uri' is the id|not a mapping|a channel is a number"):
+        load_audio(source, **options)
