@@ -18,8 +18,8 @@ episode example exercise figure foreign hint http https important inaudible info
 laughs laughter lesson link location lyrics moral music narration nb note notes noise part place ps question
 quote result rule scene section silence singing source step subtitle subtitles subtitled summary task time tip
 title topic track transcript translation translated unit update verse warning website
-channels finally first furthermore hence however last lastly meanwhile moreover next participants persons second
-speakers then therefore third thus voices
+channels finally first furthermore hence however last lastly meanwhile moreover next participants persons
+second speakers then therefore third thus voices
 """
 _PARTICLES, _NO_NAMES = frozenset(_SMALL.split()), frozenset(_OTHER.split())
 _VERBS = frozenset({"answered", "asked", "is", "replied", "said", "says", "was", "wrote"})
