@@ -104,7 +104,8 @@ class Clock:
 
     def warn(self, name: str, n_damaged: int) -> None:
         """Say in the log what was missing, came twice or was not believed."""
-        damaged = f" ({n_damaged} damaged packets)" if n_damaged else ""
+        packets = f"{n_damaged} damaged packet{'s' if n_damaged > 1 else ''}"
+        damaged = f" ({packets})" if n_damaged else ""
         if self.filled > TOLERANCE:
             _logger.warning(
                 "%s: %.1f s of sound lost and read as silence, first at %.1f s%s",
@@ -114,7 +115,7 @@ class Clock:
                 damaged,
             )
         elif n_damaged:
-            _logger.warning("%s: %d damaged packets, read as silence", name, n_damaged)
+            _logger.warning("%s: %s, read as silence", name, packets)
         if self.dropped > TOLERANCE:
             _logger.warning(
                 "%s: %.1f s of sound come twice by the file's clock; the second is left out",

@@ -45,10 +45,11 @@ class _Decoded(NamedTuple):
 
 @contextmanager
 def open_container(
-    name: str, file: BinaryIO, track: int | None
+    name: str, file: BinaryIO, track: int | None, quiet: bool = False
 ) -> Iterator[tuple[AudioInfo, Iterator[Piece]]]:
     """What a file says of itself and the pieces of one of its audio tracks, on the file's clock.
 
+    What is damaged is said in the log, unless `quiet`.
     FFmpeg gets an open file and may follow a playlist into other files only: it never opens a socket.
 
     Raises
@@ -67,6 +68,7 @@ def open_container(
     with container:
         stream = _choose_track(container, name, track)
         reader = _Reader(container, stream, name, _promised_seconds(container, stream, file))
+        reader.quiet = quiet
         yield reader.info, reader.pieces()
 
 
@@ -128,7 +130,7 @@ class _Reader:
         promised: float | None,
     ) -> None:
         self.container, self.stream, self.name = container, stream, name
-        self.n_damaged, self.last_time, self.error = 0, 0.0, ""
+        self.n_damaged, self.last_time, self.error, self.quiet = 0, 0.0, "", False
         self.zero = _zero(container, name)
         self.promised = None if promised is None else promised - self.zero
         self.decoded = self._decode()
@@ -179,7 +181,8 @@ class _Reader:
                 if len(samples):
                     yield Piece(frame.sample_rate, samples)
         finally:
-            clock.warn(self.name, self.n_damaged)
+            if not self.quiet:
+                clock.warn(self.name, self.n_damaged)
         if self.error:
             raise DecodingStoppedError(self.error)
         if self.n_damaged and not clock.position:

@@ -234,13 +234,16 @@ def _soundfile_pieces(
         try:
             samples = sound.read(PIECE, dtype="float32", always_2d=True)
         except soundfile.LibsndfileError as error:
+            if head.startswith(b"fLaC"):  # it fails for a whole piece; PyAV gives what the file holds of it
+                break
             raise DecodingStoppedError(error.error_string.removeprefix("Error : ").rstrip(".")) from error
         if not len(samples):
             break
         n_samples += len(samples)
         yield Piece(info.rate, samples)
     tail = os.lseek(handle, 0, os.SEEK_CUR) if isinstance(handle, int) else handle.tell()
-    if head.startswith(b"fLaC") and file.seek(0, io.SEEK_END) - tail > _FLAC_TAIL:
+    short = n_samples / info.rate < (info.seconds or 0.0)
+    if head.startswith(b"fLaC") and (short or file.seek(0, io.SEEK_END) - tail > _FLAC_TAIL):
         for samples in _behind(name, file, n_samples):
             n_samples += len(samples)
             yield Piece(info.rate, samples)
@@ -256,7 +259,7 @@ def _behind(name: str, file: BinaryIO, n_samples: int) -> Iterator[Samples]:
     file.seek(0)
     with ExitStack() as stack:
         try:
-            _, pieces = stack.enter_context(open_container(name, file, None))
+            _, pieces = stack.enter_context(open_container(name, file, None, quiet=True))
         except AudioError:
             return
         try:

@@ -20,6 +20,7 @@ _HEADERS = {
     b"caff": rb"caff\x00\x01\x00\x00desc",
     b"riff": rb"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00",
     b"NIST": rb"NIST_1A\n   1024\n",
+    b"\x1a\x45\xdf\xa3": rb"\x1a\x45\xdf\xa3.{1,40}?\x42\x82.(?:matroska|webm)",
 }
 """How a header of each format looks, by its first four bytes."""
 
@@ -27,7 +28,7 @@ _HEADERS = {
 def find_parts(file: BinaryIO, head: bytes) -> list[tuple[int, int]]:
     """Where the files begin and end that were joined to this one; of any other file, its own begin and end.
 
-    MP3, AAC, MPEG and Matroska files are never cut here: FFmpeg reads on where another begins.
+    MP3, AAC and MPEG files are never cut here: FFmpeg reads on where another begins.
 
     Parameters
     ----------

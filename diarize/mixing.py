@@ -42,9 +42,10 @@ _COLOURED, _VOICED = (
     1.2,
     6.0,
 )  # dB by which the share of high frequencies varies: in noise less, in speech more
+_NOISY_SECONDS = 3.0  # of noise in a channel, and four times as much as in the best one
 _CLIPPED, _UNCLIPPED = 1e-3, 1e-4  # shares of samples at the peak
 _CANCELLED = 2.0  # dB that the mean is below one of unrelated channels as loud; chance makes less
-_CANCELLED_SECOND, _CANCELLED_SHARE = 10.0, 0.1  # the same in one second, and the share of such seconds
+_CANCELLED_SECOND = 10.0  # dB; the same in one second, which chance never makes
 _LOUD_SECOND = 20.0  # dB below the loudest second; quieter ones do not count
 
 _logger = logging.getLogger(__name__)
@@ -208,6 +209,15 @@ def _warn_of_faults(measured: ChannelLevels, channels: list[int], name: str) -> 
                 "choose that one where both hold the same",
                 *(name, i + 1, variation[i], best + 1, variation[best]),
             )
+    noise = {i: _noisy_seconds(measured, i) for i in channels}
+    best = min(channels, key=noise.__getitem__)
+    for i in channels:
+        if noise[i] >= max(_NOISY_SECONDS, 4 * noise[best]) and not variation[i] < _NOISY:
+            _logger.warning(
+                "%s: channel %d holds noise for %.0f s, channel %d for %.0f s; "
+                "choose that one where both hold the same",
+                *(name, i + 1, noise[i], best + 1, noise[best]),
+            )
     best = min(channels, key=measured.at_peak.__getitem__)
     for i in channels:
         if measured.at_peak[i] > _CLIPPED and measured.at_peak[best] < _UNCLIPPED:
@@ -231,10 +241,11 @@ def _without_cancelling(measured: ChannelLevels, channels: list[int], name: str)
         quieter = min((int(i) for i in pair), key=power.__getitem__)
         del kept[quieter]
     if kept != channels:
-        covariance = measured.covariances[:, 0].sum(axis=0, dtype=np.float64)
-        mean = covariance[np.ix_(channels, channels)].mean()
-        louder = max(kept, key=lambda i: float(covariance[i, i]))
-        below = min(_decibels(covariance[louder, louder]) - _decibels(mean), 99.0)
+        seconds = measured.covariances[:, 0].astype(np.float64)
+        louder = max(kept, key=lambda i: float(seconds[:, i, i].sum()))
+        below = _below(seconds.sum(axis=0), channels, louder)
+        if below < _CANCELLED_SECOND / 2:  # only in some seconds
+            below = max(_below(each, channels, louder) for each in seconds)
         _logger.warning(
             "%s: channels cancel each other: the mean of %s is %.0f dB below channel %d; %s left in the mix",
             *(
@@ -248,6 +259,12 @@ def _without_cancelling(measured: ChannelLevels, channels: list[int], name: str)
     return kept
 
 
+def _below(covariance: Floats, channels: list[int], louder: int) -> float:
+    """By how many dB the mean of channels is below one of them, at most 99."""
+    mean = covariance[np.ix_(channels, channels)].mean()
+    return min(_decibels(covariance[louder, louder]) - _decibels(mean), 99.0)
+
+
 def _cancelled(measured: ChannelLevels, channels: list[int]) -> Floats | None:
     """The covariance (n, n) of channels where their mean is far below unrelated ones as loud, if it is."""
     for kind in (0, 1):
@@ -259,7 +276,7 @@ def _cancelled(measured: ChannelLevels, channels: list[int]) -> Floats | None:
             return np.asarray(total)
         loud = unrelated > unrelated.max(initial=0.0) * 10 ** (-_LOUD_SECOND / 10)
         gone = loud & (mean < 10 ** (-_CANCELLED_SECOND / 10) * unrelated)
-        if gone.sum() > _CANCELLED_SHARE * loud.sum():
+        if gone.any():
             return np.asarray(own[gone].sum(axis=0))
     return None
 
@@ -281,6 +298,20 @@ def _colours(measured: ChannelLevels, channel: int) -> float:
     if loud.sum() < 2 * _LOUDEST:
         return float("inf")
     return float(np.ptp(10 * np.log10(np.maximum(details[loud], 1e-30) / levels[loud])))
+
+
+def _noisy_seconds(measured: ChannelLevels, channel: int) -> float:
+    """Seconds in which a channel is loud and its sound does not change, as that of speech does within two."""
+    levels, details = measured.levels[:, channel], measured.details[:, channel]
+    n = 2 * SECOND  # blocks
+    if len(levels) < n:
+        return 0.0
+    loud = levels > levels.max(initial=0.0) * 10 ** (-_LOUD_SECOND / 10)
+    colour = 10 * np.log10(np.maximum(details, 1e-30) / np.maximum(levels, 1e-30))
+    windows = np.lib.stride_tricks.sliding_window_view
+    found = windows(loud, n).all(axis=1) & (np.ptp(windows(colour, n), axis=1) < 2 * _COLOURED)
+    covered = np.convolve(found, np.ones(n))[: len(levels)] > 0
+    return float(covered.sum()) * BLOCK
 
 
 def _variation(powers: NDArray[np.float32]) -> float:

@@ -48,6 +48,9 @@ class Target:
         names = [f"{job.recording}{FORMATS[name].suffix}" for name in self.formats]
         paths = [self.path] if self.is_file else [self.path / job.folder / name for name in names]
         refuse_existing(paths, force)
+        for path in paths:
+            if path.exists() and os.path.exists(job.source) and path.samefile(job.source):  # noqa: PTH110, a command
+                raise DiarizeError(f"{path}: this is the recording itself; name another output")
         return paths
 
 

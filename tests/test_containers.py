@@ -9,9 +9,9 @@ import av
 import numpy as np
 import pytest
 import soundfile
-import soxr
 from command_line import call, complaint, environment
 from helpers import write_small_model
+from make_containers import write_container
 
 from diarize.audio import SAMPLE_RATE, audio_info, load_audio, stream_audio
 from diarize.errors import AudioError
@@ -43,43 +43,6 @@ def lags(path, speech, **options):
     """Of a part before 6 s, and of one behind it."""
     heard = load_audio(path, **options)
     return [lag(heard, speech, 0.5, 2.5), lag(heard, speech, 8.0, 11.9)]
-
-
-def write(path, samples, codec, move, video_begins=None, rate=16000, options=None):
-    """A file whose packets have the times that `move` makes of theirs; with pictures from a time on."""
-    with av.open(str(path), "w", options=options or {}) as container:
-        pictures = None
-        if video_begins is not None:
-            pictures = container.add_stream("mpeg4", rate=5)
-            pictures.width = pictures.height = 32
-            pictures.pix_fmt = "yuv420p"
-        stream = container.add_stream(codec, rate=rate, layout="mono")
-        resampler = av.AudioResampler(format=stream.codec_context.format, layout="mono", rate=rate)
-        samples = soxr.resample(samples, SAMPLE_RATE, rate)
-        packets = []
-        for start in range(0, len(samples), 1000):
-            piece = np.ascontiguousarray(samples[None, start : start + 1000])
-            frame = av.AudioFrame.from_ndarray(piece, format="fltp", layout="mono")
-            frame.sample_rate, frame.pts = rate, start
-            for converted in resampler.resample(frame):
-                packets += stream.encode(converted)
-        packets += stream.encode(None)
-        for packet in packets:
-            shift = round(
-                (move(packet.pts * packet.time_base) - packet.pts * packet.time_base) / packet.time_base
-            )
-            packet.pts, packet.dts = packet.pts + shift, packet.pts + shift
-        if pictures is not None:
-            for i in range(20):
-                picture = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")
-                picture.pts = i
-                for packet in pictures.encode(picture):
-                    packet.pts = packet.dts = packet.pts + round(video_begins / packet.time_base)
-                    packets.append(packet)
-            packets += pictures.encode(None)
-        for packet in sorted(packets, key=lambda p: (p.dts or 0) * (p.time_base or 0)):
-            container.mux(packet)
-    return path
 
 
 def gap(time):
@@ -152,18 +115,18 @@ def test_the_default_track_is_read(speech, caplog):
     ],
 )
 def test_times_are_those_of_the_clock(tmp_path, speech, name, codec, video, move, expected):
-    path = write(tmp_path / name, speech, codec, move, video)
+    path = write_container(tmp_path / name, speech, codec, move, video)
     assert lags(path, speech) == pytest.approx(expected, abs=0.1)
 
 
 def test_pictures_that_go_on_behind_the_sound_are_no_loss(tmp_path, speech, caplog):
-    load_audio(write(tmp_path / "a.mkv", speech[: 2 * SAMPLE_RATE], "aac", lambda t: t, 3.0))
+    load_audio(write_container(tmp_path / "a.mkv", speech[: 2 * SAMPLE_RATE], "aac", lambda t: t, 3.0))
     assert not caplog.records
 
 
 def test_other_rates_within_a_stream(tmp_path, speech):
     parts = [
-        write(tmp_path / f"{i}.aac", speech[i * 96000 :][:96000], "aac", lambda t: t, rate=rate)
+        write_container(tmp_path / f"{i}.aac", speech[i * 96000 :][:96000], "aac", lambda t: t, rate=rate)
         for i, rate in enumerate((16000, 44100))
     ]
     path = tmp_path / "joined.aac"

@@ -60,7 +60,8 @@ def complaint_about(path: Path) -> str:
 def test_what_is_written_is_read_back(
     name: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    names = phrases if name in BLANKS_ALLOWED else words.filter(lambda word: word.lower() not in lab.SILENCE)
+    reserved = {"lab": lab.SILENCE, "audacity": lab.SILENCE, "rttm": {"<na>"}}.get(name, ())
+    names = (phrases if name in BLANKS_ALLOWED else words).filter(lambda word: word.lower() not in reserved)
     turns = data.draw(turns_of_one_recording(names))
     path = tmp_path_factory.getbasetemp() / f"meeting{FORMATS[name].suffix}"
     write_turns(turns, path)

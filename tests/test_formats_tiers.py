@@ -214,6 +214,7 @@ def test_the_time_origin_of_the_sound_counts(media: str, start: float, tmp_path:
         ({"Ann-speech": ["hi", ""], "Ann-gesture": ["nod", "nod"]}, [(0, 1, "Ann")]),
         ({"vuv": ["U", "V", "U"]}, [(1, 2, "V")]),
         ({"Speakers": ["Ann", "pause", "overlap"]}, [(0, 1, "Ann")]),
+        ({"speakers": ["0", "1", "1"]}, [(0, 1, "0"), (1, 2, "1"), (2, 3, "1")]),
         ({"silences2": ["silent", "sounding"]}, [(1, 2, "sounding")]),
     ],
 )

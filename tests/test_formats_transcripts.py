@@ -1,5 +1,6 @@
 """Transcripts of other tools: who speaks is read where they say it, and never made up."""
 
+import json
 import logging
 import re
 from pathlib import Path
@@ -333,3 +334,13 @@ def test_ctm_reads_one_of_several_readings_and_no_microphone(tmp_path: Path) -> 
 def test_names_that_mean_silence_are_not_written(suffix: str, name: str, tmp_path: Path) -> None:
     with pytest.raises(FormatError, match=f"no speaker is called '{name}' in this format; rename it"):
         write_turns([Turn("a", Segment(0, 1), name)], tmp_path / f"a{suffix}")
+
+
+@pytest.mark.parametrize("who", ["UNKNOWN", "SPEAKER_UNKNOWN", "None"])
+def test_who_is_not_known_is_nobody(who: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = subtitles(tmp_path / "a.srt", "[Ann]: hi", f"[{who}]: yo")
+    assert speakers(path) == ["Ann"]
+    items = [{"start": 0, "end": 1, "speaker": "Ann"}, {"start": 1, "end": 2, "speaker": who}]
+    path = write(tmp_path / "a.json", json.dumps({"segments": items}))
+    assert spans(read_turns(path)) == [(0, 1, "Ann")]
+    assert caplog.text.count("left out: 1") == 2

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from make_containers import write_container
 
 from diarize.audio import SAMPLE_RATE, audio_info, load_audio
 
@@ -80,3 +81,18 @@ def test_words_that_look_like_a_header_are_sound(tmp_path):
     samples = np.frombuffer(b"RIFF" + bytes(4) + b"WAVE" + bytes(4), np.int16)
     soundfile.write(tmp_path / "a.wav", np.tile(samples, 1000), SAMPLE_RATE)
     assert len(load_audio(tmp_path / "a.wav")) == 8000
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.webm", "libopus"), ("a.mka", "flac")])
+@pytest.mark.parametrize("n_files", [2, 3])
+def test_matroska_and_webm(tmp_path, speech, name, codec, n_files, caplog):
+    """Of three files FFmpeg alone read less than all."""
+    content = b""
+    for part in np.array_split(speech, n_files):
+        write_container(tmp_path / name, part, codec, lambda time: time, rate=48000)
+        content += (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(content)
+    heard = load_audio(tmp_path / name)
+    assert len(heard) / SAMPLE_RATE == pytest.approx(12.0, abs=0.05)
+    assert np.corrcoef(heard[3200:60000], speech[3200:60000])[0, 1] > 0.95
+    assert not caplog.records

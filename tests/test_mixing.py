@@ -152,3 +152,20 @@ def test_noise_that_is_not_steady_is_left_out_beside_speech(shape, demo_recordin
     both = np.stack([noise.astype(np.float32), speech], axis=1)
     assert mixed_channels(both, rate=SAMPLE_RATE) == (2,)
     assert "channel 1 holds noise alone" in caplog.text
+
+
+def test_a_passage_that_cancels_is_not_lost(demo_recording, caplog):
+    speech = load_audio(demo_recording)
+    other = speech.copy()
+    other[round(0.7 * SAMPLE_RATE) : round(5.2 * SAMPLE_RATE)] *= -1
+    kept = mixed_channels(np.stack([speech, other], axis=1), rate=SAMPLE_RATE)
+    assert len(kept) == 1
+    assert "channels cancel each other: the mean of channels 1 and 2 is 99 dB below channel" in caplog.text
+
+
+def test_noise_in_a_part_of_a_channel_is_said(demo_recording, caplog):
+    speech = load_audio(demo_recording)[: 20 * SAMPLE_RATE]
+    noisy = speech.copy()
+    noisy[: 10 * SAMPLE_RATE] += np.random.default_rng(0).normal(0, 0.3, 10 * SAMPLE_RATE).astype(np.float32)
+    assert mixed_channels(np.stack([speech, noisy], axis=1), rate=SAMPLE_RATE) == (1, 2)
+    assert "channel 2 holds noise for 10 s, channel 1 for 0 s" in caplog.text

@@ -63,6 +63,18 @@ def test_other_unknown_lengths(tmp_path, speech, format, mark, offset, value, fo
     assert_same(load_audio(path), speech)
 
 
+@pytest.mark.parametrize("more", [1, 1000])
+def test_a_flac_total_that_is_too_large_loses_nothing(tmp_path, speech, more):
+    """libsndfile refuses the whole last piece; the sound before its end is in the file."""
+    path = tmp_path / "a.flac"
+    soundfile.write(path, speech, SAMPLE_RATE)
+    content = bytearray(path.read_bytes())
+    fields = int.from_bytes(content[18:26], "big") + more
+    content[18:26] = fields.to_bytes(8, "big")
+    path.write_bytes(content)
+    assert len(load_audio(path)) == len(speech)
+
+
 @pytest.mark.parametrize(("total", "seconds"), [(0, None), (96000, 6.0)])
 def test_flac_totals(tmp_path, speech, total, seconds, caplog):
     """A FLAC file from a pipe lost its end, with a warning of 576460752303423.5 s."""

@@ -22,6 +22,7 @@ from typing import Any
 
 from diarize.formats.json_text import list_of, name_of, object_of, time_of
 from diarize.formats.rows import Found
+from diarize.formats.speaker_names import is_nobody
 from diarize.formats.text import File, Place
 
 KINDS = "this program's, WhisperX's, pyannote's and SegLST (docs/formats.md)"
@@ -104,7 +105,7 @@ def _written_time(place: Place, item: dict[str, Any], key: str) -> float:
 def _speaker(place: Place, item: dict[str, Any], key: str) -> str | None:
     """Who speaks; None where nobody is named. A number is a name, too."""
     value = item.get(key)
-    if value is None or value == "":
+    if value is None or (isinstance(value, str) and is_nobody(value)):
         return None
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**9:
         return str(value)

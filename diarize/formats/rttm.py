@@ -17,7 +17,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from diarize.formats.rows import Found, collect_turns, one_word, report_left_out, to_rows, without_comment
+from diarize.formats.rows import (
+    Found,
+    collect_turns,
+    one_word,
+    refuse_names,
+    report_left_out,
+    to_rows,
+    without_comment,
+)
 from diarize.formats.text import File, Line, as_file, read_lines, write_text
 from diarize.formats.times import seconds
 from diarize.segments import TOUCH, Segment, Turn, join_segments
@@ -65,10 +73,12 @@ def format_rttm(turns: Iterable[Turn]) -> str:
     FormatError
         When two names would become the same.
     """
+    rows = to_rows(turns, one_word)
+    refuse_names(rows, ("<na>",), "RTTM")
     return "".join(
         f"SPEAKER {row.recording} 1 {seconds(row.start)} {seconds(row.end - row.start)}"
         f" <NA> <NA> {row.speaker} <NA> <NA>\n"
-        for row in to_rows(turns, one_word)
+        for row in rows
     )
 
 

@@ -22,8 +22,15 @@ channels finally first furthermore hence however last lastly meanwhile moreover 
 second speakers then therefore third thus voices
 """
 _PARTICLES, _NO_NAMES = frozenset(_SMALL.split()), frozenset(_OTHER.split())
+_NOBODY = frozenset({"", "<na>", "na", "null", "unknown", "unk", "none", "nobody", "-"})
 _VERBS = frozenset({"answered", "asked", "is", "replied", "said", "says", "was", "wrote"})
 _WORD = re.compile(r"[^\W\d_][\w.'\u2019&-]*|[0-9]+")
+
+
+def is_nobody(name: str) -> bool:
+    """Whether tools write this where they know no speaker: "", "UNKNOWN", "SPEAKER_UNKNOWN", "None"."""
+    short = re.sub(r"^(?:speaker|spk)[ _-]", "", name.strip().lower())
+    return short in _NOBODY
 
 
 def is_numbered_speaker(name: str) -> bool:

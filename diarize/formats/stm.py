@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterator
 
 from diarize.formats.rows import Found, collect_turns, report_left_out, without_comment
-from diarize.formats.speaker_names import is_numbered_speaker, may_be_name
+from diarize.formats.speaker_names import is_nobody, is_numbered_speaker, may_be_name
 from diarize.formats.text import File, Line, read_lines
 from diarize.segments import Turn
 
@@ -28,7 +28,6 @@ _TYPES = frozenset(
 _CONFIDENCE = re.compile(r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?")
 _NO_SPEAKERS = frozenset({"ch", "ihm", "l", "left", "mdm", "mix", "mono", "r", "right", "sdm", "stereo"})
 """Channels that are named by where they come from."""
-_NOBODY = frozenset({"<na>", "na", "null", "unknown", "none", "-"})
 
 
 def read_stm(path: File) -> list[Turn]:
@@ -53,7 +52,7 @@ def read_stm(path: File) -> list[Turn]:
             if who.lower() in _NOT_SCORED or _IGNORED in map(str.lower, fields[5:]):
                 ignored.append(line)
             else:
-                yield line, recording, start, end, None if who.lower() in _NOBODY else who
+                yield line, recording, start, end, None if is_nobody(who) else who
         report_left_out(path, "segments that are not scored", ignored)
 
     return collect_turns(path, parse(), speakers="names in the third field")
@@ -105,7 +104,7 @@ def _speaker(fields: list[str]) -> str | None:
     if len(fields) == 5:
         return None
     who = fields[-1]
-    known = who.lower() in _NOBODY or (len(fields) < 8 and who.lower() in _TYPES)
+    known = is_nobody(who) or (len(fields) < 8 and who.lower() in _TYPES)
     return None if known or (len(fields) == 6 and _CONFIDENCE.fullmatch(who)) else who
 
 
@@ -113,4 +112,6 @@ def _is_name(channel: str) -> bool:
     """Whether a channel is named like a speaker: SPEAKER_00, Ann; not 1, A or NA."""
     if is_numbered_speaker(channel):
         return True
-    return len(channel) > 1 and channel.lower() not in _NOBODY | _NO_SPEAKERS and may_be_name(channel)
+    if is_nobody(channel):
+        return False
+    return len(channel) > 1 and channel.lower() not in _NO_SPEAKERS and may_be_name(channel)

@@ -39,6 +39,7 @@ _TEXT = """
 speech utterance utterances utt tx text transcript transcription transcriptions ortho orthography ort sentence
 sentences phrase phrases ref words word wd mb morphemes syllables syllable syll phones phone phonemes phoneme
 segments gloss glosses ge ps pos ft translation translations lemma notes note comment comments label labels
+ipu ipus tokensalign phonalign tokens tones breaks
 asr action actions code context event events eyes face gaze gesture gestures hand hands head mouth on_off
 posture turn_type asr default tier ipa mau kan trn mas kas ort_mau kan_mau kan_mas ort_kas
 """
@@ -69,7 +70,23 @@ _SOUNDING = frozenset({
 })  # fmt: skip
 _NOBODY = frozenset({"crosstalk", "noise", "overlap", "pause"})
 """Labels of a tier of speakers that are nobody's."""
-_MARKS = frozenset({"#", "<eps>", "<p:>", "<pause>", "<sil>", "_", "pau", "sil", "silence", "silent", "sp"})
+_MARKS = frozenset(
+    {
+        "...",
+        "<silence>",
+        "#",
+        "<eps>",
+        "<p:>",
+        "<pause>",
+        "<sil>",
+        "_",
+        "pau",
+        "sil",
+        "silence",
+        "silent",
+        "sp",
+    }
+)
 """Labels that are silence among words, too: "noise" and "pause" may be spoken."""
 
 
@@ -217,7 +234,7 @@ def _word(name: str) -> str:
 
 def _speech_labels(tier: Tier, who: str | None) -> set[str]:
     labels = {label for _, _, _, label in tier.spans}
-    known = {label.lower() for label in labels if label} <= _SILENT | _SOUNDING
+    known = bool(who) and {label.lower() for label in labels if label} <= _SILENT | _SOUNDING
     silent = _SILENT if known else _MARKS if who else _MARKS | _NOBODY
     speech = {label for label in labels if label in (who, tier.name) or label.lower() not in silent}
     return speech if tier.blanks else speech - {""}

@@ -23,7 +23,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from diarize.formats.speaker_names import is_numbered_speaker, looks_like_name, may_be_name
+from diarize.formats.speaker_names import is_nobody, is_numbered_speaker, looks_like_name, may_be_name
 
 # No expression here looks further than some hundred characters: a line may have a million.
 VOICE = re.compile(r"<v(?:\.[^\s>]{0,200})?\s([^<>]{1,1000})>")
@@ -50,7 +50,9 @@ def find_prefixes(cues: Sequence[Sequence[str]]) -> list[list[str]]:
     names = {name for name, count in times.items() if count > 1 or looks_like_name(name)}
     named = sum(any(sure or name in names for name, sure, _ in lines) for lines in spoken)
     trusted = named >= 2 and named >= _SHARE * len(spoken)
-    return [[name for name, sure, _ in lines if sure or (trusted and name in names)] for lines in found]
+    return [
+        [name for name, sure, _ in lines if name and (sure or (trusted and name in names))] for lines in found
+    ]
 
 
 def _prefix(line: str) -> tuple[str, bool, bool]:
@@ -59,11 +61,11 @@ def _prefix(line: str) -> tuple[str, bool, bool]:
     text = _STYLING.sub("", line)
     text = text[_CHANGE.match(text).end() :].strip()  # type: ignore[union-attr]  # it matches nothing, too
     if voice:
-        return voice[1].strip(), True, bool(text)
+        return _known(voice[1].strip()), True, bool(text)
     if marked := _MARKED.fullmatch(text):
         name, rest = (marked[1] or marked[2]).strip(), marked[4]
         if is_numbered_speaker(name) or (marked[3] and may_be_name(name)):
-            return name, True, True
+            return _known(name), True, True
         return (name if rest and may_be_name(name) else ""), False, bool(rest)
     glued = _GLUED.fullmatch(text)
     for name in (text, glued[1] if glued else ""):
@@ -71,4 +73,8 @@ def _prefix(line: str) -> tuple[str, bool, bool]:
             return name, True, True
     plain = _PLAIN.fullmatch(text)
     name = plain[1].strip() if plain else ""
-    return (name if may_be_name(name) else ""), False, bool(re.search(r"\w", text))
+    return (_known(name) if may_be_name(name) else ""), False, bool(re.search(r"\w", text))
+
+
+def _known(name: str) -> str:
+    return "" if is_nobody(name) else name
