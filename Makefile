@@ -16,7 +16,7 @@ test: .venv/.dev ## run all tests, ruff, mypy and shellcheck among them
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 lint: .venv/.dev ## ruff, mypy, shellcheck, the order of imports, the links of the documentation
-	$(BIN)/python -m pytest -q tests/test_quality.py tests/test_layers.py
+	$(BIN)/python -m pytest -q tests/project/test_quality.py tests/project/test_layers.py
 
 bench: .venv/.dev ## print speed and start-up; with DATA=DIR (sets of recordings) the error as well
 	$(BIN)/python benchmarks/one_hour.py

@@ -18,7 +18,7 @@ from printing import header, percent, table
 
 from diarize.config import Config, load_config
 from diarize.errors import DiarizeError
-from diarize.metrics import pool
+from diarize.scoring.der import pool
 
 PARTS: dict[str, dict[str, Any]] = {
     "all parts": {},

@@ -23,15 +23,16 @@ from numpy.typing import NDArray
 from printing import header, percent, table
 
 from diarize.audio import SAMPLE_RATE, find_audio, load_audio
-from diarize.augment import reverberate
 from diarize.config import SpeechConfig, load_config
-from diarize.diarization import Diarization
 from diarize.errors import DiarizeError
 from diarize.formats.kaldi import DataFolder, read_data_folder
-from diarize.metrics import DiarizationScore, pool, score_diarization
-from diarize.pipeline import Diarizer
+from diarize.pipeline.diarizer import Diarizer
+from diarize.pipeline.result import Diarization
+from diarize.scoring.der import DiarizationScore, pool, score_diarization
 from diarize.segments import Turn, close_pauses
-from diarize.simulation import (
+from diarize.speech.vad import speech_segments
+from diarize.training.augment import reverberate
+from diarize.training.conversations import (
     Phrase,
     Placed,
     choose_speakers,
@@ -41,7 +42,6 @@ from diarize.simulation import (
     take_turns,
     turns_of,
 )
-from diarize.vad import speech_segments
 
 SECONDS, OVERLAP, LONGEST_PHRASE = 40.0, 0.1, 10.0
 LEVEL, LEVEL_SPREAD = -26.0, 4.0  # of a speaker, dB of full scale, and more or less

@@ -28,8 +28,8 @@ from printing import header, percent, table
 from diarize.clustering import CLUSTERERS
 from diarize.config import ClusteringConfig, Config, EmbeddingConfig, TurnConfig
 from diarize.errors import DiarizeError
-from diarize.formats.atomic import atomic_path
-from diarize.metrics import pool
+from diarize.files.atomic import atomic_path
+from diarize.scoring.der import pool
 
 # Grids are wide enough for vectors that all lie close together.
 MERGE_DISTANCES = {

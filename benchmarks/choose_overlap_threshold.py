@@ -22,7 +22,7 @@ from printing import header, percent, table
 
 from diarize.config import Config, load_config
 from diarize.errors import DiarizeError
-from diarize.metrics import pool
+from diarize.scoring.der import pool
 from diarize.segments import Segment, Turn
 
 DETECTORS = ("silero", "activity")

@@ -1,4 +1,4 @@
-"""Missed and false speech over a grid of the settings of ``diarize.vad``, as a Markdown table.
+"""Missed and false speech over a grid of the settings of ``diarize.speech.vad``, as a Markdown table.
 
     python benchmarks/choose_speech_settings.py --data DIR [--data DIR ...] [--skip ID ...]
 
@@ -17,13 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 from printing import header
 
-from diarize.activity import OUTPUT_LENGTH, detect_activity
 from diarize.audio import find_audio, recording_id, stream_audio
 from diarize.config import SpeechConfig
 from diarize.formats.rttm import read_rttm
 from diarize.formats.uem import read_uem
 from diarize.segments import Segment
-from diarize.vad import FRAME_LENGTH, segments_from_probabilities, speech_probabilities
+from diarize.speech.activity import OUTPUT_LENGTH, detect_activity
+from diarize.speech.vad import FRAME_LENGTH, segments_from_probabilities, speech_probabilities
 
 GRID = {
     "threshold": (0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8),

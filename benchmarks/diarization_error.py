@@ -22,8 +22,8 @@ from printing import header, percent, table
 from diarize.clustering import CLUSTERERS
 from diarize.config import Config, load_config
 from diarize.errors import ConfigError, DiarizeError
-from diarize.formats.atomic import atomic_path
-from diarize.metrics import DiarizationScore, pool
+from diarize.files.atomic import atomic_path
+from diarize.scoring.der import DiarizationScore, pool
 
 COLUMNS = (
     *("vectors", "clusterer", "number of speakers"),

@@ -13,17 +13,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diarize.activity import Speech, find_speech
 from diarize.audio import find_audio, recording_id, stream_audio
 from diarize.config import Config, SpeechConfig
-from diarize.embedder import Embedder, Voices
+from diarize.embedding.embedder import Embedder, Voices
 from diarize.errors import ConfigError, DiarizeError
 from diarize.formats.rttm import read_rttm
 from diarize.formats.uem import read_uem
-from diarize.labels import find_speakers
-from diarize.metrics import DiarizationScore, score_diarization
-from diarize.pipeline import make_turns
+from diarize.pipeline.diarizer import make_turns
+from diarize.pipeline.labels import find_speakers
+from diarize.scoring.der import DiarizationScore, score_diarization
 from diarize.segments import Segment, Turn
+from diarize.speech.activity import Speech, find_speech
 
 HELD_OUT = ("EN2006a", "EN2006b", "ES2003a", "ES2003b")
 """Meetings of AMI whose excerpts no setting is chosen on; an id that begins so is one of them."""

@@ -75,7 +75,7 @@ def write_audio(path: Path, seconds: float) -> None:
 
 def measure(audio: Path, model: str | None, threads: int) -> dict[str, float]:
     """Wall seconds of each stage of the pipeline."""
-    from diarize.pipeline import Diarizer
+    from diarize.pipeline.diarizer import Diarizer
 
     diarization = Diarizer(model, device="cpu", threads=threads)(audio)
     return {**diarization.seconds, "windows": len(diarization.embeddings.start)}
@@ -88,10 +88,10 @@ def measure_start(folder: Path, model: str | None) -> str:
     chosen = ["--model", model] if model else []
     commands = {
         "`python -c pass`": ["-c", "pass"],
-        "`diarize --help`": ["-m", "diarize.cli", "--help"],
+        "`diarize --help`": ["-m", "diarize.cli.commands", "--help"],
         "`import diarize`": ["-c", "import diarize"],
         f"`diarize run` on {START_SECONDS} s": [
-            *("-m", "diarize.cli", "run", str(audio), "-o", str(folder / "out"), "--force", *chosen),
+            *("-m", "diarize.cli.commands", "run", str(audio), "-o", str(folder / "out"), "--force", *chosen),
         ],
     }
     rows = []

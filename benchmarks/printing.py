@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from importlib.metadata import version
 
-from diarize.machine import describe_machine
+from diarize.machine.description import describe_machine
 
 PACKAGES = (
     *("diarize-toolkit", "torch", "numpy", "scipy", "scikit-learn"),

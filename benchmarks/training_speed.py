@@ -2,10 +2,10 @@
 
     python benchmarks/training_speed.py [--config FILE ...] [--steps N] [--pairs 5]
 
-The loop is diarize.training.train as a recipe runs it: batches are read from packed features, losses summed,
-the curve and the checkpoint written as the config says; nothing is held out. The bare steps are forward,
-loss, backward and optimizer over batches that lie in memory, with the same network, loss, optimizer and
-precision. Both are timed in turn, and the share is the median over the pairs. The features are noise.
+The loop is diarize.training.loop.train as a recipe runs it: batches are read from packed features, losses
+summed, the curve and the checkpoint written as the config says; nothing is held out. The bare steps are
+forward, loss, backward and optimizer over batches that lie in memory, with the same network, loss, optimizer
+and precision. Both are timed in turn, and the share is the median over the pairs. The features are noise.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ import numpy as np
 import torch
 from printing import header, table
 
-from diarize.batches import PackedFeatures, pack
+from diarize.audio.features import FeatureConfig
 from diarize.config import RECIPE_TABLES, load_tables, validate
+from diarize.embedding.models import build_from_config
 from diarize.errors import DiarizeError
-from diarize.features import FeatureConfig
-from diarize.models import build_from_config
+from diarize.machine.devices import mixed_precision
 from diarize.networks import Network
-from diarize.networks.devices import mixed_precision
-from diarize.objectives import LossConfig, build_objective
-from diarize.optimizers import TrainingConfig, build_optimizer
-from diarize.training import build_sampler, input_frames, train
+from diarize.training.loop import build_sampler, input_frames, train
+from diarize.training.objectives import LossConfig, build_objective
+from diarize.training.optimizers import TrainingConfig, build_optimizer
+from diarize.training.samplers import PackedFeatures, pack
 
 CONF = Path(__file__).resolve().parent.parent / "egs" / "timit" / "conf"
 CONFIGS = [CONF / "blstm-pairwise-kl.toml", CONF / "cnn-pairwise-kl.toml"]

@@ -21,7 +21,7 @@ from diarize.segments import (
     exclusive_turns,
     speech_of,
 )
-from diarize.windows import label_turns, sliding_windows, smooth_labels
+from diarize.speech.windows import label_turns, sliding_windows, smooth_labels
 
 SEED = 0
 WINDOWS_A_SEGMENT = 20

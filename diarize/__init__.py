@@ -10,30 +10,30 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from diarize.audio import load_audio as load_audio
-    from diarize.diarization import Diarization as Diarization
-    from diarize.embedder import Embedder as Embedder
-    from diarize.embeddings import Embeddings as Embeddings
+    from diarize.embedding.embedder import Embedder as Embedder
+    from diarize.embedding.table import Embeddings as Embeddings
     from diarize.errors import DiarizeError as DiarizeError
     from diarize.formats.rttm import read_rttm as read_rttm
     from diarize.formats.rttm import write_rttm as write_rttm
-    from diarize.metrics import score as score
-    from diarize.pipeline import Diarizer as Diarizer
+    from diarize.pipeline.diarizer import Diarizer as Diarizer
+    from diarize.pipeline.result import Diarization as Diarization
+    from diarize.scoring.der import score as score
     from diarize.segments import Segment as Segment
     from diarize.segments import Turn as Turn
 
 __version__ = "0.1.0"
 
 _HOME = {
-    "Diarization": "diarize.diarization",
+    "Diarization": "diarize.pipeline.result",
     "DiarizeError": "diarize.errors",
-    "Diarizer": "diarize.pipeline",
-    "Embedder": "diarize.embedder",
-    "Embeddings": "diarize.embeddings",
+    "Diarizer": "diarize.pipeline.diarizer",
+    "Embedder": "diarize.embedding.embedder",
+    "Embeddings": "diarize.embedding.table",
     "Segment": "diarize.segments",
     "Turn": "diarize.segments",
     "load_audio": "diarize.audio",
     "read_rttm": "diarize.formats.rttm",
-    "score": "diarize.metrics",
+    "score": "diarize.scoring.der",
     "write_rttm": "diarize.formats.rttm",
 }
 __all__ = list(_HOME)

@@ -1,6 +1,6 @@
 """``python -m diarize``: the same as the command ``diarize``."""
 
-from diarize.cli import main
+from diarize.cli.commands import main
 
 if __name__ == "__main__":
     main()

@@ -21,19 +21,19 @@ import torch
 from numpy.typing import NDArray
 
 from diarize.audio import SAMPLE_RATE, Samples, load_audio
-from diarize.baselines.gmm import Likelihoods, fit_mixtures, gmm_distances
-from diarize.baselines.parts import Part, read_parts
-from diarize.baselines.pitch import pitch
-from diarize.baselines.statistics import mfcc_statistics
-from diarize.baselines.svm import scaling, time_model_distances
-from diarize.embedder import Embedder
-from diarize.embeddings import Embeddings
+from diarize.audio.features import mfcc
+from diarize.embedding.embedder import Embedder
+from diarize.embedding.table import Embeddings
 from diarize.errors import ConfigError, DiarizeError
-from diarize.features import mfcc
-from diarize.formats.atomic import atomic_path
+from diarize.experiments.gmm import Likelihoods, fit_mixtures, gmm_distances
+from diarize.experiments.mfcc_statistics import mfcc_statistics
+from diarize.experiments.parts import Part, read_parts
+from diarize.experiments.pitch import pitch
+from diarize.experiments.speaker_sets import read_list
+from diarize.experiments.svm import scaling, time_model_distances
+from diarize.files.atomic import atomic_path
 from diarize.formats.kaldi import read_data_folder
-from diarize.formats.speaker_sets import read_list
-from diarize.networks.threads import one_blas_thread
+from diarize.machine.threads import one_blas_thread
 
 Array = NDArray[np.floating]
 DISTANCES, VECTORS = ("gmm", "svm"), ("anchor-gmm", "mfcc-statistics", "resnet")

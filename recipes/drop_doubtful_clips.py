@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diarize.audio import SAMPLE_RATE, load_audio
-from diarize.backend import centre_groups
 from diarize.clustering.agglomerative import Agglomerative
-from diarize.embedder import Embedder
+from diarize.embedding.embedder import Embedder
 from diarize.errors import DiarizeError
+from diarize.files.text import read_text, write_text
 from diarize.formats.kaldi import read_corpora, read_utt2spk, read_whole_recordings, write_data_folder
-from diarize.formats.text import read_text, write_text
 from diarize.segments import Segment
+from diarize.speakers.plda import centre_groups
 
 LONGEST = 10.0
 """Seconds of a clip that are heard."""

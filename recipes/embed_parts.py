@@ -16,17 +16,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from diarize.batches import PackedFeatures, cut_segments
-from diarize.checkpoints import load_weights
-from diarize.embeddings import Embeddings
+from diarize.audio.features import Frames
+from diarize.embedding.models import load_model
+from diarize.embedding.table import Embeddings
 from diarize.errors import ConfigError, DiarizeError, FormatError
-from diarize.features import Frames
+from diarize.files.text import read_text
 from diarize.formats.kaldi import read_utt2spk
-from diarize.formats.text import read_text
-from diarize.models import load_model
 from diarize.networks import Network
 from diarize.networks.cnn import CNN
 from diarize.networks.frame_network import FrameNetwork
+from diarize.networks.weights import load_weights
+from diarize.training.samplers import PackedFeatures, cut_segments
 
 
 @torch.inference_mode()

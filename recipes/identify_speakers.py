@@ -20,17 +20,17 @@ import numpy as np
 import torch
 
 from diarize.audio import load_audio
-from diarize.baselines.gmm import Likelihoods, fit_mixtures
-from diarize.baselines.parts import read_split
-from diarize.batches import PackedFeatures, cut_segments
-from diarize.clustering_metrics import wilson_interval
+from diarize.audio.features import Frames, mfcc
+from diarize.embedding.models import load_model
 from diarize.errors import ConfigError, DiarizeError, FormatError
-from diarize.features import Frames, mfcc
-from diarize.formats.speaker_sets import read_list
-from diarize.formats.text import read_text, write_text
-from diarize.models import load_model
+from diarize.experiments.gmm import Likelihoods, fit_mixtures
+from diarize.experiments.parts import read_split
+from diarize.experiments.speaker_sets import read_list
+from diarize.files.text import read_text, write_text
+from diarize.machine.threads import one_blas_thread
 from diarize.networks.cnn import CNN
-from diarize.networks.threads import one_blas_thread
+from diarize.scoring.clusterings import wilson_interval
+from diarize.training.samplers import PackedFeatures, cut_segments
 
 
 def load_frames(files: dict[str, list[str]]) -> dict[str, list[Frames]]:

@@ -24,19 +24,19 @@ from numpy.lib.format import open_memmap
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from diarize.activity import OUTPUT_LENGTH, silero_of_frames
 from diarize.audio import SAMPLE_RATE, Samples, find_audio, load_audio
-from diarize.augment import clip, coloured_noise, limit_band, reverberate, set_level, telephone
+from diarize.audio.features import FeatureConfig, log_mel
 from diarize.config import RECIPE_TABLES, SpeechConfig, load_tables, validate
 from diarize.errors import DiarizeError
-from diarize.features import FeatureConfig, log_mel
-from diarize.formats.atomic import atomic_path
+from diarize.files.atomic import atomic_path
 from diarize.formats.kaldi import DataFolder, read_whole_recordings
-from diarize.segmentation import Segmentation
 from diarize.segments import Segment
-from diarize.simulation import Placed, choose_speakers, cut_phrases, interject, mix, take_turns
-from diarize.sounds import SOUNDS
-from diarize.vad import segments_from_probabilities, speech_probabilities, speech_segments
+from diarize.speech.activity import OUTPUT_LENGTH, silero_of_frames
+from diarize.speech.segmentation import Segmentation
+from diarize.speech.vad import segments_from_probabilities, speech_probabilities, speech_segments
+from diarize.training.augment import clip, coloured_noise, limit_band, reverberate, set_level, telephone
+from diarize.training.conversations import Placed, choose_speakers, cut_phrases, interject, mix, take_turns
+from diarize.training.sounds import SOUNDS
 
 LENIENT = SpeechConfig(
     detector="silero", threshold=0.3, release=0.15, min_speech=0.1, min_silence=0.1, padding=0.03

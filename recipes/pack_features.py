@@ -17,13 +17,13 @@ import torch
 from pydantic import field_validator
 
 from diarize.audio import Samples, find_audio, load_audio
-from diarize.augment import Augmenter, change_speed
-from diarize.batches import pack
+from diarize.audio.features import FeatureConfig, Frames, log_mel
 from diarize.config import RECIPE_TABLES, Settings, load_tables, validate
 from diarize.errors import ConfigError, DiarizeError
-from diarize.features import FeatureConfig, Frames, log_mel
-from diarize.formats.atomic import atomic_path
+from diarize.files.atomic import atomic_path
 from diarize.formats.kaldi import read_whole_recordings
+from diarize.training.augment import Augmenter, change_speed
+from diarize.training.samplers import pack
 
 N_BABBLE_VOICES = 300
 

@@ -13,16 +13,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from diarize.batches import PackedFeatures
-from diarize.checkpoints import read_curve
-from diarize.embeddings import Embeddings
+from diarize.audio.features import Frames
+from diarize.embedding.models import Model, load_model
+from diarize.embedding.table import Embeddings
 from diarize.errors import DiarizeError, FormatError
-from diarize.features import Frames
-from diarize.formats.text import read_text
-from diarize.models import Model, load_model
+from diarize.files.text import read_text
 from diarize.networks.cnn import CNN
-from diarize.report.training_report import write_training_report
-from diarize.training import input_frames
+from diarize.networks.weights import read_curve
+from diarize.report.training_page import write_training_report
+from diarize.training.loop import input_frames
+from diarize.training.samplers import PackedFeatures
 
 N_EXAMPLES = 3
 

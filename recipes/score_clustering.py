@@ -24,7 +24,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diarize.clustering_evaluation import (
+from diarize.embedding.table import Embeddings
+from diarize.errors import DiarizeError, FormatError
+from diarize.experiments.comparison import (
     build_linkage,
     choose_threshold,
     compare_clusterers,
@@ -32,10 +34,8 @@ from diarize.clustering_evaluation import (
     legacy_obstacle,
     score_linkage,
 )
-from diarize.embeddings import Embeddings
-from diarize.errors import DiarizeError, FormatError
-from diarize.formats.speaker_sets import kaldi_name, read_list
-from diarize.formats.text import write_text
+from diarize.experiments.speaker_sets import kaldi_name, read_list
+from diarize.files.text import write_text
 
 AHC_INPUTS = ("condensed", "rows")
 NO_SETS = (

@@ -18,22 +18,22 @@ import torch
 from numpy.typing import NDArray
 
 from diarize.audio import SAMPLE_RATE, Samples, load_audio
-from diarize.baselines.statistics import mfcc_statistics
-from diarize.catalog import RESEMBLYZER
-from diarize.embedder import Embedder
-from diarize.encoders import find_network
+from diarize.audio.features import mfcc
+from diarize.embedding.catalog import RESEMBLYZER
+from diarize.embedding.embedder import Embedder
+from diarize.embedding.encoders import find_network
 from diarize.errors import DiarizeError
-from diarize.features import mfcc
+from diarize.experiments.mfcc_statistics import mfcc_statistics
+from diarize.files.text import write_text
 from diarize.formats.kaldi import read_utt2spk, read_whole_recordings
-from diarize.formats.text import write_text
-from diarize.segments import Segment
-from diarize.verification import (
+from diarize.scoring.verification import (
     bootstrap_interval,
     crop_middle,
     equal_error_rate,
     make_trials,
     score_trials,
 )
+from diarize.segments import Segment
 
 LENGTHS = {"whole": None, "3 s": 3.0, "1.5 s": 1.5}
 MODEL = "model"

@@ -21,15 +21,16 @@ import soundfile
 from numpy.random import Generator
 
 from diarize.audio import SAMPLE_RATE, Samples, find_audio, load_audio
-from diarize.augment import add_noise, reverberate, telephone
 from diarize.config import SpeechConfig
 from diarize.errors import DiarizeError
-from diarize.formats.atomic import atomic_path
+from diarize.files.atomic import atomic_path
 from diarize.formats.kaldi import DataFolder, read_data_folder
 from diarize.formats.rttm import write_rttm
 from diarize.formats.uem import write_uem
 from diarize.segments import Segment, close_pauses, speech_of
-from diarize.simulation import (
+from diarize.speech.vad import speech_segments
+from diarize.training.augment import add_noise, reverberate, telephone
+from diarize.training.conversations import (
     Phrase,
     Placed,
     choose_speakers,
@@ -39,7 +40,6 @@ from diarize.simulation import (
     take_turns,
     turns_of,
 )
-from diarize.vad import speech_segments
 
 SPEECH = SpeechConfig(
     detector="silero", threshold=0.3, release=0.15, min_speech=0.25, min_silence=0.3, padding=0.03

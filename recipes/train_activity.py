@@ -24,9 +24,14 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from diarize.activity import pad_frames
-from diarize.augment import mask, tilt
-from diarize.checkpoints import (
+from diarize.audio.features import FeatureConfig
+from diarize.config import RECIPE_TABLES, Settings, load_tables, validate
+from diarize.embedding.models import save_model
+from diarize.errors import ConfigError, DiarizeError
+from diarize.machine.devices import mixed_precision
+from diarize.networks import make_network
+from diarize.networks.activity_network import ActivityNetwork
+from diarize.networks.weights import (
     append_curve,
     cut_curve,
     load_checkpoint,
@@ -34,15 +39,10 @@ from diarize.checkpoints import (
     save_checkpoint,
     save_weights,
 )
-from diarize.config import RECIPE_TABLES, Settings, load_tables, validate
-from diarize.errors import ConfigError, DiarizeError
-from diarize.features import FeatureConfig
-from diarize.models import save_model
-from diarize.networks import make_network
-from diarize.networks.activity import ActivityNetwork
-from diarize.networks.devices import mixed_precision
-from diarize.optimizers import TrainingConfig, build_optimizer, learning_rate_at, update_average
-from diarize.training import has_stopped
+from diarize.speech.activity import pad_frames
+from diarize.training.augment import mask, tilt
+from diarize.training.loop import has_stopped
+from diarize.training.optimizers import TrainingConfig, build_optimizer, learning_rate_at, update_average
 
 MUTED = 0.2
 """Share of the conversations that are trained on without Silero: the network must hear for itself as well."""

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Learn a model's back end: how its vectors vary within speakers and between them (diarize/backend.py).
+"""Learn a model's back end: how its vectors vary within speakers and between them (diarize/speakers/plda.py).
 
 DATA is a Kaldi data folder of clips with utt2spk. Where it has utt2corpus, each corpus is centred on its own
 mean first, as a recording is later: what tells corpora apart is no voice. Only speakers with two clips count;
@@ -16,13 +16,13 @@ from pathlib import Path
 import numpy as np
 
 from diarize.audio import SAMPLE_RATE, load_audio
-from diarize.backend import backend_file, centre_groups, learn_backend, save_backend
 from diarize.config import EmbeddingConfig
-from diarize.embedder import Embedder
+from diarize.embedding.embedder import Embedder
 from diarize.errors import DiarizeError
 from diarize.formats.kaldi import read_corpora, read_whole_recordings
 from diarize.segments import Segment
-from diarize.windows import sliding_windows
+from diarize.speakers.plda import backend_file, centre_groups, learn_backend, save_backend
+from diarize.speech.windows import sliding_windows
 
 SHORTEST = 0.8  # of a window's length; the only window of a shorter clip is left out
 MOST_WINDOWS = 20  # of a clip

@@ -19,20 +19,20 @@ import torch
 import torch.distributed as dist
 
 from diarize.audio import SAMPLE_RATE, load_audio
-from diarize.batches import PackedFeatures
+from diarize.audio.features import FeatureConfig, log_mel
 from diarize.config import RECIPE_TABLES, load_tables, validate
+from diarize.embedding.models import build_from_config, save_model
 from diarize.errors import DiarizeError
-from diarize.features import FeatureConfig, log_mel
+from diarize.files.text import read_text
 from diarize.formats.kaldi import read_utt2spk, read_whole_recordings
-from diarize.formats.text import read_text
-from diarize.models import build_from_config, save_model
+from diarize.machine.devices import mixed_precision
 from diarize.networks import Network
-from diarize.networks.devices import mixed_precision
 from diarize.networks.frame_network import FrameNetwork
-from diarize.objectives import LossConfig
-from diarize.optimizers import TrainingConfig
-from diarize.training import train
-from diarize.verification import crop_middle, equal_error_rate, make_trials, score_trials
+from diarize.scoring.verification import crop_middle, equal_error_rate, make_trials, score_trials
+from diarize.training.loop import train
+from diarize.training.objectives import LossConfig
+from diarize.training.optimizers import TrainingConfig
+from diarize.training.samplers import PackedFeatures
 
 DEV_SECONDS = 1.5
 

@@ -11,17 +11,17 @@ from pathlib import Path
 
 from safetensors import safe_open
 
-from diarize.backend import backend_file
-from diarize.catalog import TABLES, About
-from diarize.config import RECIPE_TABLES, load_tables, validate
-from diarize.encoders.onnx import TABLES as ONNX_TABLES
+from diarize.config import MODEL_TABLES, RECIPE_TABLES, load_tables, validate
+from diarize.embedding.catalog import About
+from diarize.embedding.models import write_config
+from diarize.embedding.onnx import TABLES as ONNX_TABLES
 from diarize.errors import DiarizeError
+from diarize.files.text import read_lines, read_text, write_text
 from diarize.formats.kaldi import read_data_folder
-from diarize.formats.text import read_lines, read_text, write_text
-from diarize.models import write_config
 from diarize.networks import NETWORKS
-from diarize.objectives import LossConfig
-from diarize.optimizers import TrainingConfig
+from diarize.speakers.plda import backend_file
+from diarize.training.objectives import LossConfig
+from diarize.training.optimizers import TrainingConfig
 
 BACK_END = """
 A back end, `backend.safetensors`, tells how much windows of one voice differ and how much voices do; it is
@@ -81,7 +81,7 @@ def main() -> None:
     run = json.loads(read_text(arguments.run))
     table = read_text(arguments.scores.with_suffix(".md")).strip()
     notes = read_text(arguments.data_notes).strip()
-    settings = load_tables(arguments.model / "config.toml", TABLES)
+    settings = load_tables(arguments.model / "config.toml", MODEL_TABLES)
     kind = NETWORKS[settings["network"].get("family", "resnet")].__name__
     about = About(
         description=f"{kind} for windows of about 1.5 s, {n_parameters / 1e6:.2f} million numbers",

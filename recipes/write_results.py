@@ -15,10 +15,9 @@ from pathlib import Path
 
 from diarize.config import load_tables, validate
 from diarize.errors import DiarizeError
-from diarize.formats.text import read_text, write_text
-from diarize.report.curves import plot_lines
-from diarize.report.experiments import Experiment, Series, describe_experiment, series_of_numbers
-from diarize.report.results import (
+from diarize.experiments.runs import percent, read_runs, values_of
+from diarize.experiments.sweeps import Experiment, Series, describe_experiment, series_of_numbers
+from diarize.experiments.tables import (
     MAIN,
     ORACLE,
     ORACLE_LEGACY,
@@ -33,7 +32,8 @@ from diarize.report.results import (
     describe_making,
     describe_numbers,
 )
-from diarize.report.runs import percent, read_runs, values_of
+from diarize.files.text import read_text, write_text
+from diarize.report.curves import plot_lines
 from diarize.report.style import to_svg
 
 REPOSITORY = Path(__file__).resolve().parent.parent

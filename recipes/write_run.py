@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from diarize.errors import ConfigError, DiarizeError
-from diarize.formats.text import write_text
-from diarize.machine import describe_machine
+from diarize.files.text import write_text
+from diarize.machine.description import describe_machine
 
 PACKAGES = ("diarize-toolkit", "torch", "numpy", "scipy", "scikit-learn")
 

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from diarize.cli import app
+from diarize.cli.commands import app
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-COMMAND = [sys.executable, "-m", "diarize.cli"]
+COMMAND = [sys.executable, "-m", "diarize"]
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import numpy as np
 import soundfile
 import torch
 
-from diarize.features import FeatureConfig, log_mel
-from diarize.models import Model, load_model, save_model
+from diarize.audio.features import FeatureConfig, log_mel
+from diarize.embedding.models import Model, load_model, save_model
 from diarize.networks import build_network
 from diarize.networks.resnet import ResNet
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from diarize.batches import PackedFeatures, pack
 from diarize.networks import Network, build_network
+from diarize.training.samplers import PackedFeatures, pack
 
 N_SPEAKERS, N_MELS, N_FRAMES = 12, 24, 20
 TINY = {

@@ -14,15 +14,21 @@ import torch
 import torch.distributed as dist
 from planted import tiny_network
 
-from diarize.batches import PackedFeatures
-from diarize.checkpoints import save_weights
-from diarize.objectives import LossConfig
-from diarize.optimizers import TrainingConfig
-from diarize.training import train
+from diarize.networks.weights import save_weights
+from diarize.training.loop import train
+from diarize.training.objectives import LossConfig
+from diarize.training.optimizers import TrainingConfig
+from diarize.training.samplers import PackedFeatures
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
-    ["pytest", "diarize.audio", "diarize.training", "diarize.verification", "torch._dynamo"]  # by optimizers
+    [
+        "pytest",
+        "diarize.audio",
+        "diarize.training.loop",
+        "diarize.scoring.verification",
+        "torch._dynamo",
+    ]  # by optimizers
 )
 
 

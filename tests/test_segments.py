@@ -21,7 +21,7 @@ from diarize.segments import (
     merge_turns,
     speech_of,
 )
-from diarize.windows import label_turns, other_labels, sliding_windows, smooth_labels
+from diarize.speech.windows import label_turns, other_labels, sliding_windows, smooth_labels
 
 
 def turn(speaker: str, start: float, end: float) -> Turn:

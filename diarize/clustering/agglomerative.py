@@ -19,16 +19,9 @@ from scipy.cluster.hierarchy import linkage as scipy_linkage
 from scipy.spatial.distance import pdist
 
 from diarize.clustering.affinity import Matrix, unit
-from diarize.clustering.contract import (
-    Clusterer,
-    Evidence,
-    Labels,
-    absorb_small,
-    cluster_sums,
-    count,
-    explain,
-    within_bounds,
-)
+from diarize.clustering.contract import Clusterer
+from diarize.clustering.partitions import Labels, absorb_small, cluster_sums, count, within_bounds
+from diarize.clustering.reasons import Evidence, explain
 from diarize.errors import ConfigError
 
 logger = logging.getLogger(__name__)

@@ -15,15 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diarize.clustering.affinity import Matrix, unit
-from diarize.clustering.contract import (
-    Clusterer,
-    Evidence,
-    Labels,
-    cosines_to_means,
-    count,
-    explain,
-    within_bounds,
-)
+from diarize.clustering.contract import Clusterer
+from diarize.clustering.partitions import Labels, cosines_to_means, count, within_bounds
+from diarize.clustering.reasons import Evidence, explain
 from diarize.errors import ConfigError
 
 

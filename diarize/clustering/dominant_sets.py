@@ -23,17 +23,9 @@ from diarize.clustering.affinity import (
     angular_distance,
     resolve_affinity,
 )
-from diarize.clustering.contract import (
-    Clusterer,
-    Evidence,
-    Labels,
-    absorb_small,
-    cosines_to_means,
-    count,
-    explain,
-    thinning,
-    within_bounds,
-)
+from diarize.clustering.contract import Clusterer, thinning
+from diarize.clustering.partitions import Labels, absorb_small, cosines_to_means, count, within_bounds
+from diarize.clustering.reasons import Evidence, explain
 from diarize.clustering.replicator import Vector, peel
 from diarize.errors import ConfigError
 

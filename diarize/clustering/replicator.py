@@ -40,7 +40,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diarize.clustering.affinity import Matrix
-from diarize.clustering.contract import Labels
+from diarize.clustering.partitions import Labels
 
 logger = logging.getLogger(__name__)
 

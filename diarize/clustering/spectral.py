@@ -15,16 +15,9 @@ from scipy.linalg import eigh, eigvalsh
 from sklearn.cluster import KMeans
 
 from diarize.clustering.affinity import Affinity, Matrix, resolve_affinity
-from diarize.clustering.contract import (
-    Clusterer,
-    Evidence,
-    Labels,
-    cosines_to_means,
-    count,
-    explain,
-    thinning,
-    within_bounds,
-)
+from diarize.clustering.contract import Clusterer, thinning
+from diarize.clustering.partitions import Labels, cosines_to_means, count, within_bounds
+from diarize.clustering.reasons import Evidence, explain
 
 _EPSILON = 1e-10
 _MOST_CANDIDATES = 15

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from diarize.errors import FormatError
-from diarize.formats.text import Content, File, as_file, read_text
+from diarize.files.text import Content, File, as_file, read_text
 from diarize.segments import Turn
 
 

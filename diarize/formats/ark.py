@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diarize.errors import FormatError
-from diarize.formats.atomic import atomic_path
+from diarize.files.atomic import atomic_path
+from diarize.files.text import read_lines, shorten, write_text
 from diarize.formats.kaldi import read_scp
-from diarize.formats.text import read_lines, shorten, write_text
 from diarize.segments import normal_name
 
 _NUMBERS = {b"\0BFV ": "<f4", b"\0BDV ": "<f8"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from diarize.files.text import File, read_lines, write_text
 from diarize.formats.rows import SILENCE, Found, collect_turns, refuse_names, to_rows
-from diarize.formats.text import File, read_lines, write_text
 from diarize.formats.times import seconds
 from diarize.segments import Turn
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from diarize.errors import FormatError
+from diarize.files.text import File, Line, read_text, write_text
 from diarize.formats.rows import Found, collect_turns, to_rows
-from diarize.formats.text import File, Line, read_text, write_text
 from diarize.formats.times import seconds
 from diarize.segments import Turn
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from diarize.errors import FormatError
+from diarize.files.text import LONGEST, File, Place, read_text, shorten, write_text
 from diarize.formats.rows import collect_turns, report_left_out, to_rows, to_tiers
-from diarize.formats.text import LONGEST, File, Place, read_text, shorten, write_text
 from diarize.formats.tiers import Tier, find_speakers
 from diarize.segments import Turn, normal_name
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from diarize.errors import FormatError
+from diarize.files.text import File, Place, shorten, write_text
 from diarize.formats.json_text import is_number, list_of, load_json, name_of, object_of, time_of
 from diarize.formats.json_transcripts import KINDS, find_segments
 from diarize.formats.rows import Found, collect_turns, to_rows
-from diarize.formats.text import File, Place, shorten, write_text
 from diarize.formats.times import milliseconds
 from diarize.segments import Segment, Turn
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from diarize.errors import FormatError
-from diarize.formats.text import File, Place, is_time, read_text, shorten
+from diarize.files.text import File, Place, is_time, read_text, shorten
 
 
 def load_json(path: File) -> Any:

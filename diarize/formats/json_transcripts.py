@@ -20,10 +20,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from diarize.files.text import File, Place
 from diarize.formats.json_text import list_of, name_of, object_of, time_of
 from diarize.formats.rows import Found
 from diarize.formats.speaker_names import is_nobody
-from diarize.formats.text import File, Place
 
 KINDS = "this program's, WhisperX's, pyannote's and SegLST (docs/formats.md)"
 """What JSON is read, for errors."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from diarize.errors import FormatError
-from diarize.formats.text import Line, read_lines, write_text
+from diarize.files.text import Line, read_lines, write_text
 from diarize.segments import MOST_SPEAKERS, Segment, normal_name
 
 

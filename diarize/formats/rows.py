@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from diarize.errors import FormatError
-from diarize.formats.text import File, Place, shorten
+from diarize.files.text import File, Place, shorten
 from diarize.formats.times import join_overlapping, milliseconds
 from diarize.segments import Turn
 

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from diarize.files.text import File, Line, as_file, read_lines, write_text
 from diarize.formats.rows import (
     Found,
     collect_turns,
@@ -26,7 +27,6 @@ from diarize.formats.rows import (
     to_rows,
     without_comment,
 )
-from diarize.formats.text import File, Line, as_file, read_lines, write_text
 from diarize.formats.times import seconds
 from diarize.segments import TOUCH, Segment, Turn, join_segments
 

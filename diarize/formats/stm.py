@@ -15,9 +15,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from diarize.files.text import File, Line, read_lines
 from diarize.formats.rows import Found, collect_turns, report_left_out, without_comment
 from diarize.formats.speaker_names import is_nobody, is_numbered_speaker, may_be_name
-from diarize.formats.text import File, Line, read_lines
 from diarize.segments import Turn
 
 _NOT_SCORED = frozenset({"inter_segment_gap", "excluded_region"})

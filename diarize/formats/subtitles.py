@@ -16,8 +16,8 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
+from diarize.files.text import File, Line, read_lines, write_text
 from diarize.formats.rows import Found, collect_turns, to_rows
-from diarize.formats.text import File, Line, read_lines, write_text
 from diarize.formats.times import clock
 from diarize.formats.transcripts import VOICE, find_prefixes
 from diarize.segments import Turn

@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from diarize.files.text import LONGEST, File, Line, Place, read_text, write_text
 from diarize.formats.rows import collect_turns, report_left_out, to_rows, to_tiers
-from diarize.formats.text import LONGEST, File, Line, Place, read_text, write_text
 from diarize.formats.tiers import Tier, find_speakers
 from diarize.formats.times import seconds
 from diarize.segments import Turn, normal_name

@@ -24,9 +24,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from diarize.errors import FormatError
+from diarize.files.text import File, Place
 from diarize.formats.rows import SILENCE, Found
 from diarize.formats.speaker_names import is_numbered_speaker
-from diarize.formats.text import File, Place
 
 logger = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from diarize.files.text import File, Line, read_lines, write_text
 from diarize.formats.rows import one_word, report_left_out, without_comment
-from diarize.formats.text import File, Line, read_lines, write_text
 from diarize.formats.times import milliseconds, seconds
 from diarize.segments import Segment, join_segments, normal_name
 

@@ -8,13 +8,13 @@ from typing import Any
 
 from torch import nn
 
+from diarize.config.toml import shown
 from diarize.errors import ConfigError
 from diarize.networks.blstm import BLSTM
 from diarize.networks.cnn import CNN
 from diarize.networks.frame_network import FrameNetwork
 from diarize.networks.resnet import ResNet
 from diarize.networks.tdnn import TDNN
-from diarize.toml import shown
 
 Network = FrameNetwork | CNN | BLSTM
 NETWORKS: dict[str, type[Network]] = {"resnet": ResNet, "tdnn": TDNN, "cnn": CNN, "blstm": BLSTM}

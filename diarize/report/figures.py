@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.cluster.hierarchy import dendrogram
 from sklearn.manifold import TSNE
 
+from diarize.audio.features import DEFAULT, FeatureConfig, Frames
 from diarize.clustering.affinity import cosine_similarity, unit
-from diarize.features import DEFAULT, FeatureConfig, Frames
-from diarize.networks.threads import one_blas_thread
+from diarize.machine.threads import one_blas_thread
 from diarize.report.style import INK, LINE_COLOURS, MARKERS, new_figure, styled
 
 _MOST_NAMED = 40

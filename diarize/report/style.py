@@ -15,7 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from diarize.timeline import COLOURS
+from diarize.formats.svg import COLOURS
 
 INK = "#20242a"
 """Colour of text and axes; nothing else has it, so that in a page it can follow the page's own."""

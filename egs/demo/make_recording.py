@@ -20,7 +20,7 @@ import soxr
 from numpy.typing import NDArray
 
 from diarize.audio import SAMPLE_RATE, Samples
-from diarize.formats.atomic import atomic_path
+from diarize.files.atomic import atomic_path
 from diarize.formats.rttm import write_rttm
 from diarize.segments import Segment, Turn
 

@@ -86,7 +86,7 @@ if runs 5; then
   sets=("$exp/data/test")
   [ ! -d "$exp/data/unseen" ] || sets+=("$exp/data/unseen")
   peer=()
-  [ "$("$python" -c 'from diarize.catalog import find_resemblyzer as find; print(find())')" = None ] ||
+  [ "$("$python" -c 'from diarize.embedding.catalog import find_resemblyzer as find; print(find())')" = None ] ||
     peer=(--peer resemblyzer)
   [ ! -f "$teacher" ] || peer+=(--peer "$teacher")
   "$python" recipes/score_verification.py --data "${sets[@]}" --model "$exp/training/model" \

@@ -12,7 +12,7 @@ import soundfile
 from synthesis import RATE, make_voice, say
 
 from diarize.errors import DiarizeError
-from diarize.formats.atomic import atomic_path
+from diarize.files.atomic import atomic_path
 
 
 def main() -> None:

@@ -26,8 +26,8 @@ from pathlib import Path
 
 from diarize.audio import find_audio
 from diarize.errors import DiarizeError, FormatError
-from diarize.formats.speaker_sets import check_disjoint, read_list, split_by_hash, write_speaker_set
-from diarize.formats.text import write_text
+from diarize.experiments.speaker_sets import check_disjoint, read_list, split_by_hash, write_speaker_set
+from diarize.files.text import write_text
 
 LISTS = Path(__file__).resolve().parent.parent / "conf" / "lists"
 N_TEST = (5, 10, 20, 40, 60, 80)

@@ -17,14 +17,14 @@ from pathlib import Path
 from prepare_data import CONF, find_speakers
 
 from diarize.errors import DiarizeError, FormatError
-from diarize.formats.speaker_sets import (
+from diarize.experiments.speaker_sets import (
     check_disjoint,
     kaldi_name,
     read_list,
     split_by_hash,
     write_speaker_set,
 )
-from diarize.formats.text import write_text
+from diarize.files.text import write_text
 
 SETS = ("train_100", "train_329", "dev", "test_80")
 N_TEST = (5, 10, 20, 40, 60, 80)

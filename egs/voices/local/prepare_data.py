@@ -17,9 +17,9 @@ from pathlib import Path
 
 from diarize.audio import find_audio
 from diarize.errors import DiarizeError
+from diarize.experiments.speaker_sets import kaldi_name, read_list
+from diarize.files.text import read_text, write_text
 from diarize.formats.kaldi import write_data_folder
-from diarize.formats.speaker_sets import kaldi_name, read_list
-from diarize.formats.text import read_text, write_text
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
 

@@ -1,0 +1,294 @@
+"""Files that PyAV (FFmpeg) reads: containers with tracks and a clock of their own, and compressed streams."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+
+import numpy as np
+
+from diarize.audio.clock import LONGEST_GAP, TOLERANCE, Clock
+from diarize.audio.mpeg import index_seconds, is_index
+from diarize.audio.pieces import (
+    AudioInfo,
+    DecodingStoppedError,
+    Piece,
+    Samples,
+    full_scale,
+    silence,
+)
+from diarize.errors import AudioError
+
+if TYPE_CHECKING:
+    import av
+
+_GUESSED = frozenset({"aac", "ac3", "amr", "dts", "dtshd", "eac3", "loas", "mlp", "truehd"})
+"""Bare streams whose duration FFmpeg guesses from their bit rate, as that of an MP3 file without index."""
+
+_WITHOUT_CLOCK = _GUESSED | {"aiff", "au", "caf", "flac", "g722", "gsm", "mp3", "w64", "wav"}
+"""Formats of bare streams: FFmpeg counts their times from the packets it finds."""
+
+_BEGIN_AT_ZERO = ("mov", "matroska")
+"""Containers whose clock has a zero of its own; that of others begins with their first packet."""
+
+_logger = logging.getLogger(__name__)
+
+
+class _Decoded(NamedTuple):
+    """A decoded frame; or, without one, what a damaged packet has lost."""
+
+    frame: av.AudioFrame | None
+    seconds: float
+
+
+@contextmanager
+def open_container(
+    name: str, file: BinaryIO, track: int | None, quiet: bool = False
+) -> Iterator[tuple[AudioInfo, Iterator[Piece]]]:
+    """What a file says of itself and the pieces of one of its audio tracks, on the file's clock.
+
+    What is damaged is said in the log, unless `quiet`.
+    FFmpeg gets an open file and may follow a playlist into other files only: it never opens a socket.
+
+    Raises
+    ------
+    AudioError
+        When FFmpeg cannot read it, or it has no such track.
+    """
+    import av
+
+    try:
+        container = av.open(file, "r", options={"protocol_whitelist": "file"}, metadata_errors="replace")
+    except (av.error.FFmpegError, UnicodeError) as error:
+        raise AudioError(
+            f"{name}: not audio that FFmpeg can read ({_reason(error)}); convert it or copy it again"
+        ) from error
+    with container:
+        stream = _choose_track(container, name, track)
+        reader = _Reader(container, stream, name, _promised_seconds(container, stream, file))
+        reader.quiet = quiet
+        yield reader.info, reader.pieces()
+
+
+def _choose_track(container: av.container.InputContainer, name: str, track: int | None) -> av.AudioStream:
+    """The audio track of that number, from 1; without one the default track, or else the first.
+
+    Raises
+    ------
+    AudioError
+        When there is none.
+    """
+    from av.stream import Disposition
+
+    streams = container.streams.audio
+    readable = [stream for stream in streams if stream.codec_context and stream.codec_context.sample_rate]
+    if not readable:
+        raise AudioError(f"{name}: no audio in this file; export the sound to WAV or FLAC")
+    if track is not None:
+        check_track(name, track, len(streams))
+        if streams[track - 1] not in readable:
+            raise AudioError(f"{name}: audio track {track} cannot be decoded; choose another")
+        return streams[track - 1]
+    defaults = [stream for stream in readable if stream.disposition & Disposition.default]
+    chosen = (defaults or readable)[0]
+    if len(streams) > 1:
+        word = "the default" if defaults else "the first"
+        number = streams.index(chosen) + 1
+        _logger.warning(
+            "%s: %d audio tracks; track %d (%s) is read, --track N or track=N reads another",
+            name,
+            len(streams),
+            number,
+            word,
+        )
+    return chosen
+
+
+def check_track(name: str, track: int, n_tracks: int) -> None:
+    """Refuse a track that is not there.
+
+    Raises
+    ------
+    AudioError
+        Naming how many there are.
+    """
+    if track > n_tracks:
+        tracks = "1 audio track" if n_tracks == 1 else f"{n_tracks} audio tracks"
+        raise AudioError(f"{name}: has {tracks}, no track {track}; choose another")
+
+
+class _Reader:
+    """One track of an open container."""
+
+    def __init__(
+        self,
+        container: av.container.InputContainer,
+        stream: av.AudioStream,
+        name: str,
+        promised: float | None,
+    ) -> None:
+        self.container, self.stream, self.name = container, stream, name
+        self.n_damaged, self.last_time, self.error, self.quiet = 0, 0.0, "", False
+        self.zero = _zero(container, name)
+        self.promised = None if promised is None else promised - self.zero
+        self.decoded = self._decode()
+        self.first = next(self.decoded, None)
+        codec = stream.codec_context
+        rate, n_channels = codec.sample_rate, codec.channels
+        if self.first is not None and self.first.frame is not None:
+            rate, n_channels = self.first.frame.sample_rate, self.first.frame.layout.nb_channels
+        self.info = AudioInfo("PyAV", rate, n_channels, self.promised)
+
+    def pieces(self) -> Iterator[Piece]:
+        """Its samples; where packets are lost, silence keeps the times right.
+
+        ::
+
+            packets  |---|---| x   x |---|---|    x: damaged, or missing in the file
+            samples  |-------|.......|-------|    .: zeros
+        """
+        info = self.info
+        clock = Clock(self.zero, self.promised, alone=len(self.container.streams) == 1)
+        clockless = _bare(self.container) or self.container.format.name == "avi"  # its times are made up
+        run, damaged = "", 0.0
+        try:
+            for (frame, seconds), after in _with_next(self._all_decoded()):
+                if frame is None:
+                    damaged += seconds if clockless else 0.0
+                    continue
+                if damaged:
+                    clock.fill(damaged)
+                    yield from silence(info.rate, round(damaged * info.rate), info.n_channels)
+                    damaged = 0.0
+                samples = _samples(frame)
+                duration = len(samples) / frame.sample_rate
+                ahead = (
+                    0.0
+                    if clockless
+                    else clock.missing(frame.time, None if after is None else after.time, duration)
+                )
+                if ahead > 0:
+                    yield from silence(info.rate, round(ahead * info.rate), info.n_channels)
+                elif ahead < 0:
+                    samples = samples[round(-ahead * frame.sample_rate) :]
+                now = f"{frame.sample_rate} Hz, {samples.shape[1]} channels"
+                if run not in ("", now):
+                    _logger.info("%s: %s at %.1f s, %s before", self.name, now, clock.position, run)
+                run = now
+                clock.position += len(samples) / frame.sample_rate
+                if len(samples):
+                    yield Piece(frame.sample_rate, samples)
+        finally:
+            if not self.quiet:
+                clock.warn(self.name, self.n_damaged)
+        if self.error:
+            raise DecodingStoppedError(self.error)
+        if self.n_damaged and not clock.position:
+            raise DecodingStoppedError(f"{self.n_damaged} damaged packets")
+        end = max(clock.position, self.last_time - self.zero)
+        if clock.position and self.promised is not None and end < self.promised - TOLERANCE:
+            raise DecodingStoppedError("the file ends there")
+
+    def _all_decoded(self) -> Iterator[_Decoded]:
+        if self.first is not None:
+            yield self.first
+        yield from self.decoded
+
+    def _decode(self) -> Iterator[_Decoded]:
+        """The frames of the track and its damaged packets; the times of other tracks are noted."""
+        import av
+
+        try:
+            for packet in self.container.demux():
+                if packet.pts is not None and packet.time_base is not None:
+                    end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+                    self.last_time = max(self.last_time, end)
+                if packet.stream_index != self.stream.index:
+                    continue
+                try:
+                    frames = packet.decode()
+                except av.error.FFmpegError:
+                    if self.stream.codec_context.name.startswith("mp3") and is_index(bytes(packet)):
+                        continue
+                    self.n_damaged += 1
+                    yield _Decoded(None, float((packet.duration or 0) * (packet.time_base or 0)))
+                    continue
+                for frame in frames:
+                    assert isinstance(frame, av.AudioFrame)
+                    yield _Decoded(frame, 0.0)
+        except av.error.FFmpegError as error:
+            self.error = _reason(error)
+
+
+def _with_next(decoded: Iterator[_Decoded]) -> Iterator[tuple[_Decoded, av.AudioFrame | None]]:
+    """Each of what was decoded, and the frame behind it."""
+    held: list[_Decoded] = []
+    for item in decoded:
+        if item.frame is not None:
+            yield from ((one, item.frame) for one in held)
+            held = []
+        held.append(item)
+    yield from ((one, None) for one in held)
+
+
+def _samples(frame: av.AudioFrame) -> Samples:
+    """The samples of a frame ``(n, n_channels)`` as float32."""
+    table = frame.to_ndarray()
+    table = table.T if frame.format.is_planar else table.reshape(frame.samples, -1)
+    if table.dtype.kind != "f":
+        scale, offset = full_scale(table.dtype)
+        table = table / scale - offset
+    return np.asarray(table, np.float32)
+
+
+def _bare(container: av.container.InputContainer) -> bool:
+    return container.format.name in _WITHOUT_CLOCK
+
+
+def _zero(container: av.container.InputContainer, name: str) -> float:
+    """What the file's clock shows where a player shows 0, in seconds.
+
+    MP4 and Matroska have a zero of their own; Matroska files with pictures are cut out of longer ones without
+    setting their clock back, and players begin where these begin. Every other clock begins somewhere.
+    """
+    begin = _start(container)
+    own_zero = container.format.name.startswith(_BEGIN_AT_ZERO)
+    if own_zero and container.format.name.startswith("matroska") and container.streams.video:
+        own_zero = begin < TOLERANCE
+    if not own_zero:
+        return begin
+    if begin > LONGEST_GAP:
+        _logger.warning("%s: its clock begins at %.1f s; times count from there", name, begin)
+        return begin
+    return min(begin, 0.0) if begin < -TOLERANCE else 0.0
+
+
+def _promised_seconds(
+    container: av.container.InputContainer, stream: av.AudioStream, file: BinaryIO
+) -> float | None:
+    """Where the track ends by the header, on the file's clock; None where FFmpeg would guess."""
+    format, begin = container.format.name, _start(container)
+    if format == "mp3":
+        seconds = index_seconds(file, stream.codec_context.sample_rate)
+        return None if seconds is None else begin + seconds
+    if format in _GUESSED or (format == "ogg" and begin > TOLERANCE):  # counted from 0 or from its begin
+        return None
+    if stream.duration is not None and stream.time_base is not None:
+        if not _bare(container) and format != "asf":  # there the duration counts from the file's beginning
+            begin = float((stream.start_time or 0) * stream.time_base)
+        return begin + float(stream.duration * stream.time_base)
+    if container.duration is None:
+        return None
+    return (0.0 if format.startswith("matroska") else begin) + container.duration / 1e6
+
+
+def _start(container: av.container.InputContainer) -> float:
+    """The first time in a file, in seconds."""
+    return (container.start_time or 0) / 1e6
+
+
+def _reason(error: Exception) -> str:
+    """FFmpeg's words, without its error number and file name."""
+    return str(getattr(error, "strerror", None) or error)

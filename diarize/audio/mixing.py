@@ -1,0 +1,341 @@
+"""Which channels of a recording make its mono signal: all of them, unless their mean loses sound.
+
+The mean of channels that cancel each other is silence. A channel without a signal lowers the mean, and one of
+noise hides what the others hold. One pass over the samples measures the channels; the choice is then one for
+the whole recording.
+
+::
+
+    channels  1 speech   2 the same, inverted   3 silence        1 and 2 cancel each other, 3 holds nothing
+    mean of   1
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diarize.audio.pieces import Samples
+
+BLOCK = 0.1
+"""Seconds of which a channel's level is measured."""
+
+SECOND = 10
+"""Blocks of which the covariance of the channels is measured."""
+
+MOST_CHANNELS = 32
+"""Of more, what is measured of their pairs would outgrow the memory; all are mixed."""
+
+_LOUDEST = 5  # blocks: clicks are shorter than the loudest half second
+_SILENT = -90.0  # dB of full scale; the rounding of 16 bits is at -101
+_QUIET = 40.0  # dB below the loudest channel: nothing of it is heard in the mean
+_STEADY = 1.5  # dB; the level of hiss and hum varies by less, that of speech 5 dB below hiss by more
+_NOISY, _LESS_NOISY = (
+    12.0,
+    15.0,
+)  # dB that a noisy channel's level varies by at most, and less than the best one's
+_COLOURED, _VOICED = (
+    1.2,
+    6.0,
+)  # dB by which the share of high frequencies varies: in noise less, in speech more
+_NOISY_SECONDS = 3.0  # of noise in a channel, and four times as much as in the best one
+_CLIPPED, _UNCLIPPED = 1e-3, 1e-4  # shares of samples at the peak
+_CANCELLED = 2.0  # dB that the mean is below one of unrelated channels as loud; chance makes less
+_CANCELLED_SECOND = 10.0  # dB; the same in one second, which chance never makes
+_LOUD_SECOND = 20.0  # dB below the loudest second; quieter ones do not count
+
+_logger = logging.getLogger(__name__)
+
+Floats = NDArray[np.float64]
+
+
+class ChannelLevels(NamedTuple):
+    """What one pass measures in the channels of a recording."""
+
+    levels: NDArray[np.float32]
+    """Power of each block without its mean, shape ``(n_blocks, n_channels)``."""
+    details: NDArray[np.float32]
+    """The same of the differences of neighbouring samples, in which hum is faint."""
+    covariances: NDArray[np.float32]
+    """Of each second, of both, shape ``(n_seconds, 2, n_channels, n_channels)``."""
+    at_peak: Floats
+    """Share of each channel's samples at its peak, shape ``(n_channels,)``."""
+
+
+def group_samples(rate: float) -> int:
+    """Samples a group that `measure_channels` wants at this rate: ten seconds, whole blocks."""
+    return 10 * SECOND * _block_samples(rate)
+
+
+def choose_channels(groups: Iterable[Samples], rate: float, name: str) -> tuple[int, ...]:
+    """The channels, counted from 1, whose mean holds the recording; anything but all is said in the log.
+
+    Left out are channels that are silent, more than 40 dB quieter than another, or of steady noise alone, and
+    of two that cancel each other the quieter one. Noisy and clipped channels beside a better one stay, with a
+    warning.
+
+    Parameters
+    ----------
+    groups : iterable of arrays
+        Samples ``(n, n_channels)``; each but the last holds `group_samples`.
+    rate : float
+        Hz.
+    name : str
+        What the recording is called in the log.
+    """
+    measured = measure_channels(groups, rate)
+    n_channels = measured.levels.shape[1]
+    everything = list(range(n_channels))
+    if n_channels < 2 or not len(measured.levels) or not np.isfinite(measured.covariances).all():
+        return tuple(number + 1 for number in everything)  # who mixes them reports what is not finite
+    kept = _with_sound(measured, everything, name)
+    if kept:
+        _warn_of_faults(measured, kept, name)
+        kept = _without_cancelling(measured, kept, name)
+    return tuple(number + 1 for number in kept or everything)
+
+
+def measure_channels(groups: Iterable[Samples], rate: float) -> ChannelLevels:
+    """The levels of the channels in samples ``(n, n_channels)``, in groups of `group_samples`."""
+    peaks = _Peaks()
+    found: list[tuple[Floats, Floats, Floats]] = []
+    for group in groups:
+        samples = np.ascontiguousarray(group.T)  # (n_channels, n)
+        with np.errstate(invalid="ignore", over="ignore"):
+            peaks.add(samples)
+            found.append(_measure_group(samples, _block_samples(rate), max(1, round(rate / 16000))))
+    if not found:
+        none = np.zeros((0, 1), np.float32)
+        return ChannelLevels(none, none, np.zeros((0, 2, 1, 1), np.float32), np.zeros(1))
+    levels, details, covariances = (
+        np.concatenate(each).astype(np.float32) for each in zip(*found, strict=True)
+    )
+    return ChannelLevels(levels, details, covariances, peaks.shares())
+
+
+class _Peaks:
+    """How many samples lie within 0.1 % of the largest one so far, by channel."""
+
+    def __init__(self) -> None:
+        self._peak: Floats = np.zeros(1)
+        self._count: Floats = np.zeros(1)
+        self._n_samples = 0
+
+    def add(self, samples: Samples) -> None:
+        """Count in further samples (n_channels, n)."""
+        size = np.abs(samples)
+        peak = np.maximum(self._peak, size.max(axis=1))
+        self._count = np.where(peak > self._peak * 1.001, 0, self._count)
+        self._count = self._count + (size >= 0.999 * peak[:, None]).sum(axis=1)
+        self._peak, self._n_samples = peak, self._n_samples + samples.shape[1]
+
+    def shares(self) -> Floats:
+        """Of all samples, shape (n_channels,)."""
+        return self._count / self._n_samples
+
+
+def _block_samples(rate: float) -> int:
+    return max(1, round(BLOCK * rate))
+
+
+def _measure_group(samples: Samples, length: int, step: int) -> tuple[Floats, Floats, Floats]:
+    """Powers of whole blocks (n_blocks, n_channels), of their details, and both covariances of each second.
+
+    `samples` are (n_channels, n), a block is `length` of them, and neighbours lie `step` apart, so that the
+    differences hear up to 8 kHz at any rate.
+    """
+    n_channels, n_samples = samples.shape
+    length = min(length, n_samples)
+    n_blocks = n_samples // length
+    plain = samples[:, : n_blocks * length].reshape(n_channels, n_blocks, length).astype(np.float64)
+    plain -= plain.mean(axis=2, keepdims=True)
+    detail = plain[:, :, step:] - plain[:, :, :-step] if step < length else 0 * plain
+    covariances = []
+    for start in range(0, n_blocks, SECOND):
+        both = [kind[:, start : start + SECOND].reshape(n_channels, -1) for kind in (plain, detail)]
+        covariances.append([each @ each.T / each.shape[1] for each in both])
+    levels, details = (np.einsum("cbl,cbl->bc", kind, kind) / kind.shape[2] for kind in (plain, detail))
+    return levels, details, np.array(covariances)
+
+
+def _with_sound(measured: ChannelLevels, channels: list[int], name: str) -> list[int]:
+    """The channels that hold more than silence and steady noise."""
+    loudest = np.array([_loudest(measured.levels[:, i]) for i in channels])
+    silent = [i for i in channels if loudest[i] <= _SILENT]
+    colours = {i: _colours(measured, i) for i in channels if i not in silent}
+    speaks = max(colours.values(), default=0.0) > _VOICED  # in one of them the sound changes
+    steady = [
+        i for i, range_ in colours.items() if _is_steady(measured, i) or (speaks and range_ < _COLOURED)
+    ]
+    heard = [i for i in channels if i not in silent + steady]
+    if not heard:
+        return []
+    best = max(heard, key=loudest.__getitem__)
+    if silent:
+        _logger.warning(
+            "%s: %s silent (below %.0f dB of full scale); left out of the mix",
+            *(name, f"{_names(silent)} {_are(silent)}", _SILENT),
+        )
+    for i in steady:
+        _logger.warning(
+            "%s: channel %d holds %snoise alone (%.0f dB of full scale, varying by %.1f dB); "
+            "left out of the mix",
+            *(name, i + 1, "steady " if _is_steady(measured, i) else "", loudest[i]),
+            _variation(measured.levels[:, i]),
+        )
+    quiet = [i for i in heard if loudest[i] <= loudest[best] - _QUIET]
+    for i in quiet:
+        _logger.warning(
+            "%s: channel %d is %.0f dB quieter than channel %d; left out of the mix",
+            *(name, i + 1, loudest[best] - loudest[i], best + 1),
+        )
+    return [i for i in heard if i not in quiet]
+
+
+def _warn_of_faults(measured: ChannelLevels, channels: list[int], name: str) -> None:
+    """Say which channels are noisy or clipped where another one is not."""
+    variation = {
+        i: min(_variation(powers[:, i]) for powers in (measured.levels, measured.details)) for i in channels
+    }
+    best = max(channels, key=variation.__getitem__)
+    for i in channels:
+        if variation[i] < min(_NOISY, variation[best] - _LESS_NOISY):
+            _logger.warning(
+                "%s: channel %d is noisy: its level varies by %.0f dB, that of channel %d by %.0f dB; "
+                "choose that one where both hold the same",
+                *(name, i + 1, variation[i], best + 1, variation[best]),
+            )
+    noise = {i: _noisy_seconds(measured, i) for i in channels}
+    best = min(channels, key=noise.__getitem__)
+    for i in channels:
+        if noise[i] >= max(_NOISY_SECONDS, 4 * noise[best]) and not variation[i] < _NOISY:
+            _logger.warning(
+                "%s: channel %d holds noise for %.0f s, channel %d for %.0f s; "
+                "choose that one where both hold the same",
+                *(name, i + 1, noise[i], best + 1, noise[best]),
+            )
+    best = min(channels, key=measured.at_peak.__getitem__)
+    for i in channels:
+        if measured.at_peak[i] > _CLIPPED and measured.at_peak[best] < _UNCLIPPED:
+            _logger.warning(
+                "%s: channel %d is clipped: %.1f %% of its samples are at its peak; "
+                "choose channel %d where both hold the same",
+                *(name, i + 1, 100 * measured.at_peak[i], best + 1),
+            )
+
+
+def _without_cancelling(measured: ChannelLevels, channels: list[int], name: str) -> list[int]:
+    """The channels without the quieter one of two that cancel each other, until their mean is loud enough."""
+    kept = list(channels)
+    while len(kept) > 1:
+        lost = _cancelled(measured, kept)
+        if lost is None:
+            break
+        power = np.diag(lost)
+        correlation = lost / np.sqrt(np.maximum(np.outer(power, power), 1e-30))
+        pair = np.unravel_index(np.argmin(correlation), correlation.shape)
+        quieter = min((int(i) for i in pair), key=power.__getitem__)
+        del kept[quieter]
+    if kept != channels:
+        seconds = measured.covariances[:, 0].astype(np.float64)
+        louder = max(kept, key=lambda i: float(seconds[:, i, i].sum()))
+        below = _below(seconds.sum(axis=0), channels, louder)
+        if below < _CANCELLED_SECOND / 2:  # only in some seconds
+            below = max(_below(each, channels, louder) for each in seconds)
+        _logger.warning(
+            "%s: channels cancel each other: the mean of %s is %.0f dB below channel %d; %s left in the mix",
+            *(
+                name,
+                _names(channels),
+                below,
+                louder + 1,
+                f"{_names(kept)} {_are(kept)}",
+            ),
+        )
+    return kept
+
+
+def _below(covariance: Floats, channels: list[int], louder: int) -> float:
+    """By how many dB the mean of channels is below one of them, at most 99."""
+    mean = covariance[np.ix_(channels, channels)].mean()
+    return min(_decibels(covariance[louder, louder]) - _decibels(mean), 99.0)
+
+
+def _cancelled(measured: ChannelLevels, channels: list[int]) -> Floats | None:
+    """The covariance (n, n) of channels where their mean is far below unrelated ones as loud, if it is."""
+    for kind in (0, 1):
+        own = measured.covariances[:, kind][:, channels][:, :, channels].astype(np.float64)
+        mean = own.mean(axis=(1, 2))
+        unrelated = np.trace(own, axis1=1, axis2=2) / len(channels) ** 2
+        total = own.sum(axis=0)
+        if mean.sum() < 10 ** (-_CANCELLED / 10) * unrelated.sum():
+            return np.asarray(total)
+        loud = unrelated > unrelated.max(initial=0.0) * 10 ** (-_LOUD_SECOND / 10)
+        gone = loud & (mean < 10 ** (-_CANCELLED_SECOND / 10) * unrelated)
+        if gone.any():
+            return np.asarray(own[gone].sum(axis=0))
+    return None
+
+
+def _is_steady(measured: ChannelLevels, channel: int) -> bool:
+    """Whether a channel's level never leaves its floor, as that of hum and hiss."""
+    if len(measured.levels) < 2 * _LOUDEST:
+        return False
+    return all(_variation(powers[:, channel]) < _STEADY for powers in (measured.levels, measured.details))
+
+
+def _colours(measured: ChannelLevels, channel: int) -> float:
+    """Range in dB of the share of high frequencies in a channel's loud blocks; infinite for few blocks.
+
+    Noise may swell or come in bursts; its high frequencies swell with it, unlike those of speech.
+    """
+    levels, details = measured.levels[:, channel], measured.details[:, channel]
+    loud = levels > levels.max(initial=0.0) * 10 ** (-_LOUD_SECOND / 10)
+    if loud.sum() < 2 * _LOUDEST:
+        return float("inf")
+    return float(np.ptp(10 * np.log10(np.maximum(details[loud], 1e-30) / levels[loud])))
+
+
+def _noisy_seconds(measured: ChannelLevels, channel: int) -> float:
+    """Seconds in which a channel is loud and its sound does not change, as that of speech does within two."""
+    levels, details = measured.levels[:, channel], measured.details[:, channel]
+    n = 2 * SECOND  # blocks
+    if len(levels) < n:
+        return 0.0
+    loud = levels > levels.max(initial=0.0) * 10 ** (-_LOUD_SECOND / 10)
+    colour = 10 * np.log10(np.maximum(details, 1e-30) / np.maximum(levels, 1e-30))
+    windows = np.lib.stride_tricks.sliding_window_view
+    found = windows(loud, n).all(axis=1) & (np.ptp(windows(colour, n), axis=1) < 2 * _COLOURED)
+    covered = np.convolve(found, np.ones(n))[: len(levels)] > 0
+    return float(covered.sum()) * BLOCK
+
+
+def _variation(powers: NDArray[np.float32]) -> float:
+    """Range in dB from a channel's quiet blocks to its loudest half second."""
+    return _loudest(powers) - max(_decibels(float(np.percentile(powers, 10))), _SILENT - 30)
+
+
+def _loudest(powers: NDArray[np.float32]) -> float:
+    """The level in dB that a channel reaches in its loudest half second, or in a tenth of less than five."""
+    n_blocks = min(_LOUDEST, 1 + len(powers) // 10)
+    return _decibels(float(np.sort(powers)[-n_blocks:].min(initial=np.inf)))
+
+
+def _decibels(power: float) -> float:
+    return float(10 * np.log10(max(power, 1e-30)))
+
+
+def _names(channels: list[int]) -> str:
+    """Channels from 0 by their numbers: "channel 1", or "channels 1, 2 and 4"."""
+    numbers = [str(number + 1) for number in channels]
+    if len(numbers) == 1:
+        return f"channel {numbers[0]}"
+    return f"channels {', '.join(numbers[:-1])} and {numbers[-1]}"
+
+
+def _are(channels: list[int]) -> str:
+    return "is" if len(channels) == 1 else "are"

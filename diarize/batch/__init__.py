@@ -1,0 +1,4 @@
+"""Many recordings.
+
+- ``jobs``: recordings and folders to jobs
+"""

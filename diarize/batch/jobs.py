@@ -1,0 +1,194 @@
+"""Many recordings: what a command line names becomes a list of jobs, and given speech finds its recording."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from diarize.audio import find_audio, recording_id
+from diarize.errors import DiarizeError, FormatError
+from diarize.files.atomic import atomic_path
+from diarize.formats.kaldi import is_command, read_data_folder, run_command
+from diarize.formats.lab import read_lab
+from diarize.formats.rttm import read_rttm_speech
+from diarize.formats.uem import read_uem
+from diarize.segments import Segment, join_segments, normal_name
+
+SPEECH_SUFFIXES = (".rttm", ".uem", ".lab")
+"""Files that say where speech is."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One recording to work on.
+
+    Attributes
+    ----------
+    recording : str
+        Its id, without blanks.
+    source : str
+        A file, or a command that ends in a pipe and writes audio.
+    folder : Path
+        Where its output belongs, below the output folder: a searched folder's subfolders are kept.
+    n_speakers : int, optional
+        From a Kaldi data folder's reco2num_spk; fewer where the recording is too short for so many.
+    speech : list of Segment, optional
+        From a Kaldi data folder's segments; with that file, a recording without any has no speech.
+    """
+
+    recording: str
+    source: str
+    folder: Path = field(default=Path())
+    n_speakers: int | None = None
+    speech: list[Segment] | None = None
+
+
+def find_jobs(
+    inputs: Iterable[str | Path], *, allow_pipes: bool = False, speech: str | Path | None = None
+) -> list[Job]:
+    """Jobs for files, for folders (searched for audio, subfolders too) and for Kaldi data folders.
+
+    A file that does not exist is still a job: opening it tells what is wrong, and the others go on. A file
+    that is named twice, or by two paths, is one job. A `speech` file or folder is looked at, as
+    `check_speech` does.
+
+    Raises
+    ------
+    AudioError
+        When a folder holds no audio.
+    FormatError
+        When a Kaldi data folder is malformed, or holds commands that were not allowed.
+    DiarizeError
+        When the output of two jobs would have the same name, or an id cannot name a file.
+    """
+    jobs: list[Job] = []
+    for item in inputs:
+        if not str(item):
+            raise DiarizeError("a recording's name is empty; name files or folders")
+        path = Path(item)
+        # os.path says no where pathlib raises: a name too long, a folder that may not be entered.
+        if os.path.isfile(path / "wav.scp"):  # noqa: PTH113
+            jobs += _kaldi_jobs(path, allow_pipes)
+        elif os.path.isdir(path):  # noqa: PTH112
+            jobs += [
+                Job(recording_id(file), str(file), file.parent.relative_to(path)) for file in find_audio(path)
+            ]
+        else:
+            jobs.append(Job(recording_id(path), str(item)))
+    taken: dict[Path, Job] = {}
+    for job in jobs:
+        if "\0" in job.source or "\0" in job.recording:
+            raise DiarizeError(f"{job.source!r}: no file has a NUL in its name")
+        if "/" in job.recording:  # it would lead out of the output folder
+            raise DiarizeError(f"recording {job.recording!r}: results are named by it; use an id without /")
+        other = taken.setdefault(job.folder / job.recording, job)
+        if other.source != job.source and not _same_file(other.source, job.source):
+            raise DiarizeError(
+                f"{job.source} and {other.source} would both be written as {job.folder / job.recording}; "
+                "rename one or run them apart"
+            )
+    if speech is not None:
+        check_speech(speech, len(taken))
+    return list(taken.values())
+
+
+@contextmanager
+def open_source(job: Job) -> Iterator[str]:
+    """The path of a job's audio; what a command writes lies in a temporary file as long as it is open.
+
+    Raises
+    ------
+    FormatError
+        When the command fails or writes nothing.
+    """
+    if not is_command(job.source):
+        yield job.source
+        return
+    audio = run_command(job.source)
+    if not audio:
+        raise FormatError(f"recording {job.recording}: the command '{job.source}' writes nothing")
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / f"{job.recording}.wav"
+        with atomic_path(file) as temporary:
+            temporary.write_bytes(audio)
+        yield str(file)
+
+
+def check_speech(path: str | Path, n_recordings: int) -> None:
+    """Check before any work that `read_speech` can look there.
+
+    Raises
+    ------
+    FormatError
+        When there is no such file, it has no known suffix, or it cannot tell the recordings apart.
+    """
+    path = Path(path)
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise FormatError(f"{path}: cannot be read ({error.strerror})") from error
+    if stat.S_ISDIR(mode):
+        return
+    suffix = path.suffix.lower()
+    if suffix not in SPEECH_SUFFIXES:
+        raise FormatError(f"{path}: speech is read from {', '.join(SPEECH_SUFFIXES)}")
+    if suffix == ".lab" and n_recordings > 1:
+        raise FormatError(f"{path}: a label file is of one recording; give a folder with one for each")
+
+
+def read_speech(path: str | Path, recording: str) -> list[Segment]:
+    """Where a recording has speech, from an RTTM, UEM or lab file, or from a folder of such files by id.
+
+    Raises
+    ------
+    FormatError
+        When there is none for this recording, or the file is malformed.
+    """
+    path = Path(path)
+    if path.is_dir():
+        # By the id, as recordings have it: blanks and Unicode's normal forms may differ in the files' names.
+        files = [file for file in sorted(path.iterdir()) if recording_id(file) == normal_name(recording)]
+        found = [file for suffix in SPEECH_SUFFIXES for file in files if file.suffix.lower() == suffix]
+        if not found:
+            raise FormatError(f"{path}: no {recording}.rttm, .uem or .lab in it")
+        if len(found) > 1 and found[0].suffix.lower() == found[1].suffix.lower():
+            names = " and ".join(repr(file.name) for file in found[:2])
+            raise FormatError(f"{path}: {names} are of one recording; join them")
+        path = found[0]
+    check_speech(path, 1)
+    suffix = path.suffix.lower()
+    if suffix == ".lab":
+        return read_lab(path)
+    speech = read_rttm_speech(path) if suffix == ".rttm" else read_uem(path)
+    segments = speech.get(normal_name(recording), [])
+    if not segments:
+        raise FormatError(f"{path}: no speech of recording {recording} in it")
+    return segments
+
+
+def _same_file(path: str, other: str) -> bool:
+    try:
+        return Path(path).samefile(other)
+    except (OSError, ValueError):  # one cannot be opened, which is reported when it is its turn
+        return False
+
+
+def _kaldi_jobs(path: Path, allow_pipes: bool) -> list[Job]:
+    data = read_data_folder(path, allow_pipes)
+    speech: dict[str, list[Segment]] = {recording: [] for recording in data.wav_scp}
+    for recording, segment in data.segments.values():
+        speech[recording].append(segment)
+    return [
+        Job(
+            recording,
+            source,
+            n_speakers=data.reco2num_spk.get(recording),
+            speech=join_segments(speech[recording]) if data.segments else None,
+        )
+        for recording, source in data.wav_scp.items()
+    ]

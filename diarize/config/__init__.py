@@ -1,0 +1,48 @@
+"""All settings, in one place: see docs/settings.md.
+
+- ``sections``: the settings of the command line and of the library; its names are those of this package
+- ``validation``: tables of settings, and one line of error for a wrong one
+- ``toml``: TOML read and written
+"""
+
+from diarize.config.sections import (
+    DETECTOR_THRESHOLDS,
+    MODEL_TABLES,
+    RECIPE_TABLES,
+    ChannelsConfig,
+    ClusteringConfig,
+    Config,
+    EmbeddingConfig,
+    ResegmentationConfig,
+    SpeechConfig,
+    TurnConfig,
+    load_config,
+    load_tables,
+)
+from diarize.config.toml import (
+    load_toml,
+)
+from diarize.config.validation import (
+    Settings,
+    check_order,
+    validate,
+)
+
+__all__ = [
+    "DETECTOR_THRESHOLDS",
+    "MODEL_TABLES",
+    "RECIPE_TABLES",
+    "ChannelsConfig",
+    "ClusteringConfig",
+    "Config",
+    "EmbeddingConfig",
+    "ResegmentationConfig",
+    "Settings",
+    "SpeechConfig",
+    "TurnConfig",
+    "check_order",
+    "load_config",
+    "load_tables",
+    "load_toml",
+    "validate",
+]

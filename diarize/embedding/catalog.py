@@ -1,0 +1,164 @@
+"""Which embedding models there are, told without loading any: what they are, their licence, their error."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from pydantic import Field
+
+from diarize.config import MODEL_TABLES, Settings, load_tables, validate
+from diarize.files.bundled import ACTIVITY, BUNDLED
+
+DEFAULT_MODEL = "voices"
+RESEMBLYZER = "resemblyzer"
+RESEMBLYZER_REMEDY = "pip install 'diarize-toolkit[resemblyzer]'"
+RESEMBLYZER_DIM = 256
+
+
+class About(Settings):
+    """What a model says of itself: the table [about] of its config.toml."""
+
+    description: str = Field("", description="what it is, in one line")
+    license: str = Field("", description="of the weights")
+    trained_on: str = Field("", description="in one line")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A model in the list."""
+
+    name: str
+    default: bool
+    about: About
+    dim: int | None
+    path: Path | None
+    """Its folder or file; none where it is not installed."""
+    size: int | None
+    """Bytes of the weights."""
+    error: dict[str, float]
+    """Equal error rate at 1.5 s in %, by "set, corpus": set test has speakers of the corpora that the model
+    was trained on, none of them in training; set unseen has other corpora."""
+    remedy: str | None = None
+    """How to get it, where it is not installed."""
+
+
+def bundled_models() -> list[str]:
+    """The names of the models that come with the package."""
+    return sorted(path.parent.name for path in BUNDLED.glob("*/config.toml") if path.parent != ACTIVITY)
+
+
+def list_models() -> list[Entry]:
+    """The bundled models, the default one first, then the optional ones.
+
+    Raises
+    ------
+    ConfigError
+        For what is wrong in the config.toml of a bundled one.
+    """
+    names = sorted(bundled_models(), key=lambda name: (name != DEFAULT_MODEL, name))
+    return [*(describe_folder(BUNDLED / name) for name in names), _describe_resemblyzer()]
+
+
+def describe_folder(folder: Path) -> Entry:
+    """The entry of a model folder.
+
+    Raises
+    ------
+    ConfigError
+        When its config.toml cannot be read, or has an unknown setting.
+    """
+    config = folder / "config.toml"
+    tables = load_tables(config, MODEL_TABLES)
+    weights = folder / "weights.safetensors"
+    return Entry(
+        name=folder.name,
+        default=folder == BUNDLED / DEFAULT_MODEL,
+        about=validate(About, tables["about"], str(config)),
+        dim=tables["network"].get("dim"),
+        path=folder,
+        size=weights.stat().st_size if weights.is_file() else None,
+        error=read_card(folder / "MODEL_CARD.md", "model"),
+    )
+
+
+def read_card(path: Path, system: str, length: str = "1.5 s") -> dict[str, float]:
+    """Equal error rates in % of a system by "set, corpus", from the table of a model card, if it has one."""
+    if not path.is_file():
+        return {}
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if line.startswith("|")
+    ]
+    header = next((row for row in rows if row[:3] == ["set", "corpus (speakers)", "system"]), [])
+    if length not in header:
+        return {}
+    column = header.index(length)
+    return {
+        f"{row[0]}, {row[1].partition(' (')[0]}": float(row[column].split()[0])
+        for row in rows
+        if len(row) == len(header) and row[2] == system
+    }
+
+
+def find_resemblyzer() -> Path | None:
+    """The weights in the installed package resemblyzer, found without importing it; none: not installed."""
+    package = find_spec("resemblyzer")
+    path = Path(package.origin).parent / "pretrained.pt" if package and package.origin else None
+    return path if path and path.is_file() else None
+
+
+def _describe_resemblyzer() -> Entry:
+    path = find_resemblyzer()
+    about = About(
+        description="LSTM over mel spectrograms, for 1.6 s; the network of the package Resemblyzer",
+        license="Apache-2.0",
+        trained_on="LibriSpeech, VoxCeleb 1 and VoxCeleb 2",
+    )
+    error = read_card(BUNDLED / DEFAULT_MODEL / "MODEL_CARD.md", "Resemblyzer")
+    size, remedy = (path.stat().st_size, None) if path else (None, RESEMBLYZER_REMEDY)
+    return Entry(RESEMBLYZER, False, about, RESEMBLYZER_DIM, path, size, error, remedy)
+
+
+def format_text(entries: Sequence[Entry]) -> str:
+    """The list for a person."""
+    return "\n".join(_format_entry(entry) for entry in entries) + (
+        "\nFILE.onnx\n  any network of yours, with its settings in FILE.toml beside it: docs/models.md\n"
+    )
+
+
+def format_json(entries: Sequence[Entry]) -> str:
+    """The list for scripts: an array of objects."""
+    values = [
+        asdict(entry)
+        | {"about": entry.about.model_dump(), "path": None if entry.path is None else str(entry.path)}
+        for entry in entries
+    ]
+    return json.dumps(values, indent=1) + "\n"
+
+
+def _format_entry(entry: Entry) -> str:
+    sets: dict[str, list[str]] = {}
+    for place, value in entry.error.items():
+        name, _, corpus = place.partition(", ")
+        sets.setdefault(name, []).append(f"{corpus} {value:.1f}")
+    known = {"test": "new speakers of known corpora", "unseen": "unseen corpora"}
+    figures = "; ".join(f"{known.get(name, name)}: {', '.join(values)}" for name, values in sets.items())
+    size = "" if entry.size is None else f"{entry.size / 1e6:.1f} MB"
+    facts = {
+        "": entry.about.description,
+        "vectors of": "" if entry.dim is None else str(entry.dim),
+        "weights": ", ".join(part for part in (size, entry.about.license) if part),
+        "trained on": entry.about.trained_on,
+        "EER at 1.5 s in %": figures,
+        "not installed": entry.remedy or "",
+        "path": "" if entry.path is None else str(entry.path),
+    }
+    title = f"{entry.name} (default)" if entry.default else entry.name
+    return "\n".join(
+        [title, *(f"  {f'{key}: ' if key else ''}{text}" for key, text in facts.items() if text)]
+    )

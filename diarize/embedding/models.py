@@ -1,0 +1,97 @@
+"""A model is a folder: weights.safetensors, config.toml ([features], [network], [about]), MODEL_CARD.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from diarize.audio.features import FeatureConfig
+from diarize.config import MODEL_TABLES, load_tables, validate
+from diarize.config.toml import format_toml
+from diarize.embedding.catalog import DEFAULT_MODEL, About, bundled_models
+from diarize.errors import ConfigError, ModelError
+from diarize.files.bundled import BUNDLED
+from diarize.files.text import write_text
+from diarize.networks import Network, build_network
+from diarize.networks.weights import load_weights, save_weights
+from diarize.speakers.plda import Backend, load_backend
+
+
+@dataclass(frozen=True)
+class Model:
+    """An embedding network in evaluation mode, and the features that it was trained on."""
+
+    name: str
+    network: Network
+    features: FeatureConfig
+    fingerprint: str
+    """The first 12 hexadecimal digits of the SHA-256 of the weights file."""
+    backend: Backend | None = None
+    """How its vectors vary within speakers and between them, where the folder has it."""
+
+
+def load_model(model: str | Path | None = None, device: str = "cpu") -> Model:
+    """A model from its folder, a bundled one by its name, or (None) the default one.
+
+    Raises
+    ------
+    ModelError
+        When there is no such folder, a part of it is missing, or the weights do not fit its config.
+    ConfigError
+        For an unknown or impossible setting in its config.
+    """
+    name = str(DEFAULT_MODEL if model is None else model)
+    folder = BUNDLED / name if name in bundled_models() else Path(name)
+    config_path, weights_path = folder / "config.toml", folder / "weights.safetensors"
+    if not folder.is_dir():
+        raise ModelError(f"no model folder {name}; bundled models: {', '.join(bundled_models())}")
+    for path in (config_path, weights_path):
+        if not path.is_file():
+            raise ModelError(f"model folder {folder}: no {path.name}")
+    tables = load_tables(config_path, MODEL_TABLES)
+    features = validate(FeatureConfig, tables["features"], str(config_path))
+    validate(About, tables["about"], str(config_path))
+    network = build_from_config(tables["network"], features, str(config_path))
+    load_weights(network, weights_path)
+    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    digest = sha256(weights_path.read_bytes()).hexdigest()[:12]
+    return Model(folder.name, network.eval(), features, digest, load_backend(folder, digest))
+
+
+def build_from_config(table: Mapping[str, Any], features: FeatureConfig, source: str) -> Network:
+    """A network with fresh weights from a [network] table, for these features; `source` is named in errors.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown or impossible setting, and for another number of mels than the features have.
+    """
+    values = {"family": "resnet", "n_mels": features.n_mels, **table}
+    if values["n_mels"] != features.n_mels:
+        raise ConfigError(
+            f"{source}: [network] takes {values['n_mels']} mels, [features] has {features.n_mels}"
+        )
+    try:
+        return build_network(**values)
+    except ConfigError as error:
+        raise ConfigError(f"{source}: {error}") from error
+
+
+def save_model(
+    folder: str | Path, network: Network, features: FeatureConfig, network_table: Mapping[str, Any], card: str
+) -> None:
+    """Write a model folder; `network_table` is what `build_network` was called with, `card` is Markdown."""
+    folder = Path(folder)
+    save_weights(network, folder / "weights.safetensors")
+    write_config(folder, {"features": features.model_dump(), "network": network_table})
+    write_text(card, folder / "MODEL_CARD.md")
+
+
+def write_config(folder: Path, tables: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write the config.toml of a model folder from its tables."""
+    write_text(format_toml(tables), folder / "config.toml")

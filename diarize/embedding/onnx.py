@@ -1,0 +1,206 @@
+"""Networks of others as ONNX: FILE.onnx, and FILE.toml beside it that says what the network takes."""
+
+from __future__ import annotations
+
+import logging
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from diarize.audio import SAMPLE_RATE, Samples
+from diarize.audio.features import FeatureConfig, Frames, log_mel
+from diarize.config import Settings, check_order, load_tables, validate
+from diarize.embedding.protocol import Vectors
+from diarize.errors import ConfigError, ModelError
+from diarize.machine.sessions import first_line, open_session
+from diarize.speakers.plda import load_backend
+
+logger = logging.getLogger(__name__)
+
+TABLES = ("model", "features", "about")
+_LENGTHS = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
+_DEVIATION_FLOOR = 1e-5  # added to the deviation, as NeMo does
+
+
+class OnnxConfig(Settings):
+    """The table [model]: names in the graph, and what goes in."""
+
+    input: str = Field(description="name of the input")
+    output: str = Field(description="name of the output, vectors (batch, dim)")
+    length: str | None = Field(None, description="name of an input for the number of frames (or samples)")
+    dim: int = Field(ge=1, description="length of a vector")
+    axes: Literal["frames mels", "mels frames", "samples"] = Field(
+        "frames mels", description="of the input behind (batch, ...); samples: no features are made"
+    )
+    scale: float = Field(1.0, gt=0, description="samples within -1 and 1 are multiplied by this")
+    normalization: Literal["none", "mean", "mean-deviation"] = Field(
+        "none", description="of each mel over the window: less its mean; also divided by its deviation"
+    )
+    min_seconds: float = Field(0.5, ge=0.025, description="shorter windows are widened to this")
+    max_seconds: float = Field(60.0, ge=0.025, description="longer windows are cut to this, from both sides")
+
+    @model_validator(mode="after")
+    def _has_windows(self) -> Self:
+        return check_order(self, "min_seconds", "max_seconds")
+
+
+class OnnxNetwork:
+    """A network in an ONNX file, on the CPU.
+
+    Raises
+    ------
+    ModelError
+        When a file is missing or unreadable, or the graph is not as its settings say.
+    ConfigError
+        For an unknown or impossible setting.
+    """
+
+    def __init__(self, path: Path, device: str = "cpu") -> None:
+        self.path, self.name = path, path.name
+        self.config, self.features = read_config(path)
+        if device != "cpu":
+            logger.warning("%s: ONNX files run on the CPU, not on %s", path, device)
+        self.fingerprint, self._session = _open(path)
+        self.backend = load_backend(path, self.fingerprint)
+        self._check_names()
+        rng = np.random.default_rng(0)
+        self.embed(0.1 * rng.standard_normal((2, self.min_samples), dtype=np.float32))
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        return self.config.dim
+
+    @property
+    def min_samples(self) -> int:
+        """Samples of the shortest window."""
+        return round(self.config.min_seconds * SAMPLE_RATE)
+
+    @property
+    def max_samples(self) -> int:
+        """Samples of the longest window."""
+        return max(self.min_samples, round(self.config.max_seconds * SAMPLE_RATE))
+
+    def embed(self, samples: Samples) -> Vectors:
+        """Vectors (n, dim) of length 1 of windows (n, n_samples).
+
+        Raises
+        ------
+        ModelError
+            When the graph fails, or gives another shape or no finite vectors.
+        """
+        values = self.prepare(samples)
+        size = self._inputs[self.config.input].shape[0]
+        if not isinstance(size, int):  # the graph takes batches of any size
+            size = len(values)
+        elif size != 1:
+            raise ModelError(f"{self.path}: takes batches of {size} alone; export it with a free batch axis")
+        vectors = np.concatenate([self._run(values[i : i + size]) for i in range(0, len(values), size)])
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        if not np.isfinite(vectors).all() or not lengths.all():
+            seconds = samples.shape[1] / SAMPLE_RATE
+            raise ModelError(
+                f"{self.path}: vectors of windows of {seconds:g} s are zero or not finite; raise min_seconds"
+            )
+        return (vectors / lengths).astype(np.float32)
+
+    def utterance(self, samples: Samples) -> Vectors:
+        """One vector (dim,) of length 1 of samples (n_samples,), repeated up to the shortest window.
+
+        Of more than the longest window the middle counts.
+        """
+        start = max(0, len(samples) - self.max_samples) // 2
+        samples = samples[start : start + self.max_samples]
+        return self.embed(np.resize(samples, max(len(samples), self.min_samples))[None])[0]
+
+    def prepare(self, samples: Samples) -> NDArray[np.float32]:
+        """The graph's input (n, ...) for windows (n, n_samples)."""
+        scaled = samples * np.float32(self.config.scale)
+        if self.config.axes == "samples":
+            return scaled
+        mel = np.stack([log_mel(window, self.features) for window in scaled])  # (n, frames, mels)
+        mel = normalize(mel, self.config.normalization)
+        return mel if self.config.axes == "frames mels" else np.ascontiguousarray(mel.swapaxes(1, 2))
+
+    def _run(self, values: NDArray[np.float32]) -> Vectors:
+        feed: dict[str, Any] = {self.config.input: values}
+        if self.config.length is not None:
+            n = values.shape[1 if self.config.axes == "frames mels" else -1]
+            feed[self.config.length] = np.full(
+                len(values), n, _LENGTHS[self._inputs[self.config.length].type]
+            )
+        try:
+            (vectors,) = self._session.run([self.config.output], feed)
+        except Exception as error:  # onnxruntime's errors have no class of their own
+            raise ModelError(f"{self.path}: the graph fails ({first_line(error)})") from error
+        expected = (len(values), self.config.dim)
+        if vectors.shape != expected:
+            raise ModelError(
+                f"{self.path}: output '{self.config.output}' has the shape {vectors.shape}, "
+                f"dim = {self.config.dim} in {self.path.with_suffix('.toml').name} expects {expected}"
+            )
+        return vectors
+
+    def _check_names(self) -> None:
+        self._inputs = {node.name: node for node in self._session.get_inputs()}
+        outputs = [node.name for node in self._session.get_outputs()]
+        config = self.config
+        given = [name for name in (config.input, config.length) if name is not None]
+        for name in given:
+            if name not in self._inputs:
+                raise ModelError(f"{self.path}: no input '{name}'; it has: {', '.join(self._inputs)}")
+        if missing := [name for name in self._inputs if name not in given]:
+            raise ModelError(f"{self.path}: the input '{missing[0]}' is not named in the settings")
+        if config.output not in outputs:
+            raise ModelError(f"{self.path}: no output '{config.output}'; it has: {', '.join(outputs)}")
+        if config.length is not None and self._inputs[config.length].type not in _LENGTHS:
+            kind = self._inputs[config.length].type
+            raise ModelError(f"{self.path}: input '{config.length}' is a {kind}, a number of frames an int64")
+
+
+def read_config(path: Path) -> tuple[OnnxConfig, FeatureConfig]:
+    """The settings beside an ONNX file.
+
+    Raises
+    ------
+    ModelError
+        When there is no such file, or none beside it.
+    ConfigError
+        For an unknown or impossible setting.
+    """
+    beside = path.with_suffix(".toml")
+    if not path.is_file():
+        raise ModelError(f"{path}: no such file")
+    if not beside.is_file():
+        raise ModelError(f"{path}: no {beside.name} beside it, which says what it takes; see docs/models.md")
+    tables = load_tables(beside, TABLES)
+    config = validate(OnnxConfig, tables["model"], f"{beside}: [model]")
+    features = validate(FeatureConfig, tables["features"], f"{beside}: [features]")
+    if config.axes == "samples" and (tables["features"] or config.normalization != "none"):
+        raise ConfigError(f"{beside}: axes 'samples' takes no [features] and no normalization")
+    return config, features
+
+
+def normalize(mel: Frames, kind: str) -> Frames:
+    """Windows (n, n_frames, n_mels), each mel less its mean over the frames and by its deviation."""
+    if kind == "none":
+        return mel
+    mel = mel - mel.mean(axis=1, keepdims=True)
+    if kind == "mean":
+        return mel
+    n_frames = mel.shape[1]
+    deviation = np.sqrt(np.square(mel).sum(axis=1, keepdims=True) / max(1, n_frames - 1))
+    return mel / (deviation + np.float32(_DEVIATION_FLOOR))
+
+
+def _open(path: Path) -> tuple[str, Any]:
+    """Fingerprint and session."""
+    try:
+        session = open_session(path)
+        return sha256(path.read_bytes()).hexdigest()[:12], session
+    except Exception as error:  # onnxruntime's errors have no class of their own
+        raise ModelError(f"{path}: no ONNX that can be read ({first_line(error)})") from error

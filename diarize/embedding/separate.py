@@ -1,0 +1,78 @@
+"""Windows that go through a network each by itself, in batches.
+
+::
+
+    samples    ........[====== window ======]........
+    min_samples    [......... widened .........]        around the middle, moved inside at the ends
+    max_samples           [=== cut ===]                 around the middle
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+
+import numpy as np
+
+from diarize.audio import SAMPLE_RATE, Samples
+from diarize.embedding.protocol import Task, Vectors, WindowNetwork
+from diarize.embedding.stream import StreamBuffer
+from diarize.segments import Segment
+
+BATCH_WINDOWS = 32
+BATCH_SECONDS = 60.0
+"""A batch holds at most so many windows, and about so much audio (a longer window goes alone)."""
+
+
+class SeparateEncoder:
+    """The vectors of a network that takes samples of windows."""
+
+    def __init__(self, model: WindowNetwork) -> None:
+        self.model = model
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        return self.model.dim
+
+    def tasks(
+        self, blocks: Iterable[Samples], windows: list[Segment], mixed: list[Segment]
+    ) -> Iterator[Task]:
+        """A task a batch of windows, which are heard whole, whatever is mixed in them.
+
+        Raises
+        ------
+        AudioError
+            When a window begins after the samples' end.
+        """
+        spans = [self.span(window) for window in windows]
+        begins = [int(window.start * SAMPLE_RATE) for window in windows]
+        # The earliest start of this window and all later ones; moved inside, one begins its length earlier.
+        earliest = [min(begin, start) - length for begin, (start, length) in zip(begins, spans, strict=True)]
+        keeps = np.minimum.accumulate(earliest[::-1])[::-1]
+        buffer, batch, n_samples = StreamBuffer(blocks), list[Samples](), 0
+        for begin, (start, length), keep in zip(begins, spans, keeps, strict=True):
+            if len(batch) == BATCH_WINDOWS or (batch and n_samples + length > BATCH_SECONDS * SAMPLE_RATE):
+                yield partial(self._embed, batch)
+                batch, n_samples = [], 0
+            buffer.fill(begin, start + length, int(keep))
+            start = max(0, min(start, buffer.end - length))
+            piece = buffer.repeat_edges(start, min(start + length, buffer.end))
+            batch.append(np.pad(piece, (0, length - len(piece))))
+            n_samples += length
+        yield partial(self._embed, batch)
+
+    def span(self, window: Segment) -> tuple[int, int]:
+        """First sample and number of samples that a window takes of an endless recording."""
+        asked = max(1, round(window.duration * SAMPLE_RATE))
+        length = min(max(asked, self.model.min_samples), self.model.max_samples)
+        if length == asked:
+            return round(window.start * SAMPLE_RATE), length
+        return max(0, round(window.middle * SAMPLE_RATE) - length // 2), length
+
+    def _embed(self, batch: list[Samples]) -> Vectors:
+        vectors = np.empty((len(batch), self.dim), dtype=np.float32)
+        for length in {len(samples) for samples in batch}:
+            rows = [row for row, samples in enumerate(batch) if len(samples) == length]
+            vectors[rows] = self.model.embed(np.stack([batch[row] for row in rows]))
+        return vectors

@@ -1,0 +1,190 @@
+"""A table of embeddings: where each vector was heard stays beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from diarize.errors import FormatError
+from diarize.segments import Segment
+
+_FILES = {
+    ".npz": ("vector_tables", "npz"),
+    ".parquet": ("vector_tables", "parquet"),
+    ".tsv": ("vector_tables", "tsv"),
+    ".ark": ("ark", "ark"),
+    ".scp": ("ark", "ark"),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Embeddings:
+    """One row a segment: its recording, its times, its vector and, where it is known, its speaker.
+
+    The table copies the arrays that it is given.
+
+    Parameters
+    ----------
+    recording : (n,) array of str
+    start, end : (n,) array
+        Seconds, ``0 <= start < end``; kept as float64.
+    vectors : (n, dim) array
+        Finite; kept as float32.
+    speaker : (n,) array of str, optional
+
+    Raises
+    ------
+    ValueError
+        When lengths differ, or a time or a vector is impossible.
+    """
+
+    recording: NDArray[np.str_]
+    start: NDArray[np.float64]
+    end: NDArray[np.float64]
+    vectors: NDArray[np.float32]
+    speaker: NDArray[np.str_] | None = None
+
+    def __post_init__(self) -> None:
+        for name, dtype in (("recording", np.str_), ("start", np.float64), ("end", np.float64)):
+            self._set(name, dtype)
+        self._set("vectors", np.float32)
+        if self.speaker is not None:
+            self._set("speaker", np.str_)
+        if self.vectors.ndim != 2:
+            raise ValueError(f"vectors need the shape (n, dim), got {self.vectors.shape}")
+        for name in ("recording", "start", "end", "speaker"):
+            column = getattr(self, name)
+            if column is not None and column.shape != (len(self),):
+                raise ValueError(f"{name} has the shape {column.shape}, expected ({len(self)},)")
+        possible = (self.start >= 0) & (self.start < self.end) & (self.end < np.inf)
+        if not possible.all():
+            row = int(np.argmin(possible))
+            raise ValueError(f"row {row} needs 0 <= start < end, got {self.start[row]} and {self.end[row]}")
+        finite = np.isfinite(self.vectors).all(axis=1)
+        if not finite.all():
+            raise ValueError(f"the vector of row {int(np.argmin(finite))} is not finite")
+
+    def __len__(self) -> int:
+        return int(self.vectors.shape[0])
+
+    def __getitem__(self, rows: slice | ArrayLike) -> Embeddings:
+        """The rows of a slice, a mask or an array of indices, as a table."""
+        index = rows if isinstance(rows, slice) else _as_index(rows)
+        speaker = None if self.speaker is None else self.speaker[index]
+        return Embeddings(
+            self.recording[index], self.start[index], self.end[index], self.vectors[index], speaker
+        )
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        return int(self.vectors.shape[1])
+
+    def segments(self) -> list[Segment]:
+        """The segment of each row."""
+        return [
+            Segment(start, end) for start, end in zip(self.start.tolist(), self.end.tolist(), strict=True)
+        ]
+
+    @classmethod
+    def concatenate(cls, tables: Sequence[Embeddings]) -> Embeddings:
+        """The rows of several tables, one after the other.
+
+        Raises
+        ------
+        ValueError
+            Without tables, or when they differ in dim, or only some of them know speakers.
+        """
+        if not tables:
+            raise ValueError("no tables to concatenate")
+        if len(dims := {table.dim for table in tables}) > 1:
+            raise ValueError(f"tables differ in dim: {sorted(dims)}")
+        speakers = [table.speaker for table in tables if table.speaker is not None]
+        if len(speakers) not in (0, len(tables)):
+            raise ValueError(f"{len(speakers)} of {len(tables)} tables know speakers; all or none may")
+        return cls(
+            np.concatenate([table.recording for table in tables]),
+            np.concatenate([table.start for table in tables]),
+            np.concatenate([table.end for table in tables]),
+            np.concatenate([table.vectors for table in tables]),
+            np.concatenate(speakers) if speakers else None,
+        )
+
+    def save(self, path: str | Path) -> None:
+        """Write the table; the suffix tells the format: .npz, .parquet, .tsv, or .ark with its .scp.
+
+        Raises
+        ------
+        FormatError
+            For another suffix, or a name that the format cannot hold.
+        DiarizeError
+            When the file cannot be written.
+        """
+        module, name = find_table_format(path)
+        table = {"recording": self.recording, "start": self.start, "end": self.end, "vectors": self.vectors}
+        if self.speaker is not None:
+            table["speaker"] = self.speaker
+        getattr(import_module(f"diarize.formats.{module}"), f"write_{name}")(table, path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Embeddings:
+        """The table of a file; the suffix tells the format: .npz, .parquet, .tsv, .ark or .scp.
+
+        Raises
+        ------
+        FormatError
+            For another suffix, and when the file cannot be read or holds no table of embeddings.
+        """
+        module, name = find_table_format(path)
+        table = getattr(import_module(f"diarize.formats.{module}"), f"read_{name}")(path)
+        if missing := {"recording", "start", "end", "vectors"} - set(table):
+            raise FormatError(
+                f"{path}: no array {sorted(missing)[0]!r}; it needs recording, start, end, vectors"
+            )
+        try:
+            return cls(**table)
+        except ValueError as error:
+            raise FormatError(f"{path}: {error}") from error
+
+    def _set(self, name: str, dtype: type) -> None:
+        # The dataclass is frozen for its users.
+        object.__setattr__(self, name, np.array(getattr(self, name), dtype=dtype))
+
+
+def _as_index(rows: ArrayLike) -> NDArray[np.intp] | NDArray[np.bool_]:
+    index = np.asarray(rows)
+    if index.ndim != 1:
+        raise TypeError(f"rows are chosen by a slice, a mask or an array of indices, got {rows!r}")
+    return index.astype(np.intp) if index.size == 0 else index
+
+
+def find_table_format(path: str | Path) -> tuple[str, str]:
+    """The module and the name of a table's format, which its suffix tells.
+
+    Raises
+    ------
+    FormatError
+        For an unknown suffix; the message lists the known ones.
+    """
+    suffix = Path(path).suffix
+    if suffix.lower() not in _FILES:
+        raise FormatError(f"{path}: no format has the suffix {suffix!r}; known: {', '.join(_FILES)}")
+    return _FILES[suffix.lower()]
+
+
+def table_paths(path: str | Path) -> list[Path]:
+    """The files that `Embeddings.save` writes, or removes because they would not fit: four for an archive.
+
+    Raises
+    ------
+    FormatError
+        For an unknown suffix; the message lists the known ones.
+    """
+    if find_table_format(path)[0] == "ark":
+        return [Path(path).with_suffix(suffix) for suffix in (".ark", ".scp", ".segments", ".utt2spk")]
+    return [Path(path)]

@@ -1,0 +1,117 @@
+"""Sets of speakers for clustering: lists of names, splits by hash, and data folders with two parts a speaker.
+
+References
+----------
+T. Stadelmann, B. Freisleben: Unfolding speaker clustering potential: a biomimetic approach.
+ACM Multimedia, 2009.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from diarize.errors import FormatError
+from diarize.files.text import read_lines, write_text
+from diarize.formats.kaldi import write_data_folder
+
+
+def read_list(path: str | Path) -> list[str]:
+    """The entries of a list file: one a line, `#` begins a comment.
+
+    Raises
+    ------
+    FormatError
+        When the file cannot be read, or with the number of the line whose entry was there before.
+    """
+    entries: dict[str, int] = {}
+    for line in read_lines(path):
+        entry = line.text.split("#")[0].strip()
+        if entry in entries:
+            raise line.error(f"{entry!r} is there twice, first in line {entries[entry]}")
+        if entry:
+            entries[entry] = line.number
+    return list(entries)
+
+
+def kaldi_name(name: str) -> str:
+    """A speaker's or an utterance's name as one word: `common_voice/fi_03` is `common_voice-fi_03`."""
+    return name.replace("/", "-").replace(" ", "_")
+
+
+def check_disjoint(sets: Mapping[str, Iterable[str]]) -> None:
+    """Nothing, where no speaker is in two of the sets.
+
+    Raises
+    ------
+    FormatError
+        With the first speaker that is, and both sets.
+    """
+    seen: dict[str, str] = {}
+    for name, speakers in sets.items():
+        for speaker in speakers:
+            if seen.setdefault(speaker, name) != name:
+                raise FormatError(f"speaker {speaker!r} is in {seen[speaker]} and in {name}; take out one")
+
+
+def split_by_hash(speakers: Iterable[str]) -> tuple[list[str], list[str], list[str]]:
+    """Half of the speakers to train, an eighth for development, the rest to test, in an order that stays.
+
+    Raises
+    ------
+    FormatError
+        When they are fewer than 4.
+    """
+    shuffled = sorted(speakers, key=lambda speaker: (zlib.crc32(speaker.encode()), speaker))
+    if len(shuffled) < 4:
+        raise FormatError(f"{len(shuffled)} speakers cannot be split into train, dev and test; 4 are needed")
+    n_train = len(shuffled) // 2
+    n_dev = max(1, len(shuffled) // 8)
+    return shuffled[:n_train], shuffled[n_train : n_train + n_dev], shuffled[n_train + n_dev :]
+
+
+def split_parts(utterances: Sequence[str]) -> tuple[list[str], list[str]]:
+    """A speaker's utterances as parts A and B, about 4 to 1, each part at least one: 8 and 2 of 10."""
+    n_b = max(1, round(len(utterances) / 5))
+    return list(utterances[:-n_b]), list(utterances[-n_b:])
+
+
+def write_speaker_set(
+    folder: str | Path, speakers: Mapping[str, Mapping[str, str]], *, hold_out: bool = False
+) -> None:
+    """A Kaldi data folder with `utt2part`: which part (`FAKS0-A`, `FAKS0-B`) an utterance belongs to.
+
+    Parameters
+    ----------
+    folder : path
+    speakers : dict
+        Speaker to his utterances, each with its file, in the order that decides the parts.
+    hold_out : bool
+        Write `held_out` too: the utterances of all parts B, one a line, to validate a training on.
+
+    Raises
+    ------
+    FormatError
+        For a speaker with one utterance, an utterance of two speakers, or a name with blanks.
+    """
+    wav_scp: dict[str, str] = {}
+    utt2spk: dict[str, str] = {}
+    utt2part: dict[str, str] = {}
+    for speaker, files in speakers.items():
+        if len(files) < 2:
+            raise FormatError(f"{folder}: speaker {speaker!r} has {len(files)} recordings, two parts need 2")
+        for part, utterances in zip("AB", split_parts(list(files)), strict=True):
+            for utterance in utterances:
+                if utterance in utt2spk:
+                    raise FormatError(f"{folder}: {utterance!r} is an utterance of two speakers")
+                wav_scp[utterance] = files[utterance]
+                utt2spk[utterance] = speaker
+                utt2part[utterance] = f"{speaker}-{part}"
+    write_data_folder(folder, wav_scp, utt2spk)
+    write_text("".join(f"{key} {utt2part[key]}\n" for key in sorted(utt2part)), Path(folder) / "utt2part")
+    held_out = sorted(key for key, part in utt2part.items() if part.endswith("-B"))
+    if hold_out:
+        write_text("".join(f"{key}\n" for key in held_out), Path(folder) / "held_out")
+    else:
+        (Path(folder) / "held_out").unlink(missing_ok=True)

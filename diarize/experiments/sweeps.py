@@ -1,0 +1,98 @@
+"""What varies one setting: a table, and the lines of a figure, of its runs beside the paper's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from diarize.config import Settings
+from diarize.experiments.runs import (
+    NOTHING,
+    code,
+    format_table,
+    natural_order,
+    percent,
+    read_runs,
+    spread,
+    values_of,
+)
+from diarize.experiments.tables import (
+    LISTS,
+    MAIN,
+    MR,
+    NOT_RUN,
+    ORACLE,
+    ORACLE_LEGACY,
+    Runs,
+    Systems,
+)
+
+Series = dict[str, dict[float, list[float]]]
+"""Named lines of a figure: the values of the runs at each x."""
+
+
+class Experiment(Settings):
+    """A series of runs, one setting varied, and its paper's curves."""
+
+    title: str
+    axis: str
+    source: str
+    curves: list[str]
+    values: dict[str, list[float]]
+
+
+def describe_experiment(experiment: Experiment, folder: Path) -> tuple[str, Series]:
+    """A row a value; and the lines of a figure, ours first, where the values are numbers. One line where
+    nothing was run.
+    """
+    found = sorted((path.name for path in folder.glob("*") if path.is_dir()), key=natural_order)
+    found_runs = {value: runs for value in found if (runs := read_runs(folder / value, "sets"))}
+    if not found_runs:
+        return f"{NOT_RUN}\n", {}
+    values = list(dict.fromkeys([*experiment.values, *found]))
+    are_numbers = all(value.isdigit() for value in values)
+    if are_numbers:
+        values.sort(key=int)
+    series: Series = {name: {} for name in ("here", *experiment.curves)}
+    rows = []
+    for value in values:
+        runs = found_runs.get(value, [])
+        rates = values_of(runs, "sets", MAIN, *ORACLE)
+        figures = dict(zip(experiment.curves, experiment.values.get(value, []), strict=False))
+        if are_numbers:
+            for name, several in {"here": rates, **{name: [rate] for name, rate in figures.items()}}.items():
+                series[name] |= {float(value): several} if several else {}
+        rows.append(
+            [
+                value.replace("_", ", "),
+                percent(rates) if runs else NOT_RUN,
+                percent(values_of(runs, "sets", MAIN, *ORACLE_LEGACY)),
+                percent(values_of(runs, "sets", MAIN, "dominant_sets", MR)),
+                spread([run.facts["steps"] for run in runs if "steps" in run.facts], digits=0),
+                str(len(runs)),
+                *(percent(figures.get(name)) for name in experiment.curves),
+                code(runs[0].facts["command"]) if runs else NOTHING,
+                code(runs[0].facts.get("config")) if runs else NOTHING,
+            ]
+        )
+    header = [
+        experiment.axis,
+        "MR, oracle cut",
+        "legacy MR, oracle cut",
+        "MR, dominant sets",
+        "batches",
+        "seeds",
+    ]
+    header += experiment.curves
+    return format_table([*header, "command", "config"], rows), series
+
+
+def series_of_numbers(systems: Systems, runs: Runs) -> Series:
+    """The lines of a figure: MR over the number of test speakers."""
+    return {
+        system.title: {
+            float(one.removeprefix("test_")): rates
+            for one in LISTS
+            if (rates := values_of(runs[name], "sets", one, *ORACLE))
+        }
+        for name, system in systems.items()
+    }

@@ -1,0 +1,278 @@
+"""The tables of a page of results: every system's clustering of test speakers, beside what its paper prints.
+
+Each ``describe_`` function gives Markdown; what was not run says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from statistics import fmean
+
+from pydantic import Field
+
+from diarize.config import Settings
+from diarize.experiments.runs import (
+    NOTHING,
+    Run,
+    code,
+    format_table,
+    percent,
+    read_runs,
+    spread,
+    values_of,
+)
+from diarize.formats.kaldi import read_utt2spk
+from diarize.scoring.clusterings import wilson_interval
+
+MAIN, SAMPLE, LISTS = "test_40", "timit_sample", ("test_20", "test_40", "test_60", "test_80")
+MR, LEGACY = "misclassification_rate", "legacy_misclassification_rate"
+ORACLE = ("agglomerative", "condensed", "oracle_cut", MR)
+ORACLE_LEGACY = ("agglomerative", "condensed", "oracle_legacy_misclassification_rate")
+SCORES = ("adjusted_rand_index", "cluster_purity", "normalized_mutual_information")
+NOT_RUN = "not run"
+
+Systems = dict[str, "System"]
+Runs = dict[str, list[Run]]
+"""The runs of each system, by seed."""
+
+TERMS = """
+Every speaker has two parts, of about 80 and 20 % of his sentences; the parts are clustered. *MR*: the share
+of parts that are wrong under the best one-to-one map of clusters to speakers. *Legacy MR*: the stricter rate
+of the papers of 2016 and 2017; not to be compared with MR. *Oracle cut*: complete linkage on cosine distance
+(GMM and SVM: on their own distances), cut where the rate of these speakers is lowest, as in the papers: it
+needs the truth. *Rows*: the same on the rows of the distance matrix, as the published code does. *Threshold
+of dev*: cut at the height that is best for the development speakers. *Dominant sets*: theta 0.1, epsilon
+1e-6, 7 neighbours. *k*: the number of clusters found. *Oracle k*: cut at the true number of speakers.
+*95 % interval*: Wilson's, of the mean MR, a part an observation (2 N for N speakers).
+"""
+
+
+class System(Settings):
+    """A system's files and its paper's figures."""
+
+    title: str
+    code: str
+    config: str | None = None
+    misclassification_rate: float | None = None
+    legacy_misclassification_rate: float | None = None
+    legacy_by_speakers: dict[str, float] = Field(default_factory=dict)
+    steps: int | None = None
+    source: str = ""
+
+
+class Identification(Settings):
+    """An identifier and its paper's figure."""
+
+    title: str
+    code: str
+    error: float | None = None
+    source: str = ""
+
+
+def with_number(runs: list[Run], *keys: str) -> str:
+    """MR in % and the number of clusters found."""
+    numbers = values_of(runs, *keys, "n_clusters")
+    return f"{percent(values_of(runs, *keys, MR))}; k = {spread(numbers, digits=1)}" if numbers else NOTHING
+
+
+def side_by_side(figures: list[float | None]) -> str:
+    """A paper's figures in %, where it prints one of them."""
+    return " / ".join(map(percent, figures)) if any(one is not None for one in figures) else NOTHING
+
+
+def batches(system: System, runs: list[Run]) -> str:
+    """How many batches were trained, and how many the paper trained; nothing for what is not trained so."""
+    steps = [run.facts["steps"] for run in runs if run.facts.get("steps") is not None]
+    paper = next((run.facts["paper_steps"] for run in runs if run.facts.get("paper_steps")), system.steps)
+    return f"{spread(steps, digits=0)} / {paper or NOTHING}" if steps or paper else NOTHING
+
+
+def describe_data(folder: Path) -> str:
+    """The speakers and sentences of each set."""
+    rows = []
+    for path in sorted(folder.glob("*/utt2spk")):
+        speakers = read_utt2spk(path)
+        rows.append([path.parent.name, str(len(set(speakers.values()))), str(len(speakers))])
+    return format_table(["set", "speakers", "sentences"], rows) if rows else f"{NOT_RUN}\n"
+
+
+def describe_errors(systems: Systems, runs: Runs) -> str:
+    """The main table."""
+    rows = []
+    for name, system in systems.items():
+        paper = side_by_side([system.misclassification_rate, system.legacy_misclassification_rate])
+        if not runs[name]:
+            rows.append(
+                [system.title, NOT_RUN, *[NOTHING] * 11, batches(system, []), paper, system.source or NOTHING]
+            )
+            continue
+        here = runs[name]
+        rates, n_parts = values_of(here, "sets", MAIN, *ORACLE), values_of(here, "sets", MAIN, "n_parts")
+        interval = NOTHING
+        if rates and n_parts:
+            bounds = wilson_interval(fmean(rates) * n_parts[0], n_parts[0])
+            interval = " to ".join(percent(bound) for bound in bounds)
+        tree = ("sets", MAIN, "agglomerative", "condensed")
+        true_number = [spread(values_of(here, *tree, "oracle_number", score)) for score in SCORES]
+        rows.append(
+            [
+                system.title,
+                percent(rates),
+                interval,
+                percent(values_of(here, "sets", MAIN, *ORACLE_LEGACY)),
+                percent(values_of(here, "sets", MAIN, "agglomerative", "rows", "oracle_cut", MR)),
+                with_number(here, *tree, "dev_threshold"),
+                with_number(here, "sets", MAIN, "dominant_sets"),
+                *true_number,
+                percent(values_of(here, "sets", SAMPLE, *ORACLE)),
+                percent(values_of(here, "sets", SAMPLE, "dominant_sets", MR)),
+                str(len(here)),
+                batches(system, here),
+                paper,
+                system.source or NOTHING,
+            ]
+        )
+    header = ["system", "MR, oracle cut", "95 % interval", "legacy MR, oracle cut", "MR, oracle cut, rows"]
+    header += ["MR, threshold of dev", "MR, dominant sets", "ARI, oracle k", "ACP, oracle k", "NMI, oracle k"]
+    header += [
+        f"MR, oracle cut, {SAMPLE}",
+        f"MR, dominant sets, {SAMPLE}",
+        "seeds",
+        "batches / the paper's",
+        "paper: MR / legacy MR",
+        "source",
+    ]
+    return format_table(header, rows) + TERMS
+
+
+def describe_making(systems: Systems, runs: Runs, link: Callable[[str], str]) -> str:
+    """How each row was made."""
+    rows = []
+    for name, system in systems.items():
+        facts = [run.facts for run in runs[name]]
+        config = next((one["config"] for one in facts if one.get("config")), system.config)
+        seconds = [one["seconds"] for one in facts if one.get("seconds") is not None]
+        rows.append(
+            [
+                system.title,
+                code(facts[0]["command"]) if facts else NOT_RUN,
+                link(config) if config else NOTHING,
+                link(system.code),
+                batches(system, runs[name]),
+                spread(seconds, digits=0),
+            ]
+        )
+    return format_table(["system", "command", "config", "code", "batches / the paper's", "seconds"], rows)
+
+
+def describe_numbers(systems: Systems, runs: Runs) -> str:
+    """MR and legacy MR for growing sets of speakers."""
+    rows = []
+    for name, system in systems.items():
+        cells = [NOT_RUN] * len(LISTS)
+        if runs[name]:
+            rates = [
+                [values_of(runs[name], "sets", one, *keys) for keys in (ORACLE, ORACLE_LEGACY)]
+                for one in LISTS
+            ]
+            cells = [" / ".join(percent(values) for values in pair) for pair in rates]
+        paper = side_by_side([system.legacy_by_speakers.get(one.removeprefix("test_")) for one in LISTS])
+        rows.append([system.title, *cells, paper])
+    header = [one.removeprefix("test_") for one in LISTS]
+    return format_table(["system", *header, f"paper, legacy MR: {' / '.join(header)}"], rows)
+
+
+def describe_groups(systems: Systems, runs: Runs) -> str:
+    """MR at the oracle cut and of dominant sets for groups of speakers: lists that are no mere number."""
+    groups = sorted(
+        {
+            name
+            for several in runs.values()
+            for run in several
+            for name in run.find("sets") or {}
+            if name.startswith("test_") and not name.removeprefix("test_").isdigit()
+        }
+    )
+    if not groups:
+        return f"{NOT_RUN}\n"
+    ways = (ORACLE, ("dominant_sets", MR))
+    rows = [
+        [
+            system.title,
+            *(percent(values_of(runs[name], "sets", group, *way)) for group in groups for way in ways),
+        ]
+        for name, system in systems.items()
+        if runs[name]
+    ]
+    header = [f"{group}, {way}" for group in groups for way in ("oracle cut", "dominant sets")]
+    return format_table(["system", *header], rows)
+
+
+def describe_clusterers(systems: Systems, runs: Runs) -> str:
+    """All clusterers on the vectors of the network with the lowest MR."""
+    at = ("sets", MAIN, "clusterers")
+    rates = {
+        name: fmean(values_of(here, "sets", MAIN, *ORACLE))
+        for name, here in runs.items()
+        if systems[name].config and any(isinstance(run.find(*at), dict) for run in here)
+    }
+    if not rates:
+        return f"{NOT_RUN}\n"
+    best = min(rates, key=lambda name: rates[name])
+    rows = []
+    clusterers = next(found for run in runs[best] if isinstance(found := run.find(*at), dict))
+    for clusterer, ways in clusterers.items():
+        for way in ways:
+            keys = (*at, clusterer, way)
+            rows.append(
+                [
+                    clusterer,
+                    way.replace("_", " "),
+                    spread(values_of(runs[best], *keys, "n_clusters"), digits=1),
+                    percent(values_of(runs[best], *keys, MR)),
+                    percent(values_of(runs[best], *keys, LEGACY)),
+                    *(spread(values_of(runs[best], *keys, score)) for score in SCORES),
+                ]
+            )
+    table = format_table(["clusterer", "number", "k", "MR", "legacy MR", "ARI", "ACP", "NMI"], rows)
+    return (
+        f"Vectors: {systems[best].title}, the network with the lowest MR at the oracle cut of {MAIN}; "
+        f"seeds: {len(runs[best])}. *Own number*: found by the clusterer; *oracle*: told or cut by the truth."
+        f"\n\n{table}"
+    )
+
+
+def describe_identification(
+    identifiers: dict[str, Identification], exp: Path, link: Callable[[str], str]
+) -> str:
+    """Errors in naming one of the training speakers: of his held-out part, and of its recordings."""
+    rows = []
+    for name, one in identifiers.items():
+        runs = read_runs(exp / "identification" / name, "parts")
+        cells = [NOT_RUN, *[NOTHING] * 4]
+        if runs:
+            rights = [values_of(runs, unit, "accuracy") for unit in ("parts", "recordings")]
+            cells = [
+                *(percent([1 - right for right in several]) for several in rights),
+                spread(values_of(runs, "n_speakers"), digits=0),
+                str(len(runs)),
+                code(runs[0].facts["command"]),
+            ]
+        rows.append([one.title, *cells, link(one.code), percent(one.error), one.source or NOTHING])
+    header = ["system", "error, part", "error, recording", "speakers", "seeds", "command", "code"]
+    return format_table([*header, "paper: error, part", "source"], rows)
+
+
+def describe_machines(runs: list[Run]) -> str:
+    """On what the runs were made, and when."""
+    rows: dict[tuple[str, ...], list[str]] = {}
+    for run in runs:
+        versions = ", ".join(f"{name} {version}" for name, version in run.facts.get("versions", {}).items())
+        machine = (run.facts["machine"], f"Python {run.facts.get('python', NOTHING)}, {versions}")
+        rows.setdefault(machine, []).append(run.facts["date"])
+    cells = [
+        [*machine, str(len(dates)), " to ".join(sorted({min(dates), max(dates)}))]
+        for machine, dates in rows.items()
+    ]
+    return format_table(["machine", "versions", "runs", "date"], cells) if cells else f"{NOT_RUN}\n"

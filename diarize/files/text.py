@@ -1,0 +1,185 @@
+"""Text files line by line, with errors that name the line; content that Python holds counts as a file."""
+
+from __future__ import annotations
+
+import codecs
+import math
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from diarize.errors import FormatError
+from diarize.files.atomic import atomic_path
+from diarize.segments import Segment
+
+LONGEST = 1e9
+"""Seconds, some 31 years: no time in a file may be larger."""
+
+# Stricter than float(), which also takes '1_000', 'nan' and digits of any script.
+_NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
+_SHOWN = 40  # characters of a line or a field in an error message
+
+
+class Place:
+    """A place in a file, such as ``turns[3]``, that can say what is wrong with it."""
+
+    __slots__ = ("name", "path", "text")
+
+    def __init__(self, path: str | os.PathLike[str], name: str, text: str = "") -> None:
+        self.path, self.name, self.text = path, name, text
+
+    def error(self, what: str) -> FormatError:
+        """An error that names the file and the place, and shows how its text begins."""
+        shown = shorten(self.text)
+        return FormatError(f"{self.path}, {self.name}: {what}" + (f" ({shown})" if shown else ""))
+
+    def real(self, field: str, name: str) -> float:
+        """A field as a finite number; ``name`` says in the error what it should have been."""
+        value = float(field) if _NUMBER.fullmatch(field) else math.nan
+        if not math.isfinite(value):
+            raise self.error(f"{shorten(field)!r} is no {name}")
+        return value
+
+    def seconds(self, field: str, name: str) -> float:
+        """A field as a time, at most `LONGEST`."""
+        value = self.real(field, name)
+        if not is_time(value):
+            raise self.error(f"{shorten(field)!r} is no {name}; times are seconds, at most {LONGEST:g}")
+        return value
+
+    def limited(self, value: float, name: str) -> float:
+        """A time that was computed, at most `LONGEST`."""
+        if not is_time(value):
+            raise self.error(f"the {name} is {value:g}; times are seconds, at most {LONGEST:g}")
+        return value
+
+    def whole(self, field: str, name: str, most: float) -> int:
+        """A field as a whole number from 0 to ``most``."""
+        # Python refuses to read more than some thousand digits, with an error of its own.
+        digits = field.isascii() and field.isdigit() and len(field) < 100
+        if not digits or int(field) > most:
+            raise self.error(f"{shorten(field)!r} is no {name}")
+        return int(field)
+
+    def segment(self, start: float, end: float) -> Segment:
+        """The segment between two times in seconds."""
+        if start < 0:
+            raise self.error(f"starts at {start:g}, before the recording")
+        if end <= start:
+            raise self.error(f"ends at {end:g}, not after its start {start:g}")
+        return Segment(start, end)
+
+
+class Line(Place):
+    """One line of a file, counted from 1."""
+
+    __slots__ = ("number",)
+
+    def __init__(self, path: str | os.PathLike[str], number: int, text: str) -> None:
+        super().__init__(path, f"line {number}", text)
+        self.number = number
+
+
+@dataclass(frozen=True)
+class Content(os.PathLike[str]):
+    """What an open file holds, under the file's name: a reader takes it as it takes a path.
+
+    Parameters
+    ----------
+    name : str
+        Names the recording where the format holds no id, and the file in errors.
+    data : bytes
+    """
+
+    name: str
+    data: bytes
+
+    def __fspath__(self) -> str:
+        return self.name
+
+    def __str__(self) -> str:
+        return self.name or "text without a name"
+
+
+File = str | os.PathLike[str]
+"""A path, or the `Content` of an open file."""
+
+
+def as_file(source: Any) -> File | None:
+    """What readers take as a path: a path, or the content of an open file or bytes; None for other things."""
+    if isinstance(source, str | os.PathLike):
+        return source
+    if isinstance(source, bytes | bytearray):
+        return Content("", bytes(source)) if b"\n" in source else os.fsdecode(bytes(source))
+    if not hasattr(source, "read"):
+        return None
+    data, name = source.read(), getattr(source, "name", "")
+    data = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else bytes(data)
+    return Content(name if isinstance(name, str) else "", data)
+
+
+def is_time(value: float) -> bool:
+    """Whether a number can be a time: neither infinite nor larger than `LONGEST`."""
+    return -LONGEST <= value <= LONGEST
+
+
+def shorten(text: str) -> str:
+    """How a text begins, on one line."""
+    text = " ".join(text.split())
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN].rstrip()} ..."
+
+
+def read_text(path: File) -> str:
+    r"""The content of a text file, UTF-8 or marked UTF-16, with ``\n`` between the lines.
+
+    Raises
+    ------
+    FormatError
+        When it cannot be read or decoded, or holds a NUL, which no text does.
+    """
+    content = path.data if isinstance(path, Content) else _read_bytes(path)
+    utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # as Praat saves
+    try:
+        text = content.decode("utf-16" if utf16 else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        number = content.count(b"\n", 0, error.start) + 1
+        raise FormatError(f"{path}, line {number}: not UTF-8 text; save it as UTF-8") from error
+    if "\0" in text:
+        number = text.count("\n", 0, text.index("\0")) + 1
+        raise FormatError(f"{path}, line {number}: a NUL character, which is no text; save it as UTF-8")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def read_lines(path: File) -> list[Line]:
+    """Every line of a text file, blank ones too.
+
+    Raises
+    ------
+    FormatError
+        When the file cannot be read or decoded.
+    """
+    # str.splitlines would also split at the rarer separators that a name may hold.
+    return [Line(path, number, text) for number, text in enumerate(read_text(path).split("\n"), start=1)]
+
+
+def write_text(text: str, path: str | Path) -> None:
+    """Write a text file, UTF-8, whole or not at all.
+
+    Raises
+    ------
+    DiarizeError
+        When it cannot be written.
+    """
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _read_bytes(path: File) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise FormatError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except ValueError as error:  # a NUL in the name, which no file can have
+        raise FormatError(f"{str(path)!r}: cannot be read ({error})") from error

@@ -1,0 +1,46 @@
+"""What of its input a network's decision hangs on."""
+
+from __future__ import annotations
+
+from threading import Lock
+
+import numpy as np
+import torch
+from torch import nn
+
+from diarize.audio.features import Frames
+
+_cudnn = Lock()
+"""Held while cuDNN is off, which it is for the whole process."""
+
+
+def saliency(network: nn.Module, mel: Frames, unit: int | None = None, layer: str | None = None) -> Frames:
+    """The gradient (frames, mels) of one output of a network with respect to its input mel (frames, mels).
+
+    The output is number `unit` of ``network(mel)``, of one speaker, or of a named layer of
+    ``network.layers(mel)``; without `unit`, the largest. Where its magnitude is large, a small change of the
+    input changes the output most.
+
+    Raises
+    ------
+    ValueError
+        For a network in training mode, whose output is random, or a unit that it does not have.
+
+    References
+    ----------
+    Simonyan, Vedaldi, Zisserman: Deep inside convolutional networks: visualising image classification models
+    and saliency maps, ICLR workshop 2014.
+    """
+    if network.training:
+        raise ValueError("the network is in training mode; call network.eval() first")
+    device = next(network.parameters()).device
+    # cuDNN cannot go back through an LSTM in evaluation mode.
+    with _cudnn, torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
+        x = torch.from_numpy(np.array(mel, dtype=np.float32)).to(device).requires_grad_()
+        batch = x.unsqueeze(0)  # (1, frames, mels)
+        outputs = (network(batch) if layer is None else network.layers(batch)[layer])[0]  # type: ignore[operator]
+        number = int(outputs.argmax()) if unit is None else unit
+        if not 0 <= number < len(outputs):
+            raise ValueError(f"the outputs are 0 to {len(outputs) - 1}, got {unit!r}")
+        (gradient,) = torch.autograd.grad(outputs[number], x)
+    return gradient.cpu().numpy()

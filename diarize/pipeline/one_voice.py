@@ -1,0 +1,73 @@
+"""Whether the speakers that were found are one voice after all: a second look, in short windows.
+
+Among few windows the best of many cuts always looks good to the windows that it was chosen on: nearly every
+short recording of one voice would be split. The short windows of the resegmentation say how much better than
+one speaker those that were found are on other vectors::
+
+    windows   [----A----][----B----][----B----]      clustered; the cut is the best of many
+    pieces    AAAAAAAAAAAAAAAABBBBBBBBBBBBBBAAAAA      where one voice was cut, A and B differ less here
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diarize.clustering.partitions import count, number_by_first_appearance
+from diarize.clustering.reasons import Evidence, explain
+from diarize.config import Config
+from diarize.embedding.embedder import Voices
+from diarize.pipeline.resegmentation import resegment
+from diarize.speakers.plda import Backend
+from diarize.speech.activity import Speech
+
+Labels = NDArray[np.int64]
+
+WINDOWS_COUNT = 0.5
+"""What the evidence of the windows counts, where that of the pieces counts 1."""
+
+
+def merge_one_voice(
+    voices: Voices, labels: Labels, evidence: Evidence, backend: Backend, config: Config, heard: Speech
+) -> tuple[Labels, Evidence]:
+    """The labels (n_windows,) and why, or one label where the speakers are one voice.
+
+    One voice heard for long is several by as many nats as it is heard, so speakers must win more there; where
+    overlap is heard, several do speak.
+    """
+    if count(labels) < 2:
+        return labels, evidence
+    n, hop = len(labels), config.embedding.hop
+    won = nats_above_one(voices, labels, backend, config)
+    needed = config.clustering.cost_of_second_speaker(hop, n, *heard.seconds)
+    if won > needed:
+        return labels, evidence
+    one = np.zeros_like(labels)
+    speech, overlap = heard.seconds
+    reason = (
+        f"1 speaker: the evidence of {count(labels)} is {won:.1f} nats above 1 in shorter windows, "
+        f"{needed:.1f} are needed with {speech:.1f} s of speech and {overlap:.1f} s of overlap"
+    )
+    scores = [(each["n_speakers"], each["score"]) for each in evidence["candidates"]]
+    return one, explain(one, reason, scores, evidence["absorbed"])
+
+
+def nats_above_one(voices: Voices, labels: Labels, backend: Backend, config: Config) -> float:
+    """Evidence in nats for speakers 0, 1, ... (n_windows,) over one speaker, in pieces and in windows.
+
+    Without pieces the windows alone count.
+    """
+    asked, hop, n = config.clustering, config.embedding.hop, len(labels)
+    weight = asked.number_weight(hop, n)
+    cost = asked.cost_of_speaker(hop, n) * (count(labels) - 1)
+    windows = _above_one(voices.vectors, labels, backend, weight) - cost
+    if not voices.pieces:
+        return windows
+    of_pieces = number_by_first_appearance(resegment(voices, labels, backend, config))
+    weight *= asked.weight(config.resegmentation.hop) / asked.weight(hop)
+    return _above_one(voices.piece_vectors, of_pieces, backend, weight) + WINDOWS_COUNT * windows
+
+
+def _above_one(vectors: NDArray[np.float32], labels: Labels, backend: Backend, weight: float) -> float:
+    Y = backend.whiten(vectors)
+    return backend.evidence(Y, labels, weight) - backend.evidence(Y, np.zeros_like(labels), weight)

@@ -1,0 +1,87 @@
+"""Who speaks in short windows, once the speakers are found: a hidden Markov chain over them.
+
+A window that is long enough to tell a voice by is too long to tell where a turn begins::
+
+    turns     |=======A=======|=====B======|=A==|
+    windows   [----A----][----B----][----B----]      clustered: a speaker's mean and its uncertainty
+    pieces    AAAAAAAAAAAAAAAABBBBBBBBBBBBBBAAAAA      the likeliest path through shorter, denser windows
+
+References
+----------
+Landini, Profant, Diez, Burget: Bayesian HMM clustering of x-vector sequences (VBx) in speaker diarization,
+Computer Speech & Language 71, 2022: the chain and its emissions; the speakers stay
+as clustering left them here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diarize.config import Config
+from diarize.embedding.embedder import Voices
+from diarize.segments import Segment
+from diarize.speakers.plda import Backend
+
+Labels = NDArray[np.int64]
+
+
+def resegment(voices: Voices, labels: Labels, backend: Backend, config: Config) -> Labels:
+    """The speaker of each piece (n_pieces,), from labels 0, 1, ... without a gap of the windows (n_windows,).
+
+    A speaker who would lose all his pieces keeps those nearest to his windows. The back end is of the network
+    that made the vectors.
+    """
+    windows, vectors, pieces, piece_vectors = voices
+    if not len(labels) or labels.max() == 0:
+        return np.zeros(len(pieces), dtype=np.int64)
+    asked = config.resegmentation
+    centre = vectors.mean(axis=0)
+    shares = np.eye(int(labels.max()) + 1)[labels]
+    speakers = backend.speakers(
+        backend.whiten(vectors, centre), shares, config.clustering.weight(config.embedding.hop)
+    )
+    fit = backend.log_likelihoods(backend.whiten(piece_vectors, centre), *speakers)
+    path = likeliest_path(config.clustering.weight(asked.hop) * fit, asked.change_cost)
+    nearest = labels[nearest_windows(pieces, windows)]
+    lost = ~np.isin(nearest, path)
+    path[lost] = nearest[lost]
+    return path
+
+
+def likeliest_path(scores: NDArray[np.float64], cost: float) -> Labels:
+    """The states (n,) with the largest sum of their scores (n, k), less the cost of each change.
+
+    References
+    ----------
+    Viterbi: Error bounds for convolutional codes and an asymptotically optimum decoding algorithm, IEEE
+    Transactions on Information Theory 13, 1967.
+    """
+    n, k = scores.shape
+    stay = np.arange(k)
+    came_from = np.empty((n, k), dtype=np.int64)
+    best = scores[0]
+    for t in range(1, n):
+        other = best.argmax()
+        changed = best[other] - cost
+        came_from[t] = np.where(best >= changed, stay, other)
+        best = np.maximum(best, changed) + scores[t]
+    path = np.empty(n, dtype=np.int64)
+    path[-1] = best.argmax()
+    for t in range(n - 1, 0, -1):
+        path[t - 1] = came_from[t, path[t]]
+    return path
+
+
+def nearest_windows(pieces: Sequence[Segment], windows: Sequence[Segment]) -> NDArray[np.intp]:
+    """The window (n_pieces,) whose middle is nearest to a piece's, of two the earlier."""
+    middles = np.array([window.middle for window in windows])
+    order = np.argsort(middles, kind="stable")
+    middles = middles[order]
+    of = np.array([piece.middle for piece in pieces])
+    behind = np.searchsorted(middles, of).clip(1, max(1, len(middles) - 1))
+    before = behind - 1
+    behind = np.minimum(behind, len(middles) - 1)
+    return order[np.where(of - middles[before] <= middles[behind] - of, before, behind)]

@@ -1,0 +1,260 @@
+"""Speech and overlapping speech in a stream of samples, by the network that comes with the package.
+
+Silero's probability and the log-mel frames go through it together; both are made in one pass. A network of
+others may take its place (``segmentation.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from diarize.audio import SAMPLE_RATE, Samples, regroup
+from diarize.audio.features import FeatureConfig, Frames, stream_log_mel
+from diarize.config import SpeechConfig, load_tables, validate
+from diarize.errors import ConfigError, ModelError
+from diarize.files.bundled import ACTIVITY
+from diarize.machine.threads import one_thread
+from diarize.networks import make_network
+from diarize.networks.activity_network import ActivityNetwork
+from diarize.networks.weights import load_weights
+from diarize.segments import Segment, Turn, crop, join_segments
+from diarize.speech.segmentation import load_segmentation
+from diarize.speech.vad import (
+    BLOCK_FRAMES,
+    FRAME_LENGTH,
+    FRAME_SAMPLES,
+    Probabilities,
+    Silero,
+    cut_frames,
+    segments_from_probabilities,
+    speech_probabilities,
+)
+
+OUTPUT_LENGTH = 0.02
+"""Seconds an output of the network."""
+
+HOP = 160
+"""Samples from one log-mel frame to the next; an output is two of them."""
+
+SILENCE = float(np.log(1e-6))
+"""What lies around a recording: log-mel frames of nothing at all."""
+
+_CHUNK = 3000  # outputs a call of the network: a minute
+
+_OVERLAP = SpeechConfig(release=0.1, min_speech=0.1, min_silence=0.1, padding=0.0)
+_MIXED = SpeechConfig(release=0.0, min_speech=0.0, min_silence=0.0, padding=0.0)
+
+
+class Activity(NamedTuple):
+    """What the networks heard in a recording: probabilities, and its length in seconds."""
+
+    speech: Probabilities
+    """(n_outputs,), that somebody speaks."""
+    overlap: Probabilities
+    """(n_outputs,), that several do."""
+    silero: Probabilities
+    """(n_frames,), that somebody speaks, by Silero."""
+    n_seconds: float
+
+
+class Speech(NamedTuple):
+    """Where there is speech in a recording, in seconds."""
+
+    segments: list[Segment]
+    """Where somebody speaks."""
+    overlap: list[Segment]
+    """Where, within that, several speak at once."""
+    mixed: list[Segment]
+    """Where several may, and a voice is not heard alone."""
+    n_seconds: float
+    """The recording's length."""
+
+    @property
+    def seconds(self) -> tuple[float, float]:
+        """Seconds of speech, and of those in which several may speak at once."""
+        mixed = crop((Turn("", each, "") for each in self.mixed), self.segments)
+        speech = join_segments(self.segments)
+        return sum(each.duration for each in speech), sum(turn.segment.duration for turn in mixed)
+
+
+def find_speech(
+    blocks: Iterable[Samples], config: SpeechConfig, given: list[Segment] | None = None
+) -> Speech:
+    """Speech and overlapping speech by any detector.
+
+    Where speech is `given`, what of it lies in the recording is the speech, and only overlap is looked for.
+    The detector "energy" finds no overlap.
+
+    Raises
+    ------
+    ModelError
+        When a network is missing.
+    """
+    found = _detect(blocks, config, given is None)
+    segments = found.segments
+    if given is not None:
+        recording = Segment(0.0, found.n_seconds)
+        segments = [part for segment in given if (part := segment.intersection(recording))]
+    overlap = [turn.segment for turn in crop((Turn("", each, "") for each in found.overlap), segments)]
+    return found._replace(segments=segments, overlap=overlap)
+
+
+def _detect(blocks: Iterable[Samples], config: SpeechConfig, speech: bool) -> Speech:
+    """Speech where it is wanted, and overlap where the config wants it, which may lie outside."""
+    overlap = min(config.overlap, config.mixed) < 1 and config.detector != "energy"
+    if overlap or (speech and config.detector == "activity"):
+        heard = detect_activity(blocks, config.model)
+        ours = config.detector == "activity"
+        probabilities, frame = (heard.speech, OUTPUT_LENGTH) if ours else (heard.silero, FRAME_LENGTH)
+        return Speech(
+            segments_from_probabilities(probabilities, frame, heard.n_seconds, config),
+            overlap_segments(heard, config.overlap),
+            overlap_segments(heard, config.mixed, _MIXED),
+            heard.n_seconds,
+        )
+    if speech:
+        probabilities, n_seconds = speech_probabilities(blocks, config.detector)
+        found = segments_from_probabilities(probabilities, FRAME_LENGTH, n_seconds, config)
+        return Speech(found, [], [], n_seconds)
+    return Speech([], [], [], sum(map(len, blocks)) / SAMPLE_RATE)
+
+
+def overlap_segments(heard: Activity, threshold: float, shape: SpeechConfig = _OVERLAP) -> list[Segment]:
+    """Where several speak at once: where that probability reaches a threshold below 1."""
+    if threshold == 1:
+        return []
+    settings = shape.model_copy(update={"threshold": threshold})
+    return segments_from_probabilities(heard.overlap, OUTPUT_LENGTH, heard.n_seconds, settings)
+
+
+def detect_activity(blocks: Iterable[Samples], model: str | Path | None = None) -> Activity:
+    """What the network, and Silero's, hear in a recording that comes block by block.
+
+    How the recording is cut into blocks changes nothing.
+
+    Parameters
+    ----------
+    blocks : iterable of arrays
+        Mono samples ``(n,)`` at 16 kHz, in blocks of any size.
+    model : path, optional
+        A model folder instead of the bundled one, or FILE.onnx (``segmentation.py``).
+
+    Raises
+    ------
+    ModelError
+        When the model or the network of silero-vad is missing.
+    """
+    path = Path(model or ACTIVITY)
+    heard: list[Probabilities] = []
+    n_samples = 0
+
+    def listen() -> Iterator[Samples]:
+        nonlocal n_samples
+        silero = Silero()
+        for block in regroup(blocks, BLOCK_FRAMES * FRAME_SAMPLES):
+            n_samples += len(block)
+            heard.append(silero(cut_frames(block)))
+            yield block
+
+    def frames(features: FeatureConfig) -> Iterator[tuple[Frames, Probabilities]]:
+        first = 0
+        for mel in stream_log_mel(listen(), features):
+            # No frame reaches back further than into the block before the last.
+            recent = np.concatenate(heard[-2:])
+            yield mel, silero_of_frames(recent, max(0, len(heard) - 2) * BLOCK_FRAMES, first, len(mel))
+            first += len(mel)
+
+    probabilities = bytearray()  # in one piece: small arrays would lie between large ones that come and go
+    with one_thread():
+        if path.suffix.lower() == ".onnx":
+            parts = load_segmentation(path).stream(listen())
+        else:
+            network, features = load_activity(path)
+            parts = _run(network, frames(features))
+        for part in parts:
+            probabilities += part.tobytes()
+    speech, overlap = np.frombuffer(probabilities, np.float32).reshape(-1, 2).T
+    silero = np.concatenate([np.zeros(0, np.float32), *heard])
+    return Activity(speech, overlap, silero, n_samples / SAMPLE_RATE)
+
+
+@cache
+def load_activity(folder: Path = ACTIVITY) -> tuple[ActivityNetwork, FeatureConfig]:
+    """The network of a model folder in evaluation mode, and its features.
+
+    Raises
+    ------
+    ModelError
+        When a part of the folder is missing, or the weights do not fit its config.
+    ConfigError
+        For an unknown or impossible setting in its config.
+    """
+    path = folder / "config.toml"
+    if not path.is_file():
+        raise ModelError(f"model folder {folder}: no config.toml")
+    tables = load_tables(path, ("features", "network"))
+    features = validate(FeatureConfig, tables["features"], str(path))
+    if features.hop != HOP or features.compression != "ln":
+        raise ConfigError(f"{path}: [features] needs hop = {HOP} and compression = 'ln'")
+    network = make_network(
+        ActivityNetwork, f"{path}: [network]", {"n_mels": features.n_mels, **tables["network"]}
+    )
+    load_weights(network, folder / "weights.safetensors")
+    return network.eval(), features
+
+
+def silero_of_frames(probabilities: Probabilities, before: int, first: int, n_frames: int) -> Probabilities:
+    """Silero's probabilities at the middles of log-mel frames `first` to `first + n_frames`: (n_frames,).
+
+    `probabilities` (n,) begin behind `before` others. Log-mel frame t is centred on sample 160 t; the last
+    one may lie at the end of Silero's last frame, and takes that.
+    """
+    index = np.arange(first, first + n_frames) * HOP // FRAME_SAMPLES - before
+    return probabilities[np.minimum(index, len(probabilities) - 1)]
+
+
+def pad_frames(mel: Frames, silero: Probabilities, left: int, right: int) -> tuple[Frames, Probabilities]:
+    """Frames (n_frames, n_mels) and Silero's probabilities (n_frames,) with silence on both sides."""
+    padded = np.pad(mel, ((left, right), (0, 0)), constant_values=SILENCE)
+    return padded, np.pad(silero, (left, right))
+
+
+@torch.inference_mode()
+def _run(
+    network: ActivityNetwork, frames: Iterable[tuple[Frames, Probabilities]]
+) -> Iterator[NDArray[np.float32]]:
+    """Probabilities (n, 2) from frames as they come, in calls that do not hang on how they come.
+
+    ::
+
+        silence |  frames ...                                     | silence
+        [== context ==]                output j sees the context frames from 2 j on, so that its middle
+          [== context ==]              is frame 2 j of the recording; a call has _CHUNK outputs, and what
+            [== ...                    the next one needs again is carried over
+    """
+    half, length = network.context // 2, network.context + 2 * (_CHUNK - 1)
+    mel = np.full((half, network.n_mels), SILENCE, np.float32)
+    silero = np.zeros(half, np.float32)
+    n_frames = n_outputs = 0
+
+    def call(n: int) -> NDArray[np.float32]:
+        logits = network(torch.from_numpy(mel[:n]).unsqueeze(0), torch.from_numpy(silero[:n]).unsqueeze(0))
+        return logits.squeeze(0).sigmoid().numpy()
+
+    for new_mel, new_silero in frames:
+        mel, silero = np.concatenate([mel, new_mel]), np.concatenate([silero, new_silero])
+        n_frames += len(new_mel)
+        while len(mel) >= length:
+            yield call(length)
+            n_outputs += _CHUNK
+            mel, silero = mel[2 * _CHUNK :], silero[2 * _CHUNK :]
+    if rest := (n_frames + 1) // 2 - n_outputs:
+        mel, silero = pad_frames(mel, silero, 0, half)
+        yield call(network.context + 2 * (rest - 1))

@@ -1,0 +1,95 @@
+"""Speech and overlapping speech by a network of others that hears ten seconds at once, in an ONNX file.
+
+Such a file takes samples (batch, 160000) and gives probabilities (batch, 500, 2), every 20 ms, that somebody
+speaks and that several do; ``recipes/export_teacher.py segmentation`` writes one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diarize.audio import SAMPLE_RATE, Samples, regroup
+from diarize.errors import ModelError
+from diarize.machine.sessions import first_line, open_session
+
+WINDOW = 10 * SAMPLE_RATE
+"""Samples that the network hears at once."""
+
+OUTPUT_SAMPLES = 320
+"""From one output to the next."""
+
+_HALF = WINDOW // 2
+_N_HALF = _HALF // OUTPUT_SAMPLES
+
+Voices = NDArray[np.float32]
+
+
+class Segmentation:
+    """The network of an ONNX file, on one thread.
+
+    Raises
+    ------
+    ModelError
+        When the file is missing, cannot be read, or takes or gives something else.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise ModelError(f"{path}: no such file; recipes/export_teacher.py segmentation makes one")
+        try:
+            self._session = open_session(path)
+            self._input = self._session.get_inputs()[0].name
+            shape = self._hear(np.zeros(WINDOW, np.float32)).shape
+        except Exception as error:  # onnxruntime's errors have no class of their own
+            raise ModelError(
+                f"{path}: no network that hears ten seconds of samples ({first_line(error)})"
+            ) from error
+        if shape != (2 * _N_HALF, 2):
+            raise ModelError(f"{path}: gives {shape} of ten seconds, not two probabilities every 20 ms")
+
+    def __call__(self, samples: Samples) -> Voices:
+        """Probabilities (n, 2) of samples (n_samples,), n of them a moment of 20 ms that has begun."""
+        return np.concatenate([np.zeros((0, 2), np.float32), *self.stream([samples])])
+
+    def stream(self, blocks: Iterable[Samples]) -> Iterator[Voices]:
+        """Probabilities (n, 2) from samples that come block by block; how they come changes nothing.
+
+        ::
+
+            samples  |-- half --|-- half --|-- half --|- end -| zeros
+            windows  [====================]
+                                [=====================]
+                                           [==========================]
+
+        Where two windows hear a moment, their mean counts.
+        """
+        before: Samples | None = None  # the half before
+        behind: Voices | None = None  # what was heard in it by the window that began there
+        for half in regroup(blocks, _HALF):
+            if before is not None:
+                heard = self._hear(np.concatenate([before, half]))
+                yield heard[:_N_HALF] if behind is None else (behind + heard[:_N_HALF]) * np.float32(0.5)
+                behind = heard[_N_HALF:]
+            before = half
+        if before is None:
+            return
+        if behind is None:
+            behind = self._hear(before)
+        yield behind[: -(-len(before) // OUTPUT_SAMPLES)]
+
+    def _hear(self, samples: Samples) -> Voices:
+        """Probabilities (500, 2) of at most ten seconds, with zeros behind them."""
+        window = np.pad(samples, (0, WINDOW - len(samples)))
+        (voices,) = self._session.run(None, {self._input: window[None]})
+        return np.asarray(voices[0], np.float32)
+
+
+@cache
+def load_segmentation(path: Path) -> Segmentation:
+    """The network of a file, read once."""
+    return Segmentation(path)

@@ -1,0 +1,193 @@
+"""Conversations with known turns out of clips of single speakers: who says what when, and how it sounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+
+from diarize.audio import SAMPLE_RATE, Samples
+from diarize.errors import DiarizeError
+from diarize.segments import Segment, Turn, merge_turns
+from diarize.training.augment import change_speed, set_level
+
+PAUSE_MEDIAN, PAUSE_SPREAD, LONGEST_PAUSE = 0.4, 0.8, 3.0  # lognormal; seconds, nepers, seconds
+GOES_ON = 0.2  # probability that the same speaker goes on after a pause
+FADE = 80  # samples: 5 ms
+FASTER, BRIGHTER = 0.03, 0.25  # what is said again: shares of its speed, and of the sample before
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """What a speaker says in one go: samples, and where in them speech is, in seconds."""
+
+    samples: Samples
+    speech: tuple[Segment, ...]
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A phrase of a speaker that starts at a time of the conversation, in seconds."""
+
+    start: float
+    speaker: str
+    phrase: Phrase
+
+    @property
+    def end(self) -> float:
+        """Seconds."""
+        return self.start + self.phrase.speech[-1].end
+
+
+def cut_phrases(samples: Samples, speech: Iterable[Segment], longest: float) -> list[Phrase]:
+    """The phrases in a clip (n_samples,) whose `speech` is known; they begin and end with it.
+
+    A phrase holds as many segments of speech as fit into `longest` seconds, at least one.
+    """
+    groups: list[list[Segment]] = []
+    for segment in speech:
+        if groups and segment.end - groups[-1][0].start <= longest:
+            groups[-1].append(segment)
+        else:
+            groups.append([segment])
+    phrases = []
+    for group in groups:
+        first = group[0].start
+        piece = samples[round(first * SAMPLE_RATE) : round(group[-1].end * SAMPLE_RATE)].copy()
+        ramp = np.linspace(0, 1, FADE, dtype=np.float32)
+        piece[:FADE] *= ramp
+        piece[-FADE:] *= ramp[::-1]
+        phrases.append(Phrase(piece, tuple(Segment(s.start - first, s.end - first) for s in group)))
+    return phrases
+
+
+def choose_speakers(
+    names: list[str], load: Callable[[str], list[Phrase]], n_speakers: int, seconds: float, random: Generator
+) -> dict[str, list[Phrase]]:
+    """Random speakers with at least ``seconds`` of speech each, and their phrases in random order.
+
+    Raises
+    ------
+    DiarizeError
+        When there are not so many.
+    """
+    chosen: dict[str, list[Phrase]] = {}
+    for name in random.permutation(names).tolist():
+        phrases = load(name)
+        if sum(segment.duration for phrase in phrases for segment in phrase.speech) >= seconds:
+            chosen[name] = [phrases[i] for i in random.permutation(len(phrases))]
+        if len(chosen) == n_speakers:
+            return chosen
+    raise DiarizeError(
+        f"only {len(chosen)} speakers with {seconds:.1f} s of speech, {n_speakers} are needed; "
+        "lower --speakers or --seconds, or give more clips"
+    )
+
+
+def take_turns(
+    speakers: dict[str, list[Phrase]], seconds: float, overlap: float, random: Generator
+) -> list[Placed]:
+    """A conversation of at most about ``seconds``: everybody once, then the talkative more often.
+
+    ::
+
+        A  |======|                     |=====|
+        B           |==========|
+        C      pause         |=====|            begins early while the overlap is below its share
+    """
+    waiting = {name: list(phrases) for name, phrases in speakers.items()}
+    talkative = dict(zip(speakers, random.dirichlet(np.full(len(speakers), 2.0)), strict=True))
+    first_round = random.permutation(list(speakers)).tolist()
+    placed: list[Placed] = []
+    silent_until = dict.fromkeys(speakers, 0.0)
+    spoken = overlapped = now = 0.0
+    while any(waiting.values()) and now < seconds:
+        able = [name for name in speakers if waiting[name]]
+        last = placed[-1] if placed else None
+        others = [name for name in able if last is None or name != last.speaker]
+        if first_round:
+            speaker = first_round.pop()
+        elif others and random.random() >= GOES_ON:
+            weights = np.array([talkative[name] for name in others])
+            speaker = str(random.choice(others, p=weights / weights.sum()))
+        else:
+            speaker = str(random.choice(able))
+        phrase = waiting[speaker].pop()
+        shift = min(random.lognormal(np.log(PAUSE_MEDIAN), PAUSE_SPREAD), LONGEST_PAUSE)
+        if last and last.speaker != speaker and overlapped < overlap * spoken:
+            common = min(last.phrase.speech[-1].duration, phrase.speech[0].duration)
+            shift = -random.uniform(0.2, 0.6) * common
+        start = round(max(now + shift, silent_until[speaker] + 0.1), 3)
+        placed.append(Placed(start, speaker, phrase))
+        overlapped += max(0.0, now - start)
+        spoken += sum(segment.duration for segment in phrase.speech) - max(0.0, now - start)
+        now = silent_until[speaker] = placed[-1].end
+    return placed
+
+
+def say_again(phrase: Phrase, random: Generator) -> Phrase:
+    """The phrase a little faster or slower, duller or brighter: as one voice says it on another occasion."""
+    samples = change_speed(phrase.samples, 1 + random.uniform(-FASTER, FASTER))
+    tone = random.uniform(-BRIGHTER, BRIGHTER)
+    samples = samples + tone * np.concatenate([[0], samples[:-1]]).astype(np.float32)
+    stretch = len(samples) / len(phrase.samples)
+    return Phrase(samples, tuple(Segment(s.start * stretch, s.end * stretch) for s in phrase.speech))
+
+
+def interject(placed: list[Placed], share: float, longest: float, random: Generator) -> list[Placed]:
+    """The conversation with interjections: somebody's short word while another one speaks.
+
+    Each phrase of the conversation gets one with probability `share`: a segment of speech of at most
+    `longest` seconds, cut from what another speaker of the conversation says somewhere else::
+
+        A  |===========|           |=====|
+        B       |=|         |====|
+    """
+    words = {
+        name: [word for one in placed if one.speaker == name for word in _words(one.phrase, longest)]
+        for name in dict.fromkeys(one.speaker for one in placed)
+    }
+    added: list[Placed] = []
+    for one in placed:
+        others = [name for name, own in words.items() if name != one.speaker and own]
+        if not others or random.random() >= share:
+            continue
+        speaker = others[random.integers(len(others))]
+        word = words[speaker][random.integers(len(words[speaker]))]
+        room = one.phrase.speech[-1].end - word.speech[-1].end
+        start = one.start + max(0.0, random.uniform(0, 1) * room)
+        end = start + word.speech[-1].end
+        if all(
+            end <= other.start or other.end <= start
+            for other in [*placed, *added]
+            if other.speaker == speaker
+        ):
+            added.append(Placed(round(start, 3), speaker, word))
+    return [*placed, *added]
+
+
+def _words(phrase: Phrase, longest: float) -> list[Phrase]:
+    """The segments of a phrase, each a phrase, cut after `longest` seconds."""
+    pieces = [Segment(s.start, min(s.end, s.start + longest)) for s in phrase.speech]
+    return [one for piece in pieces for one in cut_phrases(phrase.samples, [piece], longest)]
+
+
+def mix(placed: Iterable[Placed], level: Mapping[str, float], background: Samples) -> Samples:
+    """The background (n_samples,) and the conversation, each speaker at a `level`, dB of full scale."""
+    mixture = background.copy()
+    for one in placed:
+        start = round(one.start * SAMPLE_RATE)
+        clip = set_level(one.phrase.samples, level[one.speaker])[: max(0, len(mixture) - start)]
+        mixture[start : start + len(clip)] += clip
+    return mixture
+
+
+def turns_of(placed: list[Placed], recording: str) -> list[Turn]:
+    """The turns of a conversation."""
+    return merge_turns(
+        Turn(recording, Segment(one.start + segment.start, one.start + segment.end), one.speaker)
+        for one in placed
+        for segment in one.phrase.speech
+    )

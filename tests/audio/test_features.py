@@ -1,0 +1,145 @@
+"""Features against librosa, against physics, and streamed against whole."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import librosa
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from diarize.audio.features import (
+    CONFIGURATIONS,
+    DEFAULT,
+    GMM_MFCC,
+    LEARN_TO_CLUSTER,
+    ZHAW,
+    FeatureConfig,
+    log_mel,
+    mfcc,
+    stream_log_mel,
+)
+from diarize.embedding.onnx import OnnxConfig, normalize
+
+PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "models.md"
+WESPEAKER, THREE_D_SPEAKER, NEMO = (
+    tomllib.loads(block) for block in re.findall(r"```toml\n(.*?)```", PAGE.read_text(), re.DOTALL)
+)  # the examples of the page
+
+
+def noise(n_samples: int, seed: int = 0) -> np.ndarray:
+    return (0.1 * np.random.default_rng(seed).standard_normal(n_samples)).astype(np.float32)
+
+
+def librosa_mel(samples: np.ndarray, config) -> np.ndarray:
+    return librosa.feature.melspectrogram(
+        y=samples, sr=16000, n_fft=config.n_fft, win_length=config.window, hop_length=config.hop,
+        window=config.window_shape, n_mels=config.n_mels, fmin=config.f_min, fmax=config.f_max,
+    ).T  # fmt: skip
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("n_samples", [1, 159, 160, 16000, 40321])
+def test_zhaw_equals_librosa(n_samples):
+    samples = noise(n_samples)
+    expected = np.log10(1 + 10000 * librosa_mel(samples, ZHAW))
+    np.testing.assert_allclose(log_mel(samples, ZHAW), expected, atol=1e-4)
+
+
+@pytest.mark.oracle
+def test_learn_to_cluster_equals_librosa():
+    samples = noise(32000) * np.linspace(0, 1, 32000, dtype=np.float32) ** 8
+    decibel = librosa.power_to_db(librosa_mel(samples, LEARN_TO_CLUSTER), ref=1.0, top_db=80)
+    np.testing.assert_allclose(log_mel(samples, LEARN_TO_CLUSTER), (decibel + 80) / 95, atol=1e-4)
+
+
+@pytest.mark.oracle
+def test_default_equals_librosa():
+    samples = noise(32000)
+    np.testing.assert_allclose(log_mel(samples), np.log(librosa_mel(samples, DEFAULT) + 1e-6), atol=1e-4)
+
+
+@pytest.mark.oracle
+def test_mfcc_equals_librosa():
+    samples = noise(32000)
+    emphasised = samples - 0.97 * np.append(np.float32(0), samples[:-1])
+    log = np.log(librosa_mel(emphasised, GMM_MFCC) + 1e-6)
+    expected = librosa.feature.mfcc(S=log.T, n_mfcc=20, norm="ortho").T[:, 1:]
+    np.testing.assert_allclose(mfcc(samples), expected, atol=1e-4)
+
+
+def test_mfcc_refuses_coefficients_beyond_the_mels():
+    with pytest.raises(ValueError, match="between 0 and 23"):
+        mfcc(noise(1000), last=24)
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+@settings(max_examples=15, deadline=None)
+@given(cuts=st.lists(st.integers(0, 9000), max_size=6))
+def test_streamed_equals_whole(name, cuts):
+    samples = noise(9000)
+    blocks = np.split(samples, sorted(cuts))
+    streamed = np.concatenate(list(stream_log_mel(blocks, CONFIGURATIONS[name])))
+    np.testing.assert_allclose(streamed, log_mel(samples, CONFIGURATIONS[name]), atol=2e-5)
+
+
+@pytest.mark.parametrize("config", CONFIGURATIONS.values(), ids=CONFIGURATIONS)
+@pytest.mark.parametrize("hertz", [300, 1000, 3000])
+def test_a_tone_lands_in_its_mel_band(config, hertz):
+    tone = 0.1 * np.sin(2 * np.pi * hertz * np.arange(16000) / 16000).astype(np.float32)
+    centres = librosa.mel_frequencies(n_mels=config.n_mels + 2, fmin=config.f_min, fmax=config.f_max)[1:-1]
+    loudest = log_mel(tone, config).mean(axis=0).argmax()
+    assert abs(int(loudest) - int(np.abs(centres - hertz).argmin())) <= 1
+
+
+def test_no_samples_give_no_frames():
+    assert log_mel(np.zeros(0, dtype=np.float32)).shape == (0, 64)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize(
+    ("example", "window"),
+    [(WESPEAKER, "hamming"), (THREE_D_SPEAKER, "povey")],
+    ids=["wespeaker", "3d-speaker"],
+)
+@pytest.mark.parametrize("n_samples", [400, 559, 560, 24_000])
+def test_the_examples_of_kaldis_convention_equal_torchaudios_kaldi(example, window, n_samples):
+    log_mel(noise(400))  # imports torchaudio
+    from torchaudio.compliance.kaldi import fbank
+
+    OnnxConfig(**example["model"])
+    samples = (noise(n_samples) + np.float32(0.05)) * np.float32(example["model"].get("scale", 1))
+    expected = fbank(
+        torch.from_numpy(samples)[None], num_mel_bins=80, frame_length=25, frame_shift=10, dither=0.0,
+        energy_floor=0.0, sample_frequency=16000, window_type=window, use_energy=False,
+    ).numpy()  # fmt: skip
+    found = log_mel(samples, FeatureConfig(**example["features"]))
+    np.testing.assert_allclose(found, expected, atol=2e-3)
+    assert np.abs(found - expected).mean() < 1e-4
+
+
+def test_kaldis_convention_has_whole_frames_only_and_streams():
+    config = FeatureConfig(**WESPEAKER["features"])
+    assert log_mel(noise(399), config).shape == (0, 80)
+    samples = noise(9000)
+    for cuts in ([], [1, 399, 400, 401, 7000], list(range(0, 9000, 37))):
+        streamed = np.concatenate(list(stream_log_mel(np.split(samples, cuts), config)))
+        np.testing.assert_allclose(streamed, log_mel(samples, config), atol=2e-5)
+
+
+@pytest.mark.oracle
+def test_the_example_of_nemo_equals_its_formula():
+    samples = noise(24_000)
+    emphasised = np.append(samples[:1], samples[1:] - 0.97 * samples[:-1])
+    spectrum = librosa.stft(
+        emphasised, n_fft=512, hop_length=160, win_length=400, window=np.hanning(400), pad_mode="constant"
+    )
+    mel = librosa.filters.mel(sr=16000, n_fft=512, n_mels=80, fmin=0, fmax=8000) @ np.abs(spectrum) ** 2
+    log = np.log(mel + 2**-24)  # (n_mels, n_frames)
+    expected = (log - log.mean(axis=1, keepdims=True)) / (log.std(axis=1, ddof=1, keepdims=True) + 1e-5)
+    found = log_mel(samples, FeatureConfig(**NEMO["features"]))
+    kind = OnnxConfig(**NEMO["model"]).normalization
+    np.testing.assert_allclose(normalize(found[None], kind)[0].T, expected, atol=2e-3)

@@ -1,0 +1,107 @@
+"""The packages of the library in their order: each imports only from those on its left, none in a circle."""
+
+import ast
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+LIBRARY = REPOSITORY / "diarize"
+
+_GROUPS = """
+errors segments config files machine
+audio formats networks
+clustering speakers scoring experiments
+speech embedding
+pipeline training
+report batch
+cli __main__
+"""
+ORDER = _GROUPS.split()
+EXPERIMENTS = {"report", "experiments", "cli"}
+"""The packages that may use the research line; the product does not."""
+WITHOUT_TORCH = {"errors", "segments", "config", "files", "formats", "clustering", "speakers", "scoring"}
+WITH_TORCH = {"machine/threads.py", "machine/devices.py", "audio/features.py"}
+"""Alone in their packages."""
+FRONT_DOOR = LIBRARY / "__init__.py"  # loads whatever is asked of it
+MODULES = sorted(path for path in LIBRARY.rglob("*.py") if path != FRONT_DOOR)
+SCRIPTS = sorted((REPOSITORY / "recipes").rglob("*.py"))
+
+
+def package(module: Path) -> str:
+    """errors for diarize/errors.py, formats for diarize/formats/rttm.py."""
+    return module.relative_to(LIBRARY).parts[0].removesuffix(".py")
+
+
+def dotted(module: Path) -> str:
+    """diarize.formats.rttm for diarize/formats/rttm.py."""
+    return ".".join(module.relative_to(REPOSITORY).with_suffix("").parts).removesuffix(".__init__")
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(REPOSITORY))
+
+
+def imports(module: Path) -> set[str]:
+    """The dotted names that a file imports anywhere, also inside functions."""
+    names = set()
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}, line {node.lineno}: a relative import hides its package"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+@pytest.mark.parametrize("module", MODULES, ids=name)
+def test_a_module_imports_only_from_packages_on_its_left(module):
+    assert package(module) in ORDER, f"{module.name} has no place yet: give it one in ORDER"
+    left = ORDER[: ORDER.index(package(module)) + 1]
+    own = [f"{each}.".split(".")[1] for each in imports(module) if each.split(".")[0] == "diarize"]
+    right = {each for each in own if each not in [*left, "__version__"]}
+    assert not right, f"{name(module)} imports from the right: {sorted(right)}"
+    assert package(module) in EXPERIMENTS or "experiments" not in own, "the product uses no experiments"
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    """The package's own file counts as a module: what it hands on must not import it."""
+    known = {dotted(module): module for module in MODULES}
+    graph = {
+        each: {
+            next(part for part in (found, found.rpartition(".")[0], "") if part in known or not part)
+            for found in imports(module)
+            if found.startswith("diarize.")
+        }
+        - {""}
+        for each, module in known.items()
+    }
+    try:
+        tuple(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
+@pytest.mark.parametrize("module", MODULES, ids=name)
+def test_heavy_packages_stay_where_they_belong(module):
+    roots = {each.split(".")[0] for each in imports(module)}
+    place = str(module.relative_to(LIBRARY))
+    if package(module) in WITHOUT_TORCH or (
+        package(module) in {"machine", "audio"} and place not in WITH_TORCH
+    ):
+        assert not roots & {"torch", "torchaudio"}, "it is used where torch is not needed"
+    assert "resemblyzer" not in roots, "its weights are read from its folder, its code is not run"
+    if place != "audio/features.py":
+        assert "torchaudio" not in roots, "audio/features.py is the only user of torchaudio"
+
+
+@pytest.mark.parametrize("each", ORDER)
+def test_the_order_names_what_exists(each):
+    assert (LIBRARY / f"{each}.py").is_file() or (LIBRARY / each / "__init__.py").is_file()
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=name)
+def test_recipes_import_no_other_script(script):
+    others = {path.stem for path in SCRIPTS}
+    assert not {each.split(".")[0] for each in imports(script)} & (others | {"recipes", "egs", "tests"})

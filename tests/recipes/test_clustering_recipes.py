@@ -1,0 +1,233 @@
+"""egs/mini/run.sh and the whole of egs/timit/run.sh, on made-up voices; and killed again and again."""
+
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import made_up_timit as timit
+import numpy as np
+import pytest
+from preloaded import fast_python
+from safetensors.numpy import load_file
+
+from diarize.config import load_toml
+
+pytestmark = pytest.mark.recipe
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+MINI, TIMIT = (REPOSITORY / "egs" / name / "run.sh" for name in ("mini", "timit"))
+PAPER = load_toml(REPOSITORY / "egs" / "timit" / "conf" / "paper.toml")
+# A little of everything: no more is learnt than that the pieces fit.
+LITTLE = ("batch_size=8", "n_speakers=4", "n_segments=2", "snapshot_every=1")
+EXPERIMENTS = """# One of each kind.
+segment-length/100 blstm-pairwise-kl --seconds 0.1
+training-length/1 blstm-pairwise-kl --weights-of blstm-pairwise-kl --snapshot 1
+
+training-length/5 blstm-pairwise-kl --weights-of blstm-pairwise-kl --snapshot 5
+shuffle/cnn-cosface_ordered_segment cnn-cosface --weights-of cnn-cosface --test-shuffle segment
+shuffle/cnn-cosface_utterance_utterance cnn-cosface --set training.shuffle=utterance
+"""
+RATE = ("agglomerative", "condensed", "oracle_cut", "misclassification_rate")
+
+
+@pytest.fixture(scope="module")
+def environment() -> Iterator[dict[str, str]]:
+    """Variables with which a recipe's scripts start in a moment."""
+    with fast_python() as python:
+        yield {**os.environ, "PYTHON": str(python)}
+
+
+def run(
+    environment: dict[str, str], script: Path, *words: object, status: int = 0
+) -> subprocess.CompletedProcess:
+    done = subprocess.run(
+        [str(script), *map(str, words)],
+        env=environment, cwd="/", capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == status, done.stdout + done.stderr
+    return done
+
+
+def rows(page: Path, section: str) -> dict[str, dict[str, str]]:
+    """The rows of the table of a section of RESULTS.md, by their first cells."""
+    text = page.read_text().split(f"\n## {section}\n")[1].split("\n## ")[0]
+    lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    return {line[0]: dict(zip(lines[0], line, strict=True)) for line in lines[2:]}
+
+
+def rate(run: Path, name: str = "test_40") -> str:
+    """The error of a run as the page tells it."""
+    found = json.loads((run / "scores.json").read_text())["sets"][name]
+    for key in RATE:
+        found = found[key]
+    return f"{100 * found:.2f}"
+
+
+@pytest.fixture(scope="module")
+def mini_in_seconds(environment, tmp_path_factory) -> tuple[Path, float]:
+    """What egs/mini/run.sh writes, and how long it takes."""
+    exp, started = tmp_path_factory.mktemp("mini"), time.monotonic()
+    done = run(environment, MINI, "--exp", exp)
+    assert done.stdout.splitlines()[-1].startswith(f"{exp / 'RESULTS.md'}: 3 systems; not run: ")
+    return exp, time.monotonic() - started
+
+
+@pytest.fixture
+def mini(mini_in_seconds) -> Path:
+    return mini_in_seconds[0]
+
+
+@pytest.mark.slow
+def test_the_mini_recipe_learns_made_up_voices(mini):
+    table = rows(mini / "RESULTS.md", "Errors, test_40")
+    for name in ("blstm-pairwise-kl", "gmm", "mfcc-statistics"):
+        row = table[PAPER["systems"][name]["title"]]
+        assert row["MR, oracle cut"] == rate(mini / name / "seed1")
+        assert float(row["MR, oracle cut"]) < 20
+    others = {name: system["title"] for name, system in PAPER["systems"].items()}
+    assert table[others["svm"]]["MR, oracle cut"] == "not run"
+    named = json.loads((mini / "identification" / "gmm" / "seed1" / "scores.json").read_text())
+    assert named["parts"]["accuracy"] == 1
+    run_json = json.loads((mini / "blstm-pairwise-kl" / "seed1" / "run.json").read_text())
+    assert run_json["command"].startswith(f"recipes/run_system.sh --exp {mini} --name blstm-pairwise-kl ")
+    assert (run_json["seed"], run_json["train"], run_json["paper_steps"]) == (1, "train_100", 10000)
+
+
+@pytest.mark.slow
+def test_what_is_finished_is_kept_or_refused(environment, mini, tmp_path):
+    exp = shutil.copytree(mini, tmp_path / "exp")
+    folder = exp / "blstm-pairwise-kl" / "seed1"
+    old = time.time() - 1000
+    os.utime(folder / "scores.json", (old, old))
+
+    def is_old() -> bool:
+        return (folder / "scores.json").stat().st_mtime < old + 1
+
+    done = run(environment, MINI, "--exp", exp, "--stage", 3)
+    assert done.stdout.count(": finished, kept\n") == 4
+    scoring = ("--exp", exp, "--system", "blstm-pairwise-kl", "--stage", 5, "--stop-stage", 5)
+    done = run(environment, MINI, *scoring, status=2)
+    assert done.stderr == f"run.sh: {folder} is finished; give --force to make it again\n"
+    assert is_old()
+    done = run(environment, MINI, *scoring, "--force")
+    assert not is_old()
+    first, *others = done.stdout.splitlines()
+    assert first.startswith("== stage 5 to 5: training, embeddings, scores")
+    assert all(line.startswith("test_") for line in others)
+
+    system, *words = json.loads((folder / "run.json").read_text())["command"].split()
+    words += ["--exp", exp, "--stage", 3, "--steps", 70, "--continue"]
+    run(environment, REPOSITORY / system, *words)
+    assert json.loads((folder / "run.json").read_text())["steps"] == 70
+    curve = (folder / "training" / "curve.tsv").read_text().splitlines()
+    assert [line.split()[0] for line in curve] == ["step", *map(str, range(10, 80, 10))]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((), "--corpus is missing; see --help"),
+        (("--corpus", "/nowhere"), "/nowhere: no such folder"),
+        (("--system", "cnn"), "unknown system cnn; known: cnn-cross-entropy cnn-pairwise-kl "),
+        (("--stage", "two"), "a number is needed, got two; see --help"),
+        (("--experiments", "/nowhere"), "/nowhere: no such file"),
+        (("--speed", "9"), "unknown option --speed; see --help"),
+        (("--steps",), "--steps is an unknown option or lacks its value; see --help"),
+    ],
+)
+def test_a_wrong_command_is_told_in_a_line(tmp_path, words, message):
+    done = run(dict(os.environ), TIMIT, "--exp", tmp_path / "exp", *words, status=2)
+    assert done.stderr.startswith(f"run.sh: {message}")
+    assert done.stderr.count("\n") == 1
+    assert not done.stdout
+    assert not (tmp_path / "exp").exists()
+
+
+@pytest.mark.parametrize("script", [MINI, TIMIT, REPOSITORY / "recipes" / "run_system.sh"])
+def test_help(script):
+    done = run(dict(os.environ), script, "--help")
+    assert "--stop-stage" in done.stdout
+    assert "#" not in done.stdout
+
+
+@pytest.mark.slow
+def test_the_whole_recipe_of_timit(environment, tmp_path):
+    """All stages, networks, baselines and kinds of experiments, on LDC's layout, some of it SPHERE."""
+    train, dev = timit.read_names("train_100")[:4], ["FTLH0", "MRML0"]
+    test = [*timit.read_names("test_20")[:2], "FJEM0", "MCCS0"]
+    corpus = timit.make_timit(
+        tmp_path, dict.fromkeys([*train, *dev, *test], 10), {train[0]: "riff", "FJEM0": "both"}, seconds=1.3
+    )
+    (tmp_path / "experiments.txt").write_text(EXPERIMENTS)
+    exp = tmp_path / "exp"
+    run(
+        environment, TIMIT, "--corpus", corpus, "--exp", exp, "--steps", 2, "--seed", 1,
+        *(word for setting in LITTLE for word in ("--set", f"training.{setting}")),
+        "--experiments", tmp_path / "experiments.txt",
+    )  # fmt: skip
+    page = exp / "RESULTS.md"
+    table, made = rows(page, "Errors, test_40"), rows(page, "How each was made")
+    for name, system in PAPER["systems"].items():
+        assert table[system["title"]]["MR, oracle cut"] == rate(exp / name / "seed1"), name
+        assert made[system["title"]]["command"] != "not run"
+    steps = [row["batches / the paper's"].split(" / ")[0] for row in made.values()]
+    assert steps.count("2") == 8
+    named = rows(page, "Identification")
+    for name, n_speakers in (("gmm", 4), ("cnn", 6)):
+        scores = json.loads((exp / "identification" / name / "seed1" / "scores.json").read_text())
+        assert scores["n_speakers"] == scores["parts"]["n"] == n_speakers
+        assert scores["recordings"]["n"] == 2 * n_speakers
+        row = named[PAPER["identification"][name]["title"]]
+        assert row["error, part"] == f"{100 * (1 - scores['parts']['accuracy']):.2f}"
+    experiments = {
+        path.parent.parent.relative_to(exp / "experiments").as_posix()
+        for path in exp.glob("experiments/*/*/seed1/run.json")
+    }
+    expected = re.findall(r"^\w[\w-]*/[\w-]+", EXPERIMENTS, re.MULTILINE)
+    assert experiments == set(expected) - {"training-length/5"}, "it was trained for 2 batches"
+    lengths = rows(page, PAPER["experiments"]["segment-length"]["title"])
+    run_of = exp / "experiments" / "segment-length" / "100" / "seed1"
+    assert lengths["100"]["MR, oracle cut"] == rate(run_of)
+    assert lengths["20"]["MR, oracle cut"] == "not run"
+    shutil.rmtree(exp)  # half a gigabyte
+
+
+def without_times(page: Path) -> str:
+    """RESULTS.md without what another run may tell otherwise: its folder, dates and seconds."""
+    text = re.sub(r"\d{4}-\d\d-\d\d", "DATE", page.read_text().replace(str(page.parent), "EXP"))
+    head, made, tail = re.split(r"(?=\n## How each was made\n)|(?=\n## Identification\n)", text)
+    return head + re.sub(r" [^|]* \|$", "", made, flags=re.MULTILINE) + tail
+
+
+@pytest.mark.slow
+def test_a_recipe_killed_five_times_ends_with_the_same_results(environment, mini_in_seconds, tmp_path):
+    (mini, seconds), exp = mini_in_seconds, tmp_path  # as deep as the other: the page has relative links
+    chance = random.Random(1)
+    for _ in range(5):
+        process = subprocess.Popen(
+            [MINI, "--exp", exp],
+            env=environment, process_group=0, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        time.sleep(chance.uniform(0.05, 0.6) * seconds)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    run(environment, MINI, "--exp", exp)
+    for scores in mini.rglob("scores.json"):
+        again = (exp / scores.relative_to(mini)).read_text()
+        if "identification" in scores.parts:
+            found, expected = json.loads(again), json.loads(scores.read_text())
+            assert found | {"seconds": 0} == expected | {"seconds": 0}
+        else:
+            assert again == scores.read_text()
+    for name in ("training/model/weights.safetensors", "training/checkpoint.safetensors"):
+        ours, theirs = (load_file(folder / "blstm-pairwise-kl" / "seed1" / name) for folder in (exp, mini))
+        assert ours.keys() == theirs.keys()
+        assert all(np.array_equal(ours[key], theirs[key]) for key in ours)
+    assert without_times(exp / "RESULTS.md") == without_times(mini / "RESULTS.md")

@@ -1,0 +1,332 @@
+"""recipes/write_results.py on made-up runs: the page says what the runs say; and write_run.py."""
+
+import json
+import re
+import runpy
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from diarize.config import load_toml
+from diarize.embedding.table import Embeddings
+from diarize.experiments.runs import natural_order, percent, spread
+from diarize.scoring.clusterings import wilson_interval
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+RECIPES = REPOSITORY / "recipes"
+TIMIT = REPOSITORY / "egs" / "timit" / "conf" / "paper.toml"
+
+PAPER = """
+[systems.first]
+title = "The first"
+code = "diarize/networks/resnet.py"
+config = "egs/voices/conf/bundled.toml"
+misclassification_rate = 0.0219
+legacy_misclassification_rate = 0.0438
+legacy_by_speakers = { 20 = 0.125 }
+steps = 10000
+source = "A paper, Table 1"
+
+[systems.second]
+title = "The second"
+code = "diarize/speech/vad.py"
+
+[identification.gmm]
+title = "GMM"
+code = "diarize/speech/vad.py"
+error = 0.005
+source = "Another paper"
+
+[experiments.length]
+title = "MR over length"
+axis = "segment (ms)"
+source = "a figure"
+curves = ["paper"]
+values = { 50 = [0.112], 400 = [0.0] }
+
+[experiments.shuffle]
+title = "Shuffled"
+axis = "training, test"
+source = "a table"
+curves = ["paper"]
+values = { ordered_segment = [0.09] }
+"""
+
+
+def run(monkeypatch, script, *arguments):
+    monkeypatch.setattr(sys, "argv", [script, *map(str, arguments)])
+    runpy.run_path(str(RECIPES / script), run_name="__main__")
+
+
+def made_up(random):
+    """Scores in the layout of score_clustering.py, every number a random one."""
+
+    def labels():
+        names = ["misclassification_rate", "legacy_misclassification_rate", "cluster_purity"]
+        names += ["adjusted_rand_index", "normalized_mutual_information"]
+        return {"n_clusters": int(random.integers(2, 99)), **{name: random.random() for name in names}}
+
+    def entry():
+        tree = {
+            "oracle_cut": labels(),
+            "oracle_legacy_misclassification_rate": random.random(),
+            "oracle_number": labels(),
+            "dev_threshold": {"threshold": random.random(), **labels()},
+        }
+        clusterers = {
+            "dominant sets": {"own_number": labels()},
+            "k-means": {"oracle_number": labels(), "dominant_sets_number": labels()},
+        }
+        rows = {**tree, "oracle_cut": labels()}
+        return {
+            "n_speakers": 40,
+            "n_parts": 80,
+            "agglomerative": {"condensed": tree, "rows": rows},
+            "dominant_sets": clusterers["dominant sets"]["own_number"],
+            "clusterers": clusterers,
+        }
+
+    return {"sets": {name: entry() for name in ("test_20", "test_40", "test_80", "timit_sample")}}
+
+
+def write_seed(folder, scores, **facts):
+    folder.mkdir(parents=True)
+    run = {"command": f"make {folder.parent.name}", "date": "2026-01-02", "machine": "a machine", **facts}
+    (folder / "run.json").write_text(json.dumps(run))
+    (folder / "scores.json").write_text(json.dumps(scores))
+    return scores
+
+
+@pytest.fixture
+def exp(tmp_path):
+    folder = tmp_path / "exp"
+    (tmp_path / "paper.toml").write_text(PAPER)
+    folder.mkdir()
+    return folder
+
+
+def write_page(monkeypatch, exp):
+    """The page, by the titles of its sections."""
+    out = exp.parent / "page" / "RESULTS.md"
+    run(monkeypatch, "write_results.py", "--exp", exp, "--paper", exp.parent / "paper.toml", "--out", out)
+    head, *sections = out.read_text().split("\n## ")
+    return head, dict(section.split("\n", 1) for section in sections)
+
+
+def cells(text, row):
+    """The cells of a table's row, by the names of their columns."""
+    lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("|")]
+    (found,) = [line for line in lines if line[0] == row]
+    return dict(zip(lines[0], found, strict=True))
+
+
+def complaint(monkeypatch, exp):
+    with pytest.raises(SystemExit) as caught:
+        write_page(monkeypatch, exp)
+    assert not (exp.parent / "page" / "RESULTS.md").exists()
+    return str(caught.value)
+
+
+def test_without_runs_every_row_says_so(monkeypatch, exp, capsys):
+    head, sections = write_page(monkeypatch, exp)
+    assert "not run: first, second" in capsys.readouterr().out
+    assert "    recipes/write_results.py --exp" in head
+    row = cells(sections["Errors, test_40"], "The first")
+    assert row.pop("paper: MR / legacy MR") == "2.19 / 4.38"
+    assert row.pop("batches / the paper's") == "- / 10000"
+    assert (row["MR, oracle cut"], row["source"]) == ("not run", "A paper, Table 1")
+    measured = [cell for name, cell in row.items() if name not in ("system", "MR, oracle cut", "source")]
+    assert set(measured) == {"-"}
+    for title in ("Data", "Clusterers side by side", "Machine, versions, date"):
+        assert sections[title].strip() == "not run"
+    assert cells(sections["Identification"], "GMM")["error, part"] == "not run"
+    assert sections["MR over length"].strip() == "not run"
+    assert not (exp.parent / "page" / "figures").exists()
+
+
+def test_every_number_is_that_of_the_runs(monkeypatch, exp):
+    random = np.random.default_rng(0)
+    facts = {"seconds": 60, "steps": 500, "paper_steps": 10000, "config": "egs/voices/conf/bundled.toml"}
+    seeds = [write_seed(exp / "first" / f"seed{n}", made_up(random), **facts) for n in (2, 1, 10)]
+    (exp / "first" / "seed3").mkdir()  # one that is still trained
+    _, sections = write_page(monkeypatch, exp)
+
+    def values(*keys, sets="test_40", factor=1.0):
+        found = []
+        for scores in seeds:
+            at = scores["sets"][sets]
+            for key in keys:
+                at = at[key]
+            found.append(factor * at)
+        return found
+
+    def told(numbers, digits):
+        mean, low, high = np.mean(numbers), min(numbers), max(numbers)
+        return f"{mean:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+    rate = "misclassification_rate"
+    tree = ("agglomerative", "condensed")
+    row = cells(sections["Errors, test_40"], "The first")
+    rates = values(*tree, "oracle_cut", rate)
+    assert row["MR, oracle cut"] == told(100 * np.array(rates), 2)
+    low, high = wilson_interval(np.mean(rates) * 80, 80)
+    assert row["95 % interval"] == f"{100 * low:.2f} to {100 * high:.2f}"
+    legacy = values(*tree, "oracle_legacy_misclassification_rate", factor=100)
+    assert row["legacy MR, oracle cut"] == told(legacy, 2)
+    rows = values("agglomerative", "rows", "oracle_cut", rate, factor=100)
+    assert row["MR, oracle cut, rows"] == told(rows, 2)
+    for name, keys in {
+        "MR, threshold of dev": (*tree, "dev_threshold"),
+        "MR, dominant sets": ("dominant_sets",),
+    }.items():
+        number = told(values(*keys, "n_clusters"), 1)
+        assert row[name] == f"{told(values(*keys, rate, factor=100), 2)}; k = {number}"
+    for name, key in {
+        "ARI, oracle k": "adjusted_rand_index",
+        "ACP, oracle k": "cluster_purity",
+        "NMI, oracle k": "normalized_mutual_information",
+    }.items():
+        assert row[name] == told(values(*tree, "oracle_number", key), 3)
+    sample = values(*tree, "oracle_cut", rate, sets="timit_sample", factor=100)
+    assert row["MR, oracle cut, timit_sample"] == told(sample, 2)
+    assert (row["seeds"], row["paper: MR / legacy MR"]) == ("3", "2.19 / 4.38")
+
+    made = cells(sections["How each was made"], "The first")
+    assert made["command"] == "`make first`"
+    assert (made["batches / the paper's"], made["seconds"]) == ("500 / 10000", "60")
+    for column in ("config", "code"):
+        link = re.search(r"\((.*)\)", made[column]).group(1)
+        assert (exp.parent / "page" / link).is_file()
+    assert cells(sections["How each was made"], "The second")["command"] == "not run"
+
+    title = "MR / legacy MR against the number of speakers"
+    row = cells(sections[title], "The first")
+    assert row["60"] == "- / -", "not scored"
+    few = [values(*tree, *keys, sets="test_20", factor=100) for keys in (
+        ("oracle_cut", rate), ("oracle_legacy_misclassification_rate",)
+    )]  # fmt: skip
+    assert row["20"] == " / ".join(told(numbers, 2) for numbers in few)
+    assert row["paper, legacy MR: 20 / 40 / 60 / 80"] == "12.50 / - / - / -"
+    assert cells(sections[title], "The second")["40"] == "not run"
+
+    text = sections["Clusterers side by side"]
+    assert text.strip().startswith("Vectors: The first, the network with the lowest MR")
+    row = cells(text, "dominant sets")
+    keys = ("clusterers", "dominant sets", "own_number")
+    assert row["MR"] == told(values(*keys, rate, factor=100), 2)
+    assert (row["number"], row["k"]) == ("own number", told(values(*keys, "n_clusters"), 1))
+    assert text.count("k-means") == 2
+    row = cells(sections["Machine, versions, date"], "a machine")
+    assert (row["runs"], row["date"]) == ("3", "2026-01-02")
+    drawn = (exp.parent / "page" / "figures" / "speakers.svg").read_text()
+    assert drawn.startswith("<svg")
+    assert "![MR over the number of speakers](figures/speakers.svg)" in sections[title]
+
+
+def test_experiments_stand_beside_the_papers_curves(monkeypatch, exp):
+    random = np.random.default_rng(1)
+    for value in ("400", "1000", "50"):
+        write_seed(exp / "experiments" / "length" / value / "seed1", made_up(random), config="a.toml")
+    shuffled = write_seed(exp / "experiments" / "shuffle" / "ordered_segment" / "seed1", made_up(random))
+    named = {"n_speakers": 100, "parts": {"accuracy": 0.9877}, "recordings": {"accuracy": 0.75}}
+    write_seed(exp / "identification" / "gmm" / "seed1", named)
+    (exp / "data" / "test_80").mkdir(parents=True)
+    (exp / "data" / "test_80" / "utt2spk").write_text("a-1 a\na-2 a\nb-1 b\n")
+    _, sections = write_page(monkeypatch, exp)
+    lines = [line.split(" | ")[0] for line in sections["MR over length"].splitlines() if line[:3] != "| -"]
+    assert [line.strip("| ") for line in lines if line.startswith("|")][1:] == ["50", "400", "1000"]
+    row = cells(sections["MR over length"], "1000")
+    assert (row["paper"], row["command"], row["config"]) == ("-", "`make 1000`", "`a.toml`")
+    assert "figures/length.svg" in sections["MR over length"]
+    row = cells(sections["Shuffled"], "ordered, segment")
+    rate = shuffled["sets"]["test_40"]["agglomerative"]["condensed"]["oracle_cut"]["misclassification_rate"]
+    assert (row["MR, oracle cut"], row["paper"]) == (f"{100 * rate:.2f}", "9.00")
+    assert "svg" not in sections["Shuffled"], "its values are no numbers"
+    row = cells(sections["Identification"], "GMM")
+    assert (row["error, part"], row["error, recording"], row["speakers"]) == ("1.23", "25.00", "100")
+    assert row["paper: error, part"] == "0.50"
+    assert cells(sections["Data"], "test_80") == {"set": "test_80", "speakers": "2", "sentences": "3"}
+    assert (exp.parent / "page" / "figures" / "length.svg").is_file()
+
+
+def test_the_scores_of_the_recipe_fit_the_page(monkeypatch, exp):
+    random = np.random.default_rng(0)
+    X = np.repeat(random.standard_normal((10, 8)), 2, axis=0) + 0.5 * random.standard_normal((20, 8))
+    speakers = np.repeat([f"s{n}" for n in range(10)], 2)
+    table = exp / "parts.npz"
+    Embeddings(np.arange(20).astype(str), np.zeros(20), np.ones(20), X, speakers).save(table)
+    (exp / "test_40.txt").write_text("".join(f"s{n}\n" for n in range(10)))
+    seed = exp / "first" / "seed1"
+    arguments = ["--test", table, "--dev", table, "--speakers", exp / "test_40.txt"]
+    run(monkeypatch, "score_clustering.py", *arguments, "--out", seed / "scores.json")
+    options = ["--command", "make it", "--seed", 1, "--seconds", 12, "--steps", 5, "--paper-steps", 10]
+    run(monkeypatch, "write_run.py", *options, "--set", "layer=dense1", "--out", seed / "run.json")
+    facts = json.loads((seed / "run.json").read_text())
+    assert (facts["seed"], facts["steps"], facts["layer"]) == (1, 5, "dense1")
+    assert set(facts) > {"command", "date", "machine", "python", "versions"}
+    assert "config" not in facts
+    _, sections = write_page(monkeypatch, exp)
+    scores = json.loads((seed / "scores.json").read_text())["sets"]["test_40"]
+    row = cells(sections["Errors, test_40"], "The first")
+    oracle = scores["agglomerative"]["condensed"]["oracle_cut"]["misclassification_rate"]
+    sets = scores["dominant_sets"]
+    assert row["MR, oracle cut"] == f"{100 * oracle:.2f}"
+    found = f"{100 * sets['misclassification_rate']:.2f}; k = {sets['n_clusters']:.1f}"
+    assert row["MR, dominant sets"] == found
+    assert "-" not in [cell for name, cell in row.items() if not name.endswith("timit_sample")]
+    assert cells(sections["Machine, versions, date"], facts["machine"])["date"] == facts["date"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("scores.json", '{\n"sets": {,}}', "scores.json, line 2: no JSON"),
+        ("scores.json", "[1]", "scores.json: a JSON object is needed, got a list"),
+        ("scores.json", "{}", "scores.json: no key 'sets'"),
+        ("run.json", "{}", "run.json: no key 'command'"),
+        ("run.json", None, "run.json: cannot be read"),
+    ],
+)
+def test_a_bad_file_is_named(monkeypatch, exp, name, content, message):
+    seed = exp / "first" / "seed1"
+    write_seed(seed, made_up(np.random.default_rng(0)))
+    (seed / name).unlink() if content is None else (seed / name).write_text(content)
+    assert message in complaint(monkeypatch, exp)
+
+
+def test_an_unknown_key_of_the_papers_figures_is_told(monkeypatch, exp):
+    (exp.parent / "paper.toml").write_text(PAPER.replace("steps =", "step ="))
+    assert "paper.toml: first: unknown setting 'step'" in complaint(monkeypatch, exp)
+
+
+def test_a_fact_is_not_overwritten(monkeypatch, tmp_path):
+    options = ["--command", "x", "--seed", 1, "--set", "seed=2", "--out", tmp_path / "run.json"]
+    with pytest.raises(SystemExit, match=r"--set seed: run\.json has this key already"):
+        run(monkeypatch, "write_run.py", *options)
+
+
+def test_cells():
+    assert (spread([]), percent(None), percent([])) == ("-", "-", "-")
+    assert (percent(0.0219), percent([0.5, 0.5])) == ("2.19", "50.00")
+    assert percent([0.0125, 0.025, 0.0125, 0.0375]) == "2.19 (1.25 to 3.75)"
+    assert sorted(["seed10", "seed2", "10", "9"], key=natural_order) == ["9", "10", "seed2", "seed10"]
+
+
+def test_the_papers_figures_are_complete(monkeypatch, tmp_path):
+    """Every file named exists, every experiment has a figure for each curve, each figure a source."""
+    tables = load_toml(TIMIT)
+    for name, system in tables["systems"].items():
+        for key in ("code", "config"):
+            assert (REPOSITORY / system.get(key, "")).exists(), (name, system[key])
+        assert "source" in system or not {key for key in system if key.endswith("rate")}, name
+    for name, one in tables["identification"].items():
+        assert (REPOSITORY / one["code"]).is_file(), name
+    for name, experiment in tables["experiments"].items():
+        lengths = {len(figures) for figures in experiment["values"].values()}
+        assert lengths == {len(experiment["curves"])}, name
+    (tmp_path / "exp").mkdir()
+    out = tmp_path / "RESULTS.md"
+    run(monkeypatch, "write_results.py", "--exp", tmp_path / "exp", "--paper", TIMIT, "--out", out)
+    assert "2.19 / 4.38" in out.read_text()
