@@ -32,7 +32,7 @@ from diarize.training.objectives import LossConfig, build_objective
 from diarize.training.optimizers import TrainingConfig, build_optimizer
 from diarize.training.samplers import PackedFeatures, pack
 
-CONF = Path(__file__).resolve().parent.parent / "egs" / "timit" / "conf"
+CONF = Path(__file__).resolve().parent.parent / "recipes" / "conf"
 CONFIGS = [CONF / "blstm-pairwise-kl.toml", CONF / "cnn-pairwise-kl.toml"]
 N_CLIPS, N_FRAMES = 8, 300  # of a speaker, of a clip: about TIMIT's
 N_IN_MEMORY = 20

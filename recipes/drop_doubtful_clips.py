@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diarize.audio import SAMPLE_RATE, load_audio
+from diarize.cli.script import run_script
 from diarize.clustering.agglomerative import Agglomerative
 from diarize.embedding.embedder import Embedder
 from diarize.errors import DiarizeError
@@ -91,7 +92,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except DiarizeError as error:
-        raise SystemExit(f"drop_doubtful_clips.py: {error}") from error
+    run_script(main)

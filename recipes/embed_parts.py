@@ -17,9 +17,10 @@ import torch
 from numpy.typing import NDArray
 
 from diarize.audio.features import Frames
+from diarize.cli.script import run_script
 from diarize.embedding.models import load_model
 from diarize.embedding.table import Embeddings
-from diarize.errors import ConfigError, DiarizeError, FormatError
+from diarize.errors import ConfigError, FormatError
 from diarize.files.text import read_text
 from diarize.formats.kaldi import read_utt2spk
 from diarize.networks import Network
@@ -102,7 +103,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except DiarizeError as error:
-        raise SystemExit(f"embed_parts.py: {error}") from error
+    run_script(main)

@@ -18,9 +18,10 @@ import torch
 from numpy.typing import NDArray
 
 from diarize.audio import load_audio
+from diarize.cli.script import run_script
 from diarize.config import RECIPE_TABLES, load_tables
 from diarize.embedding.encoders import find_network
-from diarize.errors import ConfigError, DiarizeError
+from diarize.errors import ConfigError
 from diarize.files.atomic import atomic_path
 from diarize.formats.kaldi import read_whole_recordings
 from diarize.training.augment import change_speed
@@ -77,7 +78,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except DiarizeError as error:
-        raise SystemExit(f"embed_teacher.py: {error}") from error
+    run_script(main)

@@ -27,6 +27,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from diarize.cli.script import run_script
 from diarize.errors import DiarizeError
 from diarize.files.atomic import atomic_path
 from diarize.files.text import write_text
@@ -187,7 +188,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except DiarizeError as error:
-        raise SystemExit(f"export_teacher.py: {error}") from error
+    run_script(main)

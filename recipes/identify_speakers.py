@@ -1,9 +1,9 @@
 """Identify the speakers of the recordings that `held_out` names: the share that is right, as JSON.
 
-Identified is each held-out recording, and all of a speaker's together. gmm: a model a speaker, learnt from
-his other recordings; the one of the greatest mean log-likelihood wins. cnn: a network that was trained on
-the other recordings; the greatest mean of its softmax outputs for consecutive segments wins. The intervals
-are Wilson's, 95 %.
+Identified is each held-out recording, and all of a speaker's together. Without --model by Gaussian mixtures,
+32 a speaker, over his other recordings: the greatest mean log-likelihood wins. With it by a CNN that was
+trained on the other recordings: the greatest mean of its softmax outputs for consecutive segments wins. The
+intervals are Wilson's, 95 %.
 
 Stadelmann and Freisleben, "Unfolding speaker clustering potential: a biomimetic approach", ACM MM 2009;
 Lukic et al., "Speaker identification and clustering using convolutional neural networks", MLSP 2016.
@@ -19,57 +19,22 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from diarize.audio import load_audio
-from diarize.audio.features import Frames, mfcc
+from diarize.cli.script import run_script
 from diarize.embedding.models import load_model
-from diarize.errors import ConfigError, DiarizeError, FormatError
-from diarize.experiments.gmm import Likelihoods, fit_mixtures
-from diarize.experiments.parts import read_split
+from diarize.errors import ConfigError, FormatError
+from diarize.experiments.identification import identify_by_gmm, score_identification
 from diarize.experiments.speaker_sets import read_list
 from diarize.files.text import read_text, write_text
 from diarize.machine.threads import one_blas_thread
 from diarize.networks.cnn import CNN
-from diarize.scoring.clusterings import wilson_interval
 from diarize.training.samplers import PackedFeatures, cut_segments
-
-
-def load_frames(files: dict[str, list[str]]) -> dict[str, list[Frames]]:
-    """MFCC 1 to 19 of each speaker's files."""
-    return {speaker: [mfcc(load_audio(file)) for file in own] for speaker, own in files.items()}
-
-
-def score(right: list[bool]) -> dict[str, object]:
-    """How many were identified, the share that is right, and its interval."""
-    n_right = sum(right)
-    return {
-        "n": len(right),
-        "n_right": n_right,
-        "accuracy": n_right / len(right),
-        "interval": wilson_interval(n_right, len(right)),
-    }
-
-
-def identify_by_gmm(folder: Path) -> dict[str, object]:
-    """Scores of single recordings and of whole parts, by 32 mixtures a speaker."""
-    train, test = (load_frames(files) for files in read_split(folder))
-    speakers = sorted(train)
-    likelihoods = Likelihoods([fit_mixtures(np.concatenate(train[speaker])) for speaker in speakers])
-
-    def is_right(frames: Frames, speaker: str) -> bool:
-        return speakers[int(likelihoods(frames).argmax())] == speaker
-
-    return {
-        "n_speakers": len(speakers),
-        "recordings": score([is_right(one, speaker) for speaker in speakers for one in test[speaker]]),
-        "parts": score([is_right(np.concatenate(test[speaker]), speaker) for speaker in speakers]),
-    }
 
 
 def identify_by_cnn(folder: Path, features: Path, model: Path) -> dict[str, object]:
     """Scores of single recordings and of whole parts, by the mean softmax output of their segments."""
     network = load_model(model).network
     if not isinstance(network, CNN):
-        raise ConfigError(f"{model}: no cnn; give the model of a training of egs/timit/conf/cnn-*.toml")
+        raise ConfigError(f"{model}: no cnn; give the model of a training of recipes/conf/cnn-*.toml")
     packed, n_speakers = PackedFeatures.load(features, network.n_mels), network.classifier.layer.out_features
     if n_speakers != packed.n_speakers:
         raise ConfigError(
@@ -91,40 +56,33 @@ def identify_by_cnn(folder: Path, features: Path, model: Path) -> dict[str, obje
     def is_right(softmax: np.ndarray, speaker: int) -> bool:
         return int(softmax.mean(axis=0).argmax()) == speaker
 
-    return {
-        "n_speakers": n_speakers,
-        "recordings": score([is_right(one, speaker) for speaker, own in outputs.items() for one in own]),
-        "parts": score([is_right(np.concatenate(own), speaker) for speaker, own in outputs.items() if own]),
-    }
+    return score_identification(outputs, is_right, n_speakers)
 
 
 def main() -> None:
     """Read the command line, identify, write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--system", choices=("gmm", "cnn"), required=True)
     parser.add_argument("--data", type=Path, required=True, help="Kaldi data folder with held_out")
-    parser.add_argument("--features", type=Path, help="the same, packed; for cnn")
-    parser.add_argument("--model", type=Path, help="model folder of a training on them; for cnn")
+    parser.add_argument("--features", type=Path, help="the same, packed; for --model")
+    parser.add_argument("--model", type=Path, help="model folder of a CNN that was trained on them")
     parser.add_argument("--out", type=Path, required=True, help="JSON file")
     arguments = parser.parse_args()
-    if arguments.system == "cnn" and not (arguments.features and arguments.model):
-        parser.error("--system cnn needs --features and --model")
+    if (arguments.model is None) != (arguments.features is None):
+        parser.error("--model and --features go together")
 
     started = time.monotonic()
     torch.set_num_threads(1)
-    if arguments.system == "gmm":
+    if arguments.model is None:
+        system = "gmm"
         with one_blas_thread():
             scores = identify_by_gmm(arguments.data)
     else:
-        scores = identify_by_cnn(arguments.data, arguments.features, arguments.model)
+        system, scores = "cnn", identify_by_cnn(arguments.data, arguments.features, arguments.model)
     seconds = round(time.monotonic() - started, 1)
-    report = json.dumps({"system": arguments.system, **scores, "seconds": seconds}, indent=1)
+    report = json.dumps({"system": system, **scores, "seconds": seconds}, indent=1)
     write_text(report + "\n", arguments.out)
     print(report)
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except DiarizeError as error:
-        raise SystemExit(f"identify_speakers.py: {error}") from error
+    run_script(main)

@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 
 from diarize.audio import SAMPLE_RATE, Samples, find_audio, load_audio
 from diarize.audio.features import FeatureConfig, log_mel
+from diarize.cli.script import run_script
 from diarize.config import RECIPE_TABLES, SpeechConfig, load_tables, validate
-from diarize.errors import DiarizeError
 from diarize.files.atomic import atomic_path
 from diarize.formats.kaldi import DataFolder, read_whole_recordings
 from diarize.segments import Segment
@@ -254,7 +254,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except DiarizeError as error:
-        raise SystemExit(f"pack_conversations.py: {error}") from error
+    run_script(main)

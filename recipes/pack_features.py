@@ -18,8 +18,9 @@ from pydantic import field_validator
 
 from diarize.audio import Samples, find_audio, load_audio
 from diarize.audio.features import FeatureConfig, Frames, log_mel
+from diarize.cli.script import run_script
 from diarize.config import RECIPE_TABLES, Settings, load_tables, validate
-from diarize.errors import ConfigError, DiarizeError
+from diarize.errors import ConfigError
 from diarize.files.atomic import atomic_path
 from diarize.formats.kaldi import read_whole_recordings
 from diarize.training.augment import Augmenter, change_speed
@@ -130,7 +131,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except DiarizeError as error:
-        raise SystemExit(f"pack_features.py: {error}") from error
+    run_script(main)

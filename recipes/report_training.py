@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from diarize.audio.features import Frames
+from diarize.cli.script import run_script
 from diarize.embedding.models import Model, load_model
 from diarize.embedding.table import Embeddings
 from diarize.errors import DiarizeError, FormatError
@@ -113,7 +114,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except DiarizeError as error:
-        raise SystemExit(f"report_training.py: {error}") from error
+    run_script(main)

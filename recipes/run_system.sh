@@ -5,59 +5,44 @@
 #                         [--set TABLE.SETTING=VALUE]... [--seconds S] [--test-shuffle none|segment|utterance]
 #                         [--weights-of NAME [--snapshot N]] [--stage 3] [--stop-stage 5] [--force | --continue]
 #
-# Stages: 3 training, 4 embeddings and report.html, 5 scores.json and run.json. EXP holds data and features of
-# recipes/cluster_speakers.sh; the result is EXP/NAME/seedN. --steps trains fewer batches than the config says;
-# --weights-of takes the network of the run NAME of the same seed, or a snapshot of it, instead of training one.
-# --force makes a finished run again; --continue trains its network further, to more --steps.
+# Stages: 3 training, 4 embeddings and report.html, 5 scores.json and run.json. EXP holds the data and features
+# that stages 1 and 2 of a corpus's run.sh make; the result is EXP/NAME/seedN. --steps trains fewer batches than the
+# config says; --train-set is by default the first of the config's that the corpus has; --weights-of takes the
+# network of the run NAME of the same seed, or a snapshot of it, instead of training one. --continue trains the
+# network of a finished run further, to more --steps.
+# shellcheck disable=SC2154  # options are declared as words
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. recipes/stages.sh
+options exp='' config='' name='' seed=1 steps='' train_set='' seconds='' test_shuffle=none weights_of='' snapshot=''
+options stage=3 stop_stage=5
+flags continue
+lists set
+parse_options recipes/run_system.sh "$@"
+need_numbers steps snapshot
+[[ -n $exp && -n $config && -n $name ]] || fail "--exp, --config and --name are needed"
+[ -f "$config" ] || fail "$config: no such file"
 
-exp='' config='' name='' seed=1 steps='' train_set='' seconds='' shuffle=none weights_of='' snapshot='' stage=3 stop_stage=5 force='' further=''
-sets=()
-command="recipes/run_system.sh $*"
-while [ $# -gt 0 ]; do
-  case $1 in
-    --exp) exp=$2; shift ;;
-    --config) config=$2; shift ;;
-    --name) name=$2; shift ;;
-    --seed) seed=$2; shift ;;
-    --steps) steps=$2; shift ;;
-    --train-set) train_set=$2; shift ;;
-    --set) sets+=(--set "$2"); shift ;;
-    --seconds) seconds=$2; shift ;;
-    --test-shuffle) shuffle=$2; shift ;;
-    --weights-of) weights_of=$2; shift ;;
-    --snapshot) snapshot=$2; shift ;;
-    --stage) stage=$2; shift ;;
-    --stop-stage) stop_stage=$2; shift ;;
-    --force) force=yes ;;
-    --continue) further=yes ;;
-    -h | --help) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 0 ;;
-    *) echo "run_system.sh: unknown option $1; see --help" >&2; exit 2 ;;
-  esac
-  shift
+changes=()
+for each in ${set[@]+"${set[@]}"} ${seconds:+"training.seconds=[$seconds, $seconds]"} ${steps:+"training.n_steps=$steps"}; do
+  changes+=(--set "$each")
 done
-[ -n "$exp" ] && [ -n "$config" ] && [ -n "$name" ] || { echo "run_system.sh: --exp, --config and --name are needed" >&2; exit 2; }
-[ -f "$config" ] || { echo "run_system.sh: $config: no such file" >&2; exit 2; }
+settings=$("$python" recipes/print_settings.py "$config" ${changes[@]+"${changes[@]}"} \
+  evaluation.train evaluation.layer training.seconds)
+{ read -r -a train_sets; read -r layer; read -r length _; } <<< "$settings"
+[ -n "$seconds" ] || seconds=$length
+for each in "${train_sets[@]}"; do
+  if [ -z "$train_set" ] && [ -d "$exp/data/$each" ]; then train_set=$each; fi
+done
+[ -n "$train_set" ] || train_set=${train_sets[0]} # its absence is told by the training
 
-python=${PYTHON:-.venv/bin/python}
-export OMP_NUM_THREADS=1
-# The C library keeps the memory of a batch for the next one; else a third of a CNN's time goes into page faults.
-export MALLOC_TRIM_THRESHOLD_=17179869184 MALLOC_MMAP_THRESHOLD_=17179869184 MALLOC_TOP_PAD_=268435456
 out=$exp/$name/seed$seed
-setting() { sed -n "s/^$1 = [\"[]\{0,1\}\([^],\"]*\).*/\1/p" "$config"; }
-runs() { [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ]; }
-[ -n "$train_set" ] || train_set=$(setting train)
-if [ -n "$seconds" ]; then sets+=(--set "training.seconds=[$seconds, $seconds]"); else seconds=$(setting seconds); fi
-[ -z "$steps" ] || sets+=(--set "training.n_steps=$steps")
-layer=$(setting layer)
+trained=$exp/${weights_of:-$name}/seed$seed
 if [ -e "$out/run.json" ]; then
-  [ -n "$force$further" ] ||
-    { echo "run_system.sh: $out is finished; give --force to make it again, --continue to go on" >&2; exit 2; }
+  [ -n "$force$continue" ] || fail "$out is finished; give --force to make it again, --continue to go on"
   rm -f "$out/run.json"
   [ -z "$force" ] || ! runs 3 || rm -rf "$out"
 fi
-trained=$exp/${weights_of:-$name}/seed$seed
 weights=()
 if [ -n "$snapshot" ]; then
   weights=(--weights "$(printf '%s/training/snapshots/%06d.safetensors' "$trained" "$snapshot")")
@@ -66,15 +51,16 @@ fi
 mkdir -p "$out"
 
 if runs 3 && [ -z "$weights_of" ]; then
-  "$python" recipes/train_embedding.py --features "$exp/features/$train_set" --config egs/timit/conf/features.toml "$config" \
-    ${sets[@]+"${sets[@]}"} --held-out "$exp/data/$train_set/held_out" --out "$out/training" --seed "$seed"
+  "$python" recipes/train_embedding.py --features "$exp/features/$train_set" --config recipes/conf/features.toml "$config" \
+    ${changes[@]+"${changes[@]}"} --held-out "$exp/data/$train_set/held_out" --out "$out/training" --seed "$seed"
 fi
 
 if runs 4; then
-  for data in "$exp"/features/dev "$exp"/features/test_80 "$exp"/features/timit_sample; do
-    [ -d "$data" ] || continue
-    "$python" recipes/embed_parts.py --model "$trained/training/model" ${weights[@]+"${weights[@]}"} --data "$exp/data/$(basename "$data")" \
-      --features "$data" --seconds "$seconds" --shuffle "$shuffle" --layers "$layer" --out "$out/embeddings/$(basename "$data")"
+  for each in dev test_80 timit_sample; do
+    [ -d "$exp/features/$each" ] || continue
+    "$python" recipes/embed_parts.py --model "$trained/training/model" ${weights[@]+"${weights[@]}"} \
+      --data "$exp/data/$each" --features "$exp/features/$each" --seconds "$seconds" --shuffle "$test_shuffle" \
+      --layers "$layer" --out "$out/embeddings/$each"
   done
   if [ -z "$weights_of" ]; then
     "$python" recipes/report_training.py --training "$out/training" --embeddings "$out/embeddings/test_80/$layer.npz" \
@@ -83,8 +69,9 @@ if runs 4; then
 fi
 
 if runs 5; then
-  recipes/score_run.sh "$exp" "$out" "$out/embeddings/%s/$layer.npz"
+  recipes/score_run.sh --exp "$exp" --run "$out" --files "$out/embeddings/%s/$layer.npz"
+  paper_steps=$("$python" recipes/print_settings.py "$config" training.n_steps)
   read -r last took < <(tail -n 1 "$trained/training/curve.tsv" | cut -f 1,2 --output-delimiter=' ')
   "$python" recipes/write_run.py --command "$command" --config "$config" --seed "$seed" --steps "${snapshot:-$last}" \
-    --seconds "$took" --paper-steps "$(setting n_steps)" --set "layer=$layer" --set "train=$train_set" --out "$out/run.json"
+    --seconds "$took" --paper-steps "$paper_steps" --set "layer=$layer" --set "train=$train_set" --out "$out/run.json"
 fi

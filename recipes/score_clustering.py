@@ -24,8 +24,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from diarize.cli.script import run_script
 from diarize.embedding.table import Embeddings
-from diarize.errors import DiarizeError, FormatError
+from diarize.errors import FormatError
 from diarize.experiments.comparison import (
     build_linkage,
     choose_threshold,
@@ -156,7 +157,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except DiarizeError as error:
-        raise SystemExit(f"score_clustering.py: {error}") from error
+    run_script(main)

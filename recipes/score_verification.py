@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from diarize.audio import SAMPLE_RATE, Samples, load_audio
 from diarize.audio.features import mfcc
+from diarize.cli.script import run_script
 from diarize.embedding.catalog import RESEMBLYZER
 from diarize.embedding.embedder import Embedder
 from diarize.embedding.encoders import find_network
-from diarize.errors import DiarizeError
 from diarize.experiments.mfcc_statistics import mfcc_statistics
 from diarize.files.text import write_text
 from diarize.formats.kaldi import read_utt2spk, read_whole_recordings
@@ -153,7 +153,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except DiarizeError as error:
-        raise SystemExit(f"score_verification.py: {error}") from error
+    run_script(main)

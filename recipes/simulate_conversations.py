@@ -21,6 +21,7 @@ import soundfile
 from numpy.random import Generator
 
 from diarize.audio import SAMPLE_RATE, Samples, find_audio, load_audio
+from diarize.cli.script import run_script
 from diarize.config import SpeechConfig
 from diarize.errors import DiarizeError
 from diarize.files.atomic import atomic_path
@@ -195,7 +196,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except DiarizeError as error:
-        raise SystemExit(f"simulate_conversations.py: {error}") from error
+    run_script(main)

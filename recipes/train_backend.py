@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from diarize.audio import SAMPLE_RATE, load_audio
+from diarize.cli.script import run_script
 from diarize.config import EmbeddingConfig
 from diarize.embedding.embedder import Embedder
 from diarize.errors import DiarizeError
@@ -75,7 +76,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except DiarizeError as error:
-        raise SystemExit(f"train_backend.py: {error}") from error
+    run_script(main)

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from safetensors import safe_open
 
+from diarize.cli.script import run_script
 from diarize.config import MODEL_TABLES, RECIPE_TABLES, load_tables, validate
 from diarize.embedding.catalog import About
 from diarize.embedding.models import write_config
 from diarize.embedding.onnx import TABLES as ONNX_TABLES
-from diarize.errors import DiarizeError
 from diarize.files.text import read_lines, read_text, write_text
 from diarize.formats.kaldi import read_data_folder
 from diarize.networks import NETWORKS
@@ -140,7 +140,4 @@ training data is.
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except DiarizeError as error:
-        raise SystemExit(f"write_model_card.py: {error}") from error
+    run_script(main)

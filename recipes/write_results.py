@@ -2,7 +2,8 @@
 
 Reads EXP/<system>/seed*/{run.json,scores.json}, EXP/identification/<system>/seed*/ and
 EXP/experiments/<name>/<value>/seed*/, as write_run.py and score_clustering.py write them, and EXP/data for
-the sizes. The systems, their order and the papers' figures come from --paper. What was not run says so.
+the sizes. The systems, the experiments and the papers' figures are those of --conf; a run of another name has
+its row as well, under its name. What was not run says so.
 """
 
 from __future__ import annotations
@@ -13,16 +14,20 @@ import shlex
 import sys
 from pathlib import Path
 
-from diarize.config import load_tables, validate
-from diarize.errors import DiarizeError
+from diarize.cli.script import run_script
 from diarize.experiments.runs import percent, read_runs, values_of
-from diarize.experiments.sweeps import Experiment, Series, describe_experiment, series_of_numbers
+from diarize.experiments.sweeps import Series, describe_experiment, series_of_numbers
+from diarize.experiments.systems import (
+    add_other_experiments,
+    add_other_identifiers,
+    add_other_runs,
+    find_experiments,
+    find_systems,
+)
 from diarize.experiments.tables import (
     MAIN,
     ORACLE,
     ORACLE_LEGACY,
-    Identification,
-    System,
     describe_clusterers,
     describe_data,
     describe_errors,
@@ -37,6 +42,7 @@ from diarize.report.curves import plot_lines
 from diarize.report.style import to_svg
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+CONF = REPOSITORY / "recipes" / "conf"
 HEAD = """# Results of speaker clustering
 
 Written from the runs' own files by
@@ -53,7 +59,9 @@ def main() -> None:
     """Read the command line and the runs, write the page and its figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--exp", type=Path, required=True, help="folder of the runs")
-    parser.add_argument("--paper", type=Path, required=True, help="TOML file of the papers' figures")
+    parser.add_argument(
+        "--conf", type=Path, default=CONF, help="folder of the systems (default: recipes/conf)"
+    )
     parser.add_argument("--out", type=Path, required=True, help="Markdown file")
     parser.add_argument("--figures", type=Path, help="folder of the SVG files; default: figures beside --out")
     parser.add_argument("--notes", type=Path, help="Markdown that stands above the tables: how to read them")
@@ -61,19 +69,14 @@ def main() -> None:
     out, exp = arguments.out, arguments.exp
     figures = arguments.figures or out.parent / "figures"
 
-    tables = load_tables(arguments.paper, ("systems", "identification", "experiments"))
-    source = f"{arguments.paper}: "
-    systems = {name: validate(System, one, source + name) for name, one in tables["systems"].items()}
-    identifiers = {
-        name: validate(Identification, one, source + name) for name, one in tables["identification"].items()
-    }
-    experiments = {
-        name: validate(Experiment, one, source + name) for name, one in tables["experiments"].items()
-    }
+    systems = add_other_runs(find_systems(arguments.conf), exp)
+    experiments = add_other_experiments(find_experiments(arguments.conf), exp)
     runs = {name: read_runs(exp / name, "sets") for name in systems}
 
     def link(path: str) -> str:
-        return f"[`{path}`]({os.path.relpath(REPOSITORY / path, out.resolve().parent)})"
+        file = REPOSITORY / path
+        shown = file.relative_to(REPOSITORY) if file.is_relative_to(REPOSITORY) else file
+        return f"[`{shown}`]({os.path.relpath(file, out.resolve().parent)})"
 
     def draw(name: str, series: Series, x: str, title: str) -> str:
         lines = {line: several for line, several in series.items() if several}
@@ -88,7 +91,7 @@ def main() -> None:
         "Data": describe_data(exp / "data"),
         f"Errors, {MAIN}": describe_errors(systems, runs),
         "How each was made": describe_making(systems, runs, link),
-        "Identification": describe_identification(identifiers, exp, link),
+        "Identification": describe_identification(add_other_identifiers(systems, exp), exp, link),
         "MR / legacy MR against the number of speakers": describe_numbers(systems, runs) + numbers,
         "Groups of speakers": describe_groups(systems, runs),
         "Clusterers side by side": describe_clusterers(systems, runs),
@@ -96,7 +99,8 @@ def main() -> None:
     for name, one in experiments.items():
         table, series = describe_experiment(one, exp / "experiments" / name)
         figure = draw(name, series, one.axis, one.title) if series.get("here") else ""
-        sections[one.title] = f"Papers' figures: {one.source}.\n\n{table}{figure}" if series else table
+        head = f"Papers' figures: {one.paper.source}.\n\n" if series and one.paper.source else ""
+        sections[one.title] = head + table + figure
     sections["Machine, versions, date"] = describe_machines(
         [run for several in runs.values() for run in several]
     )
@@ -117,7 +121,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except DiarizeError as error:
-        raise SystemExit(f"write_results.py: {error}") from error
+    run_script(main)

@@ -13,7 +13,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from diarize.errors import ConfigError, DiarizeError
+from diarize.cli.script import run_script
+from diarize.errors import ConfigError
 from diarize.files.text import write_text
 from diarize.machine.description import describe_machine
 
@@ -61,7 +62,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except DiarizeError as error:
-        raise SystemExit(f"write_run.py: {error}") from error
+    run_script(main)

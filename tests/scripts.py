@@ -1,5 +1,7 @@
 """Scripts of recipes/ and egs/ as tests call them: in a process of their own, or quicker in this one."""
 
+import contextlib
+import io
 import runpy
 import subprocess
 import sys
@@ -28,7 +30,11 @@ def call(monkeypatch, script: Path, *arguments: object) -> None:
 
 
 def message(monkeypatch, script: Path, *arguments: object) -> str:
-    """What a script says when it gives up, in this process."""
-    with pytest.raises(SystemExit) as caught:
+    """The line that a script says on stderr when it gives up with status 2, in this process."""
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said), pytest.raises(SystemExit) as caught:
         call(monkeypatch, script, *arguments)
-    return str(caught.value)
+    if isinstance(caught.value.code, str):
+        return caught.value.code
+    assert caught.value.code == 2
+    return said.getvalue().splitlines()[-1]

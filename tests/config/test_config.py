@@ -206,7 +206,7 @@ def test_what_is_set_needs_a_table_and_a_setting(text):
 
 def test_an_unknown_table_is_told_with_its_source(tmp_path):
     path = write(tmp_path, "[losses]\nmargin = 1\n")
-    known = "known: features, pack, network, loss, training, evaluation"
+    known = f"known: {', '.join(RECIPE_TABLES)}"
     with pytest.raises(ConfigError, match=f"^{re.escape(f'{path}: unknown table ')}'losses'; {known}$"):
         load_tables(path, RECIPE_TABLES)
     with pytest.raises(ConfigError, match=f"^'losses.margin=1': unknown table 'losses'; {known}$"):

@@ -26,6 +26,9 @@ WITH_TORCH = {"machine/threads.py", "machine/devices.py", "audio/features.py"}
 """Alone in their packages."""
 FRONT_DOOR = LIBRARY / "__init__.py"  # loads whatever is asked of it
 MODULES = sorted(path for path in LIBRARY.rglob("*.py") if path != FRONT_DOOR)
+SHARED = sorted(
+    path for path in (REPOSITORY / "recipes").rglob("*") if path.suffix in {".py", ".sh", ".toml"}
+)
 SCRIPTS = sorted((REPOSITORY / "recipes").rglob("*.py"))
 
 
@@ -99,6 +102,14 @@ def test_heavy_packages_stay_where_they_belong(module):
 @pytest.mark.parametrize("each", ORDER)
 def test_the_order_names_what_exists(each):
     assert (LIBRARY / f"{each}.py").is_file() or (LIBRARY / each / "__init__.py").is_file()
+
+
+@pytest.mark.parametrize("file", SHARED, ids=name)
+def test_what_fits_any_corpus_names_none(file):
+    """A recipe of egs/ calls what lies in recipes/, never the other way round."""
+    lines = file.read_text(encoding="utf-8").splitlines()
+    named = [number for number, line in enumerate(lines, 1) if "egs/" in line]
+    assert not named, f"{name(file)} names egs/ in lines {named}"
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=name)

@@ -18,22 +18,29 @@ from preloaded import fast_python
 from safetensors.numpy import load_file
 
 from diarize.config import load_toml
+from diarize.config.toml import format_toml
+from diarize.experiments.systems import find_systems
 
 pytestmark = pytest.mark.recipe
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 MINI, TIMIT = (REPOSITORY / "egs" / name / "run.sh" for name in ("mini", "timit"))
-PAPER = load_toml(REPOSITORY / "egs" / "timit" / "conf" / "paper.toml")
+CONF = REPOSITORY / "recipes" / "conf"
+SYSTEMS = find_systems(CONF)
 # A little of everything: no more is learnt than that the pieces fit.
 LITTLE = ("batch_size=8", "n_speakers=4", "n_segments=2", "snapshot_every=1")
-EXPERIMENTS = """# One of each kind.
-segment-length/100 blstm-pairwise-kl --seconds 0.1
-training-length/1 blstm-pairwise-kl --weights-of blstm-pairwise-kl --snapshot 1
-
-training-length/5 blstm-pairwise-kl --weights-of blstm-pairwise-kl --snapshot 5
-shuffle/cnn-cosface_ordered_segment cnn-cosface --weights-of cnn-cosface --test-shuffle segment
-shuffle/cnn-cosface_utterance_utterance cnn-cosface --set training.shuffle=utterance
-"""
+EXPERIMENTS = {
+    "segment-length": {"100": "blstm-pairwise-kl --seconds 0.1"},
+    "training-length": {
+        "1": "blstm-pairwise-kl --weights-of blstm-pairwise-kl --snapshot 1",
+        "5": "blstm-pairwise-kl --weights-of blstm-pairwise-kl --snapshot 5",
+    },
+    "shuffle": {
+        "cnn-cosface_ordered_segment": "cnn-cosface --weights-of cnn-cosface --test-shuffle segment",
+        "cnn-cosface_utterance_utterance": "cnn-cosface --set training.shuffle=utterance",
+    },
+}
+"""One or two runs of each."""
 RATE = ("agglomerative", "condensed", "oracle_cut", "misclassification_rate")
 
 
@@ -88,11 +95,10 @@ def mini(mini_in_seconds) -> Path:
 def test_the_mini_recipe_learns_made_up_voices(mini):
     table = rows(mini / "RESULTS.md", "Errors, test_40")
     for name in ("blstm-pairwise-kl", "gmm", "mfcc-statistics"):
-        row = table[PAPER["systems"][name]["title"]]
+        row = table[SYSTEMS[name].title]
         assert row["MR, oracle cut"] == rate(mini / name / "seed1")
         assert float(row["MR, oracle cut"]) < 20
-    others = {name: system["title"] for name, system in PAPER["systems"].items()}
-    assert table[others["svm"]]["MR, oracle cut"] == "not run"
+    assert table[SYSTEMS["svm"].title]["MR, oracle cut"] == "not run"
     named = json.loads((mini / "identification" / "gmm" / "seed1" / "scores.json").read_text())
     assert named["parts"]["accuracy"] == 1
     run_json = json.loads((mini / "blstm-pairwise-kl" / "seed1" / "run.json").read_text())
@@ -135,26 +141,88 @@ def test_what_is_finished_is_kept_or_refused(environment, mini, tmp_path):
     [
         ((), "--corpus is missing; see --help"),
         (("--corpus", "/nowhere"), "/nowhere: no such folder"),
-        (("--system", "cnn"), "unknown system cnn; known: cnn-cross-entropy cnn-pairwise-kl "),
-        (("--stage", "two"), "a number is needed, got two; see --help"),
-        (("--experiments", "/nowhere"), "/nowhere: no such file"),
+        (
+            ("--system", "cnn", "--stage", "2"),
+            "list_systems.py: unknown system cnn; known: blstm-arcface blstm-pairwise-kl ",
+        ),
+        (("--conf", "/nowhere", "--stage=2"), "list_systems.py: /nowhere: no TOML file of a system; "),
+        (("--stage", "two"), "--stage: a number is needed, got two; see --help"),
+        (("--seed=1 x",), "--seed: a number is needed, got x; see --help"),
+        (("--stage", "9"), "no stages from 9 to 8; there are 1 to 8"),
+        (("--stage=5", "--stop-stage=3"), "no stages from 5 to 3; there are 1 to 8"),
         (("--speed", "9"), "unknown option --speed; see --help"),
-        (("--steps",), "--steps is an unknown option or lacks its value; see --help"),
+        (("--steps",), "--steps needs a value; see --help"),
+        (("--steps", "--force"), "--steps needs a value; see --help"),
+        (("--force=yes",), "unknown option --force; see --help"),
+        (("voices",), "unexpected argument voices; see --help"),
     ],
 )
 def test_a_wrong_command_is_told_in_a_line(tmp_path, words, message):
     done = run(dict(os.environ), TIMIT, "--exp", tmp_path / "exp", *words, status=2)
-    assert done.stderr.startswith(f"run.sh: {message}")
+    script = "" if message.startswith("list_systems.py") else "run.sh: "
+    assert done.stderr.startswith(f"{script}{message}")
     assert done.stderr.count("\n") == 1
     assert not done.stdout
     assert not (tmp_path / "exp").exists()
 
 
-@pytest.mark.parametrize("script", [MINI, TIMIT, REPOSITORY / "recipes" / "run_system.sh"])
-def test_help(script):
+SHELL = [
+    *sorted((REPOSITORY / "egs").glob("*/*.sh")),
+    *(REPOSITORY / "recipes" / f"{name}.sh" for name in ("run_system", "run_baseline", "score_run")),
+]
+
+
+@pytest.mark.parametrize("script", SHELL, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_help_is_the_comment_at_the_head(script):
     done = run(dict(os.environ), script, "--help")
-    assert "--stop-stage" in done.stdout
+    assert "--exp" in done.stdout
+    assert script.name == "score_run.sh" or "--force" in done.stdout
     assert "#" not in done.stdout
+    assert "shellcheck" not in done.stdout
+
+
+OPTIONS = """
+set -euo pipefail
+. recipes/options.sh
+options corpus='' stop_stage=8 seed='1 2 3' name=none
+flags force
+lists set
+parse_options made/up.sh "$@"
+printf '%s|' "$corpus" "$stop_stage" "$seed" "$name" "$force" "${#set[@]}" ${set[@]+"${set[@]}"} "$command"
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ((), "|8|1 2 3|none||0|made/up.sh|"),
+        (("--corpus", "a b", "--force"), "a b|8|1 2 3|none|yes|0|made/up.sh --corpus a b --force|"),
+        (("--stop-stage=3", "--seed=4 5"), "|3|4 5|none||0|made/up.sh --stop-stage=3 --seed=4 5|"),
+        (("--name", "x", "--name=y"), "|8|1 2 3|y||0|made/up.sh --name x --name=y|"),
+        (("--set=a=1", "--set", "b c=*"), "|8|1 2 3|none||2|a=1|b c=*|made/up.sh --set=a=1 --set b c=*|"),
+        (("--corpus=--odd", "--name="), "--odd|8|1 2 3|||0|made/up.sh --corpus=--odd --name=|"),
+    ],
+)
+def test_options_of_shell(words, told):
+    command = ["bash", "-c", OPTIONS, "made-up", *words]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert done.stdout == told
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--stop-stage", "x"), "--stop-stage: a number is needed, got x; see --help"),
+        (("--corpus stop_stage", "1"), "unknown option --corpus stop_stage; see --help"),
+        (("--", "1"), "unknown option --; see --help"),
+        (("--set",), "--set needs a value; see --help"),
+        (("-x",), "unexpected argument -x; see --help"),
+    ],
+)
+def test_wrong_options_of_shell(words, told):
+    command = ["bash", "-c", OPTIONS, "made-up", *words]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"up.sh: {told}\n")
 
 
 @pytest.mark.slow
@@ -165,34 +233,37 @@ def test_the_whole_recipe_of_timit(environment, tmp_path):
     corpus = timit.make_timit(
         tmp_path, dict.fromkeys([*train, *dev, *test], 10), {train[0]: "riff", "FJEM0": "both"}, seconds=1.3
     )
-    (tmp_path / "experiments.txt").write_text(EXPERIMENTS)
+    conf = shutil.copytree(CONF, tmp_path / "conf")
+    for name, own in EXPERIMENTS.items():
+        tables = load_toml(CONF / "experiments" / f"{name}.toml") | {"runs": own}
+        (conf / "experiments" / f"{name}.toml").write_text(format_toml(tables))
     exp = tmp_path / "exp"
     run(
         environment, TIMIT, "--corpus", corpus, "--exp", exp, "--steps", 2, "--seed", 1,
         *(word for setting in LITTLE for word in ("--set", f"training.{setting}")),
-        "--experiments", tmp_path / "experiments.txt",
+        "--conf", conf,
     )  # fmt: skip
     page = exp / "RESULTS.md"
     table, made = rows(page, "Errors, test_40"), rows(page, "How each was made")
-    for name, system in PAPER["systems"].items():
-        assert table[system["title"]]["MR, oracle cut"] == rate(exp / name / "seed1"), name
-        assert made[system["title"]]["command"] != "not run"
+    for name, system in SYSTEMS.items():
+        assert table[system.title]["MR, oracle cut"] == rate(exp / name / "seed1"), name
+        assert made[system.title]["command"] != "not run"
     steps = [row["batches / the paper's"].split(" / ")[0] for row in made.values()]
     assert steps.count("2") == 8
     named = rows(page, "Identification")
-    for name, n_speakers in (("gmm", 4), ("cnn", 6)):
+    for name, n_speakers in (("gmm", 4), ("cnn-cross-entropy", 6)):
         scores = json.loads((exp / "identification" / name / "seed1" / "scores.json").read_text())
         assert scores["n_speakers"] == scores["parts"]["n"] == n_speakers
         assert scores["recordings"]["n"] == 2 * n_speakers
-        row = named[PAPER["identification"][name]["title"]]
+        row = named[SYSTEMS[name].title]
         assert row["error, part"] == f"{100 * (1 - scores['parts']['accuracy']):.2f}"
     experiments = {
         path.parent.parent.relative_to(exp / "experiments").as_posix()
         for path in exp.glob("experiments/*/*/seed1/run.json")
     }
-    expected = re.findall(r"^\w[\w-]*/[\w-]+", EXPERIMENTS, re.MULTILINE)
-    assert experiments == set(expected) - {"training-length/5"}, "it was trained for 2 batches"
-    lengths = rows(page, PAPER["experiments"]["segment-length"]["title"])
+    expected = {f"{name}/{value}" for name, own in EXPERIMENTS.items() for value in own}
+    assert experiments == expected - {"training-length/5"}, "it was trained for 2 batches"
+    lengths = rows(page, "MR against the length of a segment")
     run_of = exp / "experiments" / "segment-length" / "100" / "seed1"
     assert lengths["100"]["MR, oracle cut"] == rate(run_of)
     assert lengths["20"]["MR, oracle cut"] == "not run"

@@ -1,26 +1,29 @@
 """Pitch, the parts of a data folder, and the recipes that compare and identify them, on tones."""
 
 import json
-import runpy
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from helpers import write_small_model
+from scripts import call, message
 
 from diarize.audio.features import FeatureConfig, mfcc
+from diarize.embedding.embedder import Embedder
 from diarize.embedding.models import save_model
 from diarize.embedding.table import Embeddings
 from diarize.errors import FormatError
+from diarize.experiments.baselines import BASELINES, Task
 from diarize.experiments.parts import Part, read_parts, read_split
 from diarize.experiments.pitch import pitch
+from diarize.experiments.systems import BaselineConfig
 from diarize.formats.kaldi import write_data_folder
 from diarize.networks import build_network
 from diarize.segments import Segment
 
-REPOSITORY = Path(__file__).resolve().parent.parent.parent
+RECIPES = Path(__file__).resolve().parent.parent.parent / "recipes"
 
 
 def tone(hertz: float, seconds: float = 1.0, level: float = 0.1) -> np.ndarray:
@@ -118,19 +121,19 @@ def test_wrong_folders_are_told(data, tmp_path):
 @pytest.fixture
 def run_recipe(monkeypatch):
     """Runs a script of recipes/ in this process: a new one would load torch and scikit-learn for each."""
+    return lambda script, *words: call(monkeypatch, RECIPES / script, *words)
 
-    def run(script: str, *arguments: object) -> None:
-        monkeypatch.setattr(sys, "argv", [script, *map(str, arguments)])
-        runpy.run_path(str(REPOSITORY / "recipes" / script), run_name="__main__")
 
-    return run
+def compare(kind: str, *words: object) -> tuple[object, ...]:
+    """The words of a comparison by the system of recipes/conf."""
+    return ("compare_utterances.py", "--config", RECIPES / "conf" / f"{kind}.toml", *words)
 
 
 @pytest.mark.recipe
 @pytest.mark.parametrize("system", ["gmm", "svm"])
 def test_the_recipe_writes_distances(data, tmp_path, capsys, run_recipe, system):
     out = tmp_path / "out.npz"
-    run_recipe("compare_utterances.py", "--system", system, "--data", data, "--train", data, "--out", out)
+    run_recipe(*compare(system, "--data", data, "--train", data, "--out", out))
     assert f"{out}: {system}, 6 parts of 3 speakers in " in capsys.readouterr().out
     with np.load(out, allow_pickle=False) as arrays:
         assert arrays["recording"].tolist() == ["a-A", "a-B", "b-A", "b-B", "c-A", "c-B"]
@@ -139,15 +142,20 @@ def test_the_recipe_writes_distances(data, tmp_path, capsys, run_recipe, system)
     assert (distances.argmin(axis=1) == [1, 0, 3, 2, 5, 4]).all()
 
 
+def test_the_time_model_is_the_same_by_any_number_of_processes(data):
+    parts, config = read_parts(data), BaselineConfig(kind="svm", seed=3)
+    alone, shared = (BASELINES["svm"].compare(parts, Task(config, data, n)) for n in (1, 2))
+    assert np.array_equal(alone, shared)
+    assert not np.array_equal(alone, BASELINES["svm"].compare(parts, Task(BaselineConfig(kind="svm"), data)))
+
+
 @pytest.mark.recipe
 @pytest.mark.parametrize(("system", "dim"), [("anchor-gmm", 9), ("mfcc-statistics", 38)])
 def test_the_recipe_writes_vectors(data, tmp_path, run_recipe, system, dim):
     out, chosen = tmp_path / "out.npz", tmp_path / "chosen.txt"
     chosen.write_text("a  # the deepest\nc\n")
-    run_recipe(
-        "compare_utterances.py", "--system", system, "--data", data, "--train", data, "--out", out,
-        "--speakers", chosen, "--mixtures", 8,
-    )  # fmt: skip
+    words = ("--data", data, "--train", data, "--out", out, "--speakers", chosen)
+    run_recipe(*compare(system, *words, "--set", "baseline.mixtures=8"))
     table = Embeddings.load(out)
     assert table.recording.tolist() == ["a-A", "a-B", "c-A", "c-B"]
     assert table.speaker is not None
@@ -157,16 +165,41 @@ def test_the_recipe_writes_vectors(data, tmp_path, run_recipe, system, dim):
 
 
 @pytest.mark.recipe
-def test_the_recipe_needs_something_to_learn_from(data, tmp_path, run_recipe):
-    message = r"^compare_utterances\.py: system svm needs --train, a data folder to learn from$"
-    with pytest.raises(SystemExit, match=message):
-        run_recipe("compare_utterances.py", "--system", "svm", "--data", data, "--out", tmp_path / "o.npz")
+def test_a_trained_model_is_a_baseline(data, tmp_path, run_recipe):
+    model, out, config = write_small_model(tmp_path / "small"), tmp_path / "out.npz", tmp_path / "mine.toml"
+    config.write_text(f'[baseline]\nkind = "model"\nmodel = "{model}"\n')
+    run_recipe("compare_utterances.py", "--config", config, "--data", data, "--out", out)
+    table, embedder = Embeddings.load(out), Embedder(model, device="cpu")
+    own = [embedder(data / f"a-{i}.wav", whole=True).vectors[0] for i in range(2)]
+    np.testing.assert_allclose(table.vectors[0], np.mean(own, axis=0), rtol=1e-5)
+
+
+@pytest.mark.recipe
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ((), "svm needs --train, a data folder to learn from"),
+        (
+            ("--set", "baseline.kind=ivector"),
+            f"{RECIPES / 'conf' / 'svm.toml'}: [baseline]: unknown kind 'ivector'; "
+            "known: gmm, svm, anchor-gmm, mfcc-statistics, model",
+        ),
+        (
+            ("--set", "baseline.mixtures=0"),
+            f"{RECIPES / 'conf' / 'svm.toml'}: [baseline]: setting 'mixtures': input should be greater than "
+            "or equal to 1, got 0",
+        ),
+    ],
+)
+def test_what_cannot_be_compared_is_told(data, tmp_path, monkeypatch, words, told):
+    script, *common = compare("svm", "--data", data, "--out", tmp_path / "o.npz")
+    assert message(monkeypatch, RECIPES / str(script), *common, *words) == f"{script}: {told}"
 
 
 @pytest.mark.recipe
 def test_the_recipe_identifies_speakers(data, tmp_path, run_recipe):
     out = tmp_path / "out.json"
-    run_recipe("identify_speakers.py", "--system", "gmm", "--data", data, "--out", out)
+    run_recipe("identify_speakers.py", "--data", data, "--out", out)
     found = json.loads(out.read_text())
     assert (found["system"], found["n_speakers"]) == ("gmm", 3)
     for kind in ("recordings", "parts"):
@@ -206,7 +239,7 @@ def cnn(data, tmp_path, run_recipe) -> list[object]:
         "train_embedding.py", "--features", features, "--config", config, "--out", training,
         "--held-out", data / "held_out",
     )  # fmt: skip
-    return ["--system", "cnn", "--data", data, "--features", features, "--model", training / "model"]
+    return ["--data", data, "--features", features, "--model", training / "model"]
 
 
 @pytest.mark.recipe
@@ -224,11 +257,11 @@ def test_the_recipe_identifies_speakers_by_a_network(data, cnn, tmp_path, run_re
     (everything / "utt2part").write_text("".join(f"{s}-{i} {s}\n" for s in "abc" for i in range(3)))
     blind = tmp_path / "blind"
     run_recipe(
-        "train_embedding.py", "--features", cnn[5], "--config", tmp_path / "cnn.toml", "--out", blind,
+        "train_embedding.py", "--features", cnn[3], "--config", tmp_path / "cnn.toml", "--out", blind,
         "--set", "training.n_steps=1",
     )  # fmt: skip
-    options = ["--model", blind / "model", "--data", everything, "--features", cnn[5]]
-    run_recipe("identify_speakers.py", "--system", "cnn", *options, "--out", out)
+    options = ["--model", blind / "model", "--data", everything, "--features", cnn[3]]
+    run_recipe("identify_speakers.py", *options, "--out", out)
     run_recipe("embed_parts.py", *options, "--seconds", 0.2, "--layers", "softmax", "--out", vectors)
     n_right = int((Embeddings.load(vectors / "softmax.npz").vectors.argmax(axis=1) == range(3)).sum())
     found = json.loads(out.read_text())
@@ -236,13 +269,12 @@ def test_the_recipe_identifies_speakers_by_a_network(data, cnn, tmp_path, run_re
 
 
 @pytest.mark.recipe
-def test_what_does_not_fit_the_network_is_told(cnn, tmp_path, run_recipe, capsys):
+def test_what_does_not_fit_the_network_is_told(cnn, tmp_path, monkeypatch):
     def said(*options: object) -> str:
-        with pytest.raises(SystemExit) as caught:
-            run_recipe("identify_speakers.py", *options, "--out", tmp_path / "out.json")
-        return str(caught.value)
+        script = RECIPES / "identify_speakers.py"
+        return message(monkeypatch, script, *options, "--out", tmp_path / "out.json")
 
-    model, features = cnn[7], cnn[5]
+    model, features = cnn[5], cnn[3]
     network = build_network("cnn", n_speakers=4, n_mels=24, n_frames=20)
     table = {"family": "cnn", "n_speakers": 4, "n_frames": 20, "n_mels": 24}
     save_model(model, network, FeatureConfig(n_mels=24), table, "# four\n")
@@ -250,6 +282,5 @@ def test_what_does_not_fit_the_network_is_told(cnn, tmp_path, run_recipe, capsys
         f"identify_speakers.py: {model}: trained on 4 speakers, {features} has 3; "
         "give the features of its training"
     )
-    assert said(*cnn[:6], "--model", "voices").startswith("identify_speakers.py: voices: no cnn; give ")
-    said(*cnn[:4])
-    assert "--system cnn needs --features and --model" in capsys.readouterr().err
+    assert said(*cnn[:4], "--model", "voices").startswith("identify_speakers.py: voices: no cnn; give ")
+    assert said(*cnn[:4]).endswith("--model and --features go together")

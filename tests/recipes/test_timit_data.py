@@ -25,7 +25,7 @@ prepare, said = partial(scripts.run, PREPARE), partial(scripts.said, PREPARE)
 
 def complaint(*arguments: object) -> str:
     done = prepare(*arguments)
-    assert done.returncode == 1
+    assert done.returncode == 2
     return done.stderr
 
 

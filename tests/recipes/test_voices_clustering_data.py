@@ -189,7 +189,7 @@ def test_a_speaker_in_two_lists_is_told(corpus, tmp_path):
     with (lists / "test_60.txt").open("a") as file:
         file.write(f"{speaker}\n")
     done = prepare("--corpus", corpus, "--out", tmp_path / "data", "--lists", lists)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr == (
         f"prepare_clustering.py: speaker {speaker!r} is in train_329.txt and in the test lists; "
         "take out one\n"
@@ -202,7 +202,7 @@ def test_two_files_of_one_name_are_told(corpus, tmp_path):
     folder = copy / "speakers" / "librispeech" / "27"
     (folder / "9.flac").touch()
     done = prepare("--corpus", copy, "--out", tmp_path / "data")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr == (
         f"prepare_clustering.py: {folder / '9.wav'}: the same utterance as {folder / '9.flac'}; rename one\n"
     )

@@ -2,62 +2,86 @@
 
 import json
 import re
-import runpy
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scripts import call, message
 
-from diarize.config import load_toml
 from diarize.embedding.table import Embeddings
 from diarize.experiments.runs import natural_order, percent, spread
+from diarize.experiments.systems import find_experiments, find_systems
 from diarize.scoring.clusterings import wilson_interval
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 RECIPES = REPOSITORY / "recipes"
-TIMIT = REPOSITORY / "egs" / "timit" / "conf" / "paper.toml"
+CONF = REPOSITORY / "recipes" / "conf"
 
-PAPER = """
-[systems.first]
+FILES = {
+    "first.toml": """
+[about]
 title = "The first"
 code = "diarize/networks/resnet.py"
-config = "egs/voices/conf/bundled.toml"
+[paper]
 misclassification_rate = 0.0219
 legacy_misclassification_rate = 0.0438
 legacy_by_speakers = { 20 = 0.125 }
 steps = 10000
 source = "A paper, Table 1"
-
-[systems.second]
+[network]
+family = "cnn"
+[evaluation]
+train = ["train_590", "train_329"]
+layer = "dense1"
+""",
+    "second.toml": """
+[about]
 title = "The second"
 code = "diarize/speech/vad.py"
-
-[identification.gmm]
-title = "GMM"
-code = "diarize/speech/vad.py"
+[baseline]
+kind = "gmm"
+[identification]
 error = 0.005
 source = "Another paper"
-
-[experiments.length]
+""",
+    "features.toml": "[features]\nn_mels = 16\n",
+    "experiments/length.toml": """
+[about]
 title = "MR over length"
 axis = "segment (ms)"
+[runs]
+50 = "first --seconds 0.05"
+400 = "first --seconds 0.4"
+[paper]
 source = "a figure"
 curves = ["paper"]
 values = { 50 = [0.112], 400 = [0.0] }
-
-[experiments.shuffle]
+""",
+    "experiments/shuffle.toml": """
+[about]
 title = "Shuffled"
 axis = "training, test"
+[runs]
+ordered_segment = "first --weights-of first --test-shuffle segment"
+[paper]
 source = "a table"
 curves = ["paper"]
 values = { ordered_segment = [0.09] }
-"""
+""",
+}
+
+
+def write_conf(folder, **changed):
+    """A folder of systems and experiments; `changed` are texts by the names of files without ending."""
+    for name, text in FILES.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(changed.get(path.stem, text))
+    return folder
 
 
 def run(monkeypatch, script, *arguments):
-    monkeypatch.setattr(sys, "argv", [script, *map(str, arguments)])
-    runpy.run_path(str(RECIPES / script), run_name="__main__")
+    call(monkeypatch, RECIPES / script, *arguments)
 
 
 def made_up(random):
@@ -102,7 +126,7 @@ def write_seed(folder, scores, **facts):
 @pytest.fixture
 def exp(tmp_path):
     folder = tmp_path / "exp"
-    (tmp_path / "paper.toml").write_text(PAPER)
+    write_conf(tmp_path / "conf")
     folder.mkdir()
     return folder
 
@@ -110,7 +134,7 @@ def exp(tmp_path):
 def write_page(monkeypatch, exp):
     """The page, by the titles of its sections."""
     out = exp.parent / "page" / "RESULTS.md"
-    run(monkeypatch, "write_results.py", "--exp", exp, "--paper", exp.parent / "paper.toml", "--out", out)
+    run(monkeypatch, "write_results.py", "--exp", exp, "--conf", exp.parent / "conf", "--out", out)
     head, *sections = out.read_text().split("\n## ")
     return head, dict(section.split("\n", 1) for section in sections)
 
@@ -123,10 +147,11 @@ def cells(text, row):
 
 
 def complaint(monkeypatch, exp):
-    with pytest.raises(SystemExit) as caught:
-        write_page(monkeypatch, exp)
-    assert not (exp.parent / "page" / "RESULTS.md").exists()
-    return str(caught.value)
+    out = exp.parent / "page" / "RESULTS.md"
+    words = ("--exp", exp, "--conf", exp.parent / "conf", "--out", out)
+    told = message(monkeypatch, RECIPES / "write_results.py", *words)
+    assert not out.exists()
+    return told
 
 
 def test_without_runs_every_row_says_so(monkeypatch, exp, capsys):
@@ -141,14 +166,19 @@ def test_without_runs_every_row_says_so(monkeypatch, exp, capsys):
     assert set(measured) == {"-"}
     for title in ("Data", "Clusterers side by side", "Machine, versions, date"):
         assert sections[title].strip() == "not run"
-    assert cells(sections["Identification"], "GMM")["error, part"] == "not run"
+    assert cells(sections["Identification"], "The second")["error, part"] == "not run"
     assert sections["MR over length"].strip() == "not run"
     assert not (exp.parent / "page" / "figures").exists()
 
 
 def test_every_number_is_that_of_the_runs(monkeypatch, exp):
     random = np.random.default_rng(0)
-    facts = {"seconds": 60, "steps": 500, "paper_steps": 10000, "config": "egs/voices/conf/bundled.toml"}
+    facts = {
+        "seconds": 60,
+        "steps": 500,
+        "paper_steps": 10000,
+        "config": str(exp.parent / "conf" / "first.toml"),
+    }
     seeds = [write_seed(exp / "first" / f"seed{n}", made_up(random), **facts) for n in (2, 1, 10)]
     (exp / "first" / "seed3").mkdir()  # one that is still trained
     _, sections = write_page(monkeypatch, exp)
@@ -231,7 +261,7 @@ def test_experiments_stand_beside_the_papers_curves(monkeypatch, exp):
         write_seed(exp / "experiments" / "length" / value / "seed1", made_up(random), config="a.toml")
     shuffled = write_seed(exp / "experiments" / "shuffle" / "ordered_segment" / "seed1", made_up(random))
     named = {"n_speakers": 100, "parts": {"accuracy": 0.9877}, "recordings": {"accuracy": 0.75}}
-    write_seed(exp / "identification" / "gmm" / "seed1", named)
+    write_seed(exp / "identification" / "second" / "seed1", named)
     (exp / "data" / "test_80").mkdir(parents=True)
     (exp / "data" / "test_80" / "utt2spk").write_text("a-1 a\na-2 a\nb-1 b\n")
     _, sections = write_page(monkeypatch, exp)
@@ -244,7 +274,7 @@ def test_experiments_stand_beside_the_papers_curves(monkeypatch, exp):
     rate = shuffled["sets"]["test_40"]["agglomerative"]["condensed"]["oracle_cut"]["misclassification_rate"]
     assert (row["MR, oracle cut"], row["paper"]) == (f"{100 * rate:.2f}", "9.00")
     assert "svg" not in sections["Shuffled"], "its values are no numbers"
-    row = cells(sections["Identification"], "GMM")
+    row = cells(sections["Identification"], "The second")
     assert (row["error, part"], row["error, recording"], row["speakers"]) == ("1.23", "25.00", "100")
     assert row["paper: error, part"] == "0.50"
     assert cells(sections["Data"], "test_80") == {"set": "test_80", "speakers": "2", "sentences": "3"}
@@ -296,15 +326,106 @@ def test_a_bad_file_is_named(monkeypatch, exp, name, content, message):
     assert message in complaint(monkeypatch, exp)
 
 
-def test_an_unknown_key_of_the_papers_figures_is_told(monkeypatch, exp):
-    (exp.parent / "paper.toml").write_text(PAPER.replace("steps =", "step ="))
-    assert "paper.toml: first: unknown setting 'step'" in complaint(monkeypatch, exp)
+@pytest.mark.parametrize(
+    ("name", "old", "new", "told"),
+    [
+        ("first", "steps =", "step =", "first.toml: [paper]: unknown setting 'step'"),
+        (
+            "first",
+            "code =",
+            "title2 = 1\ncode =",
+            "first.toml: [about]: unknown setting 'title2'; known: title, code",
+        ),
+        ("first", "train =", "#", "first.toml: [evaluation]: setting 'train': field required"),
+        ("first", "[network]", "[baseline]\nkind='gmm'\n[network]", "first.toml: a system has either "),
+        ("second", "[baseline]", "[base]", "second.toml: unknown table 'base'; known: features, "),
+        ("second", 'kind = "gmm"', "", "second.toml: a system has either [network] or [baseline]"),
+        ("length", "[0.112]", "[0.1, 0.2]", "length.toml: [paper]: 50 needs 1 figures, one a curve"),
+        ("length", '"first --seconds 0.4"', "1", "length.toml: [runs]: 400 needs a system and its options"),
+    ],
+)
+def test_a_wrong_file_of_a_system_is_told(monkeypatch, exp, name, old, new, told):
+    text = next(text for path, text in FILES.items() if Path(path).stem == name)
+    assert old in text
+    write_conf(exp.parent / "conf", **{name: text.replace(old, new)})
+    assert told in complaint(monkeypatch, exp)
+
+
+def test_a_folder_without_systems_is_told(monkeypatch, exp):
+    for path in (exp.parent / "conf").glob("*.toml"):
+        path.unlink()
+    assert "conf: no TOML file of a system" in complaint(monkeypatch, exp)
+
+
+def test_a_run_without_file_has_its_row_under_its_name(monkeypatch, exp, capsys):
+    random = np.random.default_rng(2)
+    scores = write_seed(exp / "mine" / "seed1", made_up(random), steps=7)
+    write_seed(exp / "theirs" / "seed1", made_up(random))
+    write_seed(exp / "experiments" / "colour" / "blue" / "seed1", made_up(random))
+    named = {"n_speakers": 10, "parts": {"accuracy": 0.5}, "recordings": {"accuracy": 0.25}}
+    for name in ("first", "mine"):
+        write_seed(exp / "identification" / name / "seed1", named)
+    _, sections = write_page(monkeypatch, exp)
+    assert "2 systems; not run: first, second" in capsys.readouterr().out
+    row = cells(sections["Errors, test_40"], "mine")
+    rate = scores["sets"]["test_40"]["agglomerative"]["condensed"]["oracle_cut"]["misclassification_rate"]
+    assert (row["MR, oracle cut"], row["batches / the paper's"]) == (f"{100 * rate:.2f}", "7 / -")
+    made = cells(sections["How each was made"], "theirs")
+    assert (made["command"], made["config"], made["code"]) == ("`make theirs`", "-", "-")
+    assert sections["Clusterers side by side"].strip().startswith("Vectors: mine"), "theirs has no batches"
+    assert cells(sections["colour"], "blue")["command"] == "`make blue`"
+    identified = sections["Identification"]
+    for name in ("The first", "mine"):
+        assert cells(identified, name)["error, part"] == "50.00"
+    assert cells(identified, "The second")["error, part"] == "not run"
+
+
+def listed(capsys, monkeypatch, conf, kind, *systems):
+    words = [word for system in systems for word in ("--system", system)]
+    run(monkeypatch, "list_systems.py", kind, "--conf", conf, *words)
+    return capsys.readouterr().out.splitlines()
+
+
+def test_systems_are_what_lies_in_the_folder(monkeypatch, tmp_path, capsys):
+    conf = write_conf(tmp_path / "conf")
+    (conf / "third.toml").write_text(FILES["first.toml"])
+    assert listed(capsys, monkeypatch, conf, "networks") == ["first", "third"]
+    assert listed(capsys, monkeypatch, conf, "baselines") == ["second"]
+    assert listed(capsys, monkeypatch, conf, "identified") == ["second"]
+    assert listed(capsys, monkeypatch, conf, "baselines", "first") == []
+    assert listed(capsys, monkeypatch, conf, "experiments") == [
+        "length/50 first --seconds 0.05",
+        "length/400 first --seconds 0.4",
+        "shuffle/ordered_segment first --weights-of first --test-shuffle segment",
+    ]
+    assert listed(capsys, monkeypatch, conf, "experiments", "third") == []
+    words = ("networks", "--conf", conf, "--system", "fourth")
+    told = message(monkeypatch, RECIPES / "list_systems.py", *words)
+    assert told == "list_systems.py: unknown system fourth; known: first third second"
+
+
+def test_shell_reads_settings_by_a_script(monkeypatch, tmp_path, capsys):
+    conf = write_conf(tmp_path / "conf")
+
+    def printed(file, *words):
+        run(monkeypatch, "print_settings.py", file, *words)
+        return capsys.readouterr().out.splitlines()
+
+    names = ("evaluation.train", "paper.steps", "loss.margin=0", "training.seconds", "network.family")
+    changes = ("--set", "training.seconds=[0.5, 1.0]", "--set", "network.family=blstm")
+    assert printed(conf / "first.toml", *names, *changes) == [
+        "train_590 train_329", "10000", "0", "0.5 1", "blstm",
+    ]  # fmt: skip
+    (tmp_path / "run.json").write_text('{"train": "train_100", "seconds": 0.0, "done": true}')
+    assert printed(tmp_path / "run.json", "train", "seconds", "done") == ["train_100", "0", "true"]
+    told = message(monkeypatch, RECIPES / "print_settings.py", conf / "first.toml", "loss.margin")
+    assert told == f"print_settings.py: {conf / 'first.toml'}: setting 'loss.margin' is missing"
 
 
 def test_a_fact_is_not_overwritten(monkeypatch, tmp_path):
     options = ["--command", "x", "--seed", 1, "--set", "seed=2", "--out", tmp_path / "run.json"]
-    with pytest.raises(SystemExit, match=r"--set seed: run\.json has this key already"):
-        run(monkeypatch, "write_run.py", *options)
+    told = message(monkeypatch, RECIPES / "write_run.py", *options)
+    assert told == "write_run.py: --set seed: run.json has this key already"
 
 
 def test_cells():
@@ -315,18 +436,20 @@ def test_cells():
 
 
 def test_the_papers_figures_are_complete(monkeypatch, tmp_path):
-    """Every file named exists, every experiment has a figure for each curve, each figure a source."""
-    tables = load_toml(TIMIT)
-    for name, system in tables["systems"].items():
-        for key in ("code", "config"):
-            assert (REPOSITORY / system.get(key, "")).exists(), (name, system[key])
-        assert "source" in system or not {key for key in system if key.endswith("rate")}, name
-    for name, one in tables["identification"].items():
-        assert (REPOSITORY / one["code"]).is_file(), name
-    for name, experiment in tables["experiments"].items():
-        lengths = {len(figures) for figures in experiment["values"].values()}
-        assert lengths == {len(experiment["curves"])}, name
+    """Every file named exists, a figure has its source, and each run of an experiment its system."""
+    systems, experiments = find_systems(CONF), find_experiments(CONF)
+    assert len(systems) == 13
+    for name, system in systems.items():
+        assert (REPOSITORY / str(system.code)).is_file(), name
+        figures = system.paper.model_dump(exclude={"source"}, exclude_defaults=True)
+        assert system.paper.source or not figures, name
+        assert system.identification is None or system.identification.source, name
+    assert set(experiments) == {"segment-length", "shuffle", "training-length"}
+    for name, experiment in experiments.items():
+        assert experiment.paper.values.keys() <= experiment.runs.keys(), name
+        assert {words.split()[0] for words in experiment.runs.values()} <= systems.keys()
     (tmp_path / "exp").mkdir()
     out = tmp_path / "RESULTS.md"
-    run(monkeypatch, "write_results.py", "--exp", tmp_path / "exp", "--paper", TIMIT, "--out", out)
+    run(monkeypatch, "write_results.py", "--exp", tmp_path / "exp", "--out", out)
     assert "2.19 / 4.38" in out.read_text()
+    assert "[`recipes/conf/gmm.toml`](" in out.read_text(), "from the repository's top"

@@ -1,7 +1,6 @@
 """The report of a training: each figure on planted data, the page as a whole, and the recipe."""
 
 import re
-import runpy
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -12,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from helpers import REPOSITORY, unit_rows
+from scripts import call, message
 from torch import nn
 
 from diarize.audio.features import DEFAULT, ZHAW, FeatureConfig
@@ -34,6 +34,7 @@ from diarize.report.style import LINE_COLOURS, MARKERS, to_png, to_svg
 from diarize.report.training_page import write_training_report
 from diarize.training.samplers import pack
 
+REPORT = REPOSITORY / "recipes" / "report_training.py"
 TINY = {"family": "cnn", "n_speakers": 3, "n_mels": 20, "n_frames": 24}
 FEATURES = FeatureConfig(n_mels=20)
 CURVE = [
@@ -355,18 +356,6 @@ def test_names_are_shown_as_they_are(tmp_path):
         ElementTree.fromstring(svg)
 
 
-@pytest.fixture
-def run_recipe(monkeypatch):
-    """Runs the recipe in this process, which need not load torch again."""
-    script = str(REPOSITORY / "recipes" / "report_training.py")
-
-    def run(*arguments: object) -> None:
-        monkeypatch.setattr(sys, "argv", [script, *map(str, arguments)])
-        runpy.run_path(script, run_name="__main__")
-
-    return run
-
-
 def write_curve(folder: Path, n_lines: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     lines = ["\t".join(CURVE[0]), *("\t".join(map(str, row.values())) for row in CURVE[:n_lines])]
@@ -374,7 +363,7 @@ def write_curve(folder: Path, n_lines: int) -> None:
 
 
 @pytest.mark.recipe
-def test_the_recipe_reports_what_a_run_has_written(tmp_path, run_recipe, capsys):
+def test_the_recipe_reports_what_a_run_has_written(tmp_path, monkeypatch, capsys):
     write_curve(tmp_path / "training", 5)
     (tmp_path / "run.json").write_text('{"machine": "one core", "versions": {"torch": "2"}}')
     save_model(tmp_path / "model", tiny_network(), FEATURES, TINY, "# tiny\n")
@@ -382,7 +371,9 @@ def test_the_recipe_reports_what_a_run_has_written(tmp_path, run_recipe, capsys)
     clips = ((i, i % 2, random.random((20 + 5 * i, 20), np.float32)) for i in range(4))
     pack(clips, tmp_path / "features")
     table().save(tmp_path / "vectors.npz")
-    run_recipe(
+    call(
+        monkeypatch,
+        REPORT,
         *("--training", tmp_path / "training", "--embeddings", tmp_path / "vectors.npz"),
         *("--model", tmp_path / "model", "--features", tmp_path / "features", "--png", tmp_path / "png"),
     )
@@ -395,27 +386,27 @@ def test_the_recipe_reports_what_a_run_has_written(tmp_path, run_recipe, capsys)
 
 
 @pytest.mark.recipe
-def test_the_recipe_tells_what_is_wrong_in_one_line(tmp_path, run_recipe):
+def test_the_recipe_tells_what_is_wrong_in_one_line(tmp_path, monkeypatch):
+    def said(*words: object) -> str:
+        return message(monkeypatch, REPORT, "--training", training, *words)
+
     training = tmp_path / "training"
     write_curve(training, 0)
-    with pytest.raises(SystemExit) as caught:
-        run_recipe("--training", training)
-    assert str(caught.value) == (
+    assert said() == (
         f"report_training.py: {training / 'curve.tsv'}: no line yet; wait for the first checkpoint"
     )
     (training / "curve.tsv").unlink()
     write_curve(training, 2)
     (training / "run.json").write_text("[1]")
-    with pytest.raises(SystemExit, match=r"^report_training.py: .*run.json: no JSON object; write it again"):
-        run_recipe("--training", training)
+    assert re.match(r"report_training\.py: .*run\.json: no JSON object; write it again", said())
     (training / "run.json").unlink()
     Embeddings(["a", "b"], [0, 0], [1, 1], np.eye(2)).save(tmp_path / "vectors.npz")
-    with pytest.raises(SystemExit, match=r"vectors\.npz: needs two vectors or more with their speakers"):
-        run_recipe("--training", training, "--embeddings", tmp_path / "vectors.npz")
+    vectors = tmp_path / "vectors.npz"
+    assert f"{vectors}: needs two vectors or more with their speakers" in said("--embeddings", vectors)
     save_model(tmp_path / "model", tiny_network(), FEATURES, TINY, "# tiny\n")
     pack([(0, 0, np.ones((23, 20), np.float32))], tmp_path / "features")
-    with pytest.raises(SystemExit, match=r"features: no clip of 0\.24 s"):
-        run_recipe("--training", training, "--model", tmp_path / "model", "--features", tmp_path / "features")
+    features = tmp_path / "features"
+    assert f"{features}: no clip of 0.24 s" in said("--model", tmp_path / "model", "--features", features)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from pathlib import Path
 import soundfile
 from synthesis import RATE, make_voice, say
 
-from diarize.errors import DiarizeError
+from diarize.cli.script import run_script
 from diarize.files.atomic import atomic_path
 
 
@@ -37,7 +37,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except DiarizeError as error:
-        raise SystemExit(f"make_corpus.py: {error}") from error
+    run_script(main)

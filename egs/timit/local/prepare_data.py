@@ -25,7 +25,8 @@ from collections import defaultdict
 from pathlib import Path
 
 from diarize.audio import find_audio
-from diarize.errors import DiarizeError, FormatError
+from diarize.cli.script import run_script
+from diarize.errors import FormatError
 from diarize.experiments.speaker_sets import check_disjoint, read_list, split_by_hash, write_speaker_set
 from diarize.files.text import write_text
 
@@ -144,7 +145,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except DiarizeError as error:
-        raise SystemExit(f"prepare_data.py: {error}") from error
+    run_script(main)

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from prepare_data import CONF, find_speakers
 
-from diarize.errors import DiarizeError, FormatError
+from diarize.cli.script import run_script
+from diarize.errors import FormatError
 from diarize.experiments.speaker_sets import (
     check_disjoint,
     kaldi_name,
@@ -109,7 +110,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except DiarizeError as error:
-        raise SystemExit(f"prepare_clustering.py: {error}") from error
+    run_script(main)

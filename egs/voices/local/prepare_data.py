@@ -16,7 +16,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from diarize.audio import find_audio
-from diarize.errors import DiarizeError
+from diarize.cli.script import run_script
 from diarize.experiments.speaker_sets import kaldi_name, read_list
 from diarize.files.text import read_text, write_text
 from diarize.formats.kaldi import write_data_folder
@@ -100,7 +100,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except DiarizeError as error:
-        raise SystemExit(f"prepare_data.py: {error}") from error
+    run_script(main)

@@ -1,0 +1,27 @@
+"""What every script of recipes/ and egs/ does around its main function."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from diarize.errors import DiarizeError
+
+WRONG_INPUT, INTERRUPTED = 2, 130
+
+
+def run_script(main: Callable[[], None]) -> None:
+    """Call the main function of a script, with log lines on stderr.
+
+    A DiarizeError is one line on stderr, named after the script, and exit status 2; Ctrl-C is status 130.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        main()
+    except DiarizeError as error:
+        print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
+        raise SystemExit(WRONG_INPUT) from None
+    except KeyboardInterrupt:
+        raise SystemExit(INTERRUPTED) from None

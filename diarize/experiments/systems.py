@@ -1,0 +1,216 @@
+"""Systems and experiments of a recipe: a TOML file each, which carries its title and its paper's figures.
+
+A folder such as recipes/conf is the registry: what lies in it is run, and has its row in RESULTS.md. A
+network has the tables [network], [loss], [training] and [evaluation], a baseline [baseline]; both have
+[about] and, where a paper prints figures, [paper]. Known speakers are identified by those that have
+[identification]. An experiment is a file in the folder experiments, with [about], [runs] and [paper].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import Field
+
+from diarize.config import RECIPE_TABLES, Settings, load_tables, validate
+from diarize.errors import ConfigError
+from diarize.experiments.runs import read_runs
+
+EXPERIMENT_TABLES = ("about", "runs", "paper")
+NO_SYSTEMS = ("data", "experiments", "identification")
+"""Folders among the runs that are none of a system."""
+
+S = TypeVar("S", bound=Settings)
+
+
+class About(Settings):
+    """What a system is called, and where it is implemented."""
+
+    title: str
+    code: str
+
+
+class Paper(Settings):
+    """A system's figures in its paper, shares of 1, and the batches trained there."""
+
+    source: str = ""
+    misclassification_rate: float | None = None
+    legacy_misclassification_rate: float | None = None
+    legacy_by_speakers: dict[str, float] = Field(default_factory=dict)
+    steps: int | None = None
+
+
+class Evaluation(Settings):
+    """The set a network is trained on, of several the first that the corpus has; its layer of vectors."""
+
+    train: list[str] = Field(min_length=1)
+    layer: str
+
+
+class Identification(Settings):
+    """The share of errors that a paper prints for naming one of the known speakers."""
+
+    source: str = ""
+    error: float | None = None
+
+
+class BaselineConfig(Settings):
+    """How parts are compared without training a network."""
+
+    kind: str
+    mixtures: int = Field(128, ge=1, description="of each model of anchor-gmm")
+    model: str | None = Field(None, description="of kind model: a folder or name; by default the bundled one")
+    seed: int = Field(1, description="of svm; nothing else is random")
+
+
+@dataclass(frozen=True)
+class System:
+    """A system as its file describes it; one without file has its name as title."""
+
+    name: str
+    title: str
+    is_network: bool
+    code: str | None = None
+    config: str | None = None
+    paper: Paper = field(default_factory=Paper)
+    identification: Identification | None = None
+
+
+class Axis(Settings):
+    """What an experiment is called, and what it varies."""
+
+    title: str
+    axis: str
+
+
+class Curves(Settings):
+    """An experiment's figures in its paper: of each run, one for each curve."""
+
+    source: str = ""
+    curves: list[str] = Field(default_factory=list)
+    values: dict[str, list[float]] = Field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A series of runs, one setting varied, and its paper's curves.
+
+    `runs` are words by the name of each run: the system, and the options of recipes/run_system.sh.
+    """
+
+    name: str
+    title: str
+    axis: str
+    runs: dict[str, str]
+    paper: Curves = field(default_factory=Curves)
+
+
+def read_system(path: Path) -> System | None:
+    """The system of a TOML file; None for one without [about], such as that of the features.
+
+    Raises
+    ------
+    ConfigError
+        For a table or setting that is unknown, wrong or missing.
+    """
+    tables = load_tables(path, RECIPE_TABLES)
+    if not tables["about"]:
+        return None
+    about, paper = _read(About, path, tables, "about"), _read(Paper, path, tables, "paper")
+    if bool(tables["network"]) == bool(tables["baseline"]):
+        raise ConfigError(f"{path}: a system has either [network] or [baseline]")
+    if tables["network"]:
+        _read(Evaluation, path, tables, "evaluation")
+    else:
+        _read(BaselineConfig, path, tables, "baseline")
+    identification = (
+        _read(Identification, path, tables, "identification") if tables["identification"] else None
+    )
+    is_network = bool(tables["network"])
+    return System(path.stem, about.title, is_network, about.code, str(path), paper, identification)
+
+
+def find_systems(folder: Path) -> dict[str, System]:
+    """The systems of a folder by name, networks first.
+
+    Raises
+    ------
+    ConfigError
+        For a wrong file, or when there is none.
+    """
+    systems = [system for path in sorted(folder.glob("*.toml"), key=_stem) if (system := read_system(path))]
+    if not systems:
+        raise ConfigError(f"{folder}: no TOML file of a system; a system has a table [about]")
+    return {system.name: system for system in sorted(systems, key=lambda one: not one.is_network)}
+
+
+def find_experiments(folder: Path) -> dict[str, Experiment]:
+    """The experiments of a folder by name.
+
+    Raises
+    ------
+    ConfigError
+        For a wrong file.
+    """
+    found = {}
+    for path in sorted((folder / "experiments").glob("*.toml"), key=_stem):
+        tables = load_tables(path, EXPERIMENT_TABLES)
+        about, paper = _read(Axis, path, tables, "about"), _read(Curves, path, tables, "paper")
+        if wrong := [name for name, words in tables["runs"].items() if not isinstance(words, str)]:
+            raise ConfigError(f"{path}: [runs]: {wrong[0]} needs a system and its options as text")
+        if wrong := [name for name, row in paper.values.items() if len(row) != len(paper.curves)]:
+            raise ConfigError(f"{path}: [paper]: {wrong[0]} needs {len(paper.curves)} figures, one a curve")
+        found[path.stem] = Experiment(path.stem, about.title, about.axis, tables["runs"], paper)
+    return found
+
+
+def choose_systems(systems: dict[str, System], names: Collection[str]) -> dict[str, System]:
+    """The named systems, or all where none is named.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown name, with the known ones.
+    """
+    if unknown := sorted(set(names) - systems.keys()):
+        raise ConfigError(f"unknown system {unknown[0]}; known: {' '.join(systems)}")
+    return {name: system for name, system in systems.items() if not names or name in names}
+
+
+def add_other_runs(systems: dict[str, System], exp: Path) -> dict[str, System]:
+    """The systems, and each that has runs in a folder of experiments but no file: its name is its title."""
+    others = sorted({path.parent.parent.name for path in exp.glob("*/seed*/scores.json")})
+    found = dict(systems)
+    for name in others:
+        if name not in systems and name not in NO_SYSTEMS:
+            is_network = any("steps" in run.facts for run in read_runs(exp / name))
+            found[name] = System(name, name, is_network)
+    return found
+
+
+def add_other_experiments(experiments: dict[str, Experiment], exp: Path) -> dict[str, Experiment]:
+    """The experiments, and each that has runs but no file."""
+    others = sorted({path.parents[2].name for path in exp.glob("experiments/*/*/seed*/scores.json")})
+    found = dict(experiments)
+    return found | {name: Experiment(name, name, "run", {}) for name in others if name not in found}
+
+
+def add_other_identifiers(systems: dict[str, System], exp: Path) -> dict[str, System]:
+    """The systems that identify speakers: those whose file says so, and those with such runs."""
+    others = {path.parent.parent.name for path in exp.glob("identification/*/seed*/scores.json")}
+    found = {name: system for name, system in systems.items() if system.identification}
+    for name in sorted(others - found.keys()):
+        system = systems.get(name, System(name, name, is_network=False))
+        found[name] = replace(system, identification=Identification())
+    return found
+
+
+def _stem(path: Path) -> str:
+    return path.stem
+
+
+def _read(kind: type[S], path: Path, tables: dict[str, dict[str, Any]], name: str) -> S:
+    return validate(kind, tables[name], f"{path}: [{name}]")

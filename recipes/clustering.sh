@@ -1,0 +1,152 @@
+# shellcheck shell=bash disable=SC2154  # options are declared as words
+# Of speaker clustering:
+#   --exp DIR                     where everything is written
+#   --system NAME                 only this system, as often as wanted; a finished one is refused without --force
+#   --seed "1 2 3"                of the networks
+#   --steps N                     train fewer batches than the papers did
+#   --set TABLE.SETTING=VALUE     change a setting of all trainings, as often as wanted
+#   --conf DIR                    other systems and experiments than those of recipes/conf
+#   --nj N                        processes; networks that are trained at a time
+#   --results FILE                the page of results, instead of EXP/RESULTS.md
+# Interrupted, run it again: trainings go on where they were, what is finished is kept.
+
+# What each corpus's run.sh of speaker clustering shares: the options, and a function for each stage.
+. recipes/stages.sh
+help_files=(recipes/clustering.sh "${help_files[@]}")
+options stage=1 stop_stage=8 nj=2 seed='1 2 3' steps='' exp='' conf=recipes/conf results=''
+lists system set
+default_systems=() # those of a run without --system; none: all of --conf
+
+# Check the options, and find the systems: $networks, $baselines and $identified are those to be run.
+begin() {
+  local each kind made number
+  need_numbers steps
+  need_stages 8
+  chosen=()
+  for each in ${system[@]+"${system[@]}"}; do chosen+=(--system "$each"); done
+  if [ ${#chosen[@]} -eq 0 ]; then
+    for each in ${default_systems[@]+"${default_systems[@]}"}; do chosen+=(--system "$each"); done
+  fi
+  networks=$(list_systems networks)
+  baselines=$(list_systems baselines)
+  identified=$(list_systems identified)
+  for each in ${system[@]+"${system[@]}"}; do
+    made='' kind=$seed
+    if is_one_of "$each" "$baselines"; then
+      ! runs 6 || made=yes
+      kind=1
+    elif [ "$stage" -le 5 ] && [ "$stop_stage" -ge 3 ]; then
+      made=yes
+    fi
+    for number in $kind; do
+      if [ -n "$made" ] && [ -z "$force" ] && [ -e "$exp/$each/seed$number/run.json" ]; then
+        fail "$exp/$each/seed$number is finished; give --force to make it again"
+      fi
+    done
+  done
+  mkdir -p "$exp"
+  rm -f "$exp/jobs.txt"
+}
+
+list_systems() {
+  "$python" recipes/list_systems.py "$1" --conf "$conf" ${chosen[@]+"${chosen[@]}"}
+}
+
+is_one_of() {
+  [[ " ${2//$'\n'/ } " == *" $1 "* ]]
+}
+
+# Whether the run in a folder is finished, and is to be left as it is.
+finished() {
+  [ -e "$1/run.json" ] && [ -z "$force" ] && echo "$1: finished, kept"
+}
+
+# The sets of speakers whose parts are clustered.
+test_sets() {
+  local each
+  for each in dev test_80 timit_sample; do [ ! -d "$exp/data/$each" ] || echo "$each"; done
+}
+
+# Stage 2: the features of each of the sets that is there.
+pack_features() {
+  local each
+  for each in "$@"; do
+    [ ! -d "$exp/data/$each" ] || "$python" recipes/pack_features.py --data "$exp/data/$each" \
+      --config recipes/conf/features.toml --out "$exp/features/$each" --nj "$nj"
+  done
+}
+
+# A line of the list of jobs for each seed: name, system, options of run_system.sh.
+add_job() {
+  local number each line name=$1 config=$conf/$2.toml
+  local words=()
+  for each in ${set[@]+"${set[@]}"}; do words+=(--set "$each"); done
+  for number in $seed; do
+    finished "$exp/$name/seed$number" && continue
+    line=$(printf ' %q' --exp "$exp" --name "$name" --config "$config" --seed "$number" ${steps:+--steps "$steps"} \
+      ${force:+--force} ${words[@]+"${words[@]}"} "${@:3}")
+    echo "${line# }" >> "$exp/jobs.txt"
+  done
+}
+
+# The list of jobs, --nj at a time.
+run_jobs() {
+  if [ -s "$exp/jobs.txt" ] && ! xargs -P "$nj" -L 1 recipes/run_system.sh < "$exp/jobs.txt"; then
+    echo "run.sh: a network failed, see above; run it again to go on" >&2
+    exit 1
+  fi
+  rm -f "$exp/jobs.txt"
+}
+
+# Stages 3 to 5: each network with each seed, from stage $1 to $2 of run_system.sh.
+run_networks() {
+  local each
+  for each in $networks; do add_job "$each" "$each" --stage "$1" --stop-stage "$2"; done
+  run_jobs
+}
+
+# Stage 6: each baseline.
+run_baselines() {
+  local each
+  for each in $baselines; do
+    finished "$exp/$each/seed1" || recipes/run_baseline.sh --exp "$exp" --config "$conf/$each.toml" --name "$each" --nj "$nj"
+  done
+}
+
+# Stage 6: whose held-out recordings are recognised, by each network that is trained, and by mixtures.
+identify_speakers() {
+  local each number trained out train
+  for each in $identified; do
+    if ! is_one_of "$each" "$networks"; then
+      out=$exp/identification/$each/seed1
+      finished "$out" && continue
+      "$python" recipes/identify_speakers.py --data "$exp/data/train_100" --out "$out/scores.json"
+      "$python" recipes/write_run.py --command "$command" --out "$out/run.json"
+      continue
+    fi
+    for number in $seed; do
+      trained=$exp/$each/seed$number out=$exp/identification/$each/seed$number
+      if ! [ -e "$trained/run.json" ] || finished "$out"; then continue; fi
+      train=$("$python" recipes/print_settings.py "$trained/run.json" train)
+      "$python" recipes/identify_speakers.py --data "$exp/data/$train" --features "$exp/features/$train" \
+        --model "$trained/training/model" --out "$out/scores.json"
+      "$python" recipes/write_run.py --command "$command" --seed "$number" --out "$out/run.json"
+    done
+  done
+}
+
+# Stage 7: the runs of each experiment of --conf.
+run_experiments() {
+  local name network words lines
+  lines=$(list_systems experiments)
+  while read -r name network words; do
+    # shellcheck disable=SC2086  # options are words
+    [ -z "$name" ] || add_job "experiments/$name" "$network" $words
+  done <<< "$lines"
+  run_jobs
+}
+
+# Stage 8: the page of results.
+write_results() {
+  "$python" recipes/write_results.py --exp "$exp" --conf "$conf" --out "${results:-$exp/RESULTS.md}"
+}

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# One speaker-clustering system that trains no network: compare the test speakers' parts, score.
+#
+#   recipes/run_baseline.sh --exp DIR --config FILE --name NAME [--set baseline.SETTING=VALUE]... [--nj 2]
+#
+# EXP holds the data that stage 1 of a corpus's run.sh makes; what learns does so from train_100. The result is
+# EXP/NAME/seed1: a table for each set, scores.json and run.json.
+# shellcheck disable=SC2154  # options are declared as words
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. recipes/stages.sh
+options exp='' config='' name='' nj=2
+lists set
+parse_options recipes/run_baseline.sh "$@"
+[[ -n $exp && -n $config && -n $name ]] || fail "--exp, --config and --name are needed"
+[ -f "$config" ] || fail "$config: no such file"
+
+out=$exp/$name/seed1
+changes=()
+for each in ${set[@]+"${set[@]}"}; do changes+=(--set "$each"); done
+for each in dev test_80 timit_sample; do
+  [ -d "$exp/data/$each" ] || continue
+  "$python" recipes/compare_utterances.py --config "$config" ${changes[@]+"${changes[@]}"} --data "$exp/data/$each" \
+    --train "$exp/data/train_100" --nj "$nj" --out "$out/$each.npz"
+done
+recipes/score_run.sh --exp "$exp" --run "$out" --files "$out/%s.npz"
+"$python" recipes/write_run.py --command "$command" --config "$config" --seconds "$SECONDS" --out "$out/run.json"
