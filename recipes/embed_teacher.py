@@ -9,38 +9,18 @@ the mean of all, of length 1: (n_recordings, n_speeds, dim), recordings in sorte
 from __future__ import annotations
 
 import argparse
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 
-from diarize.audio import load_audio
 from diarize.cli.script import run_script
 from diarize.config import RECIPE_TABLES, load_tables
-from diarize.embedding.encoders import find_network
 from diarize.errors import ConfigError
 from diarize.files.atomic import atomic_path
 from diarize.formats.kaldi import read_whole_recordings
-from diarize.training.augment import change_speed
-
-OWN_SHARE = 0.4
-
-
-def start_worker(teacher: str) -> None:
-    """Load the teacher into this process; one thread each."""
-    global _teacher
-    torch.set_num_threads(1)
-    _teacher = find_network(teacher)
-
-
-def embed(path: str, speeds: list[float]) -> NDArray[np.float32]:
-    """The teacher's vectors (n_speeds, dim) of one recording."""
-    samples = load_audio(path)
-    changed = [samples if speed == 1.0 else change_speed(samples, speed) for speed in speeds]
-    return np.stack([_teacher.utterance(one) for one in changed])
+from diarize.machine.processes import map_in_processes
+from diarize.training.targets import Teacher, blend_targets
 
 
 def main() -> None:
@@ -59,21 +39,12 @@ def main() -> None:
     data = read_whole_recordings(arguments.data)
     utterances = sorted(data.wav_scp, key=str.encode)
     paths = [data.wav_scp[utterance] for utterance in utterances]
-    start_worker(arguments.teacher)  # a missing one is told here, not in a process
-    with ProcessPoolExecutor(
-        arguments.nj, initializer=start_worker, initargs=(arguments.teacher,)
-    ) as executor:
-        vectors = np.stack(list(executor.map(partial(embed, speeds=speeds), paths, chunksize=16)))
-
-    _, speaker = np.unique([data.utt2spk[utterance] for utterance in utterances], return_inverse=True)
-    sums = np.zeros((speaker.max() + 1, *vectors.shape[1:]))
-    np.add.at(sums, speaker, vectors)
-    means = sums / np.bincount(speaker)[:, None, None]
-    targets = OWN_SHARE * vectors + (1 - OWN_SHARE) * means[speaker]
-    targets -= targets.mean(axis=(0, 1))
-    targets /= np.linalg.norm(targets, axis=2, keepdims=True)
+    Teacher(arguments.teacher, speeds)  # a missing one is told here, not in a process
+    start = partial(Teacher, arguments.teacher, speeds)
+    vectors = np.stack(list(map_in_processes(start, paths, arguments.nj, chunksize=16)))
+    targets = blend_targets(vectors, [data.utt2spk[utterance] for utterance in utterances])
     with atomic_path(arguments.out / "teacher.npz") as path:
-        np.savez(path, targets=targets.astype(np.float32), speeds=speeds)
+        np.savez(path, targets=targets, speeds=speeds)
     print(f"{arguments.out / 'teacher.npz'}: {targets.shape}")
 
 

@@ -9,72 +9,23 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
-from pydantic import field_validator
 
 from diarize.audio import Samples, find_audio, load_audio
-from diarize.audio.features import FeatureConfig, Frames, log_mel
+from diarize.audio.features import FeatureConfig, Frames
 from diarize.cli.script import run_script
-from diarize.config import RECIPE_TABLES, Settings, load_tables, validate
-from diarize.errors import ConfigError
+from diarize.config import RECIPE_TABLES, load_tables, validate
 from diarize.files.atomic import atomic_path
 from diarize.formats.kaldi import read_whole_recordings
-from diarize.training.augment import Augmenter, change_speed
+from diarize.machine.processes import map_in_processes
+from diarize.training.augment import Augmenter
+from diarize.training.copies import Copies, PackConfig
 from diarize.training.samplers import pack
 
 N_BABBLE_VOICES = 300
-
-
-class PackConfig(Settings):
-    """The [pack] table: one copy a speed, augmented or not."""
-
-    speeds: tuple[float, ...] = (1.0, 1.0, 1.0, 0.9, 1.1)
-    augmented: tuple[bool, ...] = (False, True, True, True, True)
-
-    @field_validator("speeds")
-    @classmethod
-    def _are_speeds(cls, speeds: tuple[float, ...]) -> tuple[float, ...]:
-        if not speeds or not all(0.1 <= speed <= 10 for speed in speeds):
-            raise ValueError("input should be numbers from 0.1 to 10")
-        return speeds
-
-
-class Worker:
-    """What a process needs to make the copies of a recording."""
-
-    def __init__(
-        self, pack_config: PackConfig, features: FeatureConfig, augmenter: Augmenter, seed: int
-    ) -> None:
-        self.pack_config, self.features, self.augmenter, self.seed = pack_config, features, augmenter, seed
-
-    def copies(self, clip: int, path: str) -> list[tuple[float, Frames]]:
-        """(speed, log-mel (n_frames, n_mels)) of each copy of recording number `clip`."""
-        samples = load_audio(path)
-        made = []
-        for copy, (speed, augmented) in enumerate(
-            zip(self.pack_config.speeds, self.pack_config.augmented, strict=True)
-        ):
-            changed = samples if speed == 1.0 else change_speed(samples, speed)
-            if augmented:
-                changed = self.augmenter(changed, np.random.default_rng([self.seed, clip, copy]))
-            made.append((speed, log_mel(changed, self.features).astype(np.float16)))
-        return made
-
-
-def start_worker(worker: Worker) -> None:
-    """Keep the worker of this process; one thread each."""
-    global _worker
-    torch.set_num_threads(1)
-    _worker = worker
-
-
-def make_copies(task: tuple[int, str]) -> tuple[int, list[tuple[float, Frames]]]:
-    """The copies of one recording, in a worker process."""
-    return task[0], _worker.copies(*task)
 
 
 def load_folder(folder: Path | None) -> list[Samples]:
@@ -97,8 +48,6 @@ def main() -> None:
     tables = load_tables(arguments.config, RECIPE_TABLES)
     pack_config = validate(PackConfig, tables["pack"], str(arguments.config))
     features = validate(FeatureConfig, tables["features"], str(arguments.config))
-    if len(pack_config.speeds) != len(pack_config.augmented):
-        raise ConfigError(f"{arguments.config}: [pack] needs as many speeds as augmented")
     data = read_whole_recordings(arguments.data)
     utterances = sorted(data.wav_scp, key=str.encode)
     speakers = sorted(set(data.utt2spk.values()), key=str.encode)
@@ -110,19 +59,19 @@ def main() -> None:
     babble = chosen if any(pack_config.augmented) else []
     voices = [load_audio(data.wav_scp[utterances[index]]) for index in babble]
     augmenter = Augmenter(load_folder(arguments.noise), load_folder(arguments.rooms), voices)
-    worker = Worker(pack_config, features, augmenter, arguments.seed)
+    start = partial(Copies, pack_config, features, augmenter, arguments.seed)
 
-    def clips(executor: ProcessPoolExecutor) -> Iterator[tuple[int, int, Frames]]:
-        tasks = [(clip, data.wav_scp[utterance]) for clip, utterance in enumerate(utterances)]
-        for clip, copies in executor.map(make_copies, tasks, chunksize=16):
+    def clips() -> Iterator[tuple[int, int, Frames]]:
+        recordings = [(clip, data.wav_scp[utterance]) for clip, utterance in enumerate(utterances)]
+        made = map_in_processes(start, recordings, arguments.nj, chunksize=16)
+        for clip, copies in enumerate(made):
             speaker = number[data.utt2spk[utterances[clip]]]
             for speed, mel in copies:
                 yield clip, speaker + len(speakers) * speeds.index(speed), mel
             if clip % 1000 == 999:
-                print(f"{clip + 1} of {len(tasks)} recordings", flush=True)
+                print(f"{clip + 1} of {len(recordings)} recordings", flush=True)
 
-    with ProcessPoolExecutor(arguments.nj, initializer=start_worker, initargs=(worker,)) as executor:
-        pack(clips(executor), arguments.out)
+    pack(clips(), arguments.out)
     with atomic_path(arguments.out / "utterances.txt") as path:
         path.write_text("".join(f"{utterance}\n" for utterance in utterances))
     with atomic_path(arguments.out / "speakers.txt") as path:

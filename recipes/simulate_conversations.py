@@ -12,76 +12,19 @@ files.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from functools import cache, partial
 from pathlib import Path
 
-import numpy as np
 import soundfile
-from numpy.random import Generator
 
-from diarize.audio import SAMPLE_RATE, Samples, find_audio, load_audio
+from diarize.audio import SAMPLE_RATE, find_audio
 from diarize.cli.script import run_script
-from diarize.config import SpeechConfig
 from diarize.errors import DiarizeError
 from diarize.files.atomic import atomic_path
-from diarize.formats.kaldi import DataFolder, read_data_folder
+from diarize.formats.kaldi import read_data_folder
 from diarize.formats.rttm import write_rttm
 from diarize.formats.uem import write_uem
-from diarize.segments import Segment, close_pauses, speech_of
-from diarize.speech.vad import speech_segments
-from diarize.training.augment import add_noise, reverberate, telephone
-from diarize.training.conversations import (
-    Phrase,
-    Placed,
-    choose_speakers,
-    cut_phrases,
-    mix,
-    say_again,
-    take_turns,
-    turns_of,
-)
-
-SPEECH = SpeechConfig(
-    detector="silero", threshold=0.3, release=0.15, min_speech=0.25, min_silence=0.3, padding=0.03
-)
-LONGEST_PAUSE = 0.5  # seconds; references of people run through pauses of one speaker: docs/choices.md
-LEVEL, LEVEL_SPREAD = -26.0, 6.0  # of a speaker, dB of full scale, and more or less
-FLOOR = -75.0  # of the noise that every recording has, dB of full scale
-
-Condition = Callable[[Samples, Generator], Samples]
-
-
-def load_speaker(data: DataFolder, longest: float, speaker: str) -> list[Phrase]:
-    """All phrases of a speaker, in the order of the data folder; a longer clip is cut in its pauses."""
-    phrases = []
-    for utterance in (name for name, who in data.utt2spk.items() if who == speaker):
-        recording, segment = data.segments.get(utterance, (utterance, None))
-        samples = load_audio(data.wav_scp[recording])
-        if segment:
-            samples = samples[round(segment.start * SAMPLE_RATE) : round(segment.end * SAMPLE_RATE)]
-        phrases += cut_phrases(samples, speech_segments([samples], SPEECH), longest)
-    return phrases
-
-
-def mix_at_levels(placed: list[Placed], random: Generator) -> Samples:
-    """The conversation as samples (n_samples,): each speaker at a level, over a faint noise."""
-    n_samples = round((max(one.end for one in placed) + 0.5) * SAMPLE_RATE)
-    noise = random.normal(0, 10 ** (FLOOR / 20), n_samples).astype(np.float32)
-    speakers = dict.fromkeys(one.speaker for one in placed)
-    level = {name: LEVEL + random.uniform(-LEVEL_SPREAD, LEVEL_SPREAD) for name in speakers}
-    return mix(placed, level, noise)
-
-
-def in_room(responses: list[Path], samples: Samples, random: Generator) -> Samples:
-    """The conversation in one of the rooms, the direct sound in place."""
-    return reverberate(samples, load_audio(responses[random.integers(len(responses))]))
-
-
-def in_noise(noises: list[Path], samples: Samples, random: Generator) -> Samples:
-    """The conversation in one of the noises."""
-    noise = load_audio(noises[random.integers(len(noises))])
-    return add_noise(samples, noise, random.uniform(5, 20), random)
+from diarize.segments import Segment, speech_of
+from diarize.training.conversation_set import ConversationSet, Shape
 
 
 def number_range(text: str) -> tuple[int, int]:
@@ -157,34 +100,19 @@ def main() -> None:
     data = read_data_folder(arguments.data)
     if not data.utt2spk:
         raise DiarizeError(f"{arguments.data}: no utt2spk, so nobody knows who speaks")
-    names = sorted(set(data.utt2spk.values()))
-    load = cache(partial(load_speaker, data, arguments.longest_phrase))
-    conditions: dict[str, Condition] = {"clean": lambda samples, _: samples}
-    if arguments.rooms:
-        conditions["room"] = partial(in_room, find_audio(arguments.rooms))
-    if arguments.noise:
-        conditions["noise"] = partial(in_noise, find_audio(arguments.noise))
-    conditions["tel"] = lambda samples, _: telephone(samples)
+    shape = Shape(
+        seconds=arguments.seconds,
+        n_speakers=arguments.speakers,
+        overlap=arguments.overlap,
+        longest_phrase=arguments.longest_phrase,
+        n_uses=arguments.again,
+    )
+    rooms = find_audio(arguments.rooms) if arguments.rooms else []
+    noises = find_audio(arguments.noise) if arguments.noise else []
+    conversation = ConversationSet(data, shape, rooms, noises, arguments.seed)
 
-    low, high = arguments.speakers
     for index in range(arguments.n):
-        random = np.random.default_rng([arguments.seed, index])
-        n_speakers = int(random.integers(low, high + 1))
-        condition = list(conditions)[index % len(conditions)]
-        shortest, seconds = arguments.seconds
-        if shortest < seconds:
-            seconds = float(np.exp(random.uniform(np.log(shortest), np.log(seconds))))
-        least = seconds / n_speakers / 2 / arguments.again
-        speakers = choose_speakers(names, load, n_speakers, least, random)
-        for phrases in speakers.values():
-            again = [say_again(phrase, random) for _ in range(arguments.again - 1) for phrase in phrases]
-            phrases += [again[i] for i in random.permutation(len(again))]
-        placed = take_turns(speakers, seconds, arguments.overlap, random)
-        samples = conditions[condition](mix_at_levels(placed, random), random)
-        samples /= max(1.0, np.abs(samples).max() / 0.99)
-
-        name = f"sim{index:03d}_{n_speakers}spk_{condition}"
-        turns = close_pauses(turns_of(placed, name), LONGEST_PAUSE)
+        name, samples, turns = conversation(index)
         with atomic_path(arguments.out / "audio" / f"{name}.flac") as path:
             soundfile.write(path, samples, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
         write_rttm(turns, arguments.out / "rttm" / f"{name}.rttm")

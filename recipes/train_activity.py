@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from diarize.audio.features import FeatureConfig
+from diarize.cli.script import run_script
 from diarize.config import RECIPE_TABLES, Settings, load_tables, validate
 from diarize.embedding.models import save_model
 from diarize.errors import ConfigError, DiarizeError
@@ -266,7 +267,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except DiarizeError as error:
-        raise SystemExit(f"train_activity.py: {error}") from error
+    run_script(main)

@@ -20,6 +20,7 @@ import torch.distributed as dist
 
 from diarize.audio import SAMPLE_RATE, load_audio
 from diarize.audio.features import FeatureConfig, log_mel
+from diarize.cli.script import run_script
 from diarize.config import RECIPE_TABLES, load_tables, validate
 from diarize.embedding.models import build_from_config, save_model
 from diarize.errors import DiarizeError
@@ -172,7 +173,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except DiarizeError as error:
-        raise SystemExit(f"train_embedding.py: {error}") from error
+    run_script(main)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,11 +14,15 @@ WRONG_INPUT, INTERRUPTED = 2, 130
 
 
 def run_script(main: Callable[[], None]) -> None:
-    """Call the main function of a script, with log lines on stderr.
+    """Call the main function of a script; what the library logs goes to stderr.
 
-    A DiarizeError is one line on stderr, named after the script, and exit status 2; Ctrl-C is status 130.
+    A DiarizeError is one line on stderr, named after the script, and exit status 2; Ctrl-C is status 130. Of
+    several processes that torchrun started the first alone logs.
     """
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    if not logging.getLogger().handlers:
+        logging.basicConfig(format="%(message)s")
+        is_first = os.environ.get("RANK", "0") == "0"
+        logging.getLogger("diarize").setLevel(logging.INFO if is_first else logging.WARNING)
     try:
         main()
     except DiarizeError as error:

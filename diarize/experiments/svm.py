@@ -10,7 +10,6 @@ B. Schölkopf et al., "Estimating the support of a high-dimensional distribution
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -20,7 +19,8 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 from sklearn.svm import OneClassSVM
-from threadpoolctl import threadpool_limits
+
+from diarize.machine.processes import map_in_processes, same
 
 Array = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
@@ -193,8 +193,7 @@ def _map(
     if n_jobs == 1:
         yield from _told(map(function, items), stage, len(items), progress)
         return
-    with ProcessPoolExecutor(n_jobs, initializer=threadpool_limits, initargs=(1,)) as executor:
-        yield from _told(executor.map(function, items), stage, len(items), progress)
+    yield from _told(map_in_processes(partial(same, function), items, n_jobs), stage, len(items), progress)
 
 
 def _told(results: Iterator[R], stage: str, total: int, progress: Progress | None) -> Iterator[R]:

@@ -1,0 +1,134 @@
+"""Conversations with known turns as recordings to score on: clean, in rooms, in noise, by telephone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+
+import numpy as np
+from numpy.random import Generator
+
+from diarize.audio import SAMPLE_RATE, Samples, load_audio
+from diarize.config import SpeechConfig
+from diarize.formats.kaldi import DataFolder
+from diarize.segments import Turn, close_pauses
+from diarize.speech.vad import speech_segments
+from diarize.training.augment import add_noise, reverberate, telephone
+from diarize.training.conversations import (
+    Phrase,
+    Placed,
+    choose_speakers,
+    cut_phrases,
+    mix,
+    say_again,
+    take_turns,
+    turns_of,
+)
+
+SPEECH = SpeechConfig(
+    detector="silero", threshold=0.3, release=0.15, min_speech=0.25, min_silence=0.3, padding=0.03
+)
+LONGEST_PAUSE = 0.5  # seconds; references of people run through pauses of one speaker: docs/choices.md
+LEVEL, LEVEL_SPREAD = -26.0, 6.0  # of a speaker, dB of full scale, and more or less
+FLOOR = -75.0  # of the noise that every recording has, dB of full scale
+
+Condition = Callable[[Samples, Generator], Samples]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the conversations of a set are like.
+
+    Attributes
+    ----------
+    seconds : (float, float)
+        The shortest and the longest; any length between as often, in logarithms.
+    n_speakers : (int, int)
+        The fewest and the most.
+    overlap : float
+        Share of the speech.
+    longest_phrase : float
+        Seconds; a longer clip is cut in its pauses.
+    n_uses : int
+        How often a clip may be used in a conversation, each time at another speed and tone.
+    """
+
+    seconds: tuple[float, float]
+    n_speakers: tuple[int, int]
+    overlap: float
+    longest_phrase: float
+    n_uses: int = 1
+
+
+class ConversationSet:
+    """Conversations of the speakers of a data folder; the conditions take turns.
+
+    Each depends on the seed and its number alone. There is no condition of rooms or of noise without files.
+    """
+
+    def __init__(
+        self, data: DataFolder, shape: Shape, rooms: Sequence[Path], noises: Sequence[Path], seed: int
+    ) -> None:
+        self.shape, self.seed = shape, seed
+        self.names = sorted(set(data.utt2spk.values()))
+        self._load = cache(partial(load_speaker, data, shape.longest_phrase))
+        self.conditions: dict[str, Condition] = {"clean": lambda samples, _: samples}
+        if rooms:
+            self.conditions["room"] = partial(_in_room, rooms)
+        if noises:
+            self.conditions["noise"] = partial(_in_noise, noises)
+        self.conditions["tel"] = lambda samples, _: telephone(samples)
+
+    def __call__(self, index: int) -> tuple[str, Samples, list[Turn]]:
+        """The name, the samples (n_samples,) and the turns of conversation number `index`."""
+        random = np.random.default_rng([self.seed, index])
+        low, high = self.shape.n_speakers
+        n_speakers = int(random.integers(low, high + 1))
+        condition = list(self.conditions)[index % len(self.conditions)]
+        shortest, seconds = self.shape.seconds
+        if shortest < seconds:
+            seconds = float(np.exp(random.uniform(np.log(shortest), np.log(seconds))))
+        least = seconds / n_speakers / 2 / self.shape.n_uses
+        speakers = choose_speakers(self.names, self._load, n_speakers, least, random)
+        for phrases in speakers.values():
+            again = [say_again(phrase, random) for _ in range(self.shape.n_uses - 1) for phrase in phrases]
+            phrases += [again[i] for i in random.permutation(len(again))]
+        placed = take_turns(speakers, seconds, self.shape.overlap, random)
+        samples = self.conditions[condition](_mix_at_levels(placed, random), random)
+        samples /= max(1.0, np.abs(samples).max() / 0.99)
+        name = f"sim{index:03d}_{n_speakers}spk_{condition}"
+        return name, samples, close_pauses(turns_of(placed, name), LONGEST_PAUSE)
+
+
+def load_speaker(data: DataFolder, longest: float, speaker: str) -> list[Phrase]:
+    """All phrases of a speaker, in the order of the data folder; a longer clip is cut in its pauses."""
+    phrases = []
+    for utterance in (name for name, who in data.utt2spk.items() if who == speaker):
+        recording, segment = data.segments.get(utterance, (utterance, None))
+        samples = load_audio(data.wav_scp[recording])
+        if segment:
+            samples = samples[round(segment.start * SAMPLE_RATE) : round(segment.end * SAMPLE_RATE)]
+        phrases += cut_phrases(samples, speech_segments([samples], SPEECH), longest)
+    return phrases
+
+
+def _mix_at_levels(placed: list[Placed], random: Generator) -> Samples:
+    """The conversation as samples (n_samples,): each speaker at a level, over a faint noise."""
+    n_samples = round((max(one.end for one in placed) + 0.5) * SAMPLE_RATE)
+    noise = random.normal(0, 10 ** (FLOOR / 20), n_samples).astype(np.float32)
+    speakers = dict.fromkeys(one.speaker for one in placed)
+    level = {name: LEVEL + random.uniform(-LEVEL_SPREAD, LEVEL_SPREAD) for name in speakers}
+    return mix(placed, level, noise)
+
+
+def _in_room(responses: Sequence[Path], samples: Samples, random: Generator) -> Samples:
+    """The conversation in one of the rooms, the direct sound in place."""
+    return reverberate(samples, load_audio(responses[int(random.integers(len(responses)))]))
+
+
+def _in_noise(noises: Sequence[Path], samples: Samples, random: Generator) -> Samples:
+    """The conversation in one of the noises."""
+    noise = load_audio(noises[int(random.integers(len(noises)))])
+    return add_noise(samples, noise, random.uniform(5, 20), random)

@@ -1,0 +1,202 @@
+"""Conversations simulated from clips of single speakers, as a network of speech and overlap learns from them.
+
+Each has 0 to 4 voices at a level and a distance of its own, with interruptions and interjections, over a
+background and with sounds that are no speech.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from diarize.audio import SAMPLE_RATE, Samples, load_audio
+from diarize.audio.features import FeatureConfig, log_mel
+from diarize.config import SpeechConfig
+from diarize.formats.kaldi import DataFolder
+from diarize.segments import Segment
+from diarize.speech.activity import OUTPUT_LENGTH, silero_of_frames
+from diarize.speech.segmentation import Segmentation
+from diarize.speech.vad import segments_from_probabilities, speech_probabilities, speech_segments
+from diarize.training.augment import clip, coloured_noise, limit_band, reverberate, set_level, telephone
+from diarize.training.conversations import (
+    Phrase,
+    Placed,
+    choose_speakers,
+    cut_phrases,
+    interject,
+    mix,
+    take_turns,
+)
+from diarize.training.sounds import SOUNDS
+
+LENIENT = SpeechConfig(
+    detector="silero", threshold=0.3, release=0.15, min_speech=0.1, min_silence=0.1, padding=0.03
+)
+LOUD = 35.0  # dB; speech lies at most so far below the loud frames of its clip
+BRIDGED, SHORTEST = 0.2, 0.06  # seconds; shorter pauses and shorter speech do not count
+ENERGY_FRAME = 160  # samples
+
+N_VOICES = (0.12, 0.22, 0.30, 0.21, 0.15)  # probability of 0, 1, ... voices
+
+
+@cache
+def load_clip(path: str) -> tuple[Samples, tuple[Segment, ...]]:
+    """A clean clip, and where in it speech is."""
+    samples = load_audio(path)
+    whole = len(samples) // ENERGY_FRAME
+    energy = samples[: whole * ENERGY_FRAME].reshape(whole, -1).astype(np.float64).var(axis=1)
+    decibel = 10 * np.log10(np.convolve(energy, np.ones(3) / 3, "same") + 1e-12)
+    score = np.zeros(whole)
+    frame = ENERGY_FRAME / SAMPLE_RATE
+    for segment in speech_segments([samples], LENIENT):
+        inside = slice(round(segment.start / frame), round(segment.end / frame))
+        score[inside] = decibel[inside] > np.percentile(decibel, 95) - LOUD
+    tight = SpeechConfig(threshold=0.5, release=0, min_speech=SHORTEST, min_silence=BRIDGED, padding=0)
+    return samples, tuple(segments_from_probabilities(score, frame, whole * frame, tight))
+
+
+class Simulator:
+    """Conversations of `seconds`, from voices, noises and rooms."""
+
+    def __init__(
+        self, data: DataFolder, noises: Sequence[Samples], rooms: Sequence[Sequence[Samples]], seconds: float
+    ) -> None:
+        self.seconds, self.noises, self.rooms = seconds, noises, rooms
+        self.paths: dict[str, list[str]] = {}
+        for utterance, speaker in data.utt2spk.items():
+            self.paths.setdefault(speaker, []).append(data.wav_scp[utterance])
+        self.names = sorted(self.paths)
+
+    def __call__(self, random: Generator) -> tuple[Samples, NDArray[np.uint8]]:
+        """Samples (n_samples,), and the number of voices in every 20 ms."""
+        n_samples = round(self.seconds * SAMPLE_RATE)
+        placed = self._talk(random)
+        speakers = list(dict.fromkeys(one.speaker for one in placed))
+        loudest = random.uniform(-40, -14)
+        level = {name: loudest - 25 * random.random() ** 1.5 for name in speakers}
+        if speakers:
+            level[speakers[int(random.integers(len(speakers)))]] = loudest
+        room = (
+            self.rooms[int(random.integers(len(self.rooms)))]
+            if self.rooms and random.random() < 0.55
+            else None
+        )
+        samples = np.zeros(n_samples, dtype=np.float32)
+        for name in speakers:
+            voice = mix([one for one in placed if one.speaker == name], level, np.zeros_like(samples))
+            if room is not None and voice.any():
+                voice = reverberate(voice, room[int(random.integers(len(room)))])
+            samples += voice
+        quietest = min(level.values(), default=random.uniform(-50, -20))
+        samples += self._background(quietest, n_samples, random)
+        if random.random() < 0.6:
+            self._add_sounds(samples, loudest, random)
+        channel = random.random()
+        if channel < 0.14:
+            samples = telephone(samples)
+        elif channel < 0.28:
+            samples = limit_band(samples, random)
+        elif channel < 0.31 and speakers:
+            samples = clip(samples, random)
+        samples *= 0.99 / max(0.99, float(np.abs(samples).max()))
+        rounded: Samples = np.round(samples * 32768).astype(np.float32) / np.float32(32768)
+        return rounded, count_voices(placed, self.seconds)
+
+    def _talk(self, random: Generator) -> list[Placed]:
+        n_voices = int(random.choice(len(N_VOICES), p=N_VOICES))
+        if not n_voices:
+            return []
+        longest = random.uniform(0.4, 8.0)
+
+        def load(name: str) -> list[Phrase]:
+            clips = [load_clip(self.paths[name][i]) for i in random.permutation(len(self.paths[name]))[:6]]
+            return [phrase for samples, speech in clips for phrase in cut_phrases(samples, speech, longest)]
+
+        speakers = choose_speakers(self.names, load, n_voices, self.seconds / n_voices / 3, random)
+        placed = take_turns(speakers, self.seconds, random.uniform(0, 0.5), random)
+        return interject(placed, random.uniform(0, 0.6), random.uniform(0.3, 1.2), random)
+
+    def _background(self, level: float, n_samples: int, random: Generator) -> Samples:
+        """The room's own noise, and in most rooms more: the level of the quietest voice says how loud."""
+        floor = coloured_noise(n_samples, random)
+        background = set_level(floor, min(level - 5, random.uniform(-90, -50)))
+        if random.random() < 0.75:
+            kind = random.random()
+            if kind < 0.12:
+                noise = coloured_noise(n_samples, random)
+            elif kind < 0.22:
+                noise = self._babble(n_samples, random)
+            else:
+                noise = self.noises[int(random.integers(len(self.noises)))]
+            background += set_level(_loop(noise, n_samples, random), level - random.uniform(-1, 32))
+        return background
+
+    def _babble(self, n_samples: int, random: Generator) -> Samples:
+        """Seven to twelve voices at once, too many to be anybody's."""
+        babble = np.zeros(n_samples, dtype=np.float32)
+        for _ in range(random.integers(7, 13)):
+            paths = self.paths[self.names[int(random.integers(len(self.names)))]]
+            samples, _ = load_clip(paths[int(random.integers(len(paths)))])
+            babble += _loop(set_level(samples, -20), n_samples, random)
+        return babble
+
+    def _add_sounds(self, samples: Samples, level: float, random: Generator) -> None:
+        """Put one to eight sounds that are no speech onto the samples; their peaks hang on a level in dB."""
+        for _ in range(random.integers(1, 9)):
+            sound = SOUNDS[int(random.integers(len(SOUNDS)))](random)
+            if self.rooms and random.random() < 0.5:
+                room = self.rooms[int(random.integers(len(self.rooms)))]
+                sound = np.pad(sound, (0, SAMPLE_RATE // 2))
+                sound = reverberate(sound, room[int(random.integers(len(room)))])
+                sound /= max(float(np.abs(sound).max()), 1e-9)
+            start = random.integers(len(samples))
+            part = samples[start : start + len(sound)]
+            part += sound[: len(part)] * 10 ** ((level + random.uniform(-22, 16)) / 20)
+
+
+class ConversationFeatures:
+    """What a network learns from a conversation: its frames, what Silero and a teacher hear, who speaks.
+
+    Each process has one of these: a teacher cannot be sent from one to another.
+    """
+
+    def __init__(self, simulate: Simulator, features: FeatureConfig, seed: int, teacher: Path | None) -> None:
+        self.simulate, self.features, self.seed = simulate, features, seed
+        self.teacher = Segmentation(teacher) if teacher else None
+
+    def __call__(self, index: int) -> dict[str, NDArray[Any]]:
+        """Of conversation number `index`, which depends on the seed and that alone, by name.
+
+        ``mel`` (n_frames, n_mels) and ``silero`` (n_frames,) every 10 ms; the number of ``voices``
+        (n_frames / 2,) and, with a teacher, ``teacher`` (n_frames / 2, 2) every 20 ms.
+        """
+        samples, voices = self.simulate(np.random.default_rng([self.seed, index]))
+        n_frames = round(self.simulate.seconds * self.features.frame_rate)
+        silero = silero_of_frames(speech_probabilities([samples])[0], 0, 0, n_frames)
+        made: dict[str, NDArray[Any]] = {
+            "mel": log_mel(samples, self.features)[:n_frames],
+            "silero": silero,
+            "voices": voices,
+        }
+        return {**made, "teacher": self.teacher(samples)} if self.teacher else made
+
+
+def _loop(samples: Samples, n_samples: int, random: Generator) -> Samples:
+    """Samples (n_samples,) from a random place on, repeated."""
+    return np.resize(np.roll(samples, random.integers(len(samples))), n_samples)
+
+
+def count_voices(placed: list[Placed], seconds: float) -> NDArray[np.uint8]:
+    """The number of voices at the middle of every 20 ms."""
+    n_voices = np.zeros(round(seconds / OUTPUT_LENGTH), dtype=np.uint8)
+    for one in placed:
+        for segment in one.phrase.speech:
+            first, behind = np.round([(one.start + t) / OUTPUT_LENGTH for t in (segment.start, segment.end)])
+            n_voices[int(first) : int(behind)] += 1
+    return n_voices

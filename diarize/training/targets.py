@@ -1,0 +1,44 @@
+"""What a network is to follow besides telling speakers apart: the vectors of a teacher."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diarize.audio import load_audio
+from diarize.embedding.encoders import find_network
+from diarize.training.augment import change_speed
+
+OWN_SHARE = 0.4
+"""Of a recording's own vector in its target; its speaker's mean has the rest."""
+
+
+class Teacher:
+    """The vectors (n_speeds, dim) of a recording at several speeds, by an open network; takes a path."""
+
+    def __init__(self, name: str, speeds: Sequence[float]) -> None:
+        self.network, self.speeds = find_network(name), speeds
+
+    def __call__(self, path: str) -> NDArray[np.float32]:
+        """The vectors of one recording."""
+        samples = load_audio(path)
+        changed = [samples if speed == 1.0 else change_speed(samples, speed) for speed in self.speeds]
+        return np.stack([self.network.utterance(one) for one in changed])
+
+
+def blend_targets(vectors: NDArray[np.float32], speakers: Sequence[str]) -> NDArray[np.float32]:
+    """Targets (n_recordings, n_speeds, dim) of length 1 from a teacher's vectors of the same shape.
+
+    A recording's target is 0.4 times its vector plus 0.6 times the mean of its speaker's at that speed, less
+    the mean of all.
+    """
+    _, speaker = np.unique(speakers, return_inverse=True)
+    sums = np.zeros((speaker.max() + 1, *vectors.shape[1:]))
+    np.add.at(sums, speaker, vectors)
+    means = sums / np.bincount(speaker)[:, None, None]
+    targets = OWN_SHARE * vectors + (1 - OWN_SHARE) * means[speaker]
+    targets -= targets.mean(axis=(0, 1))
+    targets /= np.linalg.norm(targets, axis=2, keepdims=True)
+    return targets.astype(np.float32)
