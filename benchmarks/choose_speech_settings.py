@@ -1,4 +1,4 @@
-"""Missed and false speech over a grid of the settings of ``diarize.speech.vad``, as a Markdown table.
+"""Missed and false speech over a grid of the settings of ``speech``, as a Markdown table.
 
     python benchmarks/choose_speech_settings.py --data DIR [--data DIR ...] [--skip ID ...]
 
@@ -23,7 +23,9 @@ from diarize.formats.rttm import read_rttm
 from diarize.formats.uem import read_uem
 from diarize.segments import Segment
 from diarize.speech.activity import OUTPUT_LENGTH, detect_activity
-from diarize.speech.vad import FRAME_LENGTH, segments_from_probabilities, speech_probabilities
+from diarize.speech.detect import speech_probabilities
+from diarize.speech.hysteresis import Hysteresis
+from diarize.speech.silero import FRAME_LENGTH
 
 GRID = {
     "threshold": (0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8),
@@ -69,7 +71,7 @@ class Recording:
 
     def errors(self, config: SpeechConfig) -> NDArray[np.float64]:
         """Missed, false and reference speech in seconds, ``(3,)``."""
-        found = segments_from_probabilities(self.probabilities, self.frame_length, self.n_seconds, config)
+        found = Hysteresis.of(config).segments(self.probabilities, self.frame_length, self.n_seconds)
         heard = mark(found, self.n_bins) & self.scored
         counts = [(self.speech & ~heard).sum(), (heard & ~self.speech).sum(), self.speech.sum()]
         return np.array(counts) / BINS_PER_SECOND

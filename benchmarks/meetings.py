@@ -23,7 +23,7 @@ from diarize.pipeline.diarizer import make_turns
 from diarize.pipeline.labels import find_speakers
 from diarize.scoring.der import DiarizationScore, score_diarization
 from diarize.segments import Segment, Turn
-from diarize.speech.activity import Speech, find_speech
+from diarize.speech.detect import Heard, hear
 
 HELD_OUT = ("EN2006a", "EN2006b", "ES2003a", "ES2003b")
 """Meetings of AMI whose excerpts no setting is chosen on; an id that begins so is one of them."""
@@ -122,7 +122,7 @@ class Bench:
     def __init__(self, model: str | None) -> None:
         self.embedder = Embedder(model, device="cpu", threads=1)
         self.description = f"{self.embedder.model.name} {self.embedder.model.fingerprint}"
-        self._heard: dict[tuple[Path, SpeechConfig], Speech] = {}
+        self._heard: dict[tuple[Path, SpeechConfig], Heard] = {}
         self._voices: dict[tuple[object, ...], Voices] = {}
         self._labels: dict[tuple[object, ...], NDArray[np.int64]] = {}
         self._scores: dict[tuple[object, ...], DiarizationScore] = {}
@@ -146,13 +146,13 @@ class Bench:
             self._scores[key] = recording.score(turns)
         return self._scores[key]
 
-    def hear(self, audio: Path, config: SpeechConfig) -> Speech:
+    def hear(self, audio: Path, config: SpeechConfig) -> Heard:
         """Speech and overlap of a recording."""
         if (audio, config) not in self._heard:
-            self._heard[audio, config] = find_speech(stream_audio(audio), config)
+            self._heard[audio, config] = hear(stream_audio(audio), config)
         return self._heard[audio, config]
 
-    def _embed(self, audio: Path, config: Config) -> tuple[Speech, Voices]:
+    def _embed(self, audio: Path, config: Config) -> tuple[Heard, Voices]:
         """Speech and overlap, and the vectors of the speech."""
         heard = self.hear(audio, config.speech)
         again = config.resegmentation

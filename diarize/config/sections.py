@@ -33,7 +33,7 @@ def _at_least_a_frame(seconds: float) -> float:
 
 
 class SpeechConfig(Settings):
-    """Speech detection (``vad.py``); how the defaults were chosen: docs/choices.md."""
+    """Speech detection (``speech/``); how the defaults were chosen: docs/choices.md."""
 
     detector: Literal["silero", "activity", "energy"] = Field(
         "silero", description="silero; activity: our network on top of it; energy: no network"

@@ -26,9 +26,9 @@ from diarize.machine.devices import find_device
 from diarize.machine.threads import one_thread, own_threads, set_own_threads
 from diarize.segments import Segment
 from diarize.speakers.plda import Backend
-from diarize.speech.activity import Speech, find_speech
 from diarize.speech.channel_options import check_channels
 from diarize.speech.channels import ChannelSpeech, embed_channels, hear_channels
+from diarize.speech.detect import Heard, hear
 from diarize.speech.windows import sliding_windows
 
 Progress = Callable[[str, float, float | None], None]
@@ -149,7 +149,7 @@ class Embedder:
         notify = on_progress or (lambda stage, done, total: None)
         # Who has turns in overlap is no matter here; a whole recording is of one speaker.
         unasked = {"overlap": 1.0, "mixed": 1.0} if whole else {"overlap": 1.0}
-        heard = find_speech(report_blocks(blocks(), notify), config.speech.model_copy(update=unasked), speech)
+        heard = hear(report_blocks(blocks(), notify), config.speech.model_copy(update=unasked), speech)
         everything = Segment(0.0, heard.n_seconds)
         speech = heard.segments or [everything] * whole
         windows = sorted(sliding_windows(speech, config.embedding.window, config.embedding.hop))
@@ -240,7 +240,7 @@ class Embedder:
     def voices(
         self,
         blocks: Iterable[Samples],
-        heard: Speech,
+        heard: Heard,
         config: Config,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> Voices:

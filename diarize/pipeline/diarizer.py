@@ -23,9 +23,9 @@ from diarize.pipeline.resegmentation import resegment
 from diarize.pipeline.result import Diarization
 from diarize.segments import Segment, Turn, close_pauses, drop_short_turns
 from diarize.speakers.plda import Backend
-from diarize.speech.activity import Speech, find_speech
 from diarize.speech.channel_options import check_channels, refuse_numbers
 from diarize.speech.channels import channel_turns, hear_channels
+from diarize.speech.detect import Heard, hear
 from diarize.speech.windows import label_turns, other_labels, smooth_labels
 
 
@@ -130,7 +130,7 @@ class Diarizer:
         with _clock(seconds, "detect speech"):
             mixed: Channel = mixed_channels(source, track=track) if channel is None else channel
             blocks = report_blocks(stream_audio(source, channel=mixed, track=track), notify)
-            heard = find_speech(blocks, config.speech, speech)
+            heard = hear(blocks, config.speech, speech)
         with _clock(seconds, "embed windows"):
             blocks = stream_audio(source, channel=mixed, track=track)
             voices = self.embedder.voices(
@@ -195,7 +195,7 @@ class Diarizer:
 def make_turns(
     voices: Voices,
     labels: NDArray[np.int64],
-    heard: Speech,
+    heard: Heard,
     recording: str,
     config: Config,
     backend: Backend | None = None,

@@ -22,7 +22,7 @@ from diarize.machine.threads import one_blas_thread
 from diarize.pipeline.one_voice import merge_one_voice
 from diarize.speakers.number import cluster_by_evidence
 from diarize.speakers.plda import Backend
-from diarize.speech.activity import Speech
+from diarize.speech.detect import Heard
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ EVIDENCE_SETTINGS: dict[str, dict[str, Any]] = {
 
 
 def find_speakers(
-    voices: Voices, config: Config, recording: str, backend: Backend | None, heard: Speech
+    voices: Voices, config: Config, recording: str, backend: Backend | None, heard: Heard
 ) -> tuple[NDArray[np.int64], Evidence]:
     """Labels (n_windows,), and why there are so many: clustered, and one where they are one voice after all.
 

@@ -19,7 +19,7 @@ from diarize.config import Config
 from diarize.embedding.embedder import Voices
 from diarize.pipeline.resegmentation import resegment
 from diarize.speakers.plda import Backend
-from diarize.speech.activity import Speech
+from diarize.speech.detect import Heard
 
 Labels = NDArray[np.int64]
 
@@ -28,7 +28,7 @@ WINDOWS_COUNT = 0.5
 
 
 def merge_one_voice(
-    voices: Voices, labels: Labels, evidence: Evidence, backend: Backend, config: Config, heard: Speech
+    voices: Voices, labels: Labels, evidence: Evidence, backend: Backend, config: Config, heard: Heard
 ) -> tuple[Labels, Evidence]:
     """The labels (n_windows,) and why, or one label where the speakers are one voice.
 

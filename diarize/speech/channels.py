@@ -24,7 +24,9 @@ from diarize.segments import Segment, Turn, close_pauses, crop, drop_short_turns
 from diarize.speech.activity import OUTPUT_LENGTH, detect_activity
 from diarize.speech.channel_options import name_channels
 from diarize.speech.crosstalk import HOP, BandPowers, find_crosstalk, own_frames, to_decibels
-from diarize.speech.vad import FRAME_LENGTH, Probabilities, segments_from_probabilities, speech_probabilities
+from diarize.speech.detect import speech_probabilities
+from diarize.speech.hysteresis import Hysteresis, Probabilities
+from diarize.speech.silero import FRAME_LENGTH
 from diarize.speech.windows import sliding_windows
 
 HOP_LENGTH = HOP / SAMPLE_RATE
@@ -230,7 +232,7 @@ def _segments(
     share = (counts[last] - counts[first]) / np.maximum(last - first, 1)
     probabilities = np.where(share >= 0.5, heard.probabilities, 0)
     unpadded = config.model_copy(update={"padding": 0.0})
-    found = segments_from_probabilities(probabilities, heard.frame_length, heard.n_seconds, unpadded)
+    found = Hysteresis.of(unpadded).segments(probabilities, heard.frame_length, heard.n_seconds)
     inside = np.zeros(len(level), bool)
     for segment in found:
         inside[round(segment.start / HOP_LENGTH) : round(segment.end / HOP_LENGTH)] = True

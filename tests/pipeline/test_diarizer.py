@@ -20,7 +20,7 @@ from diarize.formats.svg import draw_timeline
 from diarize.pipeline.diarizer import Diarizer, make_turns
 from diarize.pipeline.result import Diarization
 from diarize.segments import Segment, Turn, crop, speech_of
-from diarize.speech.activity import Speech
+from diarize.speech.detect import Heard
 
 NONE = np.empty((0, 32), dtype=np.float32)
 
@@ -320,7 +320,7 @@ def test_who_else_speaks_nearest_in_time_has_a_turn_where_speech_overlaps():
     labels = np.array([0, 1, 1, 2])
     speech = [Segment(0, 4), Segment(5, 6), Segment(7, 8)]
     overlap = [Segment(0.5, 1), Segment(1.5, 2.5), Segment(5.5, 6), Segment(7, 7.25)]
-    voices, heard = Voices(windows, NONE, [], NONE), Speech(speech, overlap, [], 8.0)
+    voices, heard = Voices(windows, NONE, [], NONE), Heard(speech, overlap, [], 8.0)
     turns, names = make_turns(voices, labels, heard, "a", Config())
     assert [(turn.segment.start, turn.segment.end, turn.speaker[-1]) for turn in turns] == [
         *((0, 2.5, "0"), (0.5, 1, "1"), (1.5, 4, "1")),
@@ -334,7 +334,7 @@ def test_who_else_speaks_nearest_in_time_has_a_turn_where_speech_overlaps():
 def test_a_speaker_of_short_turns_alone_has_no_name():
     windows = [Segment(0, 2), Segment(2, 4), Segment(4, 4.5), Segment(4.5, 6.5)]
     labels = np.array([0, 0, 1, 0])
-    voices, heard = Voices(windows, NONE, [], NONE), Speech([Segment(0, 6.5)], [], [], 6.5)
+    voices, heard = Voices(windows, NONE, [], NONE), Heard([Segment(0, 6.5)], [], [], 6.5)
     turns, names = make_turns(voices, labels, heard, "a", Config(turns=TurnConfig(min_turn=1.5)))
     assert turns == [Turn("a", Segment(0, 6.5), "SPEAKER_00")]
     assert names == {0: "SPEAKER_00"}

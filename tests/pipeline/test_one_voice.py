@@ -15,7 +15,7 @@ from diarize.pipeline.labels import find_speakers
 from diarize.pipeline.one_voice import nats_above_one
 from diarize.segments import Segment
 from diarize.speakers.plda import Backend
-from diarize.speech.activity import Speech
+from diarize.speech.detect import Heard
 
 MODEL = Backend(np.eye(16), np.linspace(6, 0.5, 16))
 CASES = [
@@ -66,8 +66,8 @@ def test_who_asks_for_two_has_two(pieces, asked):
     assert len(found.speakers) == 2
 
 
-def heard_as(overlap: list[Segment], seconds: float) -> Speech:
-    return Speech([Segment(0, seconds)], [], overlap, seconds)
+def heard_as(overlap: list[Segment], seconds: float) -> Heard:
+    return Heard([Segment(0, seconds)], [], overlap, seconds)
 
 
 def test_overlap_tells_against_one_voice_and_long_speech_for_it():
