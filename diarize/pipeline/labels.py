@@ -20,7 +20,7 @@ from diarize.embedding.embedder import Voices
 from diarize.errors import ConfigError
 from diarize.machine.threads import one_blas_thread
 from diarize.pipeline.one_voice import merge_one_voice
-from diarize.speakers.number import cluster_by_evidence
+from diarize.speakers.number import Costs, cluster_by_evidence
 from diarize.speakers.plda import Backend
 from diarize.speech.detect import Heard
 
@@ -90,14 +90,14 @@ def cluster_windows(
             if backend is None:
                 labels = clusterer.fit_predict(vectors)
                 return labels, clusterer.evidence_
-            hop, n = config.embedding.hop, len(vectors)
+            costs = Costs(asked, config.embedding.hop, len(vectors))
             return cluster_by_evidence(
                 vectors,
                 clusterer,
                 backend,
-                asked.weight(hop),
-                asked.cost_of_speaker(hop, n),
-                asked.number_weight(hop, n),
+                costs.weight,
+                costs.speaker,
+                costs.number_weight,
                 asked.one_speaker_cost,
             )
     except ConfigError as error:

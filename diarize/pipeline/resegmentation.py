@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from diarize.config import Config
 from diarize.embedding.embedder import Voices
 from diarize.segments import Segment
+from diarize.speakers.number import window_weight
 from diarize.speakers.plda import Backend
 
 Labels = NDArray[np.int64]
@@ -41,10 +42,10 @@ def resegment(voices: Voices, labels: Labels, backend: Backend, config: Config) 
     centre = vectors.mean(axis=0)
     shares = np.eye(int(labels.max()) + 1)[labels]
     speakers = backend.speakers(
-        backend.whiten(vectors, centre), shares, config.clustering.weight(config.embedding.hop)
+        backend.whiten(vectors, centre), shares, window_weight(config.clustering, config.embedding.hop)
     )
     fit = backend.log_likelihoods(backend.whiten(piece_vectors, centre), *speakers)
-    path = likeliest_path(config.clustering.weight(asked.hop) * fit, asked.change_cost)
+    path = likeliest_path(window_weight(config.clustering, asked.hop) * fit, asked.change_cost)
     nearest = labels[nearest_windows(pieces, windows)]
     lost = ~np.isin(nearest, path)
     path[lost] = nearest[lost]

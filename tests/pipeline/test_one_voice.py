@@ -14,6 +14,7 @@ from diarize.pipeline.diarizer import Diarizer
 from diarize.pipeline.labels import find_speakers
 from diarize.pipeline.one_voice import nats_above_one
 from diarize.segments import Segment
+from diarize.speakers.number import Costs
 from diarize.speakers.plda import Backend
 from diarize.speech.detect import Heard
 
@@ -74,7 +75,7 @@ def test_overlap_tells_against_one_voice_and_long_speech_for_it():
     settings = ClusteringConfig(second_speaker_rate=2.0, overlap_gain=20.0)
 
     def needed(speech: float, overlap: float = 0.0) -> float:
-        return settings.cost_of_second_speaker(0.75, round(speech / 0.75), speech, overlap)
+        return Costs(settings, 0.75, round(speech / 0.75)).second_speaker(speech, overlap)
 
     assert needed(3.0) == needed(25.0) == 0
     assert needed(40.0) == 30.0
