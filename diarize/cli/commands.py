@@ -10,7 +10,6 @@ import typer
 
 from diarize.cli import console
 from diarize.cli.options import (
-    OPTION_SETTINGS,
     AllowPipes,
     Channel,
     ChannelNames,
@@ -33,6 +32,7 @@ from diarize.cli.options import (
     Threshold,
     Track,
     Verbose,
+    as_settings,
 )
 
 if TYPE_CHECKING:
@@ -80,7 +80,13 @@ def run(
     One bad recording is reported and the rest goes on; the exit status is then 2.
     """
     console.start_logging(quiet, verbose)
-    given = {OPTION_SETTINGS[name]: value for name, value in locals().items() if name in OPTION_SETTINGS}
+    given = as_settings(
+        num_speakers=num_speakers,
+        min_speakers=min_speakers,
+        max_speakers=max_speakers,
+        clusterer=clusterer,
+        threshold=threshold,
+    )
     chosen = console.load_settings(config, settings, given)
     names = console.channel_names(channels, channel, channel_names, chosen)
 
@@ -112,7 +118,7 @@ def run(
                 max_speakers=number,
                 speech=read_speech(speech, job.recording) if speech else job.speech,
                 recording=job.recording,
-                on_progress=progress.update,
+                hook=progress,
             )
         seconds = time.perf_counter() - started
         if channels is not None and job.n_speakers not in (None, len(diarization.speakers)):
@@ -157,7 +163,7 @@ def embed(
 ) -> None:
     """Export embeddings: one row a window of speech, or one a recording."""
     console.start_logging(quiet, verbose)
-    given = {OPTION_SETTINGS[name]: value for name, value in locals().items() if name in OPTION_SETTINGS}
+    given = as_settings(window=window, hop=hop)
     chosen = console.load_settings(config, settings, given)
     names = console.channel_names(channels, channel, channel_names)
 
@@ -189,7 +195,7 @@ def embed(
                 config=chosen,
                 recording=job.recording,
                 whole=whole,
-                on_progress=progress.update,
+                hook=progress,
             )
         tables.append(table)
         if not quiet:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -74,4 +74,9 @@ OPTION_SETTINGS = {
     "window": "embedding.window",
     "hop": "embedding.hop",
 }
-"""Options that are settings of config.py under a shorter name; where one is not given, the config decides."""
+"""Options that are settings under a shorter name; where one is not given, the config decides."""
+
+
+def as_settings(**options: Any) -> dict[str, Any]:
+    """The values of such options by the names of their settings."""
+    return {OPTION_SETTINGS[name]: value for name, value in options.items()}

@@ -17,7 +17,7 @@ from diarize.clustering.partitions import count, number_by_first_appearance
 from diarize.clustering.reasons import Evidence, explain
 from diarize.config import Config
 from diarize.embedding.embedder import Voices
-from diarize.pipeline.resegmentation import resegment
+from diarize.pipeline.resegmentation import label_pieces
 from diarize.speakers.number import Costs, window_weight
 from diarize.speakers.plda import Backend
 from diarize.speech.detect import Heard
@@ -63,7 +63,7 @@ def nats_above_one(voices: Voices, labels: Labels, backend: Backend, config: Con
     windows = _above_one(voices.vectors, labels, backend, weight) - cost
     if not voices.pieces:
         return windows
-    of_pieces = number_by_first_appearance(resegment(voices, labels, backend, config))
+    of_pieces = number_by_first_appearance(label_pieces(voices, labels, backend, config))
     weight *= window_weight(config.clustering, config.resegmentation.hop) / costs.weight
     return _above_one(voices.piece_vectors, of_pieces, backend, weight) + WINDOWS_COUNT * windows
 

@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 
 from diarize.config import Config
 from diarize.embedding.embedder import Voices
+from diarize.machine.threads import one_blas_thread
+from diarize.pipeline.records import Labelled
 from diarize.segments import Segment
 from diarize.speakers.number import window_weight
 from diarize.speakers.plda import Backend
@@ -29,7 +31,26 @@ from diarize.speakers.plda import Backend
 Labels = NDArray[np.int64]
 
 
-def resegment(voices: Voices, labels: Labels, backend: Backend, config: Config) -> Labels:
+def resegment(labelled: Labelled, voices: Voices, backend: Backend | None, config: Config) -> Labelled:
+    """The speakers of the pieces; without pieces or a back end what the windows have.
+
+    Parameters
+    ----------
+    labelled : Labelled
+        The windows of `voices` and their labels 0, 1, ... without a gap.
+    voices : Voices
+    backend : Backend, optional
+        Of the network that made the embeddings.
+    config : Config
+    """
+    if backend is None or not voices.pieces or not voices.windows:
+        return labelled
+    with one_blas_thread():
+        labels = label_pieces(voices, labelled.labels, backend, config)
+    return Labelled(voices.pieces, labels, labelled.evidence)
+
+
+def label_pieces(voices: Voices, labels: Labels, backend: Backend, config: Config) -> Labels:
     """The speaker of each piece (n_pieces,), from labels 0, 1, ... without a gap of the windows (n_windows,).
 
     A speaker who would lose all his pieces keeps those nearest to his windows. The back end is of the network

@@ -5,6 +5,6 @@
 - ``hysteresis``: probabilities to segments
 - ``activity``: speech and overlapped speech by the bundled network
 - ``segmentation``: the same by a third-party ONNX network
-- ``windows``: windows over speech, and turns from their labels
+- ``windows``: windows over speech
 - ``channels``, ``crosstalk``, ``channel_options``: one speaker a channel
 """

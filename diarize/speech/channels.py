@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diarize.audio import SAMPLE_RATE, Samples, Source, count_channels, stream_audio
+from diarize.audio.progress import Hook, report_blocks
 from diarize.config import ChannelsConfig, Config, EmbeddingConfig, SpeechConfig
 from diarize.errors import AudioError
 from diarize.segments import Segment, Turn, close_pauses, crop, drop_short_turns, join_segments
@@ -80,9 +81,9 @@ def hear_channels(
     recording: str,
     config: Config,
     given: list[Segment] | None,
-    notify: Callable[[str, float, float | None], None],
+    hook: Hook,
 ) -> ChannelsHeard:
-    """`find_channel_speech` of a resolved source, with what has been heard passed to `notify`.
+    """`find_channel_speech` of a resolved source, with the seconds heard reported to `hook`.
 
     Raises
     ------
@@ -92,11 +93,7 @@ def hear_channels(
     names = name_channels(count_channels(source, track=track), names, recording)
 
     def open_channel(number: int) -> Iterator[Samples]:
-        seconds = 0.0
-        for block in stream_audio(source, channel=number, track=track):
-            yield block
-            seconds += len(block) / SAMPLE_RATE
-            notify(f"detect speech of channel {number}", seconds, None)
+        return report_blocks(stream_audio(source, channel=number, track=track), "hear", hook)
 
     return find_channel_speech(open_channel, names, recording, config.speech, config.channels, given)
 

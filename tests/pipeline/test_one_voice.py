@@ -11,7 +11,7 @@ from diarize.config import ClusteringConfig, Config, load_config
 from diarize.embedding.embedder import Voices
 from diarize.formats.rttm import read_rttm
 from diarize.pipeline.diarizer import Diarizer
-from diarize.pipeline.labels import find_speakers
+from diarize.pipeline.labels import label
 from diarize.pipeline.one_voice import nats_above_one
 from diarize.segments import Segment
 from diarize.speakers.number import Costs
@@ -101,7 +101,7 @@ def test_what_is_heard_decides_where_the_evidence_does_not():
     for rate, overlap in ((0.0, []), (100.0, []), (100.0, [Segment(0, 30)])):
         clustering = ClusteringConfig(second_speaker_rate=rate)
         config = Config(clustering=clustering)
-        labels, evidence = find_speakers(voices, config, "a", MODEL, heard_as(overlap, 30.75))
+        _, labels, evidence = label(voices, heard_as(overlap, 30.75), MODEL, config, "a")
         found[rate, bool(overlap)] = evidence["n_speakers"]
         assert len(np.unique(labels)) == evidence["n_speakers"]
     assert found == {(0.0, False): 2, (100.0, False): 1, (100.0, True): 2}
