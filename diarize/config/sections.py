@@ -143,7 +143,7 @@ class ResegmentationConfig(Settings):
 
 
 class TurnConfig(Settings):
-    """From labelled windows to turns (``windows.py``)."""
+    """From labelled windows to turns (``turns.py``)."""
 
     smoothing: int = Field(
         1, ge=1, le=101, description="windows in the majority vote over labels, odd; 1: none"

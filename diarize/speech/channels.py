@@ -22,12 +22,10 @@ from diarize.audio.progress import Hook, report_blocks
 from diarize.config import ChannelsConfig, Config, EmbeddingConfig, SpeechConfig
 from diarize.errors import AudioError
 from diarize.segments import Segment, Turn, close_pauses, crop, drop_short_turns, join_segments
-from diarize.speech.activity import OUTPUT_LENGTH, detect_activity
 from diarize.speech.channel_options import name_channels
 from diarize.speech.crosstalk import HOP, BandPowers, find_crosstalk, own_frames, to_decibels
-from diarize.speech.detect import speech_probabilities
+from diarize.speech.detect import any_probabilities
 from diarize.speech.hysteresis import Hysteresis, Probabilities
-from diarize.speech.silero import FRAME_LENGTH
 from diarize.speech.windows import sliding_windows
 
 HOP_LENGTH = HOP / SAMPLE_RATE
@@ -210,11 +208,8 @@ def _warn_of_silence(speech: Sequence[ChannelSpeech], recording: str) -> None:
 def _hear(blocks: Iterator[Samples], config: SpeechConfig) -> _Heard:
     """One pass over a channel."""
     bands = BandPowers()
-    if config.detector == "activity":
-        heard = detect_activity(bands.listen(blocks), config.model)
-        return _Heard(heard.speech, OUTPUT_LENGTH, bands.powers, heard.n_seconds)
-    probabilities, n_seconds = speech_probabilities(bands.listen(blocks), config.detector)
-    return _Heard(probabilities, FRAME_LENGTH, bands.powers, n_seconds)
+    probabilities, frame_length, n_seconds = any_probabilities(bands.listen(blocks), config)
+    return _Heard(probabilities, frame_length, bands.powers, n_seconds)
 
 
 def _segments(

@@ -108,6 +108,21 @@ def speech_segments(blocks: Iterable[Samples], config: SpeechConfig | None = Non
     return Hysteresis.of(config).segments(probabilities, FRAME_LENGTH, n_seconds)
 
 
+def any_probabilities(blocks: Iterable[Samples], config: SpeechConfig) -> tuple[Probabilities, float, float]:
+    """Probabilities (n_frames,) of speech by the detector of the config, seconds a frame, and seconds heard.
+
+    Raises
+    ------
+    ModelError
+        When a network is missing.
+    """
+    if config.detector == "activity":
+        heard = detect_activity(blocks, config.model)
+        return heard.speech, OUTPUT_LENGTH, heard.n_seconds
+    probabilities, n_seconds = speech_probabilities(blocks, config.detector)
+    return probabilities, FRAME_LENGTH, n_seconds
+
+
 def speech_probabilities(blocks: Iterable[Samples], detector: str = "silero") -> tuple[Probabilities, float]:
     """Probability of speech in each frame of 32 ms, ``(n_frames,)``, and the seconds heard.
 
