@@ -218,6 +218,11 @@ def load_config(path: str | Path | None = None, overrides: Mapping[str, Any] | N
     ------
     ConfigError
         For an unreadable file, an unknown setting or an impossible value.
+
+    Examples
+    --------
+    >>> load_config(overrides={"clustering.n_speakers": 2}).clustering.n_speakers
+    2
     """
     values: dict[str, Any] = load_toml(path) if path is not None else {}
     source = str(path) if path is not None else "settings"

@@ -42,7 +42,11 @@ class Diarizer:
 
     Examples
     --------
-    >>> diarization = Diarizer()("meeting.wav", max_speakers=4)  # doctest: +SKIP
+    >>> diarization = Diarizer()("egs/demo/meeting.flac", max_speakers=6)
+    >>> diarization.speakers
+    ['SPEAKER_00', 'SPEAKER_01', 'SPEAKER_02', 'SPEAKER_03']
+    >>> print(diarization.to_rttm().splitlines()[0])
+    SPEAKER meeting 1 0.782 4.260 <NA> <NA> SPEAKER_00 <NA> <NA>
     """
 
     def __init__(

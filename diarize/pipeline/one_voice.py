@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from diarize.clustering.partitions import count, number_by_first_appearance
+from diarize.clustering.partitions import Labels, count, number_by_first_appearance
 from diarize.clustering.reasons import Evidence, explain
 from diarize.config import Config
 from diarize.embedding.embedder import Voices
@@ -21,8 +21,6 @@ from diarize.pipeline.resegmentation import label_pieces
 from diarize.speakers.number import Costs, window_weight
 from diarize.speakers.plda import Backend
 from diarize.speech.detect import Heard
-
-Labels = NDArray[np.int64]
 
 WINDOWS_COUNT = 0.5
 """What the evidence of the windows counts, where that of the pieces counts 1."""

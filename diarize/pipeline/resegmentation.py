@@ -20,6 +20,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from diarize.clustering.partitions import Labels
 from diarize.config import Config
 from diarize.embedding.embedder import Voices
 from diarize.machine.threads import one_blas_thread
@@ -27,8 +28,6 @@ from diarize.pipeline.records import Labelled
 from diarize.segments import Segment
 from diarize.speakers.number import window_weight
 from diarize.speakers.plda import Backend
-
-Labels = NDArray[np.int64]
 
 
 def resegment(labelled: Labelled, voices: Voices, backend: Backend | None, config: Config) -> Labelled:

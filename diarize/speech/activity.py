@@ -34,7 +34,7 @@ OUTPUT_LENGTH = 0.02
 HOP = 160
 """Samples from one log-mel frame to the next; an output is two of them."""
 
-SILENCE = float(np.log(1e-6))
+SILENT_FRAME = float(np.log(1e-6))
 """What lies around a recording: log-mel frames of nothing at all."""
 
 _CHUNK = 3000  # outputs a call of the network: a minute
@@ -140,7 +140,7 @@ def silero_of_frames(probabilities: Probabilities, before: int, first: int, n_fr
 
 def pad_frames(mel: Frames, silero: Probabilities, left: int, right: int) -> tuple[Frames, Probabilities]:
     """Frames (n_frames, n_mels) and Silero's probabilities (n_frames,) with silence on both sides."""
-    padded = np.pad(mel, ((left, right), (0, 0)), constant_values=SILENCE)
+    padded = np.pad(mel, ((left, right), (0, 0)), constant_values=SILENT_FRAME)
     return padded, np.pad(silero, (left, right))
 
 
@@ -158,7 +158,7 @@ def _run(
             [== ...                    the next one needs again is carried over
     """
     half, length = network.context // 2, network.context + 2 * (_CHUNK - 1)
-    mel = np.full((half, network.n_mels), SILENCE, np.float32)
+    mel = np.full((half, network.n_mels), SILENT_FRAME, np.float32)
     silero = np.zeros(half, np.float32)
     n_frames = n_outputs = 0
 
