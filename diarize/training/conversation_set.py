@@ -14,7 +14,7 @@ from diarize.audio import SAMPLE_RATE, Samples, load_audio
 from diarize.config import SpeechConfig
 from diarize.formats.kaldi import DataFolder
 from diarize.segments import Turn, close_pauses
-from diarize.speech.vad import speech_segments
+from diarize.speech.detect import speech_segments
 from diarize.training.augment import add_noise, reverberate, telephone
 from diarize.training.conversations import (
     Phrase,

@@ -37,7 +37,7 @@ layer = "dense1"
     "second.toml": """
 [about]
 title = "The second"
-code = "diarize/speech/vad.py"
+code = "diarize/speech/detect.py"
 [baseline]
 kind = "gmm"
 [identification]
