@@ -92,7 +92,7 @@ add_job() {
 # The list of jobs, --nj at a time.
 run_jobs() {
   if [ -s "$exp/jobs.txt" ] && ! xargs -P "$nj" -L 1 recipes/run_system.sh < "$exp/jobs.txt"; then
-    echo "run.sh: a network failed, see above; run it again to go on" >&2
+    echo "${_script##*/}: a network failed, see above; run it again to go on" >&2
     exit 1
   fi
   rm -f "$exp/jobs.txt"

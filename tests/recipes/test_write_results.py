@@ -438,13 +438,13 @@ def test_cells():
 def test_the_papers_figures_are_complete(monkeypatch, tmp_path):
     """Every file named exists, a figure has its source, and each run of an experiment its system."""
     systems, experiments = find_systems(CONF), find_experiments(CONF)
-    assert len(systems) == 13
+    assert {"blstm-pairwise-kl", "gmm"} <= systems.keys()
     for name, system in systems.items():
         assert (REPOSITORY / str(system.code)).is_file(), name
         figures = system.paper.model_dump(exclude={"source"}, exclude_defaults=True)
         assert system.paper.source or not figures, name
         assert system.identification is None or system.identification.source, name
-    assert set(experiments) == {"segment-length", "shuffle", "training-length"}
+    assert {"segment-length", "shuffle", "training-length"} <= experiments.keys()
     for name, experiment in experiments.items():
         assert experiment.paper.values.keys() <= experiment.runs.keys(), name
         assert {words.split()[0] for words in experiment.runs.values()} <= systems.keys()
