@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diarize.audio import load_audio
 from diarize.embedding.encoders import find_network
+from diarize.errors import DiarizeError
 from diarize.training.augment import change_speed
+from diarize.training.samplers import PackedFeatures
 
 OWN_SHARE = 0.4
 """Of a recording's own vector in its target; its speaker's mean has the rest."""
@@ -42,3 +45,24 @@ def blend_targets(vectors: NDArray[np.float32], speakers: Sequence[str]) -> NDAr
     targets -= targets.mean(axis=(0, 1))
     targets /= np.linalg.norm(targets, axis=2, keepdims=True)
     return targets.astype(np.float32)
+
+
+def load_targets(path: Path, packed: PackedFeatures, dim: int) -> NDArray[np.float32]:
+    """The teacher's vectors (n_recordings, n_speeds, dim) of packed features.
+
+    Raises
+    ------
+    DiarizeError
+        When the file is missing, or made for other recordings or another length of vectors.
+    """
+    if not path.is_file():
+        raise DiarizeError(f"{path}: missing; make it with embed_teacher.py, or set distillation = 0")
+    with np.load(path, allow_pickle=False) as file:
+        targets = file["targets"]
+    n_recordings = int(packed.clip.max()) + 1
+    if (len(targets), targets.shape[2]) != (n_recordings, dim):
+        raise DiarizeError(
+            f"{path}: {len(targets)} recordings of dim {targets.shape[2]}, "
+            f"but {n_recordings} are packed and [network] has dim {dim}"
+        )
+    return targets
