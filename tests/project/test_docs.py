@@ -21,7 +21,7 @@ from diarize.pipeline.labels import make_clusterer
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 DOCS = REPOSITORY / "docs"
-PAGES = [path for path in (REPOSITORY / "README.md", *sorted(DOCS.glob("*.md"))) if path.exists()]
+PAGES = [path for path in (REPOSITORY / "README.md", *sorted(DOCS.rglob("*.md"))) if path.exists()]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 COMMANDS = get_command(app).commands
 OF_CONFIG = {"n_speakers", "min_speakers", "max_speakers", "threshold"}  # they have settings of their own
