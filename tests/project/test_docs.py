@@ -106,6 +106,16 @@ def test_the_settings_that_the_page_shows_are_valid(tmp_path):
         make_clusterer(config)
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_page_of_the_command_line_has_every_option(command):
+    text = text_of(DOCS / "reference" / "command-line.md")
+    section = re.search(rf"^## {command}\n(.*?)(?=^##|\Z)", text, re.MULTILINE | re.DOTALL)
+    assert section, f"command-line.md has no section on {command}"
+    page = {name.strip("`") for names, *_ in table_rows(section[1]) for name in names.split(", ")}
+    options = [param for param in COMMANDS[command].params if param.param_type_name == "option"]
+    assert page == {name for param in options for name in param.opts}
+
+
 @every_page
 def test_commands_in_the_documentation_exist(page):
     indented = re.findall(r"^ {4}.*$", BLOCK.sub("", text_of(page)), re.MULTILINE)
