@@ -16,7 +16,9 @@ PAGES += sorted(page for page in (DOCS / "guides").glob("*.md") if page.stem != 
 COMMAND = re.compile(r"^\.venv/bin/diarize (.+)$", re.MULTILINE)
 PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SHOWN = re.compile(r"^print\(.*\)  # (.+)$", re.MULTILINE)
-OUTPUT = re.compile(r"^```sh\n\.venv/bin/diarize ([^\n]+)\n```\n\n```text\n(.*?)^```", re.MULTILINE | re.DOTALL)
+OUTPUT = re.compile(
+    r"^```sh\n\.venv/bin/diarize ([^\n]+)\n```\n\n```text\n(.*?)^```", re.MULTILINE | re.DOTALL
+)
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 
