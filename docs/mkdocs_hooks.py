@@ -1,7 +1,7 @@
 """Hooks of mkdocs: pages from outside docs/ join the site, and no script of it names a host to load from.
 
-What the documentation links to outside docs/, such as model cards, becomes a page of the site. A link to any other
-file of the repository becomes plain text.
+What the documentation links to outside docs/, such as model cards, becomes a page of the site. A link to any
+other file of the repository becomes plain text.
 """
 
 import posixpath
