@@ -137,6 +137,14 @@ def test_commands_named_in_a_sentence_exist(page):
         assert {word for word in words if word.startswith("--")} <= known | {"--help"}, span
 
 
+@pytest.mark.parametrize("page", [*PAGES, *REPOSITORY.glob("C*.md")], ids=lambda path: path.name)
+def test_files_named_in_the_documentation_exist(page):
+    """Documentation went on to name modules that had moved."""
+    named = re.findall(r"\b(?:diarize|recipes|egs|benchmarks|tests|docs)/[\w./-]*\.\w+", text_of(page))
+    missing = {name for name in named if not (REPOSITORY / name).exists()}
+    assert not missing, f"{page.name} names {missing}"
+
+
 @every_page
 def test_python_in_the_documentation_compiles(page):
     for code in blocks(page, "python"):
