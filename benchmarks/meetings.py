@@ -17,8 +17,7 @@ from diarize.audio import find_audio, recording_id, stream_audio
 from diarize.config import Config, SpeechConfig
 from diarize.embedding.embedder import Embedder, Voices
 from diarize.errors import ConfigError, DiarizeError
-from diarize.formats.rttm import read_rttm
-from diarize.formats.uem import read_uem
+from diarize.formats import read_rttm, read_uem
 from diarize.pipeline.diarizer import make_turns
 from diarize.pipeline.labels import find_speakers
 from diarize.scoring.der import DiarizationScore, score_diarization

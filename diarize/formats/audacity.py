@@ -3,15 +3,15 @@ r"""Audacity's label tracks: ``<start>\t<end>\t<label>`` a line. The recording i
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
-from diarize.files.text import File, read_lines, write_text
-from diarize.formats.rows import SILENCE, Found, collect_turns, refuse_names, to_rows
+from diarize.files.text import File, Text
+from diarize.formats.rows import Found, collect_turns, refuse_names, to_rows
+from diarize.formats.silence import SILENCE
 from diarize.formats.times import seconds
 from diarize.segments import Turn
 
 
-def read_audacity(path: File) -> list[Turn]:
+def parse(text: Text) -> list[Turn]:
     """The turns of a label track: each label that is not silence is a speaker.
 
     Point labels are left out with a warning.
@@ -19,28 +19,26 @@ def read_audacity(path: File) -> list[Turn]:
     Raises
     ------
     FormatError
-        When the file cannot be read, or with the number of the line that is wrong.
+        With the number of the line that is wrong.
     """
-    return collect_turns(path, _parse(path))
+    return collect_turns(_labels(text))
 
 
-def write_audacity(turns: Iterable[Turn], path: str | Path) -> None:
-    """Write the turns of one recording as a label track.
+def render(turns: Iterable[Turn], path: File = "") -> str:
+    """The turns of one recording as a label track.
 
     Raises
     ------
     FormatError
         For turns of several recordings, or of a speaker whose name means silence.
-    DiarizeError
-        When the file cannot be written.
     """
     rows = to_rows(turns, holder="a label track")
     refuse_names(rows, SILENCE, path)
-    write_text("".join(f"{seconds(row.start)}\t{seconds(row.end)}\t{row.speaker}\n" for row in rows), path)
+    return "".join(f"{seconds(row.start)}\t{seconds(row.end)}\t{row.speaker}\n" for row in rows)
 
 
-def _parse(path: File) -> Iterator[Found]:
-    for line in read_lines(path):
+def _labels(text: Text) -> Iterator[Found]:
+    for line in text.lines():
         if not line.text.strip() or line.text.startswith("\\"):  # the label's range of frequencies
             continue
         fields = line.text.split("\t", maxsplit=2)
@@ -49,4 +47,4 @@ def _parse(path: File) -> Iterator[Found]:
         start, end = line.seconds(fields[0].strip(), "start"), line.seconds(fields[1].strip(), "end")
         label = fields[2].strip()
         if label.lower() not in SILENCE:
-            yield line, Path(path).stem, start, end, label
+            yield line, text.recording, start, end, label

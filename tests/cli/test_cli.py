@@ -24,8 +24,7 @@ from diarize.cli.commands import app
 from diarize.cli.options import OPTION_SETTINGS
 from diarize.config import Config
 from diarize.embedding.models import save_model
-from diarize.formats import FORMATS, read_turns
-from diarize.formats.rttm import read_rttm
+from diarize.formats import FORMATS, read_rttm, read_turns
 from diarize.segments import Segment
 
 COMMANDS = typer.main.get_command(app).commands

@@ -3,8 +3,7 @@
 import pytest
 from command_line import call, complaint
 
-from diarize.formats import FORMATS, read_turns
-from diarize.formats.rttm import read_rttm, write_rttm
+from diarize.formats import FORMATS, read_rttm, read_turns, write_rttm
 from diarize.segments import Segment, Turn
 
 

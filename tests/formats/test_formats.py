@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 from diarize.errors import DiarizeError, FormatError
 from diarize.files.atomic import atomic_path
 from diarize.files.text import Line, read_text
-from diarize.formats import FORMATS, READABLE, find_format, lab, read_turns, write_turns
-from diarize.formats.rttm import read_rttm
-from diarize.formats.uem import read_uem
+from diarize.formats import FORMATS, READABLE, find_format, read_rttm, read_turns, read_uem, write_turns
+from diarize.formats.silence import SILENCE
 from diarize.segments import Segment, Turn, normal_name
 
 BLANKS_ALLOWED = ["json", "csv", "srt", "vtt", "textgrid", "eaf", "audacity"]
@@ -60,7 +59,7 @@ def complaint_about(path: Path) -> str:
 def test_what_is_written_is_read_back(
     name: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    reserved = {"lab": lab.SILENCE, "audacity": lab.SILENCE, "rttm": {"<na>"}}.get(name, ())
+    reserved = {"lab": SILENCE, "audacity": SILENCE, "rttm": {"<na>"}}.get(name, ())
     names = (phrases if name in BLANKS_ALLOWED else words).filter(lambda word: word.lower() not in reserved)
     turns = data.draw(turns_of_one_recording(names))
     path = tmp_path_factory.getbasetemp() / f"meeting{FORMATS[name].suffix}"

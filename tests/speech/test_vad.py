@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from diarize.audio import SAMPLE_RATE, load_audio
 from diarize.config import DETECTOR_THRESHOLDS, SpeechConfig
-from diarize.formats.rttm import read_rttm
+from diarize.formats import read_rttm
 from diarize.segments import Segment
 from diarize.speech.vad import (
     FRAME_LENGTH,
