@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 from diarize.errors import ConfigError, DiarizeError, FormatError
 from diarize.formats import FORMATS, render_turns, write_turns
+from diarize.formats.rows import is_one_word
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -154,7 +155,7 @@ def check_table_names(output: Path, names: Sequence[str] | None) -> None:
     FormatError
         Naming the first one with a blank, for Kaldi's files.
     """
-    blank = [name for name in names or [] if len(name.split()) != 1]
+    blank = [name for name in names or [] if not is_one_word(name)]
     if blank and output.suffix.lower() in (".ark", ".scp"):
         raise FormatError(f"{output}: no name with blanks, such as {blank[0]!r}; .npz and .parquet hold it")
 
