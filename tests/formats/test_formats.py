@@ -1,5 +1,6 @@
 """All formats alike: identity, choice by suffix, whole files, names."""
 
+import builtins
 import errno
 import io
 import os
@@ -14,8 +15,17 @@ from hypothesis import strategies as st
 
 from diarize.errors import DiarizeError, FormatError
 from diarize.files.atomic import atomic_path
-from diarize.files.text import Line, read_text
-from diarize.formats import FORMATS, READABLE, find_format, read_rttm, read_turns, read_uem, write_turns
+from diarize.files.text import Line, Text, read_text
+from diarize.formats import (
+    FORMATS,
+    READABLE,
+    find_format,
+    read_rttm,
+    read_turns,
+    read_uem,
+    render_turns,
+    write_turns,
+)
 from diarize.formats.silence import SILENCE
 from diarize.segments import Segment, Turn, normal_name
 
@@ -90,6 +100,29 @@ def test_writing_twice_gives_the_same_bytes_in_any_order(name: str, tmp_path: Pa
     write_turns(turns, first, format=name)
     write_turns(reversed(turns), second, format=name)
     assert first.read_bytes() == second.read_bytes()
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_parse_and_render_touch_no_file(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What they are given as a path is a name alone."""
+    format, turns = FORMATS[name], [Turn("meeting", Segment(0.5, 2), "Ann")]
+    path = f"/no such folder/meeting{format.suffix}"
+    opened: list[object] = []
+    with monkeypatch.context() as patch:
+        format.parse(Text(format.render(turns), path))  # loads its module
+        for module, function in ((builtins, "open"), (io, "open"), (os, "open"), (os, "stat")):
+            patch.setattr(module, function, lambda *arguments, **_: opened.append(arguments))
+        text = format.render(turns, path)
+        read = format.parse(Text(text, path))
+    assert (read, opened) == (turns, [])
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_what_is_rendered_is_what_is_written(name: str, tmp_path: Path) -> None:
+    for turns in ([], [Turn("meeting", Segment(0.5, 2), "Ann Lee")]):
+        path = tmp_path / f"meeting{FORMATS[name].suffix}"
+        write_turns(turns, path)
+        assert render_turns(turns, name, "meeting") == path.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", FORMATS)
