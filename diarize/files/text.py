@@ -190,7 +190,8 @@ def read_text(path: File) -> str:
     if "\0" in text:
         number = text.count("\n", 0, text.index("\0")) + 1
         raise FormatError(f"{path}, line {number}: a NUL character, which is no text; save it as UTF-8")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return text.replace("\n\ufeff", "\n")  # marks of files that were joined
 
 
 def read_lines(path: File) -> list[Line]:

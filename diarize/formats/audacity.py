@@ -8,7 +8,7 @@ from diarize.files.text import File, Text
 from diarize.formats.rows import Found, collect_turns, refuse_names, to_rows
 from diarize.formats.silence import SILENCE
 from diarize.formats.times import seconds
-from diarize.segments import Turn
+from diarize.segments import Turn, normal_name
 
 
 def parse(text: Text) -> list[Turn]:
@@ -45,6 +45,6 @@ def _labels(text: Text) -> Iterator[Found]:
         if len(fields) != 3:
             raise line.error("needs start, end and label, separated by tabs")
         start, end = line.seconds(fields[0].strip(), "start"), line.seconds(fields[1].strip(), "end")
-        label = fields[2].strip()
+        label = normal_name(fields[2]).strip()
         if label.lower() not in SILENCE:
             yield line, text.recording, start, end, label

@@ -18,7 +18,7 @@ from diarize.files.text import Line, Text
 from diarize.formats.nist import data_lines, start_and_end
 from diarize.formats.rows import Found, collect_turns
 from diarize.formats.speaker_names import is_nobody, is_numbered_speaker, may_be_name
-from diarize.segments import Turn
+from diarize.segments import Turn, normal_name
 
 _TYPES = frozenset(
     {"lex", "frag", "fp", "un-lex", "for-lex", "non-lex", "misc", "noscore", "other", "null", "na"}
@@ -47,10 +47,11 @@ def parse(text: Text) -> list[Turn]:
 
 
 def _words(words: list[tuple[Line, list[str]]]) -> Iterator[Found]:
-    call = {fields[1] for _, fields in words} == {"A", "B"}
+    call = {normal_name(fields[1]) for _, fields in words} == {"A", "B"}
     for line, fields in words:
         start, end = start_and_end(line, fields[2], fields[3])
-        who = _speaker(fields) or (fields[1] if call or _is_name(fields[1]) else None)
+        channel = normal_name(fields[1])
+        who = _speaker(fields) or (channel if call or _is_name(channel) else None)
         yield line, fields[0], start, end, who
 
 
@@ -68,7 +69,7 @@ def _speaker(fields: list[str]) -> str | None:
     """The name in the eighth field; in an earlier one where that is no confidence and no type of words."""
     if len(fields) == 5:
         return None
-    who = fields[-1]
+    who = normal_name(fields[-1])
     known = is_nobody(who) or (len(fields) < 8 and who.lower() in _TYPES)
     return None if known or (len(fields) == 6 and _CONFIDENCE.fullmatch(who)) else who
 

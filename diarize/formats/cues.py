@@ -12,6 +12,7 @@ from itertools import pairwise
 
 from diarize.files.text import Line, Text
 from diarize.formats.rows import Found
+from diarize.segments import normal_name
 
 _CLOCK = r"(?:([0-9]+):)?([0-9]{1,2}):([0-9]{2})[.,]([0-9]{1,3})"
 TIMES = re.compile(rf"\s*{_CLOCK}\s*-->\s*{_CLOCK}(?:\s.*)?")
@@ -50,7 +51,7 @@ def find_cues(blocks: Iterable[list[Line]]) -> Iterator[Cue]:
             raise block[min(times, len(block) - 1)].error("needs times such as 00:00:01.000 --> 00:00:02.500")
         line = block[times]
         start, end = _seconds(line, *match.groups()[:4]), _seconds(line, *match.groups()[4:])
-        yield line, start, end, [line.text for line in block[times + 1 :]]
+        yield line, start, end, [normal_name(line.text) for line in block[times + 1 :]]
 
 
 def cue_turns(text: Text, cues: Iterable[Cue], speakers: Iterable[list[str]]) -> Iterator[Found]:

@@ -13,7 +13,7 @@ from typing import Any
 from diarize.files.text import File, Text, shorten
 from diarize.formats.json_text import is_number, list_of, load_json, name_of, object_of, time_of
 from diarize.formats.json_transcripts import KINDS, find_segments
-from diarize.formats.rows import Found, collect_turns, to_rows
+from diarize.formats.rows import Found, collect_turns, refuse_nul, to_rows
 from diarize.formats.times import milliseconds
 from diarize.segments import Segment, Turn
 
@@ -56,10 +56,14 @@ def format_json(document: Mapping[str, Any]) -> str:
     ------
     ValueError
         For an unknown key or a number that JSON cannot hold.
+    FormatError
+        For a NUL in a name.
     """
     document = {"format": "diarize", "version": VERSION, **document}
     if unknown := sorted(set(document) - set(KEYS)):
         raise ValueError(f"unknown keys {unknown}; known: {', '.join(KEYS)}")
+    refuse_nul("recording", [document.get("recording", "")])
+    refuse_nul("speaker", [turn["speaker"] for turn in document.get("turns", ())])
     entries = []
     for key in KEYS:
         if key not in document:

@@ -23,6 +23,7 @@ from diarize.files.text import Place, Text
 from diarize.formats.json_text import list_of, name_of, object_of, time_of
 from diarize.formats.rows import Found
 from diarize.formats.speaker_names import is_nobody
+from diarize.segments import normal_name
 
 KINDS = "this program's, WhisperX's, pyannote's and SegLST (docs/formats.md)"
 """What JSON is read, for errors."""
@@ -104,7 +105,7 @@ def _written_time(place: Place, item: dict[str, Any], key: str) -> float:
 def _speaker(place: Place, item: dict[str, Any], key: str) -> str | None:
     """Who speaks; None where nobody is named. A number is a name, too."""
     value = item.get(key)
-    if value is None or (isinstance(value, str) and is_nobody(value)):
+    if value is None or (isinstance(value, str) and is_nobody(normal_name(value))):
         return None
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**9:
         return str(value)

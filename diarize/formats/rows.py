@@ -10,7 +10,7 @@ from typing import NamedTuple
 from diarize.errors import FormatError
 from diarize.files.text import Place, shorten
 from diarize.formats.times import join_overlapping, milliseconds
-from diarize.segments import Turn
+from diarize.segments import Turn, normal_name
 
 logger = logging.getLogger(__name__)
 
@@ -43,8 +43,21 @@ def one_word(name: str) -> str:
 
 
 def is_one_word(name: str) -> bool:
-    """Whether a name can stand in such a format as it is: it has a character, and no blank."""
-    return name.split() == [name]
+    """Whether a name can stand in such a format as it is: it has a character, no blank and no NUL."""
+    return name.split() == [name] and "\0" not in name
+
+
+def refuse_nul(what: str, names: Iterable[str]) -> None:
+    """Refuse names of recordings or speakers (`what`) that no reader would take.
+
+    Raises
+    ------
+    FormatError
+        Naming the first one.
+    """
+    for name in names:
+        if "\0" in name:
+            raise FormatError(f"{what} {name!r} has a NUL in its name; rename it")
 
 
 def refuse_names(rows: Iterable[Row], reserved: Iterable[str], path: object) -> None:
@@ -76,11 +89,12 @@ def to_rows(
     Raises
     ------
     FormatError
-        When two names would become the same, or for several recordings where the file holds one.
+        When two names would become the same or one has a NUL, or for several recordings where the file holds
+        one.
     """
     turns = list(turns)
-    recordings = _clean_names({turn.recording for turn in turns}, clean)
-    speakers = _clean_names({turn.speaker for turn in turns}, clean)
+    recordings = _clean_names("recording", {turn.recording for turn in turns}, clean)
+    speakers = _clean_names("speaker", {turn.speaker for turn in turns}, clean)
     if holder and len(recordings) > 1:
         raise FormatError(f"{len(recordings)} recordings, but {holder} holds one; write a file for each")
     return sorted(
@@ -115,17 +129,19 @@ def collect_turns(
     Raises
     ------
     FormatError
-        For a negative start or duration, for a speaker without a name, and for a transcript in which no
-        segment has a speaker.
+        For a negative start or duration, for a speaker without a name, for a NUL in a name, and for a
+        transcript in which no segment has a speaker.
     """
     turns: list[Turn] = []
     empty: list[Place] = []
     nameless: list[Place] = []
     for place, recording, start, end, speaker in found:
+        speaker = speaker and normal_name(speaker)
         if speaker is not None and not speaker.strip():
             raise place.error("a turn without a speaker's name")
-        if "\0" in recording:
-            raise place.error(f"recording {shorten(recording)!r} has a NUL in its name")
+        for what, name in (("recording", recording), ("speaker", speaker or "")):
+            if "\0" in name:
+                raise place.error(f"{what} {shorten(name)!r} has a NUL in its name")
         if start == end:
             empty.append(place)
             continue
@@ -149,7 +165,8 @@ def report_left_out(what: str, places: Sequence[Place]) -> None:
         logger.warning("%s: %s left out: %d, the first in %s", first.path, what, len(places), first.name)
 
 
-def _clean_names(names: set[str], clean: Callable[[str], str]) -> dict[str, str]:
+def _clean_names(what: str, names: set[str], clean: Callable[[str], str]) -> dict[str, str]:
+    refuse_nul(what, sorted(names))
     cleaned = {name: clean(name) for name in sorted(names)}
     first: dict[str, str] = {}
     for name, written in cleaned.items():

@@ -19,7 +19,7 @@ from diarize.files.text import File, Line, Text
 from diarize.formats.nist import data_lines, start_and_end
 from diarize.formats.rows import Found, collect_turns, one_word, refuse_names, report_left_out, to_rows
 from diarize.formats.times import seconds
-from diarize.segments import TOUCH, Segment, Turn, join_segments
+from diarize.segments import TOUCH, Segment, Turn, join_segments, normal_name
 
 _OTHER_TYPES = frozenset({
     "SEGMENT", "NOSCORE", "NO_RT_METADATA", "LEXEME", "NON-LEX", "NON-SPEECH",
@@ -39,7 +39,7 @@ def parse(text: Text) -> list[Turn]:
         With the number of the line that is wrong.
     """
     named: Iterator[Found] = (
-        (line, recording, start, end, None if who == "<NA>" else who)
+        (line, recording, start, end, None if normal_name(who) == "<NA>" else who)
         for line, recording, start, end, who in _turns(text)
     )
     return collect_turns(named, speakers="names in the eighth field")

@@ -17,7 +17,7 @@ from diarize.files.text import Line, Text
 from diarize.formats.nist import data_lines
 from diarize.formats.rows import Found, collect_turns, report_left_out
 from diarize.formats.speaker_names import is_nobody
-from diarize.segments import Turn
+from diarize.segments import Turn, normal_name
 
 _NOT_SCORED = frozenset({"inter_segment_gap", "excluded_region"})
 _IGNORED = "ignore_time_segment_in_scoring"
@@ -40,6 +40,7 @@ def _segments(text: Text) -> Iterator[Found]:
         if len(fields) < 5:
             raise line.error(f"{len(fields)} fields, STM has 5: recording, channel, speaker, start, end")
         recording, _, who, *times = fields[:5]
+        who = normal_name(who)
         start, end = line.seconds(times[0], "start"), line.seconds(times[1], "end")
         if who.lower() in _NOT_SCORED or _IGNORED in map(str.lower, fields[5:]):
             ignored.append(line)

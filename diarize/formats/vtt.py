@@ -16,7 +16,7 @@ from diarize.formats.cues import HOW, TIMES, cue_turns, find_blocks, find_cues
 from diarize.formats.rows import collect_turns, to_rows
 from diarize.formats.times import clock
 from diarize.formats.transcripts import VOICE, find_prefixes
-from diarize.segments import Turn
+from diarize.segments import Turn, normal_name
 
 
 def parse(text: Text) -> list[Turn]:
@@ -38,7 +38,7 @@ def parse(text: Text) -> list[Turn]:
     texts = [texts for *_, texts in cues]
     speakers = [[html.unescape(voice) for voice in VOICE.findall("\n".join(lines))] for lines in texts]
     if not any(speakers):
-        speakers = find_prefixes([[html.unescape(line) for line in lines] for lines in texts])
+        speakers = find_prefixes([[normal_name(html.unescape(line)) for line in lines] for lines in texts])
     return collect_turns(cue_turns(text, cues, speakers), speakers=f"voices such as <v Ann>, or {HOW}")
 
 
