@@ -24,9 +24,13 @@ Cue = tuple[Line, float, float, list[str]]
 """The line of its times, start and end in seconds, its lines of text."""
 
 
-def find_blocks(text: Text) -> list[list[Line]]:
-    """The lines between blank lines."""
-    blocks: list[list[Line]] = [[]]
+Block = list[Line]
+"""Lines that no blank line parts."""
+
+
+def find_blocks(text: Text) -> list[Block]:
+    """The blocks of a text."""
+    blocks: list[Block] = [[]]
     for line in text.lines():
         if line.text.strip():
             blocks[-1].append(line)
@@ -35,7 +39,12 @@ def find_blocks(text: Text) -> list[list[Line]]:
     return [block for block in blocks if block]
 
 
-def find_cues(blocks: Iterable[list[Line]]) -> Iterator[Cue]:
+def has_times(block: Block) -> bool:
+    """Whether a block can be a cue: a line has the arrow of times."""
+    return any("-->" in line.text for line in block)
+
+
+def find_cues(blocks: Iterable[Block]) -> Iterator[Cue]:
     """The cues of the blocks, in their order.
 
     Raises
@@ -61,7 +70,7 @@ def cue_turns(text: Text, cues: Iterable[Cue], speakers: Iterable[list[str]]) ->
             yield line, text.recording, start, end, name
 
 
-def _parts(block: list[Line]) -> Iterator[list[Line]]:
+def _parts(block: Block) -> Iterator[Block]:
     """The cues of a block, which blank lines may not part: each begins with its times, or a number above."""
     times = [i for i, line in enumerate(block) if TIMES.fullmatch(line.text)]
     starts = [i - block[i - 1].text.strip().isdigit() for i in times[1:]]

@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterable
 
 from diarize.files.text import File, Line, Text
-from diarize.formats.cues import HOW, TIMES, cue_turns, find_blocks, find_cues
-from diarize.formats.rows import collect_turns, to_rows
+from diarize.formats.cues import HOW, TIMES, Block, cue_turns, find_blocks, find_cues, has_times
+from diarize.formats.rows import collect_turns, report_left_out, to_rows
 from diarize.formats.times import clock
 from diarize.formats.transcripts import VOICE, find_prefixes
 from diarize.segments import Turn, normal_name
@@ -22,7 +22,7 @@ from diarize.segments import Turn, normal_name
 def parse(text: Text) -> list[Turn]:
     """The turns of WebVTT subtitles: their voice tags ``<v Ann>``, or the names before their texts.
 
-    Cues without a speaker are left out with a warning.
+    Cues without a speaker, and blocks that are neither cues nor remarks, are left out with a warning.
 
     Raises
     ------
@@ -34,7 +34,10 @@ def parse(text: Text) -> list[Turn]:
         raise blocks[0][0].error("does not begin with WEBVTT")
     header = next((i for i, line in enumerate(blocks[0]) if TIMES.fullmatch(line.text)), len(blocks[0]))
     blocks[0] = blocks[0][header:]  # a cue that no blank line parts from the header
-    cues = list(find_cues(block for block in blocks if block and not _is_remark(block)))
+    blocks = [block for block in blocks if block and not _is_remark(block)]
+    cues = list(find_cues(block for block in blocks if has_times(block)))
+    # As in browsers: behind a blank line no cue goes on.
+    report_left_out("blocks without times", [block[0] for block in blocks if not has_times(block)])
     texts = [texts for *_, texts in cues]
     speakers = [[html.unescape(voice) for voice in VOICE.findall("\n".join(lines))] for lines in texts]
     if not any(speakers):
@@ -57,7 +60,7 @@ def render(turns: Iterable[Turn], path: File = "") -> str:
     return "\n".join(cues)
 
 
-def _is_remark(block: list[Line]) -> bool:
+def _is_remark(block: Block) -> bool:
     """Whether a block holds no cue."""
     kind = block[0].text.split()[0]
     is_cue = any(TIMES.fullmatch(line.text) for line in block[:2])  # also one of that name
