@@ -27,7 +27,7 @@ _LONGEST_KEY = 1000  # bytes; beyond it the file is something else
 
 
 def read_ark(path: str | Path) -> dict[str, NDArray[Any]]:
-    """A table (see ``formats/vectors.py``) from ``x.ark`` or ``x.scp``, with ``x.segments`` beside it.
+    """A table (see ``vector_tables.py``) from ``x.ark`` or ``x.scp``, with ``x.segments`` beside it.
 
     Rows come in the order of the segments.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
@@ -15,7 +16,11 @@ from diarize.segments import Turn
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A format of turns: its suffix, and its module in this package, which is loaded when first used."""
+    """A format of turns: its suffix, and its module, which is loaded when first used.
+
+    The module has ``parse(text)``, from a `Text` to sorted turns, and ``render(turns, path)``, from turns to
+    the content of a file; neither touches a file.
+    """
 
     suffix: str
     module: str
@@ -31,29 +36,30 @@ class Format:
         return text
 
     def _load(self) -> Any:
-        return import_module(f"diarize.formats.{self.module}")
+        return import_module(self.module)
 
 
 FORMATS = {
-    "rttm": Format(".rttm", "rttm"),
-    "json": Format(".json", "json_format"),
-    "csv": Format(".csv", "csv_format"),
-    "srt": Format(".srt", "srt"),
-    "vtt": Format(".vtt", "vtt"),
-    "textgrid": Format(".TextGrid", "textgrid"),
-    "eaf": Format(".eaf", "elan"),
-    "audacity": Format(".txt", "audacity"),
-    "lab": Format(".lab", "lab"),
+    "rttm": Format(".rttm", "diarize.formats.rttm"),
+    "json": Format(".json", "diarize.formats.json_format"),
+    "csv": Format(".csv", "diarize.formats.csv_format"),
+    "srt": Format(".srt", "diarize.formats.srt"),
+    "vtt": Format(".vtt", "diarize.formats.vtt"),
+    "textgrid": Format(".TextGrid", "diarize.formats.textgrid"),
+    "eaf": Format(".eaf", "diarize.formats.elan"),
+    "audacity": Format(".txt", "diarize.formats.audacity"),
+    "lab": Format(".lab", "diarize.formats.lab"),
 }
 """The formats by name. What each keeps and loses: ``docs/formats.md``."""
 
 READ_ONLY = {
-    "stm": Format(".stm", "stm"),
-    "ctm": Format(".ctm", "ctm"),
+    "stm": Format(".stm", "diarize.formats.stm"),
+    "ctm": Format(".ctm", "diarize.formats.ctm"),
 }
 """Formats of transcripts, which are read and not written: a diarization has no words."""
 
-READABLE = FORMATS | READ_ONLY
+READABLE = ChainMap(READ_ONLY, FORMATS)  # in its order, the last one comes first
+"""All formats, those that are written first."""
 
 
 def find_format(path: File, name: str | None = None, *, reading: bool = False) -> Format:

@@ -18,7 +18,9 @@ from diarize.files.atomic import atomic_path
 from diarize.files.text import Line, Text, read_text
 from diarize.formats import (
     FORMATS,
+    READ_ONLY,
     READABLE,
+    Format,
     find_format,
     read_rttm,
     read_turns,
@@ -115,6 +117,33 @@ def test_parse_and_render_touch_no_file(name: str, monkeypatch: pytest.MonkeyPat
         text = format.render(turns, path)
         read = format.parse(Text(text, path))
     assert (read, opened) == (turns, [])
+
+
+MINUTES = """
+from diarize.segments import Segment, Turn
+
+def parse(text):
+    rows = [line.text.split() for line in text.lines() if line.text]
+    return sorted(Turn(text.recording, Segment(60 * int(a), 60 * int(b)), who) for who, a, b in rows)
+
+def render(turns, path=""):
+    return "".join(f"{t.speaker} {t.segment.start // 60:.0f} {t.segment.end // 60:.0f}\\n" for t in turns)
+"""
+
+
+def test_a_format_of_ones_own_is_a_module_and_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "format_of_minutes.py").write_text(MINUTES)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(FORMATS, "minutes", Format(".minutes", "format_of_minutes"))
+    turns = [Turn("a", Segment(0, 60), "Ann"), Turn("a", Segment(60, 180), "Bob")]
+    write_turns(turns, tmp_path / "a.minutes")
+    assert render_turns(turns, "minutes") == (tmp_path / "a.minutes").read_text() == "Ann 0 1\nBob 1 3\n"
+    assert read_turns(tmp_path / "a.minutes") == turns
+    assert find_format("a.minutes", reading=True) is READABLE["minutes"]
+
+
+def test_formats_that_are_written_come_first() -> None:
+    assert list(READABLE) == [*FORMATS, *READ_ONLY]
 
 
 @pytest.mark.parametrize("name", FORMATS)
