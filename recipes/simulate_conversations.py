@@ -27,7 +27,7 @@ from diarize.files.atomic import atomic_path
 from diarize.formats import write_rttm, write_uem
 from diarize.formats.kaldi import DataFolder, read_data_folder
 from diarize.segments import Segment, close_pauses, speech_of
-from diarize.speech.vad import speech_segments
+from diarize.speech.detect import speech_segments
 from diarize.training.augment import add_noise, reverberate, telephone
 from diarize.training.conversations import (
     Phrase,
