@@ -36,7 +36,7 @@ __all__ = [
 
 
 def read_turns(path: File | IO[Any] | bytes, format: str | None = None) -> list[Turn]:
-    """The turns of a file, sorted, in the named format or the one of its suffix.
+    r"""The turns of a file, sorted, in the named format or the one of its suffix.
 
     An open file or bytes will do; without a suffix, the format is recognised by how they begin.
 
@@ -44,6 +44,11 @@ def read_turns(path: File | IO[Any] | bytes, format: str | None = None) -> list[
     ------
     FormatError
         When the format is unknown, or the file cannot be read or does not follow it.
+
+    Examples
+    --------
+    >>> [turn.speaker for turn in read_turns(b"0.0 0.5 sil\n0.5 2.0 Ann\n", "lab")]
+    ['Ann']
     """
     file = as_file(path)
     if file is None:
@@ -65,12 +70,17 @@ def write_turns(turns: Iterable[Turn], path: str | Path, format: str | None = No
 
 
 def render_turns(turns: Iterable[Turn], format: str, recording: str = "recording") -> str:
-    """What `write_turns` would write to a file that is named after the recording.
+    r"""What `write_turns` would write to a file that is named after the recording.
 
     Raises
     ------
     FormatError
         When the format is unknown or cannot hold these turns.
+
+    Examples
+    --------
+    >>> render_turns([Turn("meeting", Segment(0.5, 2), "Ann")], "lab")
+    '0.500 2.000 Ann\n'
     """
     known = find_format("", format)
     return known.render(turns, f"{recording}{known.suffix}")
