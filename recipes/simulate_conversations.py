@@ -20,9 +20,8 @@ from diarize.audio import SAMPLE_RATE, find_audio
 from diarize.cli.script import run_script
 from diarize.errors import DiarizeError
 from diarize.files.atomic import atomic_path
+from diarize.formats import write_rttm, write_uem
 from diarize.formats.kaldi import read_data_folder
-from diarize.formats.rttm import write_rttm
-from diarize.formats.uem import write_uem
 from diarize.segments import Segment, speech_of
 from diarize.training.conversation_set import ConversationSet, Shape
 

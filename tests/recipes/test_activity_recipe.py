@@ -15,8 +15,8 @@ from scripts import message
 from small_onnx import write_segmentation
 
 from diarize.audio import SAMPLE_RATE, load_audio
+from diarize.formats import read_rttm
 from diarize.formats.kaldi import write_data_folder
-from diarize.formats.rttm import read_rttm
 from diarize.networks.activity_network import ActivityNetwork
 from diarize.networks.weights import read_curve
 from diarize.speech.activity import detect_activity, load_activity

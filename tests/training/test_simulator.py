@@ -9,8 +9,8 @@ from small_onnx import write_segmentation
 
 from diarize.audio import SAMPLE_RATE, load_audio
 from diarize.audio.features import FeatureConfig
+from diarize.formats import read_rttm
 from diarize.formats.kaldi import DataFolder, read_data_folder, write_data_folder
-from diarize.formats.rttm import read_rttm
 from diarize.segments import Segment, Turn, speech_of
 from diarize.training.conversation_set import ConversationSet, Shape
 from diarize.training.conversations import Phrase, Placed
