@@ -19,7 +19,7 @@ default_systems=() # those of a run without --system; none: all of --conf
 
 # Check the options, and find the systems: $networks, $baselines and $identified are those to be run.
 begin() {
-  local each kind made number
+  local each seeds made number
   need_numbers steps
   need_stages 8
   chosen=()
@@ -31,14 +31,14 @@ begin() {
   baselines=$(list_systems baselines)
   identified=$(list_systems identified)
   for each in ${system[@]+"${system[@]}"}; do
-    made='' kind=$seed
+    made='' seeds=$seed
     if is_one_of "$each" "$baselines"; then
       ! runs 6 || made=yes
-      kind=1
+      seeds=1
     elif [ "$stage" -le 5 ] && [ "$stop_stage" -ge 3 ]; then
       made=yes
     fi
-    for number in $kind; do
+    for number in $seeds; do
       if [ -n "$made" ] && [ -z "$force" ] && [ -e "$exp/$each/seed$number/run.json" ]; then
         fail "$exp/$each/seed$number is finished; give --force to make it again"
       fi

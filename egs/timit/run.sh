@@ -19,8 +19,8 @@ if runs 1; then
 fi
 begin
 
-# Sets of speakers, each with two parts of eight and two sentences: train_100 and the test speakers of the papers
-# of 2016 to 2018, all others as train_590, and other ones for dev, where thresholds are chosen.
+# Sets of speakers, each with two parts of eight and two sentences: train_100 and the test speakers of the papers of
+# 2016 to 2018; train_590, all but test_40; dev, where thresholds are chosen, none of train_100 and test_80.
 if at_stage 1 "speakers of train, dev and test"; then
   "$python" egs/timit/local/prepare_data.py --corpus "$corpus" --out "$exp/data"
 fi
