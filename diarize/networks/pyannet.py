@@ -1,4 +1,4 @@
-"""PyanNet, the network of pyannote's segmentation 3.0: which of up to three speakers speak, frame by frame."""
+"""PyanNet, the network of pyannote's segmentation 3.0: who of up to three speakers speaks, by frames."""
 
 from __future__ import annotations
 
@@ -47,6 +47,9 @@ class SincFilters(nn.Module):
     Ravanelli and Bengio, "Speaker recognition from raw waveform with SincNet", SLT 2018;
     Pariente et al., "Filterbank design for end-to-end speech separation", ICASSP 2020 (the odd filters).
     """
+
+    radians: Tensor
+    window: Tensor
 
     def __init__(
         self,
