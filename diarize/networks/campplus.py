@@ -67,7 +67,7 @@ class CAMPlusPlus(nn.Module):
         """
         if mel.dim() != 3 or mel.shape[1] < 3 or mel.shape[2] != N_MELS:
             raise ValueError(f"mel is (batch, 3 or more, {N_MELS}), got {tuple(mel.shape)}")
-        x = F.relu(self.entry_norm(self.entry(self.head(mel))))  # (batch, 128, n_frames / 2)
+        x = F.relu_(self.entry_norm(self.entry(self.head(mel))))  # (batch, 128, n_frames / 2)
         x = x.transpose(0, 1).contiguous()  # (128, batch, n_frames / 2)
         for block, transition in zip(self.blocks, self.transitions, strict=True):
             x = transition(block(x))
@@ -107,8 +107,8 @@ class Head(nn.Module):
     def forward(self, mel: Tensor) -> Tensor:
         """Features (batch, n_features, n_frames) of spectrograms (batch, n_frames, n_mels)."""
         x = mel.transpose(1, 2).unsqueeze(1)  # (batch, 1, mels, frames)
-        x = F.relu(self.first_norm(self.first(x)))
-        x = F.relu(self.last_norm(self.last(self.blocks(x))))  # (batch, width, mels / 8, frames)
+        x = F.relu_(self.first_norm(self.first(x)))
+        x = F.relu_(self.last_norm(self.last(self.blocks(x))))  # (batch, width, mels / 8, frames)
         return x.flatten(1, 2)
 
 
@@ -130,8 +130,8 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, width, mels / step, frames) of (batch, width, mels, frames)."""
-        y = F.relu(self.first_norm(self.first(x)))
-        return F.relu(self.second_norm(self.second(y)) + self.shortcut(x))
+        y = F.relu_(self.first_norm(self.first(x)))
+        return F.relu_(self.second_norm(self.second(y)) + self.shortcut(x))
 
 
 class DenseBlock(nn.Module):
@@ -237,7 +237,7 @@ def _mixed(layer: nn.Linear, x: Tensor) -> Tensor:
 
 def _normed(norm: nn.Module, x: Tensor) -> Tensor:
     """ReLU of the normalized channels of x (channels, batch, frames)."""
-    return F.relu(norm(x.unsqueeze(0)).squeeze(0))
+    return F.relu_(norm(x.unsqueeze(0)).squeeze(0))
 
 
 @torch.no_grad()
