@@ -168,7 +168,7 @@ class PyanNet(nn.Module):
         """
         if samples.dim() != 2 or samples.shape[1] < FIELD:
             raise ValueError(f"samples are (batch, {FIELD} or more), got {tuple(samples.shape)}")
-        # On the CPU window by window: what one needs in SincNet fits into the cache, what several need does not.
+        # On the CPU window by window: what one needs in SincNet fits into the cache, several do not.
         parts = samples.split(1) if samples.device.type == "cpu" else (samples,)
         x, _ = self.lstm(torch.cat([self.sincnet(part) for part in parts]))  # (batch, n_frames, 2 * hidden)
         x = F.leaky_relu(self.first(x))
