@@ -2,8 +2,8 @@
 
 The teacher is a file of export_teacher.py or any other that --model takes as FILE.onnx, campplus, or
 Resemblyzer's network, whose weights come in its wheel (pip install "diarize-toolkit[resemblyzer]"). The
-target of a recording at a speed is 0.4 times its own vector plus 0.6 times the mean of its speaker's at that speed,
-less the mean of all, of length 1: (n_recordings, n_speeds, dim), recordings in sorted order.
+target of a recording at a speed is 0.4 times its own vector plus 0.6 times the mean of its speaker's at that
+speed, less the mean of all, of length 1: (n_recordings, n_speeds, dim), recordings in sorted order.
 """
 
 from __future__ import annotations
