@@ -1,9 +1,9 @@
 """Embed a training set with an open network, as targets for distillation: OUT/teacher.npz.
 
-The teacher is a file of export_teacher.py or any other that --model takes as FILE.onnx, or Resemblyzer's
-network, whose weights come in its wheel (pip install "diarize-toolkit[resemblyzer]"). The target of a
-recording at a speed is 0.4 times its own vector plus 0.6 times the mean of its speaker's at that speed, less
-the mean of all, of length 1: (n_recordings, n_speeds, dim), recordings in sorted order.
+The teacher is a file of export_teacher.py or any other that --model takes as FILE.onnx, campplus, or
+Resemblyzer's network, whose weights come in its wheel (pip install "diarize-toolkit[resemblyzer]"). The
+target of a recording at a speed is 0.4 times its own vector plus 0.6 times the mean of its speaker's at that
+speed, less the mean of all, of length 1: (n_recordings, n_speeds, dim), recordings in sorted order.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="Kaldi data folder")
     parser.add_argument("--config", type=Path, required=True, help="TOML with [pack]")
-    parser.add_argument("--teacher", default="resemblyzer", help="FILE.onnx, or resemblyzer")
+    parser.add_argument("--teacher", default="resemblyzer", help="FILE.onnx, campplus or resemblyzer")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--nj", type=int, default=2, help="processes")
     arguments = parser.parse_args()

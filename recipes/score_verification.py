@@ -56,7 +56,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, nargs="+", required=True, help="Kaldi data folders")
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument(
-        "--peer", action="append", default=[], metavar="PEER", help="resemblyzer, or FILE.onnx"
+        "--peer", action="append", default=[], metavar="PEER", help="campplus, resemblyzer, or FILE.onnx"
     )
     parser.add_argument("--out", type=Path, required=True, help="JSON file; the table goes beside it as .md")
     arguments = parser.parse_args()

