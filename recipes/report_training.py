@@ -19,8 +19,8 @@ from diarize.embedding.table import Embeddings
 from diarize.errors import DiarizeError, FormatError
 from diarize.files.text import read_text
 from diarize.networks.cnn import CNN
-from diarize.networks.weights import read_curve
 from diarize.report.training_page import write_training_report
+from diarize.training.checkpoints import read_curve
 from diarize.training.loop import input_frames
 from diarize.training.samplers import PackedFeatures
 

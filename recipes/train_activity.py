@@ -31,16 +31,10 @@ from diarize.errors import ConfigError, DiarizeError
 from diarize.machine.devices import mixed_precision
 from diarize.networks import make_network
 from diarize.networks.activity_network import ActivityNetwork
-from diarize.networks.weights import (
-    append_curve,
-    cut_curve,
-    load_checkpoint,
-    load_weights,
-    save_checkpoint,
-    save_weights,
-)
+from diarize.networks.weights import load_weights, save_weights
 from diarize.speech.activity import pad_frames
 from diarize.training.augment import mask, tilt
+from diarize.training.checkpoints import append_curve, cut_curve, load_checkpoint, save_checkpoint
 from diarize.training.loop import has_stopped
 from diarize.training.optimizers import TrainingConfig, build_optimizer, learning_rate_at, update_average
 

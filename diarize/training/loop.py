@@ -20,15 +20,14 @@ from diarize.errors import ConfigError, ModelError
 from diarize.machine.devices import mixed_precision
 from diarize.networks import Network
 from diarize.networks.cnn import CNN
-from diarize.networks.weights import (
+from diarize.networks.weights import load_weights, save_weights
+from diarize.training.checkpoints import (
     Progress,
     append_curve,
     cut_curve,
     load_checkpoint,
     load_start,
-    load_weights,
     save_checkpoint,
-    save_weights,
 )
 from diarize.training.objectives import LossConfig, build_objective
 from diarize.training.optimizers import TrainingConfig, build_optimizer, learning_rate_at, update_average

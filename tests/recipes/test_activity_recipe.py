@@ -18,8 +18,8 @@ from diarize.audio import SAMPLE_RATE, load_audio
 from diarize.formats.kaldi import write_data_folder
 from diarize.formats.rttm import read_rttm
 from diarize.networks.activity_network import ActivityNetwork
-from diarize.networks.weights import read_curve
 from diarize.speech.activity import detect_activity, load_activity
+from diarize.training.checkpoints import read_curve
 from diarize.training.optimizers import TrainingConfig
 
 pytestmark = pytest.mark.recipe

@@ -25,7 +25,7 @@ from diarize.embedding.models import load_model
 from diarize.embedding.table import Embeddings
 from diarize.formats.kaldi import write_data_folder
 from diarize.networks import build_network
-from diarize.networks.weights import read_curve
+from diarize.training.checkpoints import read_curve
 from diarize.training.loop import train
 from diarize.training.objectives import LossConfig
 from diarize.training.optimizers import TrainingConfig

@@ -23,9 +23,10 @@ from safetensors.torch import load_file
 
 from diarize.errors import ConfigError, ModelError
 from diarize.networks.resnet import ResNet
-from diarize.networks.weights import load_weights, read_curve
+from diarize.networks.weights import load_weights
 from diarize.scoring.verification import equal_error_rate, make_trials
 from diarize.training.augment import tilt
+from diarize.training.checkpoints import read_curve
 from diarize.training.loop import build_sampler, input_frames, train
 from diarize.training.objectives import LossConfig
 from diarize.training.optimizers import TrainingConfig, build_optimizer, learning_rate_at
