@@ -156,8 +156,8 @@ def build_objective(
         if not any((config.arcface, config.prototypical, config.distillation, config.pairwise_kl)):
             raise ConfigError("[loss] every weight is 0; leave one above")
         return EmbeddingObjective(config, network.embedding.out_features, n_speakers, n_segments, targets)
-    if (config.kind == "angular-margin") != network.classifier.cosine:
-        output = "cosine" if network.classifier.cosine else "linear"
+    if (config.kind == "angular-margin") != (network.gives == "cosines"):
+        output = "cosine" if network.gives == "cosines" else "linear"
         raise ConfigError(
             f"[loss] kind = '{config.kind}' does not fit [network] output = '{output}': "
             "'angular-margin' belongs to 'cosine', the other kinds to 'linear'"
