@@ -26,7 +26,7 @@ from diarize.networks import Network
 from diarize.networks.cnn import CNN
 from diarize.networks.frame_network import FrameNetwork
 from diarize.networks.weights import load_weights
-from diarize.training.samplers import PackedFeatures, cut_segments
+from diarize.training.packed import PackedFeatures, cut_segments
 
 
 @torch.inference_mode()

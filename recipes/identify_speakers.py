@@ -30,7 +30,7 @@ from diarize.files.text import read_text, write_text
 from diarize.machine.threads import one_blas_thread
 from diarize.networks.cnn import CNN
 from diarize.scoring.clusterings import wilson_interval
-from diarize.training.samplers import PackedFeatures, cut_segments
+from diarize.training.packed import PackedFeatures, cut_segments
 
 
 def load_frames(files: dict[str, list[str]]) -> dict[str, list[Frames]]:

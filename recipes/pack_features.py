@@ -23,7 +23,7 @@ from diarize.errors import ConfigError, DiarizeError
 from diarize.files.atomic import atomic_path
 from diarize.formats.kaldi import read_whole_recordings
 from diarize.training.augment import Augmenter, change_speed
-from diarize.training.samplers import pack
+from diarize.training.packed import pack
 
 N_BABBLE_VOICES = 300
 

@@ -21,8 +21,8 @@ from diarize.files.text import read_text
 from diarize.networks.cnn import CNN
 from diarize.report.training_page import write_training_report
 from diarize.training.checkpoints import read_curve
-from diarize.training.loop import input_frames
-from diarize.training.samplers import PackedFeatures
+from diarize.training.embedding_training import input_frames
+from diarize.training.packed import PackedFeatures
 
 N_EXAMPLES = 3
 

@@ -20,7 +20,7 @@ from diarize.files.text import read_lines, read_text, write_text
 from diarize.formats.kaldi import read_data_folder
 from diarize.networks import DEFAULT_FAMILY, network_class
 from diarize.speakers.plda import backend_file
-from diarize.training.objectives import LossConfig
+from diarize.training.embedding_objective import EmbeddingLossConfig as LossConfig
 from diarize.training.optimizers import TrainingConfig
 
 BACK_END = """

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from diarize.networks import Network, build_network
-from diarize.training.samplers import PackedFeatures, pack
+from diarize.training.packed import PackedFeatures, pack
 
 N_SPEAKERS, N_MELS, N_FRAMES = 12, 24, 20
 TINY = {

@@ -25,7 +25,7 @@ from diarize.formats.kaldi import read_data_folder, write_data_folder
 from diarize.formats.rttm import read_rttm
 from diarize.scoring.verification import make_trials
 from diarize.training.augment import change_speed
-from diarize.training.samplers import PackedFeatures
+from diarize.training.packed import PackedFeatures
 
 pytestmark = pytest.mark.recipe
 
