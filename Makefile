@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint docs bench clean
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -17,6 +17,10 @@ test: .venv/.dev ## run all tests, ruff, mypy and shellcheck among them
 
 lint: .venv/.dev ## ruff, mypy, shellcheck, the order of imports, the links of the documentation
 	$(BIN)/python -m pytest -q tests/project/test_quality.py tests/project/test_layers.py
+
+docs: .venv/.docs ## write the documentation as a site to build/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo build/docs/index.html
 
 bench: .venv/.dev ## print speed and start-up; with DATA=DIR (sets of recordings) the error as well
 	$(BIN)/python benchmarks/one_hour.py
@@ -41,6 +45,10 @@ $(BIN)/python:
 	$(INSTALL) -e .
 	@touch $@
 
-.venv/.dev: .venv/.product
+.venv/.dev: .venv/.docs
 	$(INSTALL) -e '.[dev]'
+	@touch $@
+
+.venv/.docs: .venv/.product
+	$(INSTALL) -e '.[docs]'
 	@touch $@

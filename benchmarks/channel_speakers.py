@@ -30,7 +30,7 @@ from diarize.pipeline.diarizer import Diarizer
 from diarize.pipeline.result import Diarization
 from diarize.scoring.der import DiarizationScore, pool, score_diarization
 from diarize.segments import Turn, close_pauses
-from diarize.speech.vad import speech_segments
+from diarize.speech.detect import speech_segments
 from diarize.training.augment import reverberate
 from diarize.training.conversations import (
     Phrase,

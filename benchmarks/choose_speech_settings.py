@@ -1,4 +1,4 @@
-"""Missed and false speech over a grid of the settings of ``diarize.speech.vad``, as a Markdown table.
+"""Missed and false speech over a grid of the settings of ``speech``, as a Markdown table.
 
     python benchmarks/choose_speech_settings.py --data DIR [--data DIR ...] [--skip ID ...]
 
@@ -22,8 +22,8 @@ from diarize.config import SpeechConfig
 from diarize.formats.rttm import read_rttm
 from diarize.formats.uem import read_uem
 from diarize.segments import Segment
-from diarize.speech.activity import OUTPUT_LENGTH, detect_activity
-from diarize.speech.vad import FRAME_LENGTH, segments_from_probabilities, speech_probabilities
+from diarize.speech.detect import any_probabilities
+from diarize.speech.hysteresis import Hysteresis
 
 GRID = {
     "threshold": (0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8),
@@ -55,13 +55,8 @@ class Recording:
     def __init__(self, audio: Path, detector: str, model: Path | None) -> None:
         self.name = recording_id(audio)
         folder = audio.parent.parent
-        if detector == "activity":
-            heard = detect_activity(stream_audio(audio), model)
-            self.probabilities, self.n_seconds = heard.speech, heard.n_seconds
-            self.frame_length = OUTPUT_LENGTH
-        else:
-            self.probabilities, self.n_seconds = speech_probabilities(stream_audio(audio), detector)
-            self.frame_length = FRAME_LENGTH
+        config = SpeechConfig(detector=detector, model=model and str(model))
+        self.probabilities, self.frame_length, self.n_seconds = any_probabilities(stream_audio(audio), config)
         self.n_bins = round(self.n_seconds * BINS_PER_SECOND)
         self.scored = mark(read_uem(folder / "uem" / f"{self.name}.uem")[self.name], self.n_bins)
         turns = read_rttm(folder / "rttm" / f"{self.name}.rttm")
@@ -69,7 +64,7 @@ class Recording:
 
     def errors(self, config: SpeechConfig) -> NDArray[np.float64]:
         """Missed, false and reference speech in seconds, ``(3,)``."""
-        found = segments_from_probabilities(self.probabilities, self.frame_length, self.n_seconds, config)
+        found = Hysteresis.of(config).segments(self.probabilities, self.frame_length, self.n_seconds)
         heard = mark(found, self.n_bins) & self.scored
         counts = [(self.speech & ~heard).sum(), (heard & ~self.speech).sum(), self.speech.sum()]
         return np.array(counts) / BINS_PER_SECOND

@@ -10,20 +10,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from diarize.audio import find_audio, recording_id, stream_audio
 from diarize.config import Config, SpeechConfig
-from diarize.embedding.embedder import Embedder, Voices
+from diarize.embedding.embedder import Embedder
 from diarize.errors import ConfigError, DiarizeError
 from diarize.formats.rttm import read_rttm
 from diarize.formats.uem import read_uem
-from diarize.pipeline.diarizer import make_turns
-from diarize.pipeline.labels import find_speakers
+from diarize.pipeline.stages import Heard, Labelled, Voices, embed, hear, label, resegment, turns
 from diarize.scoring.der import DiarizationScore, score_diarization
 from diarize.segments import Segment, Turn
-from diarize.speech.activity import Speech, find_speech
 
 HELD_OUT = ("EN2006a", "EN2006b", "ES2003a", "ES2003b")
 """Meetings of AMI whose excerpts no setting is chosen on; an id that begins so is one of them."""
@@ -122,9 +117,9 @@ class Bench:
     def __init__(self, model: str | None) -> None:
         self.embedder = Embedder(model, device="cpu", threads=1)
         self.description = f"{self.embedder.model.name} {self.embedder.model.fingerprint}"
-        self._heard: dict[tuple[Path, SpeechConfig], Speech] = {}
+        self._heard: dict[tuple[Path, SpeechConfig], Heard] = {}
         self._voices: dict[tuple[object, ...], Voices] = {}
-        self._labels: dict[tuple[object, ...], NDArray[np.int64]] = {}
+        self._labelled: dict[tuple[object, ...], Labelled] = {}
         self._scores: dict[tuple[object, ...], DiarizationScore] = {}
 
     def score(self, recording: Recording, config: Config) -> DiarizationScore:
@@ -135,29 +130,29 @@ class Bench:
             config = known(config, min(n_speakers, len(voices.windows)))
         settings = (config.speech, config.embedding, config.resegmentation)
         clustered = (recording.audio, *settings, config.clustering.model_dump_json())
-        if clustered not in self._labels:  # turns are made from the same labels in many ways
-            self._labels[clustered], _ = find_speakers(voices, config, recording.name, backend, heard)
-        labels = self._labels[clustered]
+        if clustered not in self._labelled:  # turns are made from the same labels in many ways
+            self._labelled[clustered] = label(voices, heard, backend, config, recording.name)
+        labelled = self._labelled[clustered]
         # Many settings give the same labels.
         how = (config.speech, config.embedding, config.resegmentation, config.turns)
-        key = (recording.audio, how, config.clustering.seconds_a_sample, labels.tobytes())
+        key = (recording.audio, how, config.clustering.seconds_a_sample, labelled.labels.tobytes())
         if key not in self._scores:
-            turns, _ = make_turns(voices, labels, heard, recording.name, config, backend)
-            self._scores[key] = recording.score(turns)
+            finer = resegment(labelled, voices, backend, config)
+            self._scores[key] = recording.score(turns(finer, heard, config.turns, recording.name).turns)
         return self._scores[key]
 
-    def hear(self, audio: Path, config: SpeechConfig) -> Speech:
+    def hear(self, audio: Path, config: SpeechConfig) -> Heard:
         """Speech and overlap of a recording."""
         if (audio, config) not in self._heard:
-            self._heard[audio, config] = find_speech(stream_audio(audio), config)
+            self._heard[audio, config] = hear(stream_audio(audio), config)
         return self._heard[audio, config]
 
-    def _embed(self, audio: Path, config: Config) -> tuple[Speech, Voices]:
+    def _embed(self, audio: Path, config: Config) -> tuple[Heard, Voices]:
         """Speech and overlap, and the vectors of the speech."""
         heard = self.hear(audio, config.speech)
         again = config.resegmentation
         times = tuple(heard.segments), tuple(heard.mixed)
         key = (audio, times, config.embedding, again.enabled, again.window, again.hop)
         if key not in self._voices:
-            self._voices[key] = self.embedder.voices(stream_audio(audio), heard, config)
+            self._voices[key] = embed(heard, stream_audio(audio), self.embedder, config)
         return heard, self._voices[key]

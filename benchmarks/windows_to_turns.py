@@ -13,6 +13,7 @@ import time
 import numpy as np
 from printing import header, table
 
+from diarize.pipeline.turns import label_turns, smooth_labels
 from diarize.segments import (
     Segment,
     close_pauses,
@@ -21,7 +22,7 @@ from diarize.segments import (
     exclusive_turns,
     speech_of,
 )
-from diarize.speech.windows import label_turns, sliding_windows, smooth_labels
+from diarize.speech.windows import sliding_windows
 
 SEED = 0
 WINDOWS_A_SEGMENT = 20

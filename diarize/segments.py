@@ -32,6 +32,13 @@ class Segment:
     ------
     ValueError
         When the span is empty, negative or not a number.
+
+    Examples
+    --------
+    >>> Segment(1.0, 2.5).duration
+    1.5
+    >>> Segment(0, 2).intersection(Segment(1, 3))
+    Segment(start=1, end=2)
     """
 
     start: float
@@ -67,6 +74,11 @@ class Turn:
     """A segment of a recording that one speaker holds. A diarization is a sorted list of turns.
 
     Its names are in Unicode's normal form C (`normal_name`).
+
+    Examples
+    --------
+    >>> Turn("meeting", Segment(0, 2), "Ann").speaker
+    'Ann'
     """
 
     recording: str
@@ -177,6 +189,11 @@ def exclusive_turns(turns: Iterable[Turn]) -> list[Turn]:
         B          |======|        ->    B             |===|
         C     |==|                       C
 
+    Examples
+    --------
+    >>> turns = [Turn("a", Segment(0, 4), "Ann"), Turn("a", Segment(3, 6), "Bob")]
+    >>> [(turn.speaker, turn.segment.start, turn.segment.end) for turn in exclusive_turns(turns)]
+    [('Ann', 0, 4), ('Bob', 4, 6)]
     """
     held: list[Turn] = []
     ordered = sorted(turns, key=_first_and_longest)

@@ -32,8 +32,9 @@ from diarize.files.atomic import atomic_path
 from diarize.formats.kaldi import DataFolder, read_whole_recordings
 from diarize.segments import Segment
 from diarize.speech.activity import OUTPUT_LENGTH, silero_of_frames
+from diarize.speech.detect import speech_probabilities, speech_segments
+from diarize.speech.hysteresis import Hysteresis
 from diarize.speech.segmentation import Segmentation
-from diarize.speech.vad import segments_from_probabilities, speech_probabilities, speech_segments
 from diarize.training.augment import clip, coloured_noise, limit_band, reverberate, set_level, telephone
 from diarize.training.conversations import Placed, choose_speakers, cut_phrases, interject, mix, take_turns
 from diarize.training.sounds import SOUNDS
@@ -61,7 +62,7 @@ def load_clip(path: str) -> tuple[Samples, tuple[Segment, ...]]:
         inside = slice(round(segment.start / frame), round(segment.end / frame))
         score[inside] = decibel[inside] > np.percentile(decibel, 95) - LOUD
     tight = SpeechConfig(threshold=0.5, release=0, min_speech=SHORTEST, min_silence=BRIDGED, padding=0)
-    return samples, tuple(segments_from_probabilities(score, frame, whole * frame, tight))
+    return samples, tuple(Hysteresis.of(tight).segments(score, frame, whole * frame))
 
 
 class Simulator:

@@ -28,7 +28,7 @@ from diarize.formats.kaldi import DataFolder, read_data_folder
 from diarize.formats.rttm import write_rttm
 from diarize.formats.uem import write_uem
 from diarize.segments import Segment, close_pauses, speech_of
-from diarize.speech.vad import speech_segments
+from diarize.speech.detect import speech_segments
 from diarize.training.augment import add_noise, reverberate, telephone
 from diarize.training.conversations import (
     Phrase,

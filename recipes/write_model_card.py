@@ -14,7 +14,7 @@ from safetensors import safe_open
 from diarize.config import MODEL_TABLES, RECIPE_TABLES, load_tables, validate
 from diarize.embedding.catalog import About
 from diarize.embedding.models import write_config
-from diarize.embedding.onnx import TABLES as ONNX_TABLES
+from diarize.embedding.onnx import ONNX_TABLES
 from diarize.errors import DiarizeError
 from diarize.files.text import read_lines, read_text, write_text
 from diarize.formats.kaldi import read_data_folder

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from diarize.pipeline.turns import label_turns, other_labels, smooth_labels
 from diarize.segments import (
     Segment,
     Turn,
@@ -21,7 +22,7 @@ from diarize.segments import (
     merge_turns,
     speech_of,
 )
-from diarize.speech.windows import label_turns, other_labels, sliding_windows, smooth_labels
+from diarize.speech.windows import sliding_windows
 
 
 def turn(speaker: str, start: float, end: float) -> Turn:

@@ -6,6 +6,8 @@
 - ``clock``: the times of a container's packets
 - ``pieces``: samples as they are read, and their type
 - ``mixing``: channels to one
+- ``kept``: samples decoded once, where memory allows
+- ``progress``: how far a stage has come, for the caller's hook
 - ``features``: mel spectrograms and MFCC
 """
 

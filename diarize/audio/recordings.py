@@ -65,7 +65,13 @@ Channel = int | tuple[int, ...]
 def load_audio(
     source: Source, *, rate: float | None = None, channel: Channel | None = None, track: int | None = None
 ) -> Samples:
-    """A whole recording, shape ``(n_samples,)``; parameters and errors are those of `stream_audio`."""
+    """A whole recording, shape ``(n_samples,)``; parameters and errors are those of `stream_audio`.
+
+    Examples
+    --------
+    >>> load_audio(np.zeros((8000, 2), np.float32), rate=8000).shape  # one second in stereo
+    (16000,)
+    """
     return np.concatenate(list(stream_audio(source, rate=rate, channel=channel, track=track)))
 
 

@@ -10,8 +10,8 @@ import typer
 
 from diarize.cli import console
 from diarize.cli.options import (
-    OPTION_SETTINGS,
     AllowPipes,
+    Assignments,
     Channel,
     ChannelNames,
     Channels,
@@ -23,16 +23,16 @@ from diarize.cli.options import (
     Inputs,
     MaxSpeakers,
     MinSpeakers,
-    Model,
+    ModelName,
     NumSpeakers,
     Output,
     Quiet,
-    Settings,
-    Speech,
+    SpeechFile,
     Threads,
     Threshold,
     Track,
     Verbose,
+    as_settings,
 )
 
 if TYPE_CHECKING:
@@ -60,16 +60,16 @@ def run(
     max_speakers: MaxSpeakers = None,
     clusterer: ClustererName = None,
     threshold: Threshold = None,
-    speech: Speech = None,
+    speech: SpeechFile = None,
     channel: Channel = None,
     channels: Channels = None,
     channel_names: ChannelNames = None,
     track: Track = None,
-    model: Model = None,
+    model: ModelName = None,
     device: Device = "auto",
     threads: Threads = None,
     config: ConfigFile = None,
-    settings: Settings = None,
+    settings: Assignments = None,
     allow_pipes: AllowPipes = False,
     force: Force = False,
     quiet: Quiet = False,
@@ -80,7 +80,13 @@ def run(
     One bad recording is reported and the rest goes on; the exit status is then 2.
     """
     console.start_logging(quiet, verbose)
-    given = {OPTION_SETTINGS[name]: value for name, value in locals().items() if name in OPTION_SETTINGS}
+    given = as_settings(
+        num_speakers=num_speakers,
+        min_speakers=min_speakers,
+        max_speakers=max_speakers,
+        clusterer=clusterer,
+        threshold=threshold,
+    )
     chosen = console.load_settings(config, settings, given)
     names = console.channel_names(channels, channel, channel_names, chosen)
 
@@ -112,7 +118,7 @@ def run(
                 max_speakers=number,
                 speech=read_speech(speech, job.recording) if speech else job.speech,
                 recording=job.recording,
-                on_progress=progress.update,
+                hook=progress,
             )
         seconds = time.perf_counter() - started
         if channels is not None and job.n_speakers not in (None, len(diarization.speakers)):
@@ -140,16 +146,16 @@ def embed(
     ] = False,
     window: Annotated[float | None, typer.Option(help="Seconds a window.")] = None,
     hop: Annotated[float | None, typer.Option(help="Seconds between the starts of windows.")] = None,
-    speech: Speech = None,
+    speech: SpeechFile = None,
     channel: Channel = None,
     channels: Channels = None,
     channel_names: ChannelNames = None,
     track: Track = None,
-    model: Model = None,
+    model: ModelName = None,
     device: Device = "auto",
     threads: Threads = None,
     config: ConfigFile = None,
-    settings: Settings = None,
+    settings: Assignments = None,
     allow_pipes: AllowPipes = False,
     force: Force = False,
     quiet: Quiet = False,
@@ -157,7 +163,7 @@ def embed(
 ) -> None:
     """Export embeddings: one row a window of speech, or one a recording."""
     console.start_logging(quiet, verbose)
-    given = {OPTION_SETTINGS[name]: value for name, value in locals().items() if name in OPTION_SETTINGS}
+    given = as_settings(window=window, hop=hop)
     chosen = console.load_settings(config, settings, given)
     names = console.channel_names(channels, channel, channel_names)
 
@@ -189,7 +195,7 @@ def embed(
                 config=chosen,
                 recording=job.recording,
                 whole=whole,
-                on_progress=progress.update,
+                hook=progress,
             )
         tables.append(table)
         if not quiet:

@@ -24,6 +24,16 @@ if TYPE_CHECKING:
     from diarize.pipeline.result import Diarization
 
 
+_STAGES = {
+    "hear": "detect speech",
+    "embed": "embed windows",
+    "label": "cluster",
+    "resegment": "resegment",
+    "turns": "make turns",
+}
+"""What the command line calls the stages of the pipeline."""
+
+
 class Commands(TyperGroup):
     """The commands; what ends one early is an exit status and at most one line on stderr.
 
@@ -219,7 +229,7 @@ def describe(diarization: Diarization, paths: Sequence[Path], seconds: float) ->
     ]
     lines.append(f"speakers: {len(diarization.speakers)}")
     lines.append(f"why: {diarization.evidence['reason']}")
-    stages = ", ".join(f"{stage} {value:.2f} s" for stage, value in diarization.seconds.items())
+    stages = ", ".join(f"{_STAGES[stage]} {value:.2f} s" for stage, value in diarization.seconds.items())
     lines.append(f"{diarization.duration:.1f} s of audio in {seconds:.2f} s: {stages}")
     lines.append(f"real-time factor {seconds / diarization.duration:.4f}")
     return "\n".join(lines + [f"written: {path}" for path in paths]) + "\n"
@@ -261,10 +271,13 @@ class ProgressBar:
         if self.progress is not None:
             self.progress.stop()
 
-    def update(self, stage: str, done: float, total: float | None) -> None:
-        """Show how far a stage has got."""
+    def __call__(self, stage: str, record: object) -> None:
+        """Show how far a stage has come: the bar is a hook of the pipeline."""
+        from diarize.audio.progress import Progress
+
         if self.progress is not None and self.task is not None:
-            self.progress.update(self.task, description=stage, completed=done, total=total)
+            done, total = record if isinstance(record, Progress) else (1, 1)  # the stage has ended
+            self.progress.update(self.task, description=_STAGES[stage], completed=done, total=total)
 
 
 def _clock(seconds: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -33,7 +33,7 @@ ClustererName = Annotated[str | None, typer.Option(help=f"{', '.join(CLUSTERERS)
 Threshold = Annotated[
     float | None, typer.Option(help="Merge distance of agglomerative clustering; higher merges more.")
 ]
-Model = Annotated[
+ModelName = Annotated[
     str | None, typer.Option(help="Model folder, FILE.onnx, or a name that `diarize models` lists.")
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
@@ -54,11 +54,11 @@ Track = Annotated[
     int | None,
     typer.Option(min=1, help="Audio track of a file with several, counted from 1; otherwise the default."),
 ]
-Speech = Annotated[
+SpeechFile = Annotated[
     Path | None, typer.Option(help="RTTM, UEM or lab file (or a folder of them) that says where speech is.")
 ]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file of settings.")]
-Settings = Annotated[
+Assignments = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="Any setting: --set speech.threshold=0.3 (repeatable)."),
 ]
@@ -76,4 +76,9 @@ OPTION_SETTINGS = {
     "window": "embedding.window",
     "hop": "embedding.hop",
 }
-"""Options that are settings of config.py under a shorter name; where one is not given, the config decides."""
+"""Options that are settings under a shorter name; where one is not given, the config decides."""
+
+
+def as_settings(**options: Any) -> dict[str, Any]:
+    """The values of such options by the names of their settings."""
+    return {OPTION_SETTINGS[name]: value for name, value in options.items()}

@@ -27,6 +27,13 @@ def build_clusterer(method: str, **params: Any) -> Clusterer:
     ------
     ConfigError
         For an unknown method or parameter, with the known ones, or an impossible number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.array([[1, 0], [0.9, 0.1], [0, 1], [0.1, 0.9]])
+    >>> build_clusterer("agglomerative", n_speakers=2).fit_predict(X).tolist()
+    [0, 0, 1, 1]
     """
     if method not in CLUSTERERS:
         raise ConfigError(f"unknown clusterer {method!r}; known: {', '.join(CLUSTERERS)}")

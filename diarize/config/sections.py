@@ -10,7 +10,6 @@ A TOML file has one table a section, and any part of it may be left out::
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -33,7 +32,7 @@ def _at_least_a_frame(seconds: float) -> float:
 
 
 class SpeechConfig(Settings):
-    """Speech detection (``vad.py``); how the defaults were chosen: docs/choices.md."""
+    """Speech detection (``speech/``); how the defaults were chosen: docs/choices.md."""
 
     detector: Literal["silero", "activity", "energy"] = Field(
         "silero", description="silero; activity: our network on top of it; energy: no network"
@@ -131,39 +130,6 @@ class ClusteringConfig(Settings):
     def _spell(cls, values: Any) -> Any:
         return _spell_numbers(values) if isinstance(values, Mapping) else values
 
-    def weight(self, hop: float) -> float:
-        """What a window counts, of windows every `hop` seconds; 1 where they are independent."""
-        return min(hop / self.seconds_a_sample, 1.0)
-
-    def number_weight(self, hop: float, n_windows: int) -> float:
-        """What each of so many windows counts for the number of speakers.
-
-        In a long recording a voice wanders, and what wanders slowly does not average out: beyond
-        ``seconds_in_full`` the windows together count as the cube root of their time.
-        """
-        return self.weight(hop) * self._times_in_full(hop, n_windows) ** (-2 / 3)
-
-    def cost_of_speaker(self, hop: float, n_windows: int) -> float:
-        """Nats that a speaker costs in a recording of so many windows.
-
-        The longer it is, the more ways there are to split a wandering voice: beyond ``seconds_in_full`` the
-        cost grows with the logarithm of the time.
-        """
-        return self.speaker_cost + self.long_speaker_cost * math.log(self._times_in_full(hop, n_windows))
-
-    def cost_of_second_speaker(self, hop: float, n_windows: int, speech: float, overlap: float) -> float:
-        """Nats by which speakers must be above one voice, with so many seconds of speech and of overlap.
-
-        In a long recording both count as its windows do.
-        """
-        in_full = self._times_in_full(hop, n_windows) ** (-2 / 3)
-        return (
-            self.second_speaker_rate * max(0, speech * in_full - 25) - self.overlap_gain * overlap * in_full
-        )
-
-    def _times_in_full(self, hop: float, n_windows: int) -> float:
-        return max(1.0, n_windows * hop / self.seconds_in_full)
-
 
 class ResegmentationConfig(Settings):
     """Who speaks in short windows, once the speakers are found (``resegmentation.py``)."""
@@ -177,7 +143,7 @@ class ResegmentationConfig(Settings):
 
 
 class TurnConfig(Settings):
-    """From labelled windows to turns (``windows.py``)."""
+    """From labelled windows to turns (``turns.py``)."""
 
     smoothing: int = Field(
         1, ge=1, le=101, description="windows in the majority vote over labels, odd; 1: none"
@@ -252,6 +218,11 @@ def load_config(path: str | Path | None = None, overrides: Mapping[str, Any] | N
     ------
     ConfigError
         For an unreadable file, an unknown setting or an impossible value.
+
+    Examples
+    --------
+    >>> load_config(overrides={"clustering.n_speakers": 2}).clustering.n_speakers
+    2
     """
     values: dict[str, Any] = load_toml(path) if path is not None else {}
     source = str(path) if path is not None else "settings"

@@ -7,7 +7,7 @@ no vector.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +15,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from diarize.audio import SAMPLE_RATE, Channel, Samples, Source, mixed_channels, source_id, stream_audio
+from diarize.audio import Channel, Samples, Source, mixed_channels, source_id, stream_audio
+from diarize.audio.kept import KeptBlocks
+from diarize.audio.progress import Hook, Progress, ignore, report_blocks
 from diarize.audio.sources import resolve_source
 from diarize.config import Config
 from diarize.embedding.encoders import find_encoder
@@ -26,26 +28,20 @@ from diarize.machine.devices import find_device
 from diarize.machine.threads import one_thread, own_threads, set_own_threads
 from diarize.segments import Segment
 from diarize.speakers.plda import Backend
-from diarize.speech.activity import Speech, find_speech
 from diarize.speech.channel_options import check_channels
 from diarize.speech.channels import ChannelSpeech, embed_channels, hear_channels
+from diarize.speech.detect import Heard, hear
 from diarize.speech.windows import sliding_windows
-
-Progress = Callable[[str, float, float | None], None]
-"""Called with the stage, what of it is done, and how much it is (None while unknown).
-
-Detection counts seconds of the recording, embedding counts windows, clustering goes from 0 to 1.
-"""
 
 
 class Voices(NamedTuple):
     """Windows of the speech of a recording, in the order of their starts, and their vectors (n, dim)."""
 
-    windows: list[Segment]
+    windows: Sequence[Segment]
     vectors: Vectors
-    pieces: list[Segment]
+    pieces: Sequence[Segment] = ()
     """Shorter windows for the resegmentation; none without it."""
-    piece_vectors: Vectors
+    piece_vectors: Vectors = np.empty((0, 0), np.float32)
 
 
 class Embedder:
@@ -98,7 +94,7 @@ class Embedder:
         config: Config | None = None,
         recording: str | None = None,
         whole: bool = False,
-        on_progress: Progress | None = None,
+        hook: Hook = ignore,
     ) -> Embeddings:
         """One row a window of speech of a recording.
 
@@ -124,8 +120,9 @@ class Embedder:
         whole : bool
             One row for the whole recording, or each channel's speaker, instead: the mean over its windows, of
             length 1. A recording in which no speech is found counts as speech from its start to its end.
-        on_progress : callable, optional
-            Called with stage, done and total (None while unknown).
+        hook : callable, optional
+            Called with "hear" or "embed" and a record: `Progress` while the stage runs, its result when it
+            has ended.
 
         Raises
         ------
@@ -138,27 +135,26 @@ class Embedder:
         if recording is None:
             recording = source_id(source)
         if channels is not None:
-            notify = on_progress or (lambda stage, done, total: None)
-            found = hear_channels(source, track, names, recording, config, speech, notify)
-            return self.channel_table(source, track, recording, found.speech, config, notify, whole=whole)
+            found = hear_channels(source, track, names, recording, config, speech, hook)
+            hook("hear", found)
+            return self.channel_table(source, track, recording, found.speech, config, hook, whole=whole)
         mixed: Channel = mixed_channels(source, track=track) if channel is None else channel
-
-        def blocks() -> Iterator[Samples]:
-            return stream_audio(source, channel=mixed, track=track)
-
-        notify = on_progress or (lambda stage, done, total: None)
-        # Who has turns in overlap is no matter here; a whole recording is of one speaker.
+        blocks = KeptBlocks(lambda: stream_audio(source, channel=mixed, track=track))
+        # Overlap matters to turns alone, and a whole recording has one speaker.
         unasked = {"overlap": 1.0, "mixed": 1.0} if whole else {"overlap": 1.0}
-        heard = find_speech(report_blocks(blocks(), notify), config.speech.model_copy(update=unasked), speech)
-        everything = Segment(0.0, heard.n_seconds)
-        speech = heard.segments or [everything] * whole
-        windows = sorted(sliding_windows(speech, config.embedding.window, config.embedding.hop))
-        vectors = self.windows(
-            blocks(), windows, lambda done, n: notify("embed windows", done, n), mixed=heard.mixed
+        once = config.resegmentation.model_copy(update={"enabled": False})
+        config = config.model_copy(
+            update={"speech": config.speech.model_copy(update=unasked), "resegmentation": once}
         )
+        heard = hear(report_blocks(blocks, "hear", hook), config.speech, speech)
+        hook("hear", heard)
+        everything = Segment(0.0, heard.n_seconds)
+        heard = heard._replace(segments=heard.segments or [everything] * whole)
+        voices = embed(heard, blocks, self, config, hook)
+        hook("embed", voices)
         if not whole:
-            return make_table(recording, windows, vectors)
-        mean = vectors.mean(axis=0, keepdims=True)
+            return make_table(recording, voices.windows, voices.vectors)
+        mean = voices.vectors.mean(axis=0, keepdims=True)
         return make_table(recording, [everything], mean / np.linalg.norm(mean))
 
     def channel_table(
@@ -168,14 +164,14 @@ class Embedder:
         recording: str,
         speech: Sequence[ChannelSpeech],
         config: Config,
-        notify: Progress,
+        hook: Hook,
         *,
         whole: bool = False,
     ) -> Embeddings:
         """A table of the windows of each channel's speech, by their starts, or one row a channel."""
 
         def embed(blocks: Iterable[Samples], windows: list[Segment], mixed: list[Segment]) -> Vectors:
-            return self.windows(blocks, windows, lambda i, n: notify("embed windows", i, n), mixed=mixed)
+            return self.windows(blocks, windows, hook, mixed=mixed)
 
         rows = embed_channels(embed, source, track, speech, config.embedding, whole)
         return make_table(recording, *rows)
@@ -201,13 +197,13 @@ class Embedder:
         self,
         blocks: Iterable[Samples],
         windows: list[Segment],
-        on_progress: Callable[[int, int], None] | None = None,
+        hook: Hook = ignore,
         *,
         mixed: list[Segment] | None = None,
     ) -> Vectors:
         """Vectors (n_windows, dim) of length 1 of windows, sorted by start, over blocks of samples.
 
-        `on_progress` is called with the windows done and their number. Where the network runs once over the
+        `hook` is told the windows done and their number. Where the network runs once over the
         recording, what is `mixed`, sorted and apart, is left out, unless little of a window remains.
 
         Raises
@@ -229,42 +225,49 @@ class Embedder:
                 pending.append(executor.submit(task))
                 while len(pending) > 2 * self.threads:
                     done = _collect(pending.popleft(), vectors, done)
-                    if on_progress:
-                        on_progress(done, len(windows))
+                    hook("embed", Progress(done, len(windows)))
             while pending:
                 done = _collect(pending.popleft(), vectors, done)
-        if on_progress:
-            on_progress(done, len(windows))
+        hook("embed", Progress(done, len(windows)))
         return vectors
 
-    def voices(
-        self,
-        blocks: Iterable[Samples],
-        heard: Speech,
-        config: Config,
-        on_progress: Callable[[int, int], None] | None = None,
-    ) -> Voices:
-        """The windows of what was heard in a recording, and their vectors, by one pass over its samples.
 
-        Raises
-        ------
-        AudioError
-            When the samples end before the speech.
-        """
-        windows = sorted(sliding_windows(heard.segments, config.embedding.window, config.embedding.hop))
-        again = config.resegmentation
-        pieces = []
-        if again.enabled and self.backend is not None:
-            pieces = sorted(sliding_windows(heard.segments, again.window, again.hop))
-        both = windows + pieces
-        order = sorted(range(len(both)), key=both.__getitem__)
-        vectors = np.empty((len(both), self.dim), dtype=np.float32)
-        vectors[order] = self.windows(blocks, [both[i] for i in order], on_progress, mixed=heard.mixed)
-        return Voices(windows, vectors[: len(windows)], pieces, vectors[len(windows) :])
+def embed(
+    heard: Heard, blocks: Iterable[Samples], embedder: Embedder, config: Config, hook: Hook = ignore
+) -> Voices:
+    """The windows of what was heard in a recording and their embeddings, by one pass over its samples.
+
+    Parameters
+    ----------
+    heard : Heard
+        Where there is speech; what is mixed is left out of the embeddings.
+    blocks : iterable of arrays
+        Mono samples (n,) at 16 kHz.
+    embedder : Embedder
+    config : Config
+        Its [embedding], and its [resegmentation] for the pieces; models without a back end have none.
+    hook : callable, optional
+        Told the windows done and their number.
+
+    Raises
+    ------
+    AudioError
+        When the samples end before the speech.
+    """
+    windows = sorted(sliding_windows(heard.segments, config.embedding.window, config.embedding.hop))
+    again = config.resegmentation
+    pieces = []
+    if again.enabled and embedder.backend is not None:
+        pieces = sorted(sliding_windows(heard.segments, again.window, again.hop))
+    both = windows + pieces
+    order = sorted(range(len(both)), key=both.__getitem__)
+    vectors = np.empty((len(both), embedder.dim), dtype=np.float32)
+    vectors[order] = embedder.windows(blocks, [both[i] for i in order], hook, mixed=heard.mixed)
+    return Voices(windows, vectors[: len(windows)], pieces, vectors[len(windows) :])
 
 
 def make_table(
-    recording: str, windows: list[Segment], vectors: Vectors, speakers: list[str] | None = None
+    recording: str, windows: Sequence[Segment], vectors: Vectors, speakers: list[str] | None = None
 ) -> Embeddings:
     """Windows (n_windows) of one recording and their vectors (n_windows, dim) as a table."""
     return Embeddings(
@@ -274,15 +277,6 @@ def make_table(
         vectors=vectors,
         speaker=None if speakers is None else np.array(speakers, dtype=np.str_),
     )
-
-
-def report_blocks(blocks: Iterable[Samples], notify: Progress) -> Iterator[Samples]:
-    """Blocks of samples passed on, and the seconds that have passed told."""
-    seconds = 0.0
-    for block in blocks:
-        yield block
-        seconds += len(block) / SAMPLE_RATE
-        notify("detect speech", seconds, None)
 
 
 def _collect(future: Future[Vectors], vectors: Vectors, done: int) -> int:

@@ -21,7 +21,7 @@ from diarize.speakers.plda import load_backend
 
 logger = logging.getLogger(__name__)
 
-TABLES = ("model", "features", "about")
+ONNX_TABLES = ("model", "features", "about")
 _LENGTHS = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
 _DEVIATION_FLOOR = 1e-5  # added to the deviation, as NeMo does
 
@@ -177,7 +177,7 @@ def read_config(path: Path) -> tuple[OnnxConfig, FeatureConfig]:
         raise ModelError(f"{path}: no such file")
     if not beside.is_file():
         raise ModelError(f"{path}: no {beside.name} beside it, which says what it takes; see docs/models.md")
-    tables = load_tables(beside, TABLES)
+    tables = load_tables(beside, ONNX_TABLES)
     config = validate(OnnxConfig, tables["model"], f"{beside}: [model]")
     features = validate(FeatureConfig, tables["features"], f"{beside}: [features]")
     if config.axes == "samples" and (tables["features"] or config.normalization != "none"):

@@ -41,6 +41,12 @@ class Embeddings:
     ------
     ValueError
         When lengths differ, or a time or a vector is impossible.
+
+    Examples
+    --------
+    >>> table = Embeddings(["a", "a"], [0, 1], [1, 2], [[1, 0], [0, 1]], speaker=["Ann", "Bob"])
+    >>> len(table), table.dim
+    (2, 2)
     """
 
     recording: NDArray[np.str_]

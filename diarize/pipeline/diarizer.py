@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import ParamSpec, TypeVar
 
 from diarize.audio import Channel, Source, mixed_channels, source_id, stream_audio
+from diarize.audio.kept import KeptBlocks
+from diarize.audio.progress import Hook, Progress, ignore, report_blocks
 from diarize.audio.sources import resolve_source
 from diarize.clustering.reasons import Evidence
 from diarize.config import Config, validate
-from diarize.embedding.embedder import Embedder, Progress, Voices, make_table, report_blocks
+from diarize.embedding.embedder import Embedder, make_table
 from diarize.embedding.models import Model
-from diarize.machine.threads import one_blas_thread
-from diarize.pipeline.labels import find_speakers, make_clusterer
-from diarize.pipeline.resegmentation import resegment
+from diarize.pipeline.labels import make_clusterer
 from diarize.pipeline.result import Diarization
-from diarize.segments import Segment, Turn, close_pauses, drop_short_turns
-from diarize.speakers.plda import Backend
-from diarize.speech.activity import Speech, find_speech
+from diarize.pipeline.stages import embed, hear, label, resegment, turns
+from diarize.segments import Segment
 from diarize.speech.channel_options import check_channels, refuse_numbers
 from diarize.speech.channels import channel_turns, hear_channels
-from diarize.speech.windows import label_turns, other_labels, smooth_labels
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Diarizer:
@@ -45,7 +42,11 @@ class Diarizer:
 
     Examples
     --------
-    >>> diarization = Diarizer()("meeting.wav", max_speakers=4)  # doctest: +SKIP
+    >>> diarization = Diarizer()("egs/demo/meeting.flac", max_speakers=6)
+    >>> diarization.speakers
+    ['SPEAKER_00', 'SPEAKER_01', 'SPEAKER_02', 'SPEAKER_03']
+    >>> print(diarization.to_rttm().splitlines()[0])
+    SPEAKER meeting 1 0.782 4.260 <NA> <NA> SPEAKER_00 <NA> <NA>
     """
 
     def __init__(
@@ -75,7 +76,7 @@ class Diarizer:
         max_speakers: int | None = None,
         speech: list[Segment] | None = None,
         recording: str | None = None,
-        on_progress: Progress | None = None,
+        hook: Hook = ignore,
     ) -> Diarization:
         """Who spoke when in a recording.
 
@@ -100,8 +101,9 @@ class Diarizer:
             Where there is speech, instead of detecting it.
         recording : str, optional
             Its id, instead of the file's name.
-        on_progress : callable, optional
-            Called with stage, done and total (None while unknown).
+        hook : callable, optional
+            Called with the name of a stage (``pipeline/stages.py``) and a record: `Progress` while the stage
+            runs, its result when it has ended.
 
         Raises
         ------
@@ -122,32 +124,32 @@ class Diarizer:
         if recording is None:
             recording = source_id(source)
         config = self._with_numbers(n_speakers, min_speakers, max_speakers)
-        notify = on_progress or (lambda stage, done, total: None)
         if channels is not None:
-            return self._label_channels(source, track, names, recording, config, speech, notify)
-        seconds: dict[str, float] = {}
+            return self._label_channels(source, track, names, recording, config, speech, hook)
+        backend, run = self.embedder.backend, _Clock(hook)
 
-        with _clock(seconds, "detect speech"):
-            mixed: Channel = mixed_channels(source, track=track) if channel is None else channel
-            blocks = report_blocks(stream_audio(source, channel=mixed, track=track), notify)
-            heard = find_speech(blocks, config.speech, speech)
-        with _clock(seconds, "embed windows"):
-            blocks = stream_audio(source, channel=mixed, track=track)
-            voices = self.embedder.voices(
-                blocks, heard, config, lambda done, n: notify("embed windows", done, n)
-            )
-        with _clock(seconds, "cluster"):
-            notify("cluster", 0, 1)
-            backend = self.embedder.backend
-            labels, evidence = find_speakers(voices, config, recording, backend, heard)
-            notify("cluster", 1, 1)
-        with _clock(seconds, "make turns"):
-            turns, found = make_turns(voices, labels, heard, recording, config, backend)
+        mixed: Channel = mixed_channels(source, track=track) if channel is None else channel
+        blocks = KeptBlocks(lambda: stream_audio(source, channel=mixed, track=track))
+        heard = run("hear", hear, report_blocks(blocks, "hear", hook), config.speech, speech)
+        voices = run("embed", embed, heard, blocks, self.embedder, config, hook)
+        labelled = run("label", label, voices, heard, backend, config, recording)
+        finer = run("resegment", resegment, labelled, voices, backend, config)
+        found = run("turns", turns, finer, heard, config.turns, recording)
 
-        # A speaker all of whose turns were too short has no name; his windows are nobody's.
-        speakers = [found.get(int(label), "") for label in labels]
+        # A label whose turns were all too short has no name; its windows are nobody's.
+        speakers = [found.names.get(int(each), "") for each in labelled.labels]
         table = make_table(recording, voices.windows, voices.vectors, speakers)
-        return Diarization(recording, heard.n_seconds, turns, table, evidence, config, self._model, seconds)
+        assert labelled.evidence is not None
+        return Diarization(
+            recording,
+            heard.n_seconds,
+            found.turns,
+            table,
+            labelled.evidence,
+            config,
+            self._model,
+            run.seconds,
+        )
 
     @property
     def _model(self) -> str:
@@ -161,25 +163,25 @@ class Diarizer:
         recording: str,
         config: Config,
         speech: list[Segment] | None,
-        notify: Progress,
+        hook: Hook,
     ) -> Diarization:
         """Who spoke when in a recording whose channels are a speaker each."""
         refuse_numbers(config.clustering)
-        seconds: dict[str, float] = {}
-        with _clock(seconds, "detect speech"):
-            heard = hear_channels(source, track, names, recording, config, speech, notify)
-        with _clock(seconds, "embed windows"):
-            table = self.embedder.channel_table(source, track, recording, heard.speech, config, notify)
-        with _clock(seconds, "make turns"):
-            turns = channel_turns(heard.speech, recording, config.turns.min_turn, config.turns.min_gap)
+        run, model = _Clock(hook), self.embedder
+        heard = run("hear", hear_channels, source, track, names, recording, config, speech, hook)
+        table = run(
+            "embed", lambda: model.channel_table(source, track, recording, heard.speech, config, hook)
+        )
+        shortest, gap = config.turns.min_turn, config.turns.min_gap
+        found = run("turns", channel_turns, heard.speech, recording, shortest, gap)
         evidence: Evidence = {
-            "n_speakers": len({turn.speaker for turn in turns}),
+            "n_speakers": len({turn.speaker for turn in found}),
             "reason": heard.reason,
             "candidates": [],
             "absorbed": [],
         }
         duration = max(each.n_seconds for each in heard.speech)
-        return Diarization(recording, duration, turns, table, evidence, config, self._model, seconds)
+        return Diarization(recording, duration, found, table, evidence, config, self._model, run.seconds)
 
     def _with_numbers(self, n_speakers: int | None, lowest: int | None, highest: int | None) -> Config:
         """The config with the numbers of speakers that a call gave."""
@@ -192,47 +194,17 @@ class Diarizer:
         return validate(Config, values, "settings")
 
 
-def make_turns(
-    voices: Voices,
-    labels: NDArray[np.int64],
-    heard: Speech,
-    recording: str,
-    config: Config,
-    backend: Backend | None = None,
-) -> tuple[list[Turn], dict[int, str]]:
-    """Turns from labelled windows, and each label's name; SPEAKER_00 is who speaks first.
+class _Clock:
+    """Runs stages, with the wall-clock seconds of each; the hook sees their records."""
 
-    With a back end the turns follow the pieces. In overlapping speech, whoever else speaks nearest in time
-    has a turn as well::
+    def __init__(self, hook: Hook) -> None:
+        self.hook = hook
+        self.seconds: dict[str, float] = {}
 
-        speech    |==========================|
-        overlap        |=====|           |===|
-        windows   [---A---][---B---][---B----]
-        others    [---B---][---A---][---A----]
-        turns     |====A=====|           |=A=|
-                       |==========B==========|
-    """
-    windows = voices.windows
-    if not windows:
-        return [], {}
-    if backend is not None and voices.pieces:
-        with one_blas_thread():
-            labels = resegment(voices, labels, backend, config)
-        windows = voices.pieces
-    labels = smooth_labels(labels, windows, config.turns.smoothing)
-    names = {int(label): str(label) for label in {*labels}}
-    turns = label_turns(windows, labels, heard.segments, recording, names)
-    if len(names) > 1:
-        turns += label_turns(windows, other_labels(labels, windows), heard.overlap, recording, names)
-    turns = close_pauses(drop_short_turns(turns, config.turns.min_turn), config.turns.min_gap)
-    order = dict.fromkeys(turn.speaker for turn in turns)
-    speakers = {label: f"SPEAKER_{number:02d}" for number, label in enumerate(order)}
-    renamed = sorted(replace(turn, speaker=speakers[turn.speaker]) for turn in turns)
-    return renamed, {int(label): speaker for label, speaker in speakers.items()}
-
-
-@contextmanager
-def _clock(seconds: dict[str, float], stage: str) -> Iterator[None]:
-    started = time.perf_counter()
-    yield
-    seconds[stage] = time.perf_counter() - started
+    def __call__(self, stage: str, work: Callable[P, R], *args: P.args, **named: P.kwargs) -> R:
+        self.hook(stage, Progress(0))
+        started = time.perf_counter()
+        record = work(*args, **named)
+        self.seconds[stage] = time.perf_counter() - started
+        self.hook(stage, record)
+        return record

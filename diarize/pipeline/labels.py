@@ -20,9 +20,10 @@ from diarize.embedding.embedder import Voices
 from diarize.errors import ConfigError
 from diarize.machine.threads import one_blas_thread
 from diarize.pipeline.one_voice import merge_one_voice
-from diarize.speakers.number import cluster_by_evidence
+from diarize.pipeline.records import Labelled
+from diarize.speakers.number import Costs, cluster_by_evidence
 from diarize.speakers.plda import Backend
-from diarize.speech.activity import Speech
+from diarize.speech.detect import Heard
 
 logger = logging.getLogger(__name__)
 
@@ -41,22 +42,34 @@ EVIDENCE_SETTINGS: dict[str, dict[str, Any]] = {
 """Over these, where the evidence of a back end chooses among a clusterer's partitions."""
 
 
-def find_speakers(
-    voices: Voices, config: Config, recording: str, backend: Backend | None, heard: Speech
-) -> tuple[NDArray[np.int64], Evidence]:
-    """Labels (n_windows,), and why there are so many: clustered, and one where they are one voice after all.
+def label(
+    voices: Voices, heard: Heard, backend: Backend | None, config: Config, recording: str = "recording"
+) -> Labelled:
+    """A speaker for each window: the windows are clustered, and are one where they are one voice after all.
+
+    Parameters
+    ----------
+    voices : Voices
+    heard : Heard
+        How many seconds of speech and overlap there are.
+    backend : Backend, optional
+        Of the network that made the embeddings; without it the clusterer alone chooses the number.
+    config : Config
+    recording : str
+        Its id, for messages.
 
     Raises
     ------
     ConfigError
-        As `cluster_windows` does.
+        When there are fewer windows than `n_speakers` of the config.
     """
     labels, evidence = cluster_windows(voices.vectors, config, recording, backend)
     asked = config.clustering
     if backend is None or not _by_evidence(config) or asked.n_speakers is not None or asked.min_speakers > 1:
-        return labels, evidence
+        return Labelled(voices.windows, labels, evidence)
     with one_blas_thread():
-        return merge_one_voice(voices, labels, evidence, backend, config, heard)
+        labels, evidence = merge_one_voice(voices, labels, evidence, backend, config, heard)
+    return Labelled(voices.windows, labels, evidence)
 
 
 def cluster_windows(
@@ -90,14 +103,14 @@ def cluster_windows(
             if backend is None:
                 labels = clusterer.fit_predict(vectors)
                 return labels, clusterer.evidence_
-            hop, n = config.embedding.hop, len(vectors)
+            costs = Costs(asked, config.embedding.hop, len(vectors))
             return cluster_by_evidence(
                 vectors,
                 clusterer,
                 backend,
-                asked.weight(hop),
-                asked.cost_of_speaker(hop, n),
-                asked.number_weight(hop, n),
+                costs.weight,
+                costs.speaker,
+                costs.number_weight,
                 asked.one_speaker_cost,
             )
     except ConfigError as error:

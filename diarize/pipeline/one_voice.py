@@ -13,22 +13,21 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from diarize.clustering.partitions import count, number_by_first_appearance
+from diarize.clustering.partitions import Labels, count, number_by_first_appearance
 from diarize.clustering.reasons import Evidence, explain
 from diarize.config import Config
 from diarize.embedding.embedder import Voices
-from diarize.pipeline.resegmentation import resegment
+from diarize.pipeline.resegmentation import label_pieces
+from diarize.speakers.number import Costs, window_weight
 from diarize.speakers.plda import Backend
-from diarize.speech.activity import Speech
-
-Labels = NDArray[np.int64]
+from diarize.speech.detect import Heard
 
 WINDOWS_COUNT = 0.5
 """What the evidence of the windows counts, where that of the pieces counts 1."""
 
 
 def merge_one_voice(
-    voices: Voices, labels: Labels, evidence: Evidence, backend: Backend, config: Config, heard: Speech
+    voices: Voices, labels: Labels, evidence: Evidence, backend: Backend, config: Config, heard: Heard
 ) -> tuple[Labels, Evidence]:
     """The labels (n_windows,) and why, or one label where the speakers are one voice.
 
@@ -37,9 +36,9 @@ def merge_one_voice(
     """
     if count(labels) < 2:
         return labels, evidence
-    n, hop = len(labels), config.embedding.hop
+    costs = Costs(config.clustering, config.embedding.hop, len(labels))
     won = nats_above_one(voices, labels, backend, config)
-    needed = config.clustering.cost_of_second_speaker(hop, n, *heard.seconds)
+    needed = costs.second_speaker(*heard.seconds)
     if won > needed:
         return labels, evidence
     one = np.zeros_like(labels)
@@ -57,14 +56,13 @@ def nats_above_one(voices: Voices, labels: Labels, backend: Backend, config: Con
 
     Without pieces the windows alone count.
     """
-    asked, hop, n = config.clustering, config.embedding.hop, len(labels)
-    weight = asked.number_weight(hop, n)
-    cost = asked.cost_of_speaker(hop, n) * (count(labels) - 1)
+    costs = Costs(config.clustering, config.embedding.hop, len(labels))
+    weight, cost = costs.number_weight, costs.speaker * (count(labels) - 1)
     windows = _above_one(voices.vectors, labels, backend, weight) - cost
     if not voices.pieces:
         return windows
-    of_pieces = number_by_first_appearance(resegment(voices, labels, backend, config))
-    weight *= asked.weight(config.resegmentation.hop) / asked.weight(hop)
+    of_pieces = number_by_first_appearance(label_pieces(voices, labels, backend, config))
+    weight *= window_weight(config.clustering, config.resegmentation.hop) / costs.weight
     return _above_one(voices.piece_vectors, of_pieces, backend, weight) + WINDOWS_COUNT * windows
 
 

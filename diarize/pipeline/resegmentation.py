@@ -20,15 +20,36 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from diarize.clustering.partitions import Labels
 from diarize.config import Config
 from diarize.embedding.embedder import Voices
+from diarize.machine.threads import one_blas_thread
+from diarize.pipeline.records import Labelled
 from diarize.segments import Segment
+from diarize.speakers.number import window_weight
 from diarize.speakers.plda import Backend
 
-Labels = NDArray[np.int64]
+
+def resegment(labelled: Labelled, voices: Voices, backend: Backend | None, config: Config) -> Labelled:
+    """The speakers of the pieces; without pieces or a back end what the windows have.
+
+    Parameters
+    ----------
+    labelled : Labelled
+        The windows of `voices` and their labels 0, 1, ... without a gap.
+    voices : Voices
+    backend : Backend, optional
+        Of the network that made the embeddings.
+    config : Config
+    """
+    if backend is None or not voices.pieces or not voices.windows:
+        return labelled
+    with one_blas_thread():
+        labels = label_pieces(voices, labelled.labels, backend, config)
+    return Labelled(voices.pieces, labels, labelled.evidence)
 
 
-def resegment(voices: Voices, labels: Labels, backend: Backend, config: Config) -> Labels:
+def label_pieces(voices: Voices, labels: Labels, backend: Backend, config: Config) -> Labels:
     """The speaker of each piece (n_pieces,), from labels 0, 1, ... without a gap of the windows (n_windows,).
 
     A speaker who would lose all his pieces keeps those nearest to his windows. The back end is of the network
@@ -41,10 +62,10 @@ def resegment(voices: Voices, labels: Labels, backend: Backend, config: Config) 
     centre = vectors.mean(axis=0)
     shares = np.eye(int(labels.max()) + 1)[labels]
     speakers = backend.speakers(
-        backend.whiten(vectors, centre), shares, config.clustering.weight(config.embedding.hop)
+        backend.whiten(vectors, centre), shares, window_weight(config.clustering, config.embedding.hop)
     )
     fit = backend.log_likelihoods(backend.whiten(piece_vectors, centre), *speakers)
-    path = likeliest_path(config.clustering.weight(asked.hop) * fit, asked.change_cost)
+    path = likeliest_path(window_weight(config.clustering, asked.hop) * fit, asked.change_cost)
     nearest = labels[nearest_windows(pieces, windows)]
     lost = ~np.isin(nearest, path)
     path[lost] = nearest[lost]

@@ -66,6 +66,11 @@ def legacy_misclassification_rate(true: ArrayLike, predicted: ArrayLike) -> floa
     ----------
     Y. Lukic et al., MLSP 2016 and MLSP 2017 report it; the rules are stated in T. Stadelmann et al.,
     "Capturing suprasegmental features of a voice with RNNs for improved speaker clustering", ANNPR 2018.
+
+    Examples
+    --------
+    >>> legacy_misclassification_rate(["Ann", "Ann", "Bob", "Bob"], [0, 0, 1, 1])
+    0.0
     """
     counts = count_table(true, predicted)
     pure = (counts > 0).sum(axis=1, keepdims=True) == 1  # (d)

@@ -211,6 +211,14 @@ def score(
         For an unreadable file, no recording to score, or a hypothesis of quite other recordings.
     DiarizeError
         For a collar that is no time.
+
+    Examples
+    --------
+    >>> from diarize import Segment, Turn
+    >>> reference = [Turn("a", Segment(0, 10), "Ann")]
+    >>> hypothesis = [Turn("a", Segment(0, 8), "SPEAKER_00")]
+    >>> score(reference, hypothesis)[0].der
+    0.2
     """
     if not (collar >= 0 and is_time(collar)):
         raise DiarizeError(f"collar {collar:g}: give seconds from 0 on")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from diarize.clustering.bounds import speaker_bounds
 from diarize.clustering.contract import Clusterer
 from diarize.clustering.partitions import Labels, count, number_by_first_appearance, sum_clusters
 from diarize.clustering.reasons import Evidence, explain
+from diarize.config import ClusteringConfig
 from diarize.speakers.plda import Backend
 
 MOST_CANDIDATES = 20
@@ -21,6 +24,64 @@ _MORE = 4  # clusters above a bound: reassignment may empty so many
 _MOST_STEPS = 10  # of a reassignment that goes on until nothing changes
 _MOST_TRIES = 5  # exchanges that are tried out for one that is taken
 _STEPS_A_TRY = 3
+
+
+_FREE_SECONDS = 25.0  # of speech, up to which one voice needs no evidence against it
+
+
+def window_weight(config: ClusteringConfig, hop: float) -> float:
+    """What a window counts, of windows every `hop` seconds; 1 where they are independent."""
+    return min(hop / config.seconds_a_sample, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What windows count and what speakers cost, in nats, in the choice of the number of speakers.
+
+    A voice changes slowly in a long recording, and slow changes do not average out. Beyond
+    ``seconds_in_full`` seconds the windows together count as the cube root of their duration, and the cost
+    of a speaker grows with its logarithm.
+
+    Attributes
+    ----------
+    config : ClusteringConfig
+    hop : float
+        Seconds from one window to the next.
+    n_windows : int
+        Of the recording.
+    """
+
+    config: ClusteringConfig
+    hop: float
+    n_windows: int
+
+    @property
+    def weight(self) -> float:
+        """What a window counts for who speaks."""
+        return window_weight(self.config, self.hop)
+
+    @property
+    def number_weight(self) -> float:
+        """What a window counts for the number of speakers."""
+        return self.weight * self._in_full
+
+    @property
+    def speaker(self) -> float:
+        """What each speaker costs."""
+        return self.config.speaker_cost + self.config.long_speaker_cost * math.log(self._times_in_full)
+
+    def second_speaker(self, speech: float, overlap: float) -> float:
+        """What speakers must win over one voice, with so many seconds of speech and of overlap."""
+        rate, gain = self.config.second_speaker_rate, self.config.overlap_gain
+        return rate * max(0, speech * self._in_full - _FREE_SECONDS) - gain * overlap * self._in_full
+
+    @property
+    def _in_full(self) -> float:
+        return self._times_in_full ** (-2 / 3)
+
+    @property
+    def _times_in_full(self) -> float:
+        return max(1.0, self.n_windows * self.hop / self.config.seconds_in_full)
 
 
 def cluster_by_evidence(
@@ -49,7 +110,7 @@ def cluster_by_evidence(
     weight : float
         What each window counts; 1 where windows are independent.
     speaker_cost : float
-        Nats; what (2) of ``backend.py`` asks for a speaker comes on top.
+        Nats; what (2) of ``plda.py`` asks for a speaker comes on top.
     number_weight : float
         What each window counts in the choice of the number of speakers, where that is less. Windows then go
         to and fro until they stay, which empties speakers who are but another one's mood.

@@ -1,8 +1,10 @@
 """Samples to where somebody speaks.
 
-- ``vad``: speech by Silero's network or by energy
+- ``detect``: where somebody speaks, by any detector
+- ``silero``, ``energy``: probabilities of speech
+- ``hysteresis``: probabilities to segments
 - ``activity``: speech and overlapped speech by the bundled network
 - ``segmentation``: the same by a third-party ONNX network
-- ``windows``: windows over speech, and turns from their labels
+- ``windows``: windows over speech
 - ``channels``, ``crosstalk``, ``channel_options``: one speaker a channel
 """

@@ -17,25 +17,16 @@ from numpy.typing import NDArray
 
 from diarize.audio import SAMPLE_RATE, Samples, regroup
 from diarize.audio.features import FeatureConfig, Frames, stream_log_mel
-from diarize.config import SpeechConfig, load_tables, validate
+from diarize.config import load_tables, validate
 from diarize.errors import ConfigError, ModelError
 from diarize.files.bundled import ACTIVITY
 from diarize.machine.threads import one_thread
 from diarize.networks import make_network
 from diarize.networks.activity_network import ActivityNetwork
 from diarize.networks.weights import load_weights
-from diarize.segments import Segment, Turn, crop, join_segments
+from diarize.speech.hysteresis import Probabilities
 from diarize.speech.segmentation import load_segmentation
-from diarize.speech.vad import (
-    BLOCK_FRAMES,
-    FRAME_LENGTH,
-    FRAME_SAMPLES,
-    Probabilities,
-    Silero,
-    cut_frames,
-    segments_from_probabilities,
-    speech_probabilities,
-)
+from diarize.speech.silero import BLOCK_FRAMES, FRAME_SAMPLES, Silero, cut_frames
 
 OUTPUT_LENGTH = 0.02
 """Seconds an output of the network."""
@@ -43,13 +34,10 @@ OUTPUT_LENGTH = 0.02
 HOP = 160
 """Samples from one log-mel frame to the next; an output is two of them."""
 
-SILENCE = float(np.log(1e-6))
+SILENT_FRAME = float(np.log(1e-6))
 """What lies around a recording: log-mel frames of nothing at all."""
 
 _CHUNK = 3000  # outputs a call of the network: a minute
-
-_OVERLAP = SpeechConfig(release=0.1, min_speech=0.1, min_silence=0.1, padding=0.0)
-_MIXED = SpeechConfig(release=0.0, min_speech=0.0, min_silence=0.0, padding=0.0)
 
 
 class Activity(NamedTuple):
@@ -62,76 +50,6 @@ class Activity(NamedTuple):
     silero: Probabilities
     """(n_frames,), that somebody speaks, by Silero."""
     n_seconds: float
-
-
-class Speech(NamedTuple):
-    """Where there is speech in a recording, in seconds."""
-
-    segments: list[Segment]
-    """Where somebody speaks."""
-    overlap: list[Segment]
-    """Where, within that, several speak at once."""
-    mixed: list[Segment]
-    """Where several may, and a voice is not heard alone."""
-    n_seconds: float
-    """The recording's length."""
-
-    @property
-    def seconds(self) -> tuple[float, float]:
-        """Seconds of speech, and of those in which several may speak at once."""
-        mixed = crop((Turn("", each, "") for each in self.mixed), self.segments)
-        speech = join_segments(self.segments)
-        return sum(each.duration for each in speech), sum(turn.segment.duration for turn in mixed)
-
-
-def find_speech(
-    blocks: Iterable[Samples], config: SpeechConfig, given: list[Segment] | None = None
-) -> Speech:
-    """Speech and overlapping speech by any detector.
-
-    Where speech is `given`, what of it lies in the recording is the speech, and only overlap is looked for.
-    The detector "energy" finds no overlap.
-
-    Raises
-    ------
-    ModelError
-        When a network is missing.
-    """
-    found = _detect(blocks, config, given is None)
-    segments = found.segments
-    if given is not None:
-        recording = Segment(0.0, found.n_seconds)
-        segments = [part for segment in given if (part := segment.intersection(recording))]
-    overlap = [turn.segment for turn in crop((Turn("", each, "") for each in found.overlap), segments)]
-    return found._replace(segments=segments, overlap=overlap)
-
-
-def _detect(blocks: Iterable[Samples], config: SpeechConfig, speech: bool) -> Speech:
-    """Speech where it is wanted, and overlap where the config wants it, which may lie outside."""
-    overlap = min(config.overlap, config.mixed) < 1 and config.detector != "energy"
-    if overlap or (speech and config.detector == "activity"):
-        heard = detect_activity(blocks, config.model)
-        ours = config.detector == "activity"
-        probabilities, frame = (heard.speech, OUTPUT_LENGTH) if ours else (heard.silero, FRAME_LENGTH)
-        return Speech(
-            segments_from_probabilities(probabilities, frame, heard.n_seconds, config),
-            overlap_segments(heard, config.overlap),
-            overlap_segments(heard, config.mixed, _MIXED),
-            heard.n_seconds,
-        )
-    if speech:
-        probabilities, n_seconds = speech_probabilities(blocks, config.detector)
-        found = segments_from_probabilities(probabilities, FRAME_LENGTH, n_seconds, config)
-        return Speech(found, [], [], n_seconds)
-    return Speech([], [], [], sum(map(len, blocks)) / SAMPLE_RATE)
-
-
-def overlap_segments(heard: Activity, threshold: float, shape: SpeechConfig = _OVERLAP) -> list[Segment]:
-    """Where several speak at once: where that probability reaches a threshold below 1."""
-    if threshold == 1:
-        return []
-    settings = shape.model_copy(update={"threshold": threshold})
-    return segments_from_probabilities(heard.overlap, OUTPUT_LENGTH, heard.n_seconds, settings)
 
 
 def detect_activity(blocks: Iterable[Samples], model: str | Path | None = None) -> Activity:
@@ -222,7 +140,7 @@ def silero_of_frames(probabilities: Probabilities, before: int, first: int, n_fr
 
 def pad_frames(mel: Frames, silero: Probabilities, left: int, right: int) -> tuple[Frames, Probabilities]:
     """Frames (n_frames, n_mels) and Silero's probabilities (n_frames,) with silence on both sides."""
-    padded = np.pad(mel, ((left, right), (0, 0)), constant_values=SILENCE)
+    padded = np.pad(mel, ((left, right), (0, 0)), constant_values=SILENT_FRAME)
     return padded, np.pad(silero, (left, right))
 
 
@@ -240,7 +158,7 @@ def _run(
             [== ...                    the next one needs again is carried over
     """
     half, length = network.context // 2, network.context + 2 * (_CHUNK - 1)
-    mel = np.full((half, network.n_mels), SILENCE, np.float32)
+    mel = np.full((half, network.n_mels), SILENT_FRAME, np.float32)
     silero = np.zeros(half, np.float32)
     n_frames = n_outputs = 0
 

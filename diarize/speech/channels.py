@@ -18,13 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diarize.audio import SAMPLE_RATE, Samples, Source, count_channels, stream_audio
+from diarize.audio.progress import Hook, report_blocks
 from diarize.config import ChannelsConfig, Config, EmbeddingConfig, SpeechConfig
 from diarize.errors import AudioError
 from diarize.segments import Segment, Turn, close_pauses, crop, drop_short_turns, join_segments
-from diarize.speech.activity import OUTPUT_LENGTH, detect_activity
 from diarize.speech.channel_options import name_channels
 from diarize.speech.crosstalk import HOP, BandPowers, find_crosstalk, own_frames, to_decibels
-from diarize.speech.vad import FRAME_LENGTH, Probabilities, segments_from_probabilities, speech_probabilities
+from diarize.speech.detect import any_probabilities
+from diarize.speech.hysteresis import Hysteresis, Probabilities
 from diarize.speech.windows import sliding_windows
 
 HOP_LENGTH = HOP / SAMPLE_RATE
@@ -78,9 +79,9 @@ def hear_channels(
     recording: str,
     config: Config,
     given: list[Segment] | None,
-    notify: Callable[[str, float, float | None], None],
+    hook: Hook,
 ) -> ChannelsHeard:
-    """`find_channel_speech` of a resolved source, with what has been heard passed to `notify`.
+    """`find_channel_speech` of a resolved source, with the seconds heard reported to `hook`.
 
     Raises
     ------
@@ -90,11 +91,7 @@ def hear_channels(
     names = name_channels(count_channels(source, track=track), names, recording)
 
     def open_channel(number: int) -> Iterator[Samples]:
-        seconds = 0.0
-        for block in stream_audio(source, channel=number, track=track):
-            yield block
-            seconds += len(block) / SAMPLE_RATE
-            notify(f"detect speech of channel {number}", seconds, None)
+        return report_blocks(stream_audio(source, channel=number, track=track), "hear", hook)
 
     return find_channel_speech(open_channel, names, recording, config.speech, config.channels, given)
 
@@ -211,11 +208,8 @@ def _warn_of_silence(speech: Sequence[ChannelSpeech], recording: str) -> None:
 def _hear(blocks: Iterator[Samples], config: SpeechConfig) -> _Heard:
     """One pass over a channel."""
     bands = BandPowers()
-    if config.detector == "activity":
-        heard = detect_activity(bands.listen(blocks), config.model)
-        return _Heard(heard.speech, OUTPUT_LENGTH, bands.powers, heard.n_seconds)
-    probabilities, n_seconds = speech_probabilities(bands.listen(blocks), config.detector)
-    return _Heard(probabilities, FRAME_LENGTH, bands.powers, n_seconds)
+    probabilities, frame_length, n_seconds = any_probabilities(bands.listen(blocks), config)
+    return _Heard(probabilities, frame_length, bands.powers, n_seconds)
 
 
 def _segments(
@@ -230,7 +224,7 @@ def _segments(
     share = (counts[last] - counts[first]) / np.maximum(last - first, 1)
     probabilities = np.where(share >= 0.5, heard.probabilities, 0)
     unpadded = config.model_copy(update={"padding": 0.0})
-    found = segments_from_probabilities(probabilities, heard.frame_length, heard.n_seconds, unpadded)
+    found = Hysteresis.of(unpadded).segments(probabilities, heard.frame_length, heard.n_seconds)
     inside = np.zeros(len(level), bool)
     for segment in found:
         inside[round(segment.start / HOP_LENGTH) : round(segment.end / HOP_LENGTH)] = True

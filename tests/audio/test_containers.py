@@ -15,7 +15,7 @@ from make_containers import write_container
 
 from diarize.audio import SAMPLE_RATE, audio_info, load_audio, stream_audio
 from diarize.errors import AudioError
-from diarize.speech.vad import speech_segments
+from diarize.speech.detect import speech_segments
 
 DATA = Path(__file__).parent.parent / "data"
 SECONDS = 12.0

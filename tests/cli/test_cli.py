@@ -309,7 +309,7 @@ def terminal_text(*arguments):
 
 def test_a_bar_is_shown_on_a_terminal_alone(recording, model, monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
-    assert re.search("cluster ━+ 100%", terminal_text("run", recording, "--model", model))
+    assert re.search("make turns ━+ 100%", terminal_text("run", recording, "--model", model))
     assert terminal_text("run", recording, "--model", model, "--quiet") == ""
     assert call("run", recording, "--model", model).err == ""
 

@@ -8,6 +8,7 @@ from helpers import small_model
 
 from diarize.audio import SAMPLE_RATE, load_audio, regroup
 from diarize.audio.features import log_mel
+from diarize.audio.progress import Progress
 from diarize.config import Config, EmbeddingConfig, SpeechConfig
 from diarize.embedding.embedder import Embedder
 from diarize.errors import AudioError
@@ -144,9 +145,9 @@ def test_no_windows_have_no_vectors(embedder, samples):
 
 def test_progress_counts_windows(embedder, samples):
     calls = []
-    embedder.windows([samples], WINDOWS, lambda done, total: calls.append((done, total)))
+    embedder.windows([samples], WINDOWS, lambda *call: calls.append(call))
     assert calls == sorted(calls)
-    assert calls[-1] == (len(WINDOWS), len(WINDOWS))
+    assert calls[-1] == ("embed", (len(WINDOWS), len(WINDOWS)))
 
 
 def test_a_recording_becomes_a_table(embedder, demo_recording, samples, vectors):
@@ -230,7 +231,7 @@ def test_an_utterance_without_speech_counts_as_a_whole(embedder, n_samples):
 
 def test_progress_is_told(embedder, demo_recording):
     calls = []
-    table = embedder(demo_recording, on_progress=lambda *call: calls.append(call))
-    stages = [stage for stage, _, _ in calls]
-    assert list(dict.fromkeys(stages)) == ["detect speech", "embed windows"]
-    assert calls[-1][1:] == (len(table), len(table))
+    table = embedder(demo_recording, hook=lambda *call: calls.append(call))
+    assert list(dict.fromkeys(stage for stage, _ in calls)) == ["hear", "embed"]
+    assert calls[-2] == ("embed", Progress(len(table), len(table)))
+    assert (calls[-1][1].vectors == table.vectors).all()

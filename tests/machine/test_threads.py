@@ -24,6 +24,7 @@ from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from diarize import Diarizer, Embedder
 from diarize.audio import load_audio, stream_audio
+from diarize.audio.progress import ignore
 from diarize.config import Config
 from diarize.errors import AudioError
 from diarize.machine.threads import one_blas_thread, one_thread, own_threads, set_own_threads
@@ -84,8 +85,8 @@ def samples(demo_recording):
     return load_audio(demo_recording)[: 12 * 16000]
 
 
-def result_of(diarizer, samples, on_progress=None):
-    found = diarizer(samples, rate=16000, on_progress=on_progress)
+def result_of(diarizer, samples, hook=ignore):
+    found = diarizer(samples, rate=16000, hook=hook)
     return found.to_json(), found.embeddings.vectors.tobytes()
 
 
@@ -106,8 +107,8 @@ def test_four_overlapping_calls_give_the_bytes_of_four_in_a_row(model, samples, 
     waited: set[tuple[int, str]] = set()
 
     def call(number):
-        def wait(stage, done, total):
-            if stage == "cluster" or (number, stage) in waited:
+        def wait(stage, record):
+            if stage not in ("hear", "embed") or (number, stage) in waited:
                 return
             waited.add((number, stage))
             together.wait()
@@ -117,7 +118,7 @@ def test_four_overlapping_calls_give_the_bytes_of_four_in_a_row(model, samples, 
 
     with ThreadPoolExecutor(N_CALLS) as executor:
         done = list(executor.map(call, range(N_CALLS)))
-    assert {stage for _, stage in waited} == {"detect speech", "embed windows"}
+    assert {stage for _, stage in waited} == {"hear", "embed"}
     assert [each[0] for each in done] == in_a_row
     assert [each[1:] for each in done] == [before["OpenMP where torch is used"]] * N_CALLS
     assert numbers_everywhere() == before
@@ -142,23 +143,23 @@ def test_a_thread_that_meets_torch_during_a_call_has_the_number_of_the_process(m
     """It took over the one thread of the call, and kept it."""
     found = []
     Diarizer(model, threads=2)(
-        samples, rate=16000, on_progress=lambda *_: found.append(in_new_thread(torch.get_num_threads))
+        samples, rate=16000, hook=lambda *_: found.append(in_new_thread(torch.get_num_threads))
     )
     assert len(found) > 2
     assert set(found) == {3}
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
-@pytest.mark.parametrize("stage", ["detect speech", "embed windows"])
+@pytest.mark.parametrize("stage", ["hear", "embed"])
 def test_a_call_that_fails_leaves_the_numbers_as_they_were(model, samples, stage, error):
     before = numbers_everywhere()
 
-    def fail(at, done, total):
+    def fail(at, record):
         if at == stage:
             raise error
 
     with pytest.raises(error):
-        Diarizer(model, threads=2)(samples, rate=16000, on_progress=fail)
+        Diarizer(model, threads=2)(samples, rate=16000, hook=fail)
     assert numbers_everywhere() == before
 
 

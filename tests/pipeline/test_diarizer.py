@@ -10,6 +10,7 @@ import pytest
 from helpers import REPOSITORY, small_model
 
 from diarize.audio import SAMPLE_RATE, load_audio
+from diarize.audio.progress import Progress
 from diarize.clustering import CLUSTERERS
 from diarize.config import ClusteringConfig, Config, SpeechConfig, TurnConfig
 from diarize.embedding.embedder import Voices
@@ -17,10 +18,12 @@ from diarize.errors import AudioError, ConfigError
 from diarize.formats.json_format import read_json
 from diarize.formats.rttm import read_rttm
 from diarize.formats.svg import draw_timeline
-from diarize.pipeline.diarizer import Diarizer, make_turns
+from diarize.pipeline.diarizer import Diarizer
 from diarize.pipeline.result import Diarization
+from diarize.pipeline.stages import Labelled, NamedTurns
+from diarize.pipeline.stages import turns as turns_of
 from diarize.segments import Segment, Turn, crop, speech_of
-from diarize.speech.activity import Speech
+from diarize.speech.detect import Heard
 
 NONE = np.empty((0, 32), dtype=np.float32)
 
@@ -59,7 +62,7 @@ def test_the_answer_is_whole(result, samples, model):
     assert result.turns == sorted(result.turns)
     assert {turn.recording for turn in result.turns} == {"meeting"}
     assert result.model == f"small {model.fingerprint}"
-    assert list(result.seconds) == ["detect speech", "embed windows", "cluster", "make turns"]
+    assert list(result.seconds) == ["hear", "embed", "label", "resegment", "turns"]
     assert result.evidence["n_speakers"] == 4
     assert set(result.embeddings.speaker) == set(result.speakers)
     assert result.config.clustering.n_speakers == 4
@@ -197,22 +200,21 @@ def test_given_speech_ends_with_the_recording(diarizer, samples):
     assert speech_of(found.turns) == [Segment(6, 10)]
 
 
-def test_progress_is_told_by_stage(diarizer, demo_recording, result):
+def test_the_hook_sees_each_stage_begin_go_on_and_end(diarizer, demo_recording):
     calls = []
-    diarizer(demo_recording, on_progress=lambda stage, done, total: calls.append((stage, done, total)))
-    assert list(dict.fromkeys(stage for stage, _, _ in calls)) == [
-        "detect speech",
-        "embed windows",
-        "cluster",
-    ]
-    for stage, end in (
-        ("detect speech", (pytest.approx(result.duration), None)),
-        ("embed windows", (len(result.embeddings), len(result.embeddings))),
-        ("cluster", (1, 1)),
-    ):
-        own = [call[1:] for call in calls if call[0] == stage]
-        assert own[-1] == end
-        assert [done for done, _ in own] == sorted(done for done, _ in own)
+    result = diarizer(demo_recording, hook=lambda *call: calls.append(call))
+    stages = list(dict.fromkeys(stage for stage, _ in calls))
+    assert stages == ["hear", "embed", "label", "resegment", "turns"] == list(result.seconds)
+    for stage, kind in zip(stages, (Heard, Voices, Labelled, Labelled, NamedTurns), strict=True):
+        *told, record = [record for each, record in calls if each == stage]
+        assert type(record) is kind
+        assert told[0] == Progress(0)
+        assert all(type(each) is Progress for each in told)
+        assert [each.done for each in told] == sorted(each.done for each in told)
+    last = {stage: record for stage, record in calls if type(record) is Progress}
+    assert last["hear"] == (pytest.approx(result.duration), None)
+    assert last["embed"] == (len(result.embeddings), len(result.embeddings))
+    assert calls[-1][1].turns == result.turns
 
 
 @pytest.mark.parametrize("method", CLUSTERERS)
@@ -320,21 +322,21 @@ def test_who_else_speaks_nearest_in_time_has_a_turn_where_speech_overlaps():
     labels = np.array([0, 1, 1, 2])
     speech = [Segment(0, 4), Segment(5, 6), Segment(7, 8)]
     overlap = [Segment(0.5, 1), Segment(1.5, 2.5), Segment(5.5, 6), Segment(7, 7.25)]
-    voices, heard = Voices(windows, NONE, [], NONE), Speech(speech, overlap, [], 8.0)
-    turns, names = make_turns(voices, labels, heard, "a", Config())
+    heard = Heard(speech, overlap, [], 8.0)
+    turns, names = turns_of(Labelled(windows, labels), heard, TurnConfig(), "a")
     assert [(turn.segment.start, turn.segment.end, turn.speaker[-1]) for turn in turns] == [
         *((0, 2.5, "0"), (0.5, 1, "1"), (1.5, 4, "1")),
         *((5, 6, "1"), (5.5, 6, "2"), (7, 7.25, "1"), (7, 8, "2")),
     ]
     assert names == {0: "SPEAKER_00", 1: "SPEAKER_01", 2: "SPEAKER_02"}
-    alone, _ = make_turns(voices, np.zeros(4, int), heard, "a", Config())
+    alone, _ = turns_of(Labelled(windows, np.zeros(4, int)), heard, TurnConfig(), "a")
     assert [turn.segment for turn in alone] == speech
 
 
 def test_a_speaker_of_short_turns_alone_has_no_name():
     windows = [Segment(0, 2), Segment(2, 4), Segment(4, 4.5), Segment(4.5, 6.5)]
     labels = np.array([0, 0, 1, 0])
-    voices, heard = Voices(windows, NONE, [], NONE), Speech([Segment(0, 6.5)], [], [], 6.5)
-    turns, names = make_turns(voices, labels, heard, "a", Config(turns=TurnConfig(min_turn=1.5)))
+    heard = Heard([Segment(0, 6.5)], [], [], 6.5)
+    turns, names = turns_of(Labelled(windows, labels), heard, TurnConfig(min_turn=1.5), "a")
     assert turns == [Turn("a", Segment(0, 6.5), "SPEAKER_00")]
     assert names == {0: "SPEAKER_00"}

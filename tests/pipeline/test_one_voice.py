@@ -11,11 +11,12 @@ from diarize.config import ClusteringConfig, Config, load_config
 from diarize.embedding.embedder import Voices
 from diarize.formats.rttm import read_rttm
 from diarize.pipeline.diarizer import Diarizer
-from diarize.pipeline.labels import find_speakers
+from diarize.pipeline.labels import label
 from diarize.pipeline.one_voice import nats_above_one
 from diarize.segments import Segment
+from diarize.speakers.number import Costs
 from diarize.speakers.plda import Backend
-from diarize.speech.activity import Speech
+from diarize.speech.detect import Heard
 
 MODEL = Backend(np.eye(16), np.linspace(6, 0.5, 16))
 CASES = [
@@ -66,15 +67,15 @@ def test_who_asks_for_two_has_two(pieces, asked):
     assert len(found.speakers) == 2
 
 
-def heard_as(overlap: list[Segment], seconds: float) -> Speech:
-    return Speech([Segment(0, seconds)], [], overlap, seconds)
+def heard_as(overlap: list[Segment], seconds: float) -> Heard:
+    return Heard([Segment(0, seconds)], [], overlap, seconds)
 
 
 def test_overlap_tells_against_one_voice_and_long_speech_for_it():
     settings = ClusteringConfig(second_speaker_rate=2.0, overlap_gain=20.0)
 
     def needed(speech: float, overlap: float = 0.0) -> float:
-        return settings.cost_of_second_speaker(0.75, round(speech / 0.75), speech, overlap)
+        return Costs(settings, 0.75, round(speech / 0.75)).second_speaker(speech, overlap)
 
     assert needed(3.0) == needed(25.0) == 0
     assert needed(40.0) == 30.0
@@ -100,7 +101,7 @@ def test_what_is_heard_decides_where_the_evidence_does_not():
     for rate, overlap in ((0.0, []), (100.0, []), (100.0, [Segment(0, 30)])):
         clustering = ClusteringConfig(second_speaker_rate=rate)
         config = Config(clustering=clustering)
-        labels, evidence = find_speakers(voices, config, "a", MODEL, heard_as(overlap, 30.75))
+        _, labels, evidence = label(voices, heard_as(overlap, 30.75), MODEL, config, "a")
         found[rate, bool(overlap)] = evidence["n_speakers"]
         assert len(np.unique(labels)) == evidence["n_speakers"]
     assert found == {(0.0, False): 2, (100.0, False): 1, (100.0, True): 2}

@@ -7,7 +7,7 @@ import pytest
 
 from diarize.config import ClusteringConfig, Config, ResegmentationConfig
 from diarize.embedding.embedder import Voices
-from diarize.pipeline.resegmentation import likeliest_path, nearest_windows, resegment
+from diarize.pipeline.resegmentation import label_pieces, likeliest_path, nearest_windows
 from diarize.segments import Segment
 from diarize.speakers.plda import Backend
 from diarize.speech.windows import sliding_windows
@@ -60,7 +60,7 @@ def test_turns_begin_where_they_do(noise):
     windows, pieces = sliding_windows(speech), sliding_windows(speech, 0.75, 0.25)
     labels = np.array([int(window.middle // 4.3) % 2 for window in windows])
     config = Config(clustering=ClusteringConfig(seconds_a_sample=1.0))
-    found = resegment(Voices(windows, embed(windows), pieces, embed(pieces)), labels, MODEL, config)
+    found = label_pieces(Voices(windows, embed(windows), pieces, embed(pieces)), labels, MODEL, config)
     wrong = [
         piece for piece, label in zip(pieces, found, strict=True) if int(piece.middle // 4.3) % 2 != label
     ]
@@ -75,7 +75,7 @@ def test_nobody_is_lost():
     vectors[1, 0] = 0.01
     dear = Config(resegmentation=ResegmentationConfig(change_cost=1000))
     voices = Voices(windows, vectors, pieces, np.zeros((len(pieces), 8)))
-    found = resegment(voices, np.array([0, 1, 0]), MODEL, dear)
+    found = label_pieces(voices, np.array([0, 1, 0]), MODEL, dear)
     assert {*found} == {0, 1}
     assert all(2 <= piece.middle <= 4 for piece, label in zip(pieces, found, strict=True) if label == 1)
 
@@ -83,5 +83,5 @@ def test_nobody_is_lost():
 def test_one_speaker_has_all():
     windows, pieces = [Segment(0, 2)], [Segment(0, 1), Segment(1, 2)]
     voices = Voices(windows, np.ones((1, 8)), pieces, np.ones((2, 8)))
-    found = resegment(voices, np.zeros(1, int), MODEL, Config())
+    found = label_pieces(voices, np.zeros(1, int), MODEL, Config())
     assert found.tolist() == [0, 0]

@@ -1,8 +1,12 @@
 """What a result and a back end are given stays theirs."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
+from diarize import write_rttm
 from diarize.config import Config
 from diarize.embedding.embedder import make_table
 from diarize.pipeline.diarizer import Diarizer
@@ -56,3 +60,16 @@ def test_a_diarizer_keeps_its_settings():
     diarizer = Diarizer(config=config, threads=1)
     config.clustering.options["linkage"] = "nonsense"
     assert diarizer.config.clustering.options == {}
+
+
+def test_a_result_needs_neither_torch_nor_scikit_learn(tmp_path):
+    """Both take seconds to load; a program that only reads results would wait for them."""
+    path = tmp_path / "a.rttm"
+    write_rttm([Turn("a", Segment(0, 1), "Ann")], path)
+    code = (
+        "import sys, diarize; diarize.Diarization; "
+        f"assert diarize.read_rttm({str(path)!r}); "
+        "print(*{'torch', 'sklearn', 'scipy', 'onnxruntime', 'matplotlib', 'typer'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

@@ -21,7 +21,7 @@ from diarize.pipeline.labels import make_clusterer
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 DOCS = REPOSITORY / "docs"
-PAGES = [path for path in (REPOSITORY / "README.md", *sorted(DOCS.glob("*.md"))) if path.exists()]
+PAGES = [path for path in (REPOSITORY / "README.md", *sorted(DOCS.rglob("*.md"))) if path.exists()]
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 COMMANDS = get_command(app).commands
 OF_CONFIG = {"n_speakers", "min_speakers", "max_speakers", "threshold"}  # they have settings of their own
@@ -106,6 +106,16 @@ def test_the_settings_that_the_page_shows_are_valid(tmp_path):
         make_clusterer(config)
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_page_of_the_command_line_has_every_option(command):
+    text = text_of(DOCS / "reference" / "command-line.md")
+    section = re.search(rf"^## {command}\n(.*?)(?=^##|\Z)", text, re.MULTILINE | re.DOTALL)
+    assert section, f"command-line.md has no section on {command}"
+    page = {name.strip("`") for names, *_ in table_rows(section[1]) for name in names.split(", ")}
+    options = [param for param in COMMANDS[command].params if param.param_type_name == "option"]
+    assert page == {name for param in options for name in param.opts}
+
+
 @every_page
 def test_commands_in_the_documentation_exist(page):
     indented = re.findall(r"^ {4}.*$", BLOCK.sub("", text_of(page)), re.MULTILINE)
@@ -125,6 +135,14 @@ def test_commands_named_in_a_sentence_exist(page):
         known = {option for command in COMMANDS.values() for param in command.params for option in param.opts}
         assert name in COMMANDS or name == "--help", span
         assert {word for word in words if word.startswith("--")} <= known | {"--help"}, span
+
+
+@pytest.mark.parametrize("page", [*PAGES, *REPOSITORY.glob("C*.md")], ids=lambda path: path.name)
+def test_files_named_in_the_documentation_exist(page):
+    """Documentation went on to name modules that had moved."""
+    named = re.findall(r"\b(?:diarize|recipes|egs|benchmarks|tests|docs)/[\w./-]*\.\w+", text_of(page))
+    missing = {name for name in named if not (REPOSITORY / name).exists()}
+    assert not missing, f"{page.name} names {missing}"
 
 
 @every_page

@@ -31,11 +31,11 @@ source = "A paper, Table 1"
 
 [systems.second]
 title = "The second"
-code = "diarize/speech/vad.py"
+code = "diarize/speech/detect.py"
 
 [identification.gmm]
 title = "GMM"
-code = "diarize/speech/vad.py"
+code = "diarize/speech/detect.py"
 error = 0.005
 source = "Another paper"
 

@@ -17,7 +17,7 @@ from diarize.embedding.models import load_model
 from diarize.errors import ConfigError, ModelError
 from diarize.formats.kaldi import write_data_folder
 from diarize.pipeline.labels import cluster_windows, make_clusterer
-from diarize.speakers.number import cluster_by_evidence, exchange
+from diarize.speakers.number import Costs, cluster_by_evidence, exchange, window_weight
 from diarize.speakers.plda import Backend, backend_file, learn_backend, load_backend, save_backend
 
 SPREAD = np.linspace(9, 0.5, 24)
@@ -166,14 +166,14 @@ def test_voices_that_wander_for_long_stay_their_number_of_speakers():
 
 def test_windows_of_a_long_recording_count_less_for_the_number():
     settings = ClusteringConfig(seconds_a_sample=4.0, seconds_in_full=60.0)
-    assert settings.number_weight(0.75, 80) == settings.weight(0.75) == 0.1875
-    assert settings.number_weight(0.75, 8 * 80) == pytest.approx(0.1875 / 4)
+    assert Costs(settings, 0.75, 80).number_weight == window_weight(settings, 0.75) == 0.1875
+    assert Costs(settings, 0.75, 8 * 80).number_weight == pytest.approx(0.1875 / 4)
 
 
 def test_a_speaker_costs_more_in_a_long_recording():
     settings = ClusteringConfig(speaker_cost=1.0, long_speaker_cost=10.0, seconds_in_full=60.0)
-    assert settings.cost_of_speaker(0.75, 20) == settings.cost_of_speaker(0.75, 80) == 1.0
-    assert settings.cost_of_speaker(0.75, 160) == pytest.approx(1.0 + 10.0 * np.log(2))
+    assert Costs(settings, 0.75, 20).speaker == Costs(settings, 0.75, 80).speaker == 1.0
+    assert Costs(settings, 0.75, 160).speaker == pytest.approx(1.0 + 10.0 * np.log(2))
     X, speakers = draw(2)  # 45 s
     found = {}
     for cost in (0.0, 1e4):

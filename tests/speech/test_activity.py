@@ -14,16 +14,9 @@ from diarize.errors import ConfigError, ModelError
 from diarize.files.bundled import ACTIVITY
 from diarize.networks.activity_network import ActivityNetwork
 from diarize.segments import Segment
-from diarize.speech.activity import (
-    Activity,
-    detect_activity,
-    find_speech,
-    load_activity,
-    overlap_segments,
-    pad_frames,
-    silero_of_frames,
-)
-from diarize.speech.vad import FRAME_SAMPLES, speech_probabilities, speech_segments
+from diarize.speech.activity import detect_activity, load_activity, pad_frames, silero_of_frames
+from diarize.speech.detect import hear, overlap_segments, speech_probabilities, speech_segments
+from diarize.speech.silero import FRAME_SAMPLES
 from diarize.training.augment import set_level
 
 CONFIG = SpeechConfig(detector="activity")
@@ -100,9 +93,9 @@ def test_short_recordings_have_an_output_for_every_20_ms(n_samples):
 
 
 def test_nothing_is_heard_in_nothing():
-    assert find_speech([], CONFIG) == ([], [], [], 0.0)
+    assert hear([], CONFIG) == ([], [], [], 0.0)
     noise = np.random.default_rng(0).normal(0, 0.01, 5 * SAMPLE_RATE).astype(np.float32)
-    speech, overlap, _, n_seconds = find_speech([noise], CONFIG)
+    speech, overlap, _, n_seconds = hear([noise], CONFIG)
     assert (speech, overlap, n_seconds) == ([], [], 5.0)
 
 
@@ -118,9 +111,8 @@ def test_overlap_is_where_its_probability_reaches_the_threshold():
     overlap = np.zeros(200, np.float32)
     overlap[20:60] = 0.7
     overlap[100:110] = 0.4
-    heard = Activity(overlap, overlap, overlap, 4.0)
-    assert overlap_segments(heard, 0.5) == [Segment(0.4, 1.2)]
-    assert overlap_segments(heard, 0.3) == [Segment(0.4, 1.2), Segment(2.0, 2.2)]
+    assert overlap_segments(overlap, 4.0, 0.5) == [Segment(0.4, 1.2)]
+    assert overlap_segments(overlap, 4.0, 0.3) == [Segment(0.4, 1.2), Segment(2.0, 2.2)]
 
 
 def inside(segment: Segment, around: Segment) -> bool:
@@ -133,7 +125,7 @@ def test_speech_may_be_given_and_overlap_lies_in_it(samples):
     for detector in ("silero", "energy", "activity"):
         for threshold in (0.0, 1.0):
             config = SpeechConfig(detector=detector, overlap=threshold)
-            speech, overlap, _, n_seconds = find_speech([piece], config, given)
+            speech, overlap, _, n_seconds = hear([piece], config, given)
             assert (speech, n_seconds) == (found, 15.0)
             assert bool(overlap) == (threshold == 0 and detector != "energy")
             assert all(any(inside(each, around) for around in found) for each in overlap)
@@ -141,15 +133,15 @@ def test_speech_may_be_given_and_overlap_lies_in_it(samples):
 
 def test_silero_finds_the_same_speech_with_overlap_and_without(samples):
     piece = samples[: 15 * SAMPLE_RATE]
-    alone, none, nowhere, _ = find_speech([piece], SpeechConfig(detector="silero", overlap=1.0, mixed=1.0))
+    alone, none, nowhere, _ = hear([piece], SpeechConfig(detector="silero", overlap=1.0, mixed=1.0))
     assert alone == speech_segments([piece], SpeechConfig())
     assert none == nowhere == []
-    speech, overlap, mixed, _ = find_speech([piece], SpeechConfig(detector="silero", overlap=0.0, mixed=0.0))
+    speech, overlap, mixed, _ = hear([piece], SpeechConfig(detector="silero", overlap=0.0, mixed=0.0))
     assert speech == alone
     assert sum(each.duration for each in mixed) > 1
     assert overlap
     assert all(any(inside(each, around) for around in speech) for each in overlap)
-    ours, none, _, n_seconds = find_speech([piece], SpeechConfig(detector="activity", overlap=1.0))
+    ours, none, _, n_seconds = hear([piece], SpeechConfig(detector="activity", overlap=1.0))
     assert ours != alone
     assert (none, n_seconds) == ([], 15.0)
 

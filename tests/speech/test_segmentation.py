@@ -6,7 +6,8 @@ from small_onnx import RAMP, write_graph, write_segmentation
 
 from diarize.config import SpeechConfig
 from diarize.errors import ModelError
-from diarize.speech.activity import detect_activity, find_speech
+from diarize.speech.activity import detect_activity
+from diarize.speech.detect import hear
 from diarize.speech.segmentation import OUTPUT_SAMPLES, Segmentation
 
 LOUDNESS = np.array([1.0, 0.5])
@@ -52,7 +53,7 @@ def test_it_detects_speech_and_overlap_where_the_settings_name_it(path):
     assert heard.silero.shape == (157,), "silero hears it all the same"
     np.testing.assert_allclose(heard.overlap, heard.speech / 2, atol=1e-6)
     shape = {"release": 0.1, "padding": 0.0}
-    found = find_speech([samples], SpeechConfig(detector="activity", model=str(path), overlap=0.5, **shape))
+    found = hear([samples], SpeechConfig(detector="activity", model=str(path), overlap=0.5, **shape))
     assert [(round(s.start, 2), round(s.end, 2)) for s in found.segments] == [(2.0, 4.0)]
     assert [(round(s.start, 2), round(s.end, 2)) for s in found.overlap] == [(2.0, 4.0)]
 

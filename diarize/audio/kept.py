@@ -1,0 +1,43 @@
+"""Samples that are decoded once, where memory allows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from diarize.audio.pieces import Samples
+
+KEPT_BYTES = 2**26
+"""Of samples that stay in memory: 17 minutes."""
+
+
+class KeptBlocks(Iterable[Samples]):
+    """Blocks of samples that may be read again.
+
+    The first reading decodes; its blocks stay in memory if all of them fit into `KEPT_BYTES`. Otherwise each
+    reading decodes anew.
+
+    Parameters
+    ----------
+    decode : callable
+        Gives the blocks from their beginning.
+    """
+
+    def __init__(self, decode: Callable[[], Iterator[Samples]]) -> None:
+        self._decode = decode
+        self._kept: list[Samples] | None = None
+
+    def __iter__(self) -> Iterator[Samples]:
+        if self._kept is not None:
+            yield from self._kept
+            return
+        kept: list[Samples] = []
+        n_bytes = 0
+        for block in self._decode():
+            n_bytes += block.nbytes
+            if n_bytes <= KEPT_BYTES:
+                kept.append(block)
+            else:
+                kept.clear()
+            yield block
+        if n_bytes <= KEPT_BYTES:
+            self._kept = kept

@@ -1,0 +1,24 @@
+"""The stages of the pipeline, each a function from one record to the next.
+
+::
+
+    blocks  --hear-------> Heard       where somebody speaks, where several do
+            --embed------> Voices      windows and their embeddings
+            --label------> Labelled    a speaker for each window, why there are so many
+            --resegment--> Labelled    a speaker for each of shorter windows
+            --turns------> NamedTurns  who spoke when
+
+A caller may begin at any of them with a record of their own. `Diarizer` calls all five.
+"""
+
+from diarize.embedding.embedder import Voices as Voices
+from diarize.embedding.embedder import embed as embed
+from diarize.pipeline.labels import label as label
+from diarize.pipeline.records import Labelled as Labelled
+from diarize.pipeline.records import NamedTurns as NamedTurns
+from diarize.pipeline.resegmentation import resegment as resegment
+from diarize.pipeline.turns import turns as turns
+from diarize.speech.detect import Heard as Heard
+from diarize.speech.detect import hear as hear
+
+__all__ = ["Heard", "Labelled", "NamedTurns", "Voices", "embed", "hear", "label", "resegment", "turns"]

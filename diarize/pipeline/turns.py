@@ -1,0 +1,211 @@
+"""Labelled windows to turns.
+
+::
+
+    windows  [----][----]
+                [----][----][----]     [------]
+    labels     0    0  1   1   1           0          smooth_labels votes
+    turns    |==0==|=====1======|      |==0===|       label_turns, drop_short_turns, merge_turns
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from diarize.config import TurnConfig
+from diarize.pipeline.records import Labelled, NamedTurns
+from diarize.segments import (
+    TOUCH,
+    Segment,
+    Turn,
+    close_pauses,
+    drop_short_turns,
+    join_segments,
+    merge_turns,
+)
+from diarize.speech.detect import Heard
+
+
+def turns(labelled: Labelled, heard: Heard, config: TurnConfig, recording: str = "") -> NamedTurns:
+    """Turns from labelled spans; SPEAKER_00 is who speaks first.
+
+    In overlapping speech, whoever else speaks nearest in time has a turn as well::
+
+        speech    |==========================|
+        overlap        |=====|           |===|
+        spans     [---A---][---B---][---B----]
+        others    [---B---][---A---][---A----]
+        turns     |====A=====|           |=A=|
+                       |==========B==========|
+
+    Parameters
+    ----------
+    labelled : Labelled
+        Spans in the order of their starts.
+    heard : Heard
+        Where there is speech, and overlap in it.
+    config : TurnConfig
+    recording : str
+        Its id.
+    """
+    spans = labelled.spans
+    if not spans:
+        return NamedTurns([], {})
+    labels = smooth_labels(labelled.labels, spans, config.smoothing)
+    names = {int(label): str(label) for label in {*labels}}
+    found = label_turns(spans, labels, heard.segments, recording, names)
+    if len(names) > 1:
+        found += label_turns(spans, other_labels(labels, spans), heard.overlap, recording, names)
+    found = close_pauses(drop_short_turns(found, config.min_turn), config.min_gap)
+    order = dict.fromkeys(turn.speaker for turn in found)
+    speakers = {label: f"SPEAKER_{number:02d}" for number, label in enumerate(order)}
+    renamed = sorted(replace(turn, speaker=speakers[turn.speaker]) for turn in found)
+    return NamedTurns(renamed, {int(label): speaker for label, speaker in speakers.items()})
+
+
+def smooth_labels(labels: ArrayLike, windows: Sequence[Segment], n: int) -> NDArray[np.intp]:
+    """Labels after a majority vote over n neighbouring windows; shape (n_windows,).
+
+    Only windows without a gap between them vote together, and a tie keeps the label of the centre::
+
+        [----]  [----]  [----]     pause     [----]          n = 3
+            [----]  [----]                      [----]
+        0   0   1   0   0                    1   1
+        0   0   0   0   0                    1   1
+
+    Parameters
+    ----------
+    labels : (n_windows,) int
+    windows : sequence of Segment
+        In the order of their starts.
+    n : int
+        Odd; 1 changes nothing.
+
+    Raises
+    ------
+    ValueError
+        When n is not odd and positive, the lengths differ, or the windows are not in order.
+    """
+    labels = _as_labels(labels, windows)
+    if n < 1 or n % 2 == 0:
+        raise ValueError(f"n must be odd and positive, got {n!r}")
+    if n == 1 or len(labels) < 3:
+        return labels
+    starts = np.array([window.start for window in windows])
+    ends = np.array([window.end for window in windows])
+    if np.any(np.diff(starts) < 0):
+        raise ValueError("windows must be in the order of their starts")
+    reached = np.maximum.accumulate(ends)
+    run = np.concatenate([[0], np.cumsum(starts[1:] > reached[:-1] + TOUCH)])
+    at = np.arange(len(labels))
+    index = at[:, None] + np.arange(n) - n // 2  # (n_windows, n)
+    inside = np.clip(index, 0, len(labels) - 1)
+    valid = (index == inside) & (run[inside] == run[:, None])
+    voters = labels[inside]
+    votes = np.stack([((voters == voters[:, [k]]) & valid).sum(axis=1) for k in range(n)], axis=1) * valid
+    winner = voters[at, votes.argmax(axis=1)]
+    tied = ((votes == votes.max(axis=1, keepdims=True)) & (voters != winner[:, None])).any(axis=1)
+    return np.where(tied, labels, winner)
+
+
+def label_turns(
+    windows: Sequence[Segment],
+    labels: ArrayLike,
+    speech: Iterable[Segment],
+    recording: str,
+    names: Mapping[int, str] | Sequence[str] | None = None,
+) -> list[Turn]:
+    """Turns from labelled windows by the midpoint rule: a moment belongs to the window of the nearest middle.
+
+    So the border between two windows is half-way between their middles::
+
+        speech  |===================================|
+        windows [-----0-----]     [------1------]
+        middles       ^      |           ^
+        turns   |==== 0 =====|========== 1 =========|
+
+    The windows of a speech segment are those with their middle in it; a segment without any takes the nearest
+    windows of the recording. Every moment of speech gets a speaker, and no other moment does.
+
+    Parameters
+    ----------
+    windows : sequence of Segment
+    labels : (n_windows,) int
+    speech : iterable of Segment
+        Segments that overlap are joined first.
+    recording : str
+        Its id, which the turns carry.
+    names : mapping or sequence, optional
+        The speaker of each label; without it SPEAKER_00, SPEAKER_01, ... by first appearance in time.
+
+    Raises
+    ------
+    ValueError
+        When the lengths differ, or there is speech without any window.
+    """
+    labels = _as_labels(labels, windows)
+    middles = np.array([window.middle for window in windows])
+    order = np.argsort(middles, kind="stable")
+    middles, labels = middles[order], labels[order]
+    borders = (middles[:-1] + middles[1:]) / 2
+    pieces: list[tuple[float, float, int]] = []  # start, end, label
+    for segment in join_segments(speech):
+        if not len(middles):
+            raise ValueError(f"there is speech in {recording!r}, but no window")
+        low, high = np.searchsorted(middles, [segment.start, segment.end])
+        if low == high:
+            low = np.searchsorted(borders, segment.start, side="right")
+            high = np.searchsorted(borders, segment.end, side="left") + 1
+        edges = np.concatenate([[segment.start], borders[low : high - 1], [segment.end]]).tolist()
+        pieces += [
+            (start, end, label)
+            for start, end, label in zip(edges, edges[1:], labels[low:high].tolist(), strict=False)
+            if start < end
+        ]
+    if names is None:
+        order_of_appearance = dict.fromkeys(label for *_, label in pieces)
+        names = {label: f"SPEAKER_{i:02d}" for i, label in enumerate(order_of_appearance)}
+    return merge_turns(Turn(recording, Segment(start, end), names[label]) for start, end, label in pieces)
+
+
+def other_labels(labels: ArrayLike, windows: Sequence[Segment]) -> NDArray[np.intp]:
+    """Of each window the label of the nearest window in time that has another one; shape (n_windows,).
+
+    Near is a small distance of the middles; of two windows that are equally near the earlier one counts::
+
+        windows  [----][----][----][----][----][----]
+        labels      0     0     0     1     1     2
+        others      1     1     1     0     2     1
+
+    Raises
+    ------
+    ValueError
+        When there are no two labels, or the lengths differ.
+    """
+    labels = _as_labels(labels, windows)
+    middles = np.array([window.middle for window in windows])
+    order = np.argsort(middles, kind="stable")
+    middles, ordered = middles[order], labels[order]
+    firsts = np.flatnonzero(np.diff(ordered)) + 1  # of each run of one label but the first
+    if not len(firsts):
+        raise ValueError("two labels are needed")
+    run = np.searchsorted(firsts, np.arange(len(labels)), side="right")
+    before = np.concatenate([[-1], firsts - 1])[run]
+    behind = np.concatenate([firsts, [-1]])[run]
+    distances = [np.where(at < 0, np.inf, abs(middles - middles[at])) for at in (before, behind)]
+    others = np.empty_like(labels)
+    others[order] = ordered[np.where(distances[0] <= distances[1], before, behind)]
+    return others
+
+
+def _as_labels(labels: ArrayLike, windows: Sequence[Segment]) -> NDArray[np.intp]:
+    labels = np.asarray(labels)
+    if labels.shape != (len(windows),):
+        raise ValueError(f"one label a window is needed, got shape {labels.shape} for {len(windows)} windows")
+    if labels.size and not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(f"labels must be integers, got {labels.dtype}")
+    return labels.astype(np.intp)

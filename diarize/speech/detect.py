@@ -1,0 +1,150 @@
+"""Where somebody speaks in a recording: `hear`, by any detector."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from diarize.audio import SAMPLE_RATE, Samples, regroup
+from diarize.config import SpeechConfig
+from diarize.segments import Segment, Turn, crop, join_segments
+from diarize.speech.activity import OUTPUT_LENGTH, detect_activity
+from diarize.speech.energy import energy_scores, log_energies
+from diarize.speech.hysteresis import Hysteresis, Probabilities
+from diarize.speech.silero import BLOCK_FRAMES, FRAME_LENGTH, FRAME_SAMPLES, Silero, cut_frames
+
+
+class Heard(NamedTuple):
+    """Where there is speech in a recording, in seconds."""
+
+    segments: list[Segment]
+    """Where somebody speaks."""
+    overlap: list[Segment]
+    """Where, within that, several speak at once."""
+    mixed: list[Segment]
+    """Where several may, and a voice is not heard alone."""
+    n_seconds: float
+    """The recording's length."""
+
+    @property
+    def seconds(self) -> tuple[float, float]:
+        """Seconds of speech, and of those in which several may speak at once."""
+        mixed = crop((Turn("", each, "") for each in self.mixed), self.segments)
+        speech = join_segments(self.segments)
+        return sum(each.duration for each in speech), sum(turn.segment.duration for turn in mixed)
+
+
+def hear(blocks: Iterable[Samples], config: SpeechConfig, given: list[Segment] | None = None) -> Heard:
+    """Speech and overlapping speech by any detector.
+
+    Where speech is `given`, what of it lies in the recording is the speech, and only overlap is looked for.
+    The detector "energy" finds no overlap.
+
+    Raises
+    ------
+    ModelError
+        When a network is missing.
+    """
+    found = _detect(blocks, config, given is None)
+    segments = found.segments
+    if given is not None:
+        recording = Segment(0.0, found.n_seconds)
+        segments = [part for segment in given if (part := segment.intersection(recording))]
+    overlap = [turn.segment for turn in crop((Turn("", each, "") for each in found.overlap), segments)]
+    return found._replace(segments=segments, overlap=overlap)
+
+
+def _detect(blocks: Iterable[Samples], config: SpeechConfig, speech: bool) -> Heard:
+    """Speech where it is wanted, and overlap where the config wants it, which may lie outside."""
+    overlap = min(config.overlap, config.mixed) < 1 and config.detector != "energy"
+    if overlap or (speech and config.detector == "activity"):
+        heard = detect_activity(blocks, config.model)
+        ours = config.detector == "activity"
+        probabilities, frame = (heard.speech, OUTPUT_LENGTH) if ours else (heard.silero, FRAME_LENGTH)
+        return Heard(
+            Hysteresis.of(config).segments(probabilities, frame, heard.n_seconds),
+            overlap_segments(heard.overlap, heard.n_seconds, config.overlap),
+            mixed_segments(heard.overlap, heard.n_seconds, config.mixed),
+            heard.n_seconds,
+        )
+    if speech:
+        probabilities, n_seconds = speech_probabilities(blocks, config.detector)
+        found = Hysteresis.of(config).segments(probabilities, FRAME_LENGTH, n_seconds)
+        return Heard(found, [], [], n_seconds)
+    return Heard([], [], [], sum(map(len, blocks)) / SAMPLE_RATE)
+
+
+def overlap_segments(probabilities: Probabilities, n_seconds: float, threshold: float) -> list[Segment]:
+    """Where several speak at once by probabilities (n_outputs,) of overlap; with a threshold of 1 nowhere."""
+    shape = Hysteresis(threshold, max(threshold - 0.1, 0.01), min_speech=0.1, min_silence=0.1)
+    return shape.segments(probabilities, OUTPUT_LENGTH, n_seconds) if threshold < 1 else []
+
+
+def mixed_segments(probabilities: Probabilities, n_seconds: float, threshold: float) -> list[Segment]:
+    """Where several may speak at once, without bridged pauses; with a threshold of 1 nowhere."""
+    shape = Hysteresis(threshold, max(threshold, 0.01))
+    return shape.segments(probabilities, OUTPUT_LENGTH, n_seconds) if threshold < 1 else []
+
+
+def speech_segments(blocks: Iterable[Samples], config: SpeechConfig | None = None) -> list[Segment]:
+    """Speech in a recording that comes block by block, in seconds; empty when there is none.
+
+    Parameters
+    ----------
+    blocks : iterable of arrays
+        Mono samples ``(n,)`` at 16 kHz, in blocks of any size.
+    config : SpeechConfig, optional
+        Of the detector "silero" (the default here) or "energy"; for "activity" see `hear`.
+
+    Raises
+    ------
+    ModelError
+        When the network of silero-vad is not installed.
+    """
+    config = config or SpeechConfig(detector="silero")
+    probabilities, n_seconds = speech_probabilities(blocks, config.detector)
+    return Hysteresis.of(config).segments(probabilities, FRAME_LENGTH, n_seconds)
+
+
+def any_probabilities(blocks: Iterable[Samples], config: SpeechConfig) -> tuple[Probabilities, float, float]:
+    """Probabilities (n_frames,) of speech by the detector of the config, seconds a frame, and seconds heard.
+
+    Raises
+    ------
+    ModelError
+        When a network is missing.
+    """
+    if config.detector == "activity":
+        heard = detect_activity(blocks, config.model)
+        return heard.speech, OUTPUT_LENGTH, heard.n_seconds
+    probabilities, n_seconds = speech_probabilities(blocks, config.detector)
+    return probabilities, FRAME_LENGTH, n_seconds
+
+
+def speech_probabilities(blocks: Iterable[Samples], detector: str = "silero") -> tuple[Probabilities, float]:
+    """Probability of speech in each frame of 32 ms, ``(n_frames,)``, and the seconds heard.
+
+    The last frame is filled up with zeros. How the recording is cut into blocks changes nothing.
+
+    Raises
+    ------
+    ModelError
+        When the network of silero-vad is not installed.
+    """
+    n_samples = 0
+
+    def frames() -> Iterator[Samples]:
+        nonlocal n_samples
+        for block in regroup(blocks, BLOCK_FRAMES * FRAME_SAMPLES):
+            n_samples += len(block)
+            yield cut_frames(block)
+
+    if detector == "silero":
+        probabilities = np.concatenate([np.zeros(0, np.float32), *map(Silero(), frames())])
+    elif detector == "energy":
+        probabilities = energy_scores(log_energies(frames()))
+    else:
+        raise ValueError(f"detector is 'silero' or 'energy', got {detector!r}")
+    return probabilities, n_samples / SAMPLE_RATE

@@ -1,0 +1,64 @@
+"""Silero's network: the probability of speech in frames of 32 ms.
+
+References
+----------
+Silero Team, "Silero VAD: pre-trained enterprise-grade voice activity detector", 2024,
+https://github.com/snakers4/silero-vad.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from diarize.audio import SAMPLE_RATE, Samples
+from diarize.errors import ModelError
+from diarize.machine.sessions import open_session
+from diarize.speech.hysteresis import Probabilities
+
+FRAME_SAMPLES = 512
+FRAME_LENGTH = FRAME_SAMPLES / SAMPLE_RATE
+"""Seconds a frame: 0.032."""
+
+BLOCK_FRAMES = 512  # frames a call of a detector: 16.4 s
+_CONTEXT_SAMPLES = 64  # of the frame before, which the network sees in front of each frame
+
+
+def cut_frames(block: Samples) -> NDArray[np.float32]:
+    """Samples (n,) as frames (n_frames, 512), the last one filled up with zeros."""
+    return np.pad(block, (0, -len(block) % FRAME_SAMPLES)).reshape(-1, FRAME_SAMPLES)
+
+
+class Silero:
+    """Silero's network; its memory (h, c) and the context pass from call to call."""
+
+    def __init__(self) -> None:
+        self._hidden = np.zeros((1, 1, 128), np.float32)
+        self._cell = np.zeros((1, 1, 128), np.float32)
+        self._context = np.zeros((1, _CONTEXT_SAMPLES), np.float32)
+
+    def __call__(self, frames: NDArray[np.float32]) -> Probabilities:
+        """Probabilities (n,) of speech in the frames (n, 512) that follow those of the call before."""
+        before = np.concatenate([self._context, frames[:-1, -_CONTEXT_SAMPLES:]])
+        inputs = {"input": np.concatenate([before, frames], axis=1), "h": self._hidden, "c": self._cell}
+        values, self._hidden, self._cell = _silero_session().run(["speech_probs", "hn", "cn"], inputs)
+        self._context = frames[-1:, -_CONTEXT_SAMPLES:]
+        return np.asarray(values, np.float32).reshape(-1)
+
+
+@cache
+def _silero_session() -> Any:
+    """The network, on one thread. Its file is found without importing silero_vad, which would load torch."""
+    package = find_spec("silero_vad")
+    folder = Path(package.origin).parent if package and package.origin else Path()
+    path = folder / "data" / "silero_vad_16k_sequence.onnx"
+    if not package or not path.is_file():
+        raise ModelError(
+            "the speech network is missing; pip install 'silero-vad>=6.2.3', or use detector energy"
+        )
+    return open_session(path)
