@@ -44,8 +44,9 @@ def pack_speakers(folder: Path) -> PackedFeatures:
 def tiny_network(family: str = "resnet", output: str = "linear", **changes: object) -> Network:
     """A network of planted weights; `output` is for the classifiers."""
     torch.manual_seed(7)
-    classifier = {"output": output} if "n_speakers" in TINY[family] else {}
-    return build_network(family, **(TINY[family] | {"n_mels": N_MELS} | classifier | changes))
+    tiny = TINY.get(family, {})
+    classifier = {"output": output} if "n_speakers" in tiny else {}
+    return build_network(family, **(tiny | {"n_mels": N_MELS} | classifier | changes))
 
 
 def curve_without_seconds(folder: Path) -> list[list[str]]:
