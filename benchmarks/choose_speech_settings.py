@@ -19,8 +19,7 @@ from printing import header
 
 from diarize.audio import find_audio, recording_id, stream_audio
 from diarize.config import SpeechConfig
-from diarize.formats.rttm import read_rttm
-from diarize.formats.uem import read_uem
+from diarize.formats import read_rttm, read_uem
 from diarize.segments import Segment
 from diarize.speech.detect import any_probabilities
 from diarize.speech.hysteresis import Hysteresis

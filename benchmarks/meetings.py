@@ -14,8 +14,7 @@ from diarize.audio import find_audio, recording_id, stream_audio
 from diarize.config import Config, SpeechConfig
 from diarize.embedding.embedder import Embedder
 from diarize.errors import ConfigError, DiarizeError
-from diarize.formats.rttm import read_rttm
-from diarize.formats.uem import read_uem
+from diarize.formats import read_rttm, read_uem
 from diarize.pipeline.stages import Heard, Labelled, Voices, embed, hear, label, resegment, turns
 from diarize.scoring.der import DiarizationScore, score_diarization
 from diarize.segments import Segment, Turn

@@ -17,7 +17,7 @@ import torch
 
 from diarize.audio import SAMPLE_RATE, find_audio, load_audio, recording_id
 from diarize.errors import DiarizeError
-from diarize.formats.rttm import write_rttm
+from diarize.formats import write_rttm
 from diarize.machine.quiet_imports import import_onnxruntime
 from diarize.segments import Segment, Turn
 

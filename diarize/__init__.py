@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from diarize.embedding.embedder import Embedder as Embedder
     from diarize.embedding.table import Embeddings as Embeddings
     from diarize.errors import DiarizeError as DiarizeError
-    from diarize.formats.rttm import read_rttm as read_rttm
-    from diarize.formats.rttm import write_rttm as write_rttm
+    from diarize.formats import read_rttm as read_rttm
+    from diarize.formats import write_rttm as write_rttm
     from diarize.pipeline.diarizer import Diarizer as Diarizer
     from diarize.pipeline.result import Diarization as Diarization
     from diarize.scoring.der import score as score
@@ -32,9 +32,9 @@ _HOME = {
     "Segment": "diarize.segments",
     "Turn": "diarize.segments",
     "load_audio": "diarize.audio",
-    "read_rttm": "diarize.formats.rttm",
+    "read_rttm": "diarize.formats",
     "score": "diarize.scoring.der",
-    "write_rttm": "diarize.formats.rttm",
+    "write_rttm": "diarize.formats",
 }
 __all__ = list(_HOME)
 

@@ -5,6 +5,7 @@ All times are seconds. A segment is half-open: ``start <= t < end``.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
@@ -13,6 +14,12 @@ from itertools import groupby, pairwise
 
 TOUCH = 1e-6  # seconds; sums of floats that ought to meet lie this close
 MOST_SPEAKERS = 100_000  # of one recording; a larger number is a slip
+
+# Soft hyphens, zero-width spaces, byte order marks, marks of direction: they show nothing. The zero-width
+# joiners may change how letters look, so inside a name they stay.
+_INVISIBLE = re.compile("[\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+_JOINERS = "\u200c\u200d"
+_NO_BREAK = dict.fromkeys(map(ord, "\u00a0\u2007\u202f"), " ")
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -65,15 +72,24 @@ class Segment:
 
 
 def normal_name(name: str) -> str:
-    """A name in Unicode's normal form C, in which names are compared: "é" as one character or as two."""
-    return unicodedata.normalize("NFC", name)
+    """A name as names are compared: in Unicode's normal form C, and without what nobody sees.
+
+    "é" is one character, a no-break space is a blank, zero-width spaces and marks of direction are removed.
+    A name that had some of these has no blanks around it, either.
+    """
+    if name.isascii():
+        return name
+    plain = _INVISIBLE.sub("", name).translate(_NO_BREAK).strip(_JOINERS)
+    if plain != name:
+        plain = plain.strip(f" {_JOINERS}")
+    return unicodedata.normalize("NFC", plain)
 
 
 @dataclass(frozen=True, order=True, slots=True)
 class Turn:
     """A segment of a recording that one speaker holds. A diarization is a sorted list of turns.
 
-    Its names are in Unicode's normal form C (`normal_name`).
+    Its names are as they are compared (`normal_name`).
 
     Examples
     --------

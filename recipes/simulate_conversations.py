@@ -24,9 +24,8 @@ from diarize.audio import SAMPLE_RATE, Samples, find_audio, load_audio
 from diarize.config import SpeechConfig
 from diarize.errors import DiarizeError
 from diarize.files.atomic import atomic_path
+from diarize.formats import write_rttm, write_uem
 from diarize.formats.kaldi import DataFolder, read_data_folder
-from diarize.formats.rttm import write_rttm
-from diarize.formats.uem import write_uem
 from diarize.segments import Segment, close_pauses, speech_of
 from diarize.speech.detect import speech_segments
 from diarize.training.augment import add_noise, reverberate, telephone

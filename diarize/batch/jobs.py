@@ -13,10 +13,8 @@ from pathlib import Path
 from diarize.audio import find_audio, recording_id
 from diarize.errors import DiarizeError, FormatError
 from diarize.files.atomic import atomic_path
+from diarize.formats import read_lab, read_rttm_speech, read_uem
 from diarize.formats.kaldi import is_command, read_data_folder, run_command
-from diarize.formats.lab import read_lab
-from diarize.formats.rttm import read_rttm_speech
-from diarize.formats.uem import read_uem
 from diarize.segments import Segment, join_segments, normal_name
 
 SPEECH_SUFFIXES = (".rttm", ".uem", ".lab")

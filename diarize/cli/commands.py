@@ -245,7 +245,7 @@ def score(
 def convert(
     source: Annotated[Path, typer.Argument(metavar="IN", help="Annotation file.", show_default=False)],
     output: Annotated[
-        str, typer.Option("--output", "-o", help="File to write; its suffix tells the format.")
+        str, typer.Option("--output", "-o", help="File to write; its suffix tells the format; - for stdout.")
     ],
     format: Annotated[
         str | None, typer.Option("--format", help="Format to write, instead of the suffix's.")
@@ -256,8 +256,11 @@ def convert(
     force: Force = False,
 ) -> None:
     """Convert annotations between formats; into a folder, a file a recording."""
-    from diarize.formats import convert_turns, write_turns
+    from diarize.formats import convert_turns, read_turns, render_turns, write_turns
 
+    if output == "-":
+        console.say(render_turns(read_turns(source, source_format), format or "rttm", source.stem))
+        return
     converted = convert_turns(source, output, source_format=source_format, format=format)
     console.refuse_existing(converted, force)
     for path, turns in converted.items():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,8 @@ import typer
 from typer.core import TyperGroup
 
 from diarize.errors import ConfigError, DiarizeError, FormatError
-from diarize.formats import FORMATS, find_format
+from diarize.formats import FORMATS, render_turns, write_turns
+from diarize.formats.rows import is_one_word
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -165,7 +165,7 @@ def check_table_names(output: Path, names: Sequence[str] | None) -> None:
     FormatError
         Naming the first one with a blank, for Kaldi's files.
     """
-    blank = [name for name in names or [] if len(name.split()) != 1]
+    blank = [name for name in names or [] if not is_one_word(name)]
     if blank and output.suffix.lower() in (".ark", ".scp"):
         raise FormatError(f"{output}: no name with blanks, such as {blank[0]!r}; .npz and .parquet hold it")
 
@@ -204,20 +204,14 @@ def write_result(diarization: Diarization, path: Path) -> None:
     if path.suffix.lower() == FORMATS["json"].suffix:
         diarization.to_json(path)
     else:
-        find_format(path).write(diarization.turns, path)
+        write_turns(diarization.turns, path)
 
 
 def result_text(diarization: Diarization, format: str) -> str:
     """A diarization as text in the named format."""
     if format == "json":
         return diarization.to_json()
-    if format == "rttm":
-        return diarization.to_rttm()
-    known = find_format("", format)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"{diarization.recording}{known.suffix}"
-        known.write(diarization.turns, path)
-        return path.read_text(encoding="utf-8")
+    return render_turns(diarization.turns, format, diarization.recording)
 
 
 def describe(diarization: Diarization, paths: Sequence[Path], seconds: float) -> str:

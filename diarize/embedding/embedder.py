@@ -105,7 +105,7 @@ class Embedder:
             their `rate` in Hz; or ``{"waveform": samples, "sample_rate": rate}``.
         channel : int, optional
             Counts from 1; without it the mean of `mixed_channels`.
-        channels : {"speakers"}, optional
+        channels : "speakers", optional
             Each channel is one speaker: rows are of the channels' own speech and audio, and know the speaker.
         channel_names : sequence of str, optional
             The speakers of the channels; without it CHANNEL_1, CHANNEL_2, ...

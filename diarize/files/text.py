@@ -131,6 +131,47 @@ def shorten(text: str) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN].rstrip()} ..."
 
 
+@dataclass(frozen=True)
+class Text:
+    r"""A decoded text, under the name of its file: what the parsers of formats take.
+
+    Parameters
+    ----------
+    content : str
+        With ``\n`` between the lines.
+    path : path
+        Names the file in errors, and the recording where the format holds no id. Nothing is opened there.
+    """
+
+    content: str
+    path: File
+
+    @property
+    def recording(self) -> str:
+        """The recording of a file that names none: the file's name without suffix."""
+        return Path(self.path).stem
+
+    def lines(self) -> list[Line]:
+        """Every line, blank ones too."""
+        # str.splitlines would also split at the rarer separators that a name may hold.
+        return [
+            Line(self.path, number, text) for number, text in enumerate(self.content.split("\n"), start=1)
+        ]
+
+    def place(self, name: str) -> Place:
+        """A place in the file, for its errors."""
+        return Place(self.path, name)
+
+    def error(self, what: str) -> FormatError:
+        """An error that names the file alone."""
+        return FormatError(f"{self.path}: {what}")
+
+
+def open_text(path: File) -> Text:
+    """The text of a file; errors as `read_text`."""
+    return Text(read_text(path), path)
+
+
 def read_text(path: File) -> str:
     r"""The content of a text file, UTF-8 or marked UTF-16, with ``\n`` between the lines.
 
@@ -149,7 +190,8 @@ def read_text(path: File) -> str:
     if "\0" in text:
         number = text.count("\n", 0, text.index("\0")) + 1
         raise FormatError(f"{path}, line {number}: a NUL character, which is no text; save it as UTF-8")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return text.replace("\n\ufeff", "\n")  # marks of files that were joined
 
 
 def read_lines(path: File) -> list[Line]:
@@ -160,8 +202,7 @@ def read_lines(path: File) -> list[Line]:
     FormatError
         When the file cannot be read or decoded.
     """
-    # str.splitlines would also split at the rarer separators that a name may hold.
-    return [Line(path, number, text) for number, text in enumerate(read_text(path).split("\n"), start=1)]
+    return open_text(path).lines()
 
 
 def write_text(text: str, path: str | Path) -> None:

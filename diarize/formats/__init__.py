@@ -1,97 +1,42 @@
-"""Annotation formats: readers and writers, and the choice of one by a file's name."""
+"""Annotation formats. Files are opened, decoded and written here; the modules of formats see text alone.
+
+The module of a format has two pure functions: ``parse``, from a text (`diarize.files.text.Text`) to sorted
+turns, and ``render``, from turns to text. A new format is such a module and its line in `FORMATS`.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
-from importlib import import_module
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
 from diarize.errors import FormatError
-from diarize.files.text import Content, File, as_file, read_text
-from diarize.segments import Turn
+from diarize.files.text import File, as_file, open_text, write_text
+from diarize.formats.registry import FORMATS, READ_ONLY, READABLE, Format, find_format
+from diarize.segments import Segment, Turn, join_segments
 
-
-@dataclass(frozen=True, slots=True)
-class Format:
-    """A format of turns: its suffix, and where its reader and writer are; loaded when first used."""
-
-    suffix: str
-    module: str
-    reader: str
-    writer: str
-
-    def read(self, path: File) -> list[Turn]:
-        """The turns of a file, sorted."""
-        turns: list[Turn] = self._load(self.reader)(path)
-        return turns
-
-    def write(self, turns: Iterable[Turn], path: str | Path) -> None:
-        """Write the turns to a file."""
-        self._load(self.writer)(turns, path)
-
-    def _load(self, function: str) -> Any:
-        return getattr(import_module(f"{__name__}.{self.module}"), function)
-
-
-FORMATS = {
-    "rttm": Format(".rttm", "rttm", "read_rttm", "write_rttm"),
-    "json": Format(".json", "json_format", "read_json", "write_json"),
-    "csv": Format(".csv", "csv_format", "read_csv", "write_csv"),
-    "srt": Format(".srt", "subtitles", "read_srt", "write_srt"),
-    "vtt": Format(".vtt", "subtitles", "read_vtt", "write_vtt"),
-    "textgrid": Format(".TextGrid", "textgrid", "read_textgrid", "write_textgrid"),
-    "eaf": Format(".eaf", "elan", "read_eaf", "write_eaf"),
-    "audacity": Format(".txt", "audacity", "read_audacity", "write_audacity"),
-    "lab": Format(".lab", "lab", "read_lab_turns", "write_lab"),
-}
-"""The formats by name. What each keeps and loses: ``docs/formats.md``."""
-
-READ_ONLY = {
-    "stm": Format(".stm", "stm", "read_stm", ""),
-    "ctm": Format(".ctm", "stm", "read_ctm", ""),
-}
-"""Formats of transcripts, which are read and not written: a diarization has no words."""
-
-READABLE = FORMATS | READ_ONLY
-
-
-def find_format(path: File, name: str | None = None, *, reading: bool = False) -> Format:
-    """The format of this name, or else the one that the suffix of ``path`` tells (in any case).
-
-    The format of an open file without a suffix is recognised by how it begins.
-
-    Parameters
-    ----------
-    path : path
-    name : str, optional
-    reading : bool
-        Also find formats that are only read.
-
-    Raises
-    ------
-    FormatError
-        When neither is known; the message lists the known ones.
-    """
-    formats = READABLE if reading else FORMATS
-    if name is not None:
-        if name not in formats:
-            raise FormatError(f"unknown format {name!r}; known: {', '.join(formats)}")
-        return formats[name]
-    suffix = Path(path).suffix
-    if isinstance(path, Content) and not suffix:
-        return formats[_guess(read_text(path))]
-    for known in formats.values():
-        if known.suffix.lower() == suffix.lower():
-            return known
-    listed = ", ".join(f"{name} ({known.suffix})" for name, known in formats.items())
-    raise FormatError(f"{path}: no format has the suffix {suffix!r}; known: {listed}")
+__all__ = [
+    "FORMATS",
+    "READABLE",
+    "READ_ONLY",
+    "Format",
+    "convert_turns",
+    "find_format",
+    "read_lab",
+    "read_rttm",
+    "read_rttm_speech",
+    "read_turns",
+    "read_uem",
+    "render_turns",
+    "write_rttm",
+    "write_turns",
+    "write_uem",
+]
 
 
 def read_turns(path: File | IO[Any] | bytes, format: str | None = None) -> list[Turn]:
-    """The turns of a file, sorted, in the named format or the one of its suffix.
+    r"""The turns of a file, sorted, in the named format or the one of its suffix.
 
     An open file or bytes will do; without a suffix, the format is recognised by how they begin.
 
@@ -99,11 +44,46 @@ def read_turns(path: File | IO[Any] | bytes, format: str | None = None) -> list[
     ------
     FormatError
         When the format is unknown, or the file cannot be read or does not follow it.
+
+    Examples
+    --------
+    >>> [turn.speaker for turn in read_turns(b"0.0 0.5 sil\n0.5 2.0 Ann\n", "lab")]
+    ['Ann']
     """
     file = as_file(path)
     if file is None:
         raise TypeError(f"needs a path, an open file or bytes, got {path!r:.80}")
-    return find_format(file, format, reading=True).read(file)
+    return find_format(file, format, reading=True).parse(open_text(file))
+
+
+def write_turns(turns: Iterable[Turn], path: str | Path, format: str | None = None) -> None:
+    """Write turns to a file, in the named format or the one of its suffix.
+
+    Raises
+    ------
+    FormatError
+        When the format is unknown or cannot hold these turns.
+    DiarizeError
+        When the file cannot be written.
+    """
+    write_text(find_format(path, format).render(turns, path), path)
+
+
+def render_turns(turns: Iterable[Turn], format: str, recording: str = "recording") -> str:
+    r"""What `write_turns` would write to a file that is named after the recording.
+
+    Raises
+    ------
+    FormatError
+        When the format is unknown or cannot hold these turns.
+
+    Examples
+    --------
+    >>> render_turns([Turn("meeting", Segment(0.5, 2), "Ann")], "lab")
+    '0.500 2.000 Ann\n'
+    """
+    known = find_format("", format)
+    return known.render(turns, f"{recording}{known.suffix}")
 
 
 def convert_turns(
@@ -137,31 +117,74 @@ def convert_turns(
     return by_recording
 
 
-def write_turns(turns: Iterable[Turn], path: str | Path, format: str | None = None) -> None:
-    """Write turns to a file, in the named format or the one of its suffix.
+def read_rttm(path: File | IO[Any] | bytes) -> list[Turn]:
+    """The turns of an RTTM file, which may be open, sorted.
+
+    Comments (``;;``) and other types than SPEAKER are ignored; where there is nothing else, a warning says
+    so. Turns of duration 0, and turns whose speaker is ``<NA>``, are left out with a warning.
 
     Raises
     ------
     FormatError
-        When the format is unknown or cannot hold these turns.
+        When the file cannot be read, or with the number of the line that is wrong.
+    """
+    return read_turns(path, "rttm")
+
+
+def write_rttm(turns: Iterable[Turn], path: str | Path) -> None:
+    """Write the turns as RTTM, three decimals, sorted; blanks in names become underscores.
+
+    Raises
+    ------
+    FormatError
+        When two names would become the same, or one is ``<NA>``.
     DiarizeError
         When the file cannot be written.
     """
-    find_format(path, format).write(turns, path)
+    write_turns(turns, path, "rttm")
 
 
-def _guess(text: str) -> str:
-    """The name of the format of a text, by how it begins."""
-    text = text.lstrip()
-    first = next((line for line in text.split("\n") if not line.startswith((";;", "#"))), "")
-    signs = {
-        "vtt": text.startswith("WEBVTT"),
-        "eaf": text.startswith("<"),
-        "json": text.startswith(("{", "[")),
-        "textgrid": "ooTextFile" in first,
-        "csv": "recording" in first and "speaker" in first,
-        "srt": "-->" in text[:200],
-        "audacity": first.count("\t") == 2,
-        "lab": len(first.split()) == 3,
-    }
-    return next((name for name, found in signs.items() if found), "rttm")
+def read_rttm_speech(path: File) -> dict[str, list[Segment]]:
+    """Where anybody speaks, by recording, also where the speaker is ``<NA>``; errors as `read_rttm`."""
+    from diarize.formats import rttm
+
+    return rttm.parse_speech(open_text(path))
+
+
+def read_lab(path: File) -> list[Segment]:
+    """The segments of speech of a label file, in order, overlapping ones joined.
+
+    Raises
+    ------
+    FormatError
+        When the file cannot be read, or with the number of the line that is wrong.
+    """
+    return join_segments(turn.segment for turn in read_turns(path, "lab"))
+
+
+def read_uem(path: File) -> dict[str, list[Segment]]:
+    """The scored segments of each recording, in order, overlapping ones joined, those of all channels.
+
+    Empty segments are left out with a warning; a recording that has no others has none to score.
+
+    Raises
+    ------
+    FormatError
+        When the file cannot be read, or with the number of the line that is wrong.
+    """
+    from diarize.formats import uem
+
+    return uem.parse(open_text(path))
+
+
+def write_uem(scored: Mapping[str, Iterable[Segment]], path: str | Path) -> None:
+    """Write the scored segments of each recording, sorted, three decimals.
+
+    Raises
+    ------
+    DiarizeError
+        When the file cannot be written.
+    """
+    from diarize.formats import uem
+
+    write_text(uem.render(scored), path)

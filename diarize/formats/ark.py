@@ -19,6 +19,7 @@ from diarize.errors import FormatError
 from diarize.files.atomic import atomic_path
 from diarize.files.text import read_lines, shorten, write_text
 from diarize.formats.kaldi import read_scp
+from diarize.formats.rows import is_one_word
 from diarize.segments import normal_name
 
 _NUMBERS = {b"\0BFV ": "<f4", b"\0BDV ": "<f8"}
@@ -26,7 +27,7 @@ _LONGEST_KEY = 1000  # bytes; beyond it the file is something else
 
 
 def read_ark(path: str | Path) -> dict[str, NDArray[Any]]:
-    """A table (see ``formats/vectors.py``) from ``x.ark`` or ``x.scp``, with ``x.segments`` beside it.
+    """A table (see ``vector_tables.py``) from ``x.ark`` or ``x.scp``, with ``x.segments`` beside it.
 
     Rows come in the order of the segments.
 
@@ -87,7 +88,7 @@ def write_ark(table: Mapping[str, NDArray[Any]], path: str | Path) -> None:
     ark = Path(path).with_suffix(".ark")
     for column in ("recording", "speaker"):
         for name in sorted(set(table[column].tolist())) if column in table else ():
-            if name.split() != [name]:
+            if not is_one_word(name):
                 raise FormatError(
                     f"{path}: {column} {name!r} is empty or has blanks; .npz and .parquet hold it"
                 )

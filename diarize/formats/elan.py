@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from pathlib import Path
 from xml.etree import ElementTree
 
 from diarize.errors import FormatError
-from diarize.files.text import LONGEST, File, Place, read_text, shorten, write_text
+from diarize.files.text import LONGEST, File, Place, Text, shorten
 from diarize.formats.rows import collect_turns, report_left_out, to_rows, to_tiers
 from diarize.formats.tiers import Tier, find_speakers
 from diarize.segments import Turn, normal_name
@@ -26,7 +25,7 @@ _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _DATE = "1970-01-01T00:00:00+00:00"
 
 
-def read_eaf(path: File) -> list[Turn]:
+def parse(text: Text) -> list[Turn]:
     """The time-aligned annotations of each independent tier as turns. Times are those of the media file.
 
     A tier's participant speaks, else its name or its labels tell (``tiers.py``). Tiers that depend on
@@ -35,23 +34,22 @@ def read_eaf(path: File) -> list[Turn]:
     Raises
     ------
     FormatError
-        When the file cannot be read, is not ELAN's, has no speakers, or an annotation has no possible times.
+        When the text is not ELAN's, has no speakers, or an annotation has no possible times.
     """
-    text = read_text(path)
-    if "<!ENTITY" in text:  # a few lines of these can grow to gigabytes; ELAN writes none
-        raise FormatError(f"{path}: it defines XML entities, which no ELAN file does")
+    if "<!ENTITY" in text.content:  # a few lines of these can grow to gigabytes; ELAN writes none
+        raise text.error("it defines XML entities, which no ELAN file does")
     try:
-        root = ElementTree.fromstring(text)
+        root = ElementTree.fromstring(text.content)
     except ElementTree.ParseError as error:
         what = str(error).partition(":")[0]
-        raise FormatError(f"{path}, line {error.position[0]}: not XML ({what})") from error
+        raise FormatError(f"{text.path}, line {error.position[0]}: not XML ({what})") from error
     if root.tag != "ANNOTATION_DOCUMENT":
-        raise FormatError(f"{path}: no ELAN file (its root is {shorten(root.tag)!r})")
-    return collect_turns(path, find_speakers(path, _tiers(path, root)))
+        raise text.error(f"no ELAN file (its root is {shorten(root.tag)!r})")
+    return collect_turns(find_speakers(text, _tiers(text, root)))
 
 
-def write_eaf(turns: Iterable[Turn], path: str | Path) -> None:
-    """Write the turns of one recording for ELAN; overlapping turns of one speaker are joined.
+def render(turns: Iterable[Turn], path: File = "") -> str:
+    """The turns of one recording for ELAN; overlapping turns of one speaker are joined.
 
     The recording is not linked: in ELAN, Edit > Linked Files adds it.
 
@@ -59,8 +57,6 @@ def write_eaf(turns: Iterable[Turn], path: str | Path) -> None:
     ------
     FormatError
         For turns of several recordings.
-    DiarizeError
-        When the file cannot be written.
     """
     tiers = to_tiers(to_rows(turns, holder="an ELAN file"))
     root = ElementTree.Element(
@@ -102,12 +98,12 @@ def write_eaf(turns: Iterable[Turn], path: str | Path) -> None:
     )
     ElementTree.indent(root)
     declaration = '<?xml version="1.0" encoding="UTF-8"?>\n'
-    write_text(declaration + ElementTree.tostring(root, encoding="unicode") + "\n", path)
+    return declaration + ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
-def _tiers(path: File, root: ElementTree.Element) -> list[Tier]:
+def _tiers(text: Text, root: ElementTree.Element) -> list[Tier]:
     """The independent tiers with their annotations."""
-    slots, origin = _slots(path, root), _origin(path, root)
+    slots, origin = _slots(text, root), _origin(text, root)
     dependent = {
         kind.get("LINGUISTIC_TYPE_ID") for kind in root.iter("LINGUISTIC_TYPE") if kind.get("CONSTRAINTS")
     }
@@ -117,12 +113,12 @@ def _tiers(path: File, root: ElementTree.Element) -> list[Tier]:
     for element in root.iter("TIER"):
         name = normal_name(element.get("TIER_ID") or "").strip()
         if element.get("PARENT_REF") or element.get("LINGUISTIC_TYPE_REF") in dependent:
-            below.append(Place(path, f"tier {shorten(name)!r}"))
+            below.append(text.place(f"tier {shorten(name)!r}"))
             continue
         participant = normal_name(element.get("PARTICIPANT") or "").strip()
         spans = []
         for annotation in element.iter("ALIGNABLE_ANNOTATION"):
-            place = Place(path, f"annotation {annotation.get('ANNOTATION_ID')!r} of tier {shorten(name)!r}")
+            place = text.place(f"annotation {annotation.get('ANNOTATION_ID')!r} of tier {shorten(name)!r}")
             start, end = (slots.get(annotation.get(f"TIME_SLOT_REF{side}")) for side in (1, 2))
             if not (name or participant):
                 raise place.error("the tier has no name")
@@ -136,12 +132,12 @@ def _tiers(path: File, root: ElementTree.Element) -> list[Tier]:
             label = normal_name(annotation.findtext("ANNOTATION_VALUE") or "").strip()
             spans.append((place, start, end, label))
         tiers.append(Tier(name, spans, participant or None, blanks=True))
-    report_left_out(path, "dependent tiers", below)
-    report_left_out(path, "annotations without times", unaligned)
+    report_left_out("dependent tiers", below)
+    report_left_out("annotations without times", unaligned)
     return tiers
 
 
-def _slots(path: File, root: ElementTree.Element) -> dict[str | None, float]:
+def _slots(text: Text, root: ElementTree.Element) -> dict[str | None, float]:
     """The time of each slot in milliseconds; those without one lie evenly between their neighbours.
 
     ::
@@ -158,25 +154,25 @@ def _slots(path: File, root: ElementTree.Element) -> dict[str | None, float]:
         if value is None or not value.strip():
             waiting.append(name)
             continue
-        time = Place(path, f"time slot {name!r}").whole(value.strip(), "time in milliseconds", LONGEST * 1000)
+        time = text.place(f"time slot {name!r}").whole(value.strip(), "time in milliseconds", LONGEST * 1000)
         for index, unaligned in enumerate(waiting, start=1):
             times[unaligned] = before + (time - before) * index / (len(waiting) + 1)
         times[name], before, waiting = float(time), float(time), []
     return times
 
 
-def _origin(path: File, root: ElementTree.Element) -> int:
+def _origin(text: Text, root: ElementTree.Element) -> int:
     """Milliseconds of the media file at the annotations' time 0.
 
     Of several media files with different origins the first sound file counts, else the first file.
     """
     units = [header.get("TIME_UNITS") or "milliseconds" for header in root.iter("HEADER")]
     if units and units[0] != "milliseconds":
-        raise FormatError(f"{path}: its times are {shorten(units[0])}; save it with milliseconds")
+        raise text.error(f"its times are {shorten(units[0])}; save it with milliseconds")
     media = list(root.iter("MEDIA_DESCRIPTOR"))
     origins = []
     for one in media:
-        place = Place(path, f"media file {shorten(one.get('MEDIA_URL') or '')!r}")
+        place = text.place(f"media file {shorten(one.get('MEDIA_URL') or '')!r}")
         value = (one.get("TIME_ORIGIN") or "0").strip()
         time = place.whole(value.lstrip("+-"), "time origin in milliseconds", LONGEST * 1000)
         origins.append(-time if value.startswith("-") else time)
@@ -186,7 +182,9 @@ def _origin(path: File, root: ElementTree.Element) -> int:
     chosen = sound[0] if sound else 0
     if len(set(origins)) > 1:
         url = media[chosen].get("MEDIA_URL") or ""
-        logger.warning("%s: media files begin at different times; times are those of %s", path, shorten(url))
+        logger.warning(
+            "%s: media files begin at different times; times are those of %s", text.path, shorten(url)
+        )
     return origins[chosen]
 
 

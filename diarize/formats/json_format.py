@@ -10,11 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from diarize.errors import FormatError
-from diarize.files.text import File, Place, shorten, write_text
+from diarize.files.text import File, Text, shorten
 from diarize.formats.json_text import is_number, list_of, load_json, name_of, object_of, time_of
 from diarize.formats.json_transcripts import KINDS, find_segments
-from diarize.formats.rows import Found, collect_turns, to_rows
+from diarize.formats.rows import Found, collect_turns, refuse_nul, to_rows
 from diarize.formats.times import milliseconds
 from diarize.segments import Segment, Turn
 
@@ -26,7 +25,7 @@ KEYS = (
 """What a document may hold, in the order in which it is written."""
 
 
-def read_json(path: File) -> list[Turn]:
+def parse(text: Text) -> list[Turn]:
     """The turns of a diarization document, or of another tool's JSON (``json_transcripts.py``), sorted.
 
     Turns of duration 0, and segments without a speaker, are left out with a warning.
@@ -34,18 +33,18 @@ def read_json(path: File) -> list[Turn]:
     Raises
     ------
     FormatError
-        When the file cannot be read, has another version, or with the place of the item that is wrong.
+        When it is not JSON, has another version, or with the place of the item that is wrong.
     """
-    document = load_json(path)
-    others = find_segments(path, document)
+    document = load_json(text)
+    others = find_segments(text, document)
     if others is not None:
-        return collect_turns(path, others, speakers="a speaker in its segments")
+        return collect_turns(others, speakers="a speaker in its segments")
     if not isinstance(document, dict) or document.get("format") != "diarize":
-        raise FormatError(f'{path}: no diarization; it begins with {{"format": "diarize"; read are {KINDS}')
+        raise text.error(f'no diarization; it begins with {{"format": "diarize"; read are {KINDS}')
     version = document.get("version")
     if not is_number(version) or version != VERSION:
-        raise FormatError(f"{path}: version {shorten(f'{version!r:.60}')}; version {VERSION} is read")
-    return collect_turns(path, _parse(path, document))
+        raise text.error(f"version {shorten(f'{version!r:.60}')}; version {VERSION} is read")
+    return collect_turns(_turns(text, document))
 
 
 def format_json(document: Mapping[str, Any]) -> str:
@@ -57,10 +56,14 @@ def format_json(document: Mapping[str, Any]) -> str:
     ------
     ValueError
         For an unknown key or a number that JSON cannot hold.
+    FormatError
+        For a NUL in a name.
     """
     document = {"format": "diarize", "version": VERSION, **document}
     if unknown := sorted(set(document) - set(KEYS)):
         raise ValueError(f"unknown keys {unknown}; known: {', '.join(KEYS)}")
+    refuse_nul("recording", [document.get("recording", "")])
+    refuse_nul("speaker", [turn["speaker"] for turn in document.get("turns", ())])
     entries = []
     for key in KEYS:
         if key not in document:
@@ -77,15 +80,15 @@ def format_json(document: Mapping[str, Any]) -> str:
     return "{\n" + ",\n".join(entries) + "\n}\n"
 
 
-def write_json(turns: Iterable[Turn], path: str | Path) -> None:
-    """Write the turns of one recording as a document that holds nothing else.
+def render(turns: Iterable[Turn], path: File = "") -> str:
+    """The turns of one recording as a document that holds nothing else.
+
+    Without turns, the recording is that of the file.
 
     Raises
     ------
     FormatError
         For turns of several recordings.
-    DiarizeError
-        When the file cannot be written.
     """
     turns = sorted(turns)
     to_rows(turns, str, holder="a JSON document")
@@ -94,7 +97,7 @@ def write_json(turns: Iterable[Turn], path: str | Path) -> None:
         "speakers": list_speakers(turns),
         "turns": list_turns(turns),
     }
-    write_text(format_json(document), path)
+    return format_json(document)
 
 
 def list_turns(turns: Iterable[Turn]) -> list[dict[str, Any]]:
@@ -134,12 +137,12 @@ def _dump(value: Any) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _parse(path: File, document: Mapping[str, Any]) -> Iterator[Found]:
-    recording = name_of(Place(path, ""), document, "recording")
-    for number, value in enumerate(list_of(Place(path, ""), document, "turns")):
-        place = Place(path, f"turns[{number}]")
+def _turns(text: Text, document: Mapping[str, Any]) -> Iterator[Found]:
+    recording = name_of(text.place(""), document, "recording")
+    for number, value in enumerate(list_of(text.place(""), document, "turns")):
+        place = text.place(f"turns[{number}]")
         item = object_of(place, value)
         start, end = time_of(place, item, "start"), time_of(place, item, "end")
         if not 0 <= start <= end:
-            raise FormatError(f"{path}: {place.name} needs 0 <= start < end, it has {start:g} and {end:g}")
+            raise text.error(f"{place.name} needs 0 <= start < end, it has {start:g} and {end:g}")
         yield place, recording, start, end, name_of(place, item, "speaker")

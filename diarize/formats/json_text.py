@@ -7,39 +7,38 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from diarize.errors import FormatError
-from diarize.files.text import File, Place, is_time, read_text, shorten
+from diarize.files.text import Place, Text, is_time, shorten
 
 
-def load_json(path: File) -> Any:
-    """The content of a JSON file.
+def load_json(text: Text) -> Any:
+    """The content of a JSON text.
 
     Raises
     ------
     FormatError
-        When the file cannot be read or is not JSON: also for NaN and Infinity, for a key that is there
+        When it is not JSON: also for NaN and Infinity, for a key that is there
         twice, for numbers of thousands of digits and thousands of nested brackets.
     """
 
     def refuse(constant: str) -> NoReturn:
-        raise FormatError(f"{path}: {constant} is no number of JSON")
+        raise text.error(f"{constant} is no number of JSON")
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         item = dict(pairs)
         if len(item) < len(pairs):
             keys = [key for key, _ in pairs]
             twice = next(key for index, key in enumerate(keys) if key in keys[:index])
-            raise FormatError(f"{path}: the key {shorten(twice)!r} is there twice in one object")
+            raise text.error(f"the key {shorten(twice)!r} is there twice in one object")
         return item
 
-    text = read_text(path)
     try:
-        return json.loads(text, parse_constant=refuse, object_pairs_hook=unique)
+        return json.loads(text.content, parse_constant=refuse, object_pairs_hook=unique)
     except json.JSONDecodeError as error:
-        raise FormatError(f"{path}, line {error.lineno}: not JSON ({error.msg})") from error
+        raise FormatError(f"{text.path}, line {error.lineno}: not JSON ({error.msg})") from error
     except RecursionError as error:
-        raise FormatError(f"{path}: brackets are nested too deeply") from error
+        raise text.error("brackets are nested too deeply") from error
     except ValueError as error:  # Python reads no more than some thousand digits
-        raise FormatError(f"{path}: a whole number has thousands of digits") from error
+        raise text.error("a whole number has thousands of digits") from error
 
 
 def is_number(value: object) -> bool:

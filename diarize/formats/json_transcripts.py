@@ -17,79 +17,102 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
-from diarize.files.text import File, Place
+from diarize.files.text import Place, Text
 from diarize.formats.json_text import list_of, name_of, object_of, time_of
-from diarize.formats.rows import Found
+from diarize.formats.rows import Found, report_left_out
 from diarize.formats.speaker_names import is_nobody
+from diarize.segments import normal_name
 
 KINDS = "this program's, WhisperX's, pyannote's and SegLST (docs/formats.md)"
 """What JSON is read, for errors."""
 
+_UNTIMED = "segments without times"
 _CLOCK = re.compile(r"([0-9]{1,4}):([0-9]{1,2}):([0-9]{1,2}(?:\.[0-9]+)?)")
 
 
-def find_segments(path: File, document: Any) -> Iterator[Found] | None:
+def find_segments(text: Text, document: Any) -> Iterator[Found] | None:
     """The segments of another tool's document; None where it is none of those known."""
-    where = Place(path, "")
+    where = text.place("")
     if isinstance(document, list):
         items = [item for item in document if isinstance(item, dict)]
         if items and ("start_time" in items[0] or "session_id" in items[0]):
-            return _seglst(path, document)
+            return _seglst(text, document)
         if items and "segment" in items[0]:
-            return _annotation(path, "", document, Path(path).stem)
-        return _segments(path, "", document) if not document or (items and "start" in items[0]) else None
+            return _annotation(text, "", document, text.recording)
+        return _segments(text, "", document) if not document or (items and "start" in items[0]) else None
     if not isinstance(document, dict) or "format" in document:
         return None
     if isinstance(document.get("output"), dict):
-        return find_segments(path, document["output"])
+        return find_segments(text, document["output"])
     keys = [key for key in ("diarization", "segments") if key in document]
     if keys:
         key = next((key for key in keys if document[key] != []), keys[0])
-        return _segments(path, key, list_of(where, document, key))
+        return _segments(text, key, list_of(where, document, key))
     if "content" in document:
         uri = document.get("uri")
-        recording = uri if isinstance(uri, str) and uri.strip() else Path(path).stem
-        return _annotation(path, "content", list_of(where, document, "content"), recording)
+        recording = uri if isinstance(uri, str) and uri.strip() else text.recording
+        return _annotation(text, "content", list_of(where, document, "content"), recording)
     return None
 
 
-def _segments(path: File, key: str, items: list[Any]) -> Iterator[Found]:
+def _segments(text: Text, key: str, items: list[Any]) -> Iterator[Found]:
     """Segments with start, end and perhaps a speaker; without one, its words may have speakers."""
-    for place, item in _objects(path, key, items):
-        start, end = time_of(place, item, "start"), time_of(place, item, "end")
-        if _speaker(place, item, "speaker") or not isinstance(item.get("words"), list):
-            yield place, Path(path).stem, start, end, _speaker(place, item, "speaker")
-            continue
-        words = [
-            (_speaker(at, word, "speaker"), time_of(at, word, "start"), time_of(at, word, "end"))
-            for at, word in _objects(path, f"{place.name}.words", item["words"])
-            if word.get("start") is not None and word.get("end") is not None
-        ]
-        if not any(who for who, _, _ in words):
-            yield place, Path(path).stem, start, end, None
-            continue
-        for who, run in groupby(words, key=lambda word: word[0]):
-            times = list(run)
-            yield place, Path(path).stem, times[0][1], times[-1][2], who
+    untimed: list[Place] = []
+    unaligned: list[Place] = []
+    for place, item in _objects(text, key, items):
+        words, without = [], []
+        if _speaker(place, item, "speaker") is None and isinstance(item.get("words"), list):
+            for at, word in _objects(text, f"{place.name}.words", item["words"]):
+                if word.get("start") is None or word.get("end") is None:
+                    without.append(at)
+                    continue
+                times = time_of(at, word, "start"), time_of(at, word, "end")
+                words.append((_speaker(at, word, "speaker"), *times))
+        if any(who for who, _, _ in words):
+            unaligned += without
+            for who, run in groupby(words, key=lambda word: word[0]):
+                spoken = list(run)
+                yield place, text.recording, spoken[0][1], spoken[-1][2], who
+        elif _is_untimed(item, "start", "end"):
+            untimed.append(place)
+        else:
+            times = time_of(place, item, "start"), time_of(place, item, "end")
+            yield place, text.recording, *times, _speaker(place, item, "speaker")
+    report_left_out(_UNTIMED, untimed)
+    report_left_out("words without times", unaligned)
 
 
-def _annotation(path: File, key: str, items: list[Any], recording: str) -> Iterator[Found]:
+def _annotation(text: Text, key: str, items: list[Any], recording: str) -> Iterator[Found]:
     """pyannote.core's tracks: a segment and a label."""
-    for place, item in _objects(path, key, items):
-        segment = object_of(Place(path, f"{place.name}.segment"), item.get("segment"))
+    untimed: list[Place] = []
+    for place, item in _objects(text, key, items):
+        segment = object_of(text.place(f"{place.name}.segment"), item.get("segment"))
+        if _is_untimed(segment, "start", "end"):
+            untimed.append(place)
+            continue
         times = time_of(place, segment, "start"), time_of(place, segment, "end")
         yield place, recording, *times, _speaker(place, item, "label")
+    report_left_out(_UNTIMED, untimed)
 
 
-def _seglst(path: File, items: list[Any]) -> Iterator[Found]:
+def _seglst(text: Text, items: list[Any]) -> Iterator[Found]:
     """The segments of meeteval; times may be text, as in the CHiME challenges."""
-    for place, item in _objects(path, "", items):
-        recording = name_of(place, item, "session_id") if "session_id" in item else Path(path).stem
-        times = (_written_time(place, item, key) for key in ("start_time", "end_time"))
-        yield place, recording, *times, _speaker(place, item, "speaker")  # type: ignore[misc]  # two times
+    untimed: list[Place] = []
+    for place, item in _objects(text, "", items):
+        recording = _number_or_name(place, item, "session_id") or text.recording
+        if _is_untimed(item, "start_time", "end_time"):
+            untimed.append(place)
+            continue
+        times = _written_time(place, item, "start_time"), _written_time(place, item, "end_time")
+        yield place, recording, *times, _speaker(place, item, "speaker")
+    report_left_out(_UNTIMED, untimed)
+
+
+def _is_untimed(item: dict[str, Any], *keys: str) -> bool:
+    """Whether a time is null, as where words could not be aligned with the sound."""
+    return any(key in item and item[key] is None for key in keys)
 
 
 def _written_time(place: Place, item: dict[str, Any], key: str) -> float:
@@ -103,16 +126,24 @@ def _written_time(place: Place, item: dict[str, Any], key: str) -> float:
 
 
 def _speaker(place: Place, item: dict[str, Any], key: str) -> str | None:
-    """Who speaks; None where nobody is named. A number is a name, too."""
+    """Who speaks; None where nobody is named."""
     value = item.get(key)
-    if value is None or (isinstance(value, str) and is_nobody(value)):
+    if isinstance(value, str) and is_nobody(normal_name(value)):
+        return None
+    return _number_or_name(place, item, key)
+
+
+def _number_or_name(place: Place, item: dict[str, Any], key: str) -> str | None:
+    """A name, which may be a whole number; None where there is none."""
+    value = item.get(key)
+    if value is None:
         return None
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**9:
         return str(value)
     return name_of(place, item, key)
 
 
-def _objects(path: File, key: str, items: list[Any]) -> Iterator[tuple[Place, dict[str, Any]]]:
+def _objects(text: Text, key: str, items: list[Any]) -> Iterator[tuple[Place, dict[str, Any]]]:
     for number, value in enumerate(items):
-        place = Place(path, f"{key or 'segment'}[{number}]")
+        place = text.place(f"{key or 'segment'}[{number}]")
         yield place, object_of(place, value)

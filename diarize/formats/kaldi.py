@@ -13,8 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from diarize.errors import FormatError
-from diarize.files.text import Line, read_lines, write_text
+from diarize.files.text import Line, Text, open_text, write_text
+from diarize.formats.rows import is_one_word
 from diarize.segments import MOST_SPEAKERS, Segment, normal_name
+
+FILES = ("wav.scp", "segments", "utt2spk", "spk2utt", "reco2num_spk")
+"""What a data folder may hold; wav.scp it has to."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ def read_scp(path: str | Path, allow_pipes: bool = False) -> dict[str, str]:
         When the file cannot be read, or with the number of the line that is wrong: a key that is there
         twice, or a command where these are not allowed.
     """
-    return _entries(_read_table(path), allow_pipes)
+    return _entries(_parse_table(open_text(path)), allow_pipes)
 
 
 def read_data_folder(path: str | Path, allow_pipes: bool = False) -> DataFolder:
@@ -60,11 +64,13 @@ def read_data_folder(path: str | Path, allow_pipes: bool = False) -> DataFolder:
         With the file and the number of the line that is wrong.
     """
     folder = Path(path)
-    tables = {
-        name: _read_table(folder / name)
-        for name in ("wav.scp", "segments", "utt2spk", "spk2utt", "reco2num_spk")
-        if name == "wav.scp" or (folder / name).exists()
-    }
+    names = [name for name in FILES if name == "wav.scp" or (folder / name).exists()]
+    return parse_data_folder({name: open_text(folder / name) for name in names}, allow_pipes)
+
+
+def parse_data_folder(texts: Mapping[str, Text], allow_pipes: bool = False) -> DataFolder:
+    """A data folder from the texts of its files by name; errors as `read_data_folder`."""
+    tables = {name: _parse_table(text) for name, text in texts.items()}
     for table in tables.values():
         _check_sorted(table)
     wav_scp = _entries(tables["wav.scp"], allow_pipes)
@@ -127,7 +133,7 @@ def read_utt2spk(path: str | Path) -> dict[str, str]:
     FormatError
         When the file cannot be read, or with the number of the line that is wrong.
     """
-    return {utterance: _values(line, 1)[0] for utterance, line in _read_table(path).items()}
+    return {utterance: _values(line, 1)[0] for utterance, line in _parse_table(open_text(path)).items()}
 
 
 def write_data_folder(
@@ -148,6 +154,26 @@ def write_data_folder(
     DiarizeError
         When a file cannot be written.
     """
+    for name, text in render_data_folder(wav_scp, utt2spk, segments, reco2num_spk).items():
+        if text is None:
+            (Path(path) / name).unlink(missing_ok=True)
+        else:
+            write_text(text, Path(path) / name)
+
+
+def render_data_folder(
+    wav_scp: Mapping[str, str],
+    utt2spk: Mapping[str, str] | None = None,
+    segments: Mapping[str, tuple[str, Segment]] | None = None,
+    reco2num_spk: Mapping[str, int] | None = None,
+) -> dict[str, str | None]:
+    """The texts of a data folder's files by name, None for those that it does not have.
+
+    Raises
+    ------
+    FormatError
+        For a key or a speaker with blanks.
+    """
     speakers: dict[str, list[str]] = {}
     for utterance, speaker in sorted((utt2spk or {}).items()):
         speakers.setdefault(_word(speaker), []).append(utterance)
@@ -162,12 +188,7 @@ def write_data_folder(
         "spk2utt": {name: " ".join(keys) for name, keys in speakers.items()} if utt2spk is not None else None,
         "reco2num_spk": reco2num_spk,
     }
-    for name, table in tables.items():
-        if table is None:
-            (Path(path) / name).unlink(missing_ok=True)
-        else:
-            lines = (f"{_word(key)} {value}\n" for key, value in sorted(table.items()))
-            write_text("".join(lines), Path(path) / name)
+    return {name: None if table is None else _render_table(table) for name, table in tables.items()}
 
 
 def is_command(entry: str) -> bool:
@@ -194,10 +215,14 @@ def run_command(entry: str) -> bytes:
     return done.stdout
 
 
-def _read_table(path: str | Path) -> dict[str, Line]:
+def _render_table(table: Mapping[str, object]) -> str:
+    return "".join(f"{_word(key)} {value}\n" for key, value in sorted(table.items()))
+
+
+def _parse_table(text: Text) -> dict[str, Line]:
     """The lines of a file by their first field, in Unicode's normal form C."""
     table: dict[str, Line] = {}
-    for line in read_lines(path):
+    for line in text.lines():
         if not line.text.strip():
             continue
         key, *rest = line.text.split(maxsplit=1)
@@ -256,6 +281,6 @@ def _check_inverse(spk2utt: Mapping[str, Line], utt2spk: Mapping[str, str]) -> N
 
 
 def _word(name: str) -> str:
-    if not name or len(name.split()) != 1 or name != name.strip():
+    if not is_one_word(name):
         raise FormatError(f"{name!r} cannot stand in a Kaldi data folder; names hold no blanks")
     return name

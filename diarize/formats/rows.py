@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from diarize.errors import FormatError
-from diarize.files.text import File, Place, shorten
+from diarize.files.text import Place, shorten
 from diarize.formats.times import join_overlapping, milliseconds
-from diarize.segments import Turn
+from diarize.segments import Turn, normal_name
 
 logger = logging.getLogger(__name__)
 
@@ -21,12 +21,6 @@ _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uf
 
 Found = tuple[Place, str, float, float, str | None]
 """Where a turn is in a file, its recording, start, end (seconds), and its speaker if one is named."""
-
-SILENCE = frozenset({
-    "sil", "silence", "silent", "nonspeech", "non-speech", "non_speech", "noise",
-    "#", "<sil>", "<p:>", "<eps>",
-})  # fmt: skip
-"""Labels, in any case, that are no speech; every other one is ("speech", "sp", a speaker's name)."""
 
 
 class Row(NamedTuple):
@@ -48,16 +42,22 @@ def one_word(name: str) -> str:
     return re.sub(r"\s+", "_", _UNPRINTABLE.sub("_", name)) or "_"
 
 
-def without_comment(fields: list[str], n_needed: int) -> list[str]:
-    """The fields of a line of a NIST format without its comment; none where the line is one.
+def is_one_word(name: str) -> bool:
+    """Whether a name can stand in such a format as it is: it has a character, no blank and no NUL."""
+    return name.split() == [name] and "\0" not in name
 
-    A comment begins with ``;;`` (or ``#``, as the first field), and behind data only after the fields that
-    are needed: a name may begin with anything.
+
+def refuse_nul(what: str, names: Iterable[str]) -> None:
+    """Refuse names of recordings or speakers (`what`) that no reader would take.
+
+    Raises
+    ------
+    FormatError
+        Naming the first one.
     """
-    if fields and (fields[0].startswith((";;", "#"))):
-        return []
-    end = next((i for i, field in enumerate(fields) if i >= n_needed and field.startswith(";;")), None)
-    return fields[:end]
+    for name in names:
+        if "\0" in name:
+            raise FormatError(f"{what} {name!r} has a NUL in its name; rename it")
 
 
 def refuse_names(rows: Iterable[Row], reserved: Iterable[str], path: object) -> None:
@@ -89,11 +89,12 @@ def to_rows(
     Raises
     ------
     FormatError
-        When two names would become the same, or for several recordings where the file holds one.
+        When two names would become the same or one has a NUL, or for several recordings where the file holds
+        one.
     """
     turns = list(turns)
-    recordings = _clean_names({turn.recording for turn in turns}, clean)
-    speakers = _clean_names({turn.speaker for turn in turns}, clean)
+    recordings = _clean_names("recording", {turn.recording for turn in turns}, clean)
+    speakers = _clean_names("speaker", {turn.speaker for turn in turns}, clean)
     if holder and len(recordings) > 1:
         raise FormatError(f"{len(recordings)} recordings, but {holder} holds one; write a file for each")
     return sorted(
@@ -113,7 +114,7 @@ def to_tiers(rows: Iterable[Row]) -> dict[str, list[tuple[int, int]]]:
 
 
 def collect_turns(
-    path: File, found: Iterable[Found], *, speakers: str = "a name before the text of each segment"
+    found: Iterable[Found], *, speakers: str = "a name before the text of each segment"
 ) -> list[Turn]:
     """Sorted turns from places parsed to recording, start, end (seconds) and speaker, None where unknown.
 
@@ -121,7 +122,6 @@ def collect_turns(
 
     Parameters
     ----------
-    path : path
     found : iterable of tuple
     speakers : str
         What the error asks for when no segment has a speaker.
@@ -129,17 +129,19 @@ def collect_turns(
     Raises
     ------
     FormatError
-        For a negative start or duration, for a speaker without a name, and for a transcript in which no
-        segment has a speaker.
+        For a negative start or duration, for a speaker without a name, for a NUL in a name, and for a
+        transcript in which no segment has a speaker.
     """
     turns: list[Turn] = []
     empty: list[Place] = []
     nameless: list[Place] = []
     for place, recording, start, end, speaker in found:
+        speaker = speaker and normal_name(speaker)
         if speaker is not None and not speaker.strip():
             raise place.error("a turn without a speaker's name")
-        if "\0" in recording:
-            raise place.error(f"recording {shorten(recording)!r} has a NUL in its name")
+        for what, name in (("recording", recording), ("speaker", speaker or "")):
+            if "\0" in name:
+                raise place.error(f"{what} {shorten(name)!r} has a NUL in its name")
         if start == end:
             empty.append(place)
             continue
@@ -148,22 +150,23 @@ def collect_turns(
             nameless.append(place)
         else:
             turns.append(Turn(recording, segment, speaker))
-    report_left_out(path, "turns of duration 0", empty)
+    report_left_out("turns of duration 0", empty)
     if nameless and not turns:
-        raise FormatError(
-            f"{path}: a transcript without speakers (segments: {len(nameless)}); it needs {speakers}"
-        )
-    report_left_out(path, "segments without a speaker", nameless)
+        what = f"a transcript without speakers (segments: {len(nameless)}); it needs {speakers}"
+        raise FormatError(f"{nameless[0].path}: {what}")
+    report_left_out("segments without a speaker", nameless)
     return sorted(turns)
 
 
-def report_left_out(path: File, what: str, places: Sequence[Place]) -> None:
+def report_left_out(what: str, places: Sequence[Place]) -> None:
     """Warn of what a reader leaves out: how many, and where the first one is."""
     if places:
-        logger.warning("%s: %s left out: %d, the first in %s", path, what, len(places), places[0].name)
+        first = places[0]
+        logger.warning("%s: %s left out: %d, the first in %s", first.path, what, len(places), first.name)
 
 
-def _clean_names(names: set[str], clean: Callable[[str], str]) -> dict[str, str]:
+def _clean_names(what: str, names: set[str], clean: Callable[[str], str]) -> dict[str, str]:
+    refuse_nul(what, sorted(names))
     cleaned = {name: clean(name) for name in sorted(names)}
     first: dict[str, str] = {}
     for name, written in cleaned.items():

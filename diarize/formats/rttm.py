@@ -14,21 +14,12 @@ NIST, The 2009 (RT-09) Rich Transcription Meeting Recognition Evaluation Plan, a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import IO, Any
 
-from diarize.files.text import File, Line, as_file, read_lines, write_text
-from diarize.formats.rows import (
-    Found,
-    collect_turns,
-    one_word,
-    refuse_names,
-    report_left_out,
-    to_rows,
-    without_comment,
-)
+from diarize.files.text import File, Line, Text
+from diarize.formats.nist import data_lines, start_and_end
+from diarize.formats.rows import Found, collect_turns, one_word, refuse_names, report_left_out, to_rows
 from diarize.formats.times import seconds
-from diarize.segments import TOUCH, Segment, Turn, join_segments
+from diarize.segments import TOUCH, Segment, Turn, join_segments, normal_name
 
 _OTHER_TYPES = frozenset({
     "SEGMENT", "NOSCORE", "NO_RT_METADATA", "LEXEME", "NON-LEX", "NON-SPEECH",
@@ -36,8 +27,8 @@ _OTHER_TYPES = frozenset({
 })  # fmt: skip
 
 
-def read_rttm(path: File | IO[Any] | bytes) -> list[Turn]:
-    """The turns of an RTTM file, which may be open, sorted.
+def parse(text: Text) -> list[Turn]:
+    """The turns of an RTTM file, sorted.
 
     Comments (``;;``) and other types than SPEAKER are ignored; where there is nothing else, a warning says
     so. Turns of duration 0, and turns whose speaker is ``<NA>``, are left out with a warning.
@@ -45,33 +36,30 @@ def read_rttm(path: File | IO[Any] | bytes) -> list[Turn]:
     Raises
     ------
     FormatError
-        When the file cannot be read, or with the number of the line that is wrong.
+        With the number of the line that is wrong.
     """
-    file = as_file(path)
-    if file is None:
-        raise TypeError(f"needs a path, an open file or bytes, got {path!r:.80}")
     named: Iterator[Found] = (
-        (line, recording, start, end, None if who == "<NA>" else who)
-        for line, recording, start, end, who in _parse(file)
+        (line, recording, start, end, None if normal_name(who) == "<NA>" else who)
+        for line, recording, start, end, who in _turns(text)
     )
-    return collect_turns(file, named, speakers="names in the eighth field")
+    return collect_turns(named, speakers="names in the eighth field")
 
 
-def read_rttm_speech(path: File) -> dict[str, list[Segment]]:
-    """Where anybody speaks, by recording, also where the speaker is ``<NA>``; errors as `read_rttm`."""
+def parse_speech(text: Text) -> dict[str, list[Segment]]:
+    """Where anybody speaks, by recording, also where the speaker is ``<NA>``; errors as `parse`."""
     speech: dict[str, list[Segment]] = {}
-    for turn in collect_turns(path, _parse(path)):
+    for turn in collect_turns(_turns(text)):
         speech.setdefault(turn.recording, []).append(turn.segment)
     return {recording: join_segments(segments, TOUCH) for recording, segments in speech.items()}
 
 
-def format_rttm(turns: Iterable[Turn]) -> str:
+def render(turns: Iterable[Turn], path: File = "") -> str:
     """The turns as RTTM, three decimals, sorted; blanks in names become underscores.
 
     Raises
     ------
     FormatError
-        When two names would become the same.
+        When two names would become the same, or one is ``<NA>``.
     """
     rows = to_rows(turns, one_word)
     refuse_names(rows, ("<na>",), "RTTM")
@@ -82,26 +70,10 @@ def format_rttm(turns: Iterable[Turn]) -> str:
     )
 
 
-def write_rttm(turns: Iterable[Turn], path: str | Path) -> None:
-    """Write the turns as RTTM.
-
-    Raises
-    ------
-    FormatError
-        When two names would become the same.
-    DiarizeError
-        When the file cannot be written.
-    """
-    write_text(format_rttm(turns), path)
-
-
-def _parse(path: File) -> Iterator[tuple[Line, str, float, float, str]]:
+def _turns(text: Text) -> Iterator[tuple[Line, str, float, float, str]]:
     others: list[Line] = []
     n_turns = 0
-    for line in read_lines(path):
-        fields = without_comment(line.text.split(), 8)
-        if not fields:
-            continue
+    for line, fields in data_lines(text, 8):
         if fields[0] in _OTHER_TYPES:
             others.append(line)
             continue
@@ -110,11 +82,6 @@ def _parse(path: File) -> Iterator[tuple[Line, str, float, float, str]]:
             raise line.error(f"{fields[0]!r} is no type of RTTM")
         if len(fields) not in (8, 9, 10):
             raise line.error(f"{len(fields)} fields, RTTM has 10; names hold no blanks")
-        # 0.1 + 0.2 is not 0.3 in binary: round back to the decimals of the file.
-        start = round(line.seconds(fields[3], "start"), 6)
-        duration = line.seconds(fields[4], "duration")
-        if duration < 0:
-            raise line.error(f"{fields[4]!r} is no duration")
-        yield line, fields[1], start, line.limited(round(start + duration, 6), "end"), fields[7]
+        yield line, fields[1], *start_and_end(line, fields[3], fields[4]), fields[7]
     if not n_turns:
-        report_left_out(path, "lines of other types than SPEAKER", others)
+        report_left_out("lines of other types than SPEAKER", others)

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
-from diarize.files.text import LONGEST, File, Line, Place, read_text, write_text
+from diarize.files.text import LONGEST, File, Line, Place, Text
 from diarize.formats.rows import collect_turns, report_left_out, to_rows, to_tiers
 from diarize.formats.tiers import Tier, find_speakers
 from diarize.formats.times import seconds
@@ -25,7 +24,7 @@ _TOKEN = re.compile(
 )
 
 
-def read_textgrid(path: File) -> list[Turn]:
+def parse(text: Text) -> list[Turn]:
     """The intervals with text as turns; tiers or their labels name the speakers (``tiers.py``).
 
     Points, and tiers without speakers, are left out with a warning.
@@ -33,13 +32,13 @@ def read_textgrid(path: File) -> list[Turn]:
     Raises
     ------
     FormatError
-        When the file cannot be read, has no speakers, or with the number of the line that is wrong.
+        When the file has no speakers, or with the number of the line that is wrong.
     """
-    return collect_turns(path, find_speakers(path, list(_tiers(path))))
+    return collect_turns(find_speakers(text, list(_tiers(text))))
 
 
-def write_textgrid(turns: Iterable[Turn], path: str | Path) -> None:
-    """Write the turns of one recording as a TextGrid; overlapping turns of one speaker are joined.
+def render(turns: Iterable[Turn], path: File = "") -> str:
+    """The turns of one recording as a TextGrid; overlapping turns of one speaker are joined.
 
     Without turns it holds one empty tier, ``speaker``: Praat opens no file without tiers.
 
@@ -47,8 +46,6 @@ def write_textgrid(turns: Iterable[Turn], path: str | Path) -> None:
     ------
     FormatError
         For turns of several recordings.
-    DiarizeError
-        When the file cannot be written.
     """
     rows = to_rows(turns, holder="a TextGrid")
     end = max((row.end for row in rows), default=1000)
@@ -81,7 +78,7 @@ def write_textgrid(turns: Iterable[Turn], path: str | Path) -> None:
                 f"            xmax = {seconds(right)}",
                 f'            text = "{name if filled else ""}"',
             ]
-    write_text("\n".join(lines) + "\n", path)
+    return "\n".join(lines) + "\n"
 
 
 def _tile(spans: Iterable[tuple[int, int]], end: int) -> Iterator[tuple[int, int, bool]]:
@@ -96,8 +93,8 @@ def _tile(spans: Iterable[tuple[int, int]], end: int) -> Iterator[tuple[int, int
         yield time, end, False
 
 
-def _tiers(path: File) -> Iterator[Tier]:
-    tokens = _Tokens(path)
+def _tiers(text: Text) -> Iterator[Tier]:
+    tokens = _Tokens(text)
     if (tokens.text("file type"), tokens.text("object class")) != ("ooTextFile", "TextGrid"):
         raise tokens.line.error("no TextGrid in Praat's text format")
     tokens.number("xmin")
@@ -119,17 +116,17 @@ def _tiers(path: File) -> Iterator[Tier]:
                 tokens.text("mark")
                 points.append(line)
         yield Tier(name, spans)
-    report_left_out(path, "points", points)
+    report_left_out("points", points)
 
 
 class _Tokens:
     """What Praat reads of a text file, in order; ``line`` is where the last token stands."""
 
-    def __init__(self, path: File) -> None:
-        self._content = read_text(path)
+    def __init__(self, text: Text) -> None:
+        self._content = text.content
         self._matches = _TOKEN.finditer(self._content)
         self._seen = 0
-        self.line = Line(path, 1, "")
+        self.line = Line(text.path, 1, "")
 
     def next(self, kind: str, what: str) -> str:
         """The next token, which has to be of this kind."""

@@ -21,11 +21,10 @@ import logging
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from diarize.errors import FormatError
-from diarize.files.text import File, Place
-from diarize.formats.rows import SILENCE, Found
+from diarize.files.text import Place, Text
+from diarize.formats.rows import Found
+from diarize.formats.silence import NOBODY, SILENT, SILENT_WORDS, SOUNDING
 from diarize.formats.speaker_names import is_numbered_speaker
 
 logger = logging.getLogger(__name__)
@@ -49,45 +48,6 @@ _SOUNDS = (
     "activity detection pause pauses sad silence silences sound speech speech_activity vad voice voiced vuv"
 )
 _ACTIVITY = frozenset(_SOUNDS.split())
-_SILENT = SILENCE | {
-    "0",
-    "inactive",
-    "n",
-    "pau",
-    "pause",
-    "silencieux",
-    "silencio",
-    "silenzio",
-    "sp",
-    "stille",
-    "u",
-    "unvoiced",
-    "voiceless",
-}
-_SOUNDING = frozenset({
-    "1", "active", "activity", "s", "sound", "sounding", "speaking", "speech", "utterance",
-    "v", "voice", "voiced",
-})  # fmt: skip
-_NOBODY = frozenset({"crosstalk", "noise", "overlap", "pause"})
-"""Labels of a tier of speakers that are nobody's."""
-_MARKS = frozenset(
-    {
-        "...",
-        "<silence>",
-        "#",
-        "<eps>",
-        "<p:>",
-        "<pause>",
-        "<sil>",
-        "_",
-        "pau",
-        "sil",
-        "silence",
-        "silent",
-        "sp",
-    }
-)
-"""Labels that are silence among words, too: "noise" and "pause" may be spoken."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +71,7 @@ class Tier:
     blanks: bool = False
 
 
-def find_speakers(path: File, tiers: Sequence[Tier]) -> Iterator[Found]:
+def find_speakers(text: Text, tiers: Sequence[Tier]) -> Iterator[Found]:
     """The turns of the tiers that have speakers; the log says which tiers are left out.
 
     Raises
@@ -122,23 +82,23 @@ def find_speakers(path: File, tiers: Sequence[Tier]) -> Iterator[Found]:
     filled = [
         tier for tier in tiers if tier.spans and (tier.blanks or any(label for *_, label in tier.spans))
     ]
-    used = _choose(path, filled)
+    used = _choose(text, filled)
     if filled and not used:
-        raise FormatError(
-            f"{path}: no speakers in {_names(filled)}; name tiers by speakers, or a tier 'speaker' with "
+        raise text.error(
+            f"no speakers in {_names(filled)}; name tiers by speakers, or a tier 'speaker' with "
             "their names as labels"
         )
     left_out = [tier for tier in filled if not any(tier is other for other, _ in used)]
     if left_out:
-        logger.warning("%s: tiers without speakers left out: %s", path, _names(left_out))
+        logger.warning("%s: tiers without speakers left out: %s", text.path, _names(left_out))
     for tier, who in used:
         speech = _speech_labels(tier, who)
         for place, start, end, label in tier.spans:
             if label in speech:
-                yield place, Path(path).stem, start, end, who or label or None
+                yield place, text.recording, start, end, who or label or None
 
 
-def _choose(path: File, tiers: Sequence[Tier]) -> list[tuple[Tier, str | None]]:
+def _choose(text: Text, tiers: Sequence[Tier]) -> list[tuple[Tier, str | None]]:
     """The tiers that are read, each with its speaker, or None where its labels are the speakers."""
     if all(tier.speaker is None and _repeats_its_name(tier) for tier in tiers):
         return [(tier, tier.name) for tier in tiers]
@@ -162,17 +122,17 @@ def _choose(path: File, tiers: Sequence[Tier]) -> list[tuple[Tier, str | None]]:
     if chosen:
         return chosen
     for tier in activity:
-        what = _activity(path, tier)
+        what = _activity(text, tier)
         if _labels(tier):
             logger.warning(
-                "%s: tier %r tells speech, not who speaks; it becomes turns of %r", path, tier.name, what
+                "%s: tier %r tells speech, not who speaks; it becomes turns of %r", text.path, tier.name, what
             )
         chosen.append((tier, what))
     return chosen
 
 
 def _labels(tier: Tier) -> set[str]:
-    return {label for _, _, _, label in tier.spans if label and label.lower() not in _SILENT}
+    return {label for _, _, _, label in tier.spans if label and label.lower() not in SILENT}
 
 
 def _repeats_its_name(tier: Tier) -> bool:
@@ -190,10 +150,10 @@ def _is_activity(tier: Tier) -> bool:
     if re.sub(r"_?[0-9]+$", "", _word(tier.name)) in _ACTIVITY:
         return True
     unnamed = _NUMBERED.fullmatch(_word(tier.name)) is not None
-    return unnamed and {label.lower() for label in _labels(tier)} <= _SOUNDING
+    return unnamed and {label.lower() for label in _labels(tier)} <= SOUNDING
 
 
-def _activity(path: File, tier: Tier) -> str:
+def _activity(text: Text, tier: Tier) -> str:
     """What a tier of silences calls speech.
 
     Raises
@@ -202,9 +162,9 @@ def _activity(path: File, tier: Tier) -> str:
         When it has several labels and it is unknown which is silence.
     """
     labels = sorted(_labels(tier))
-    if len(labels) > 1 and not {label.lower() for label in labels} <= _SOUNDING:
-        raise FormatError(
-            f"{path}: which labels of tier {tier.name!r} are silence? it has {_some(labels)}; "
+    if len(labels) > 1 and not {label.lower() for label in labels} <= SOUNDING:
+        raise text.error(
+            f"which labels of tier {tier.name!r} are silence? it has {_some(labels)}; "
             "Praat's are 'silent' and 'sounding'"
         )
     return labels[0] if labels else tier.name
@@ -234,8 +194,8 @@ def _word(name: str) -> str:
 
 def _speech_labels(tier: Tier, who: str | None) -> set[str]:
     labels = {label for _, _, _, label in tier.spans}
-    known = bool(who) and {label.lower() for label in labels if label} <= _SILENT | _SOUNDING
-    silent = _SILENT if known else _MARKS if who else _MARKS | _NOBODY
+    known = bool(who) and {label.lower() for label in labels if label} <= SILENT | SOUNDING
+    silent = SILENT if known else SILENT_WORDS if who else SILENT_WORDS | NOBODY
     speech = {label for label in labels if label in (who, tier.name) or label.lower() not in silent}
     return speech if tier.blanks else speech - {""}
 

@@ -34,7 +34,7 @@ class Diarizer:
     model : path, name or Model, optional
         The embedding model: a folder, the name of a bundled one, or nothing for the default one.
     config : Config, optional
-        All settings; see ``config.py``.
+        All settings (docs/settings.md).
     device : str
         "auto", "cpu", "cuda" or "mps".
     threads : int, optional
@@ -87,7 +87,7 @@ class Diarizer:
             their `rate` in Hz; or ``{"waveform": samples, "sample_rate": rate}``.
         channel : int, optional
             Counts from 1; without it the mean of `mixed_channels`.
-        channels : {"speakers"}, optional
+        channels : "speakers", optional
             Each channel is one speaker; nothing is clustered.
         channel_names : sequence of str, optional
             The speakers of the channels; without it CHANNEL_1, CHANNEL_2, ...

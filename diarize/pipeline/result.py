@@ -13,7 +13,7 @@ from diarize.config import Config
 from diarize.embedding.table import Embeddings
 from diarize.files.text import write_text
 from diarize.formats.json_format import format_json, list_speakers, list_turns
-from diarize.formats.rttm import format_rttm
+from diarize.formats.rttm import render as render_rttm
 from diarize.formats.svg import draw_timeline
 from diarize.machine.quiet_imports import import_matplotlib
 from diarize.segments import Turn, exclusive_turns
@@ -74,7 +74,7 @@ class Diarization:
 
     def to_rttm(self, path: str | Path | None = None) -> str:
         """The turns as RTTM text, also written to `path` if given."""
-        return _text(format_rttm(self.turns), path)
+        return _text(render_rttm(self.turns), path)
 
     def to_json(self, path: str | Path | None = None) -> str:
         """All but the vectors as a JSON document (docs/formats.md), also written to `path` if given."""

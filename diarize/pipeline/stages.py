@@ -11,6 +11,7 @@
 A caller may begin at any of them with a record of their own. `Diarizer` calls all five.
 """
 
+from diarize.audio.progress import Progress as Progress
 from diarize.embedding.embedder import Voices as Voices
 from diarize.embedding.embedder import embed as embed
 from diarize.pipeline.labels import label as label
@@ -21,4 +22,15 @@ from diarize.pipeline.turns import turns as turns
 from diarize.speech.detect import Heard as Heard
 from diarize.speech.detect import hear as hear
 
-__all__ = ["Heard", "Labelled", "NamedTurns", "Voices", "embed", "hear", "label", "resegment", "turns"]
+__all__ = [
+    "Heard",
+    "Labelled",
+    "NamedTurns",
+    "Progress",
+    "Voices",
+    "embed",
+    "hear",
+    "label",
+    "resegment",
+    "turns",
+]

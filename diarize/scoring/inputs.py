@@ -11,8 +11,7 @@ from typing import Any
 from diarize.errors import DiarizeError, FormatError
 from diarize.files.folders import find_files
 from diarize.files.text import Content, File, as_file
-from diarize.formats import READABLE, find_format
-from diarize.formats.uem import read_uem
+from diarize.formats import READABLE, find_format, read_turns, read_uem
 from diarize.segments import Segment, Turn, normal_name
 
 UNNAMED = ""
@@ -124,7 +123,7 @@ def _of_file(path: File) -> dict[str, list[Turn]]:
     in_folder = _is_folder(path)
     for file in _files(path, [known.suffix for known in READABLE.values()]):
         format = find_format(file, reading=True)
-        turns = format.read(file)
+        turns = read_turns(file)
         for turn in turns:
             found[turn.recording].append(turn)
         if not turns and (in_folder or format.suffix not in _MANY):

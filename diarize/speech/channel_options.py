@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 
 from diarize.config import ClusteringConfig
 from diarize.errors import AudioError, ConfigError
 from diarize.formats.rows import one_line, one_word
+from diarize.segments import normal_name
 
 SPEAKERS = "speakers"
 """The one thing that channels can be."""
@@ -36,7 +36,7 @@ def check_channels(
 
 
 def check_names(names: Sequence[str] | None) -> list[str] | None:
-    """Names in normal form C, without blanks around them; None where there are none.
+    """Names as they are compared, without blanks around them; None where there are none.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def check_names(names: Sequence[str] | None) -> list[str] | None:
         return None
     if isinstance(names, str) or not all(isinstance(name, str) for name in names):
         raise ConfigError(f"channel names are a list of names, got {names!r}")
-    cleaned = [one_line(unicodedata.normalize("NFC", name)) if name.strip() else "" for name in names]
+    cleaned = [one_line(name) if name.strip() else "" for name in map(normal_name, names)]
     numbers: dict[str, int] = {}
     for number, name in enumerate(cleaned, 1):
         if not name:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from diarize.audio import SAMPLE_RATE, Samples
 from diarize.files.atomic import atomic_path
-from diarize.formats.rttm import write_rttm
+from diarize.formats import write_rttm
 from diarize.segments import Segment, Turn
 
 APT = "apt-get install flite festival festvox-kdlpc16k"

@@ -12,8 +12,8 @@ from helpers import write_small_model
 
 from diarize.batch.jobs import Job, check_speech, find_jobs, open_source, read_speech
 from diarize.errors import DiarizeError, FormatError
+from diarize.formats import read_rttm
 from diarize.formats.kaldi import write_data_folder
-from diarize.formats.rttm import read_rttm
 from diarize.segments import Segment
 
 SPEECH = demo_samples()

@@ -14,7 +14,7 @@ import soundfile
 from command_line import call, complaint, demo_samples, process
 from helpers import write_small_model
 
-from diarize.formats.rttm import read_rttm
+from diarize.formats import read_rttm
 from diarize.segments import speech_of
 
 SPEECH = demo_samples()

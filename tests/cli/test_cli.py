@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import numpy as np
@@ -24,8 +25,7 @@ from diarize.cli.commands import app
 from diarize.cli.options import OPTION_SETTINGS
 from diarize.config import Config
 from diarize.embedding.models import save_model
-from diarize.formats import FORMATS, read_turns
-from diarize.formats.rttm import read_rttm
+from diarize.formats import FORMATS, read_rttm, read_turns
 from diarize.segments import Segment
 
 COMMANDS = typer.main.get_command(app).commands
@@ -264,7 +264,8 @@ def test_format_may_be_repeated_up_to_all(recording, model, tmp_path):
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_any_format_goes_to_stdout(name, recording, model, tmp_path):
+def test_any_format_goes_to_stdout_without_a_temporary_file(name, recording, model, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", "/no folder for temporary files")
     done = call("run", recording, "--model", model, "--format", name, "--format", name)
     assert (done.status, done.err) == (0, "")
     call("run", recording, "--model", model, "--format", name, "-o", tmp_path)

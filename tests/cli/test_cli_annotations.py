@@ -1,10 +1,11 @@
 """The commands that work on annotations: score and convert."""
 
+import tempfile
+
 import pytest
 from command_line import call, complaint
 
-from diarize.formats import FORMATS, read_turns
-from diarize.formats.rttm import read_rttm, write_rttm
+from diarize.formats import FORMATS, read_rttm, read_turns, write_rttm
 from diarize.segments import Segment, Turn
 
 
@@ -134,6 +135,26 @@ def test_several_recordings_become_files_of_a_folder(name, rttm, tmp_path):
     line = complaint(call("convert", rttm, "-o", tmp_path / "out", "--format", name))
     assert line == f"{paths[0]}: exists; give --force to overwrite it"
     assert call("convert", rttm, "-o", tmp_path / "out", "--format", name, "--force").status == 0
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_conversion_to_stdout_prints_what_a_file_would_hold(name, rttm, tmp_path, monkeypatch):
+    source, file = tmp_path / "first.rttm", tmp_path / f"first{FORMATS[name].suffix}"
+    write_rttm([turn for turn in read_rttm(rttm) if turn.recording == "first"], source)
+    if file != source:
+        assert call("convert", source, "-o", file).status == 0
+    before = sorted(tmp_path.iterdir())
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", "/no folder for temporary files")
+    done = call("convert", source, "-o", "-", "--format", name)
+    assert (done.status, done.out, done.err) == (0, file.read_text(encoding="utf-8"), "")
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_stdout_gets_rttm_and_takes_several_recordings_only_where_a_file_does(rttm):
+    assert call("convert", rttm, "-o", "-").out == rttm.read_text()
+    line = complaint(call("convert", rttm, "-o", "-", "--format", "lab"))
+    assert line == "2 recordings, but a label file holds one; write a file for each"
 
 
 def test_formats_may_be_named_where_suffixes_do_not_tell(tmp_path):

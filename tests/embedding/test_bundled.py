@@ -4,7 +4,7 @@ import pytest
 
 from diarize.config import load_config
 from diarize.embedding.models import BUNDLED, DEFAULT_MODEL, bundled_models, load_model
-from diarize.formats.rttm import read_rttm
+from diarize.formats import read_rttm
 from diarize.pipeline.diarizer import Diarizer
 from diarize.scoring.der import score_diarization
 

@@ -1,5 +1,6 @@
 """All formats alike: identity, choice by suffix, whole files, names."""
 
+import builtins
 import errno
 import io
 import os
@@ -14,21 +15,31 @@ from hypothesis import strategies as st
 
 from diarize.errors import DiarizeError, FormatError
 from diarize.files.atomic import atomic_path
-from diarize.files.text import Line, read_text
-from diarize.formats import FORMATS, READABLE, find_format, lab, read_turns, write_turns
-from diarize.formats.rttm import read_rttm
-from diarize.formats.uem import read_uem
+from diarize.files.text import Line, Text, read_text
+from diarize.formats import (
+    FORMATS,
+    READ_ONLY,
+    READABLE,
+    Format,
+    find_format,
+    read_rttm,
+    read_turns,
+    read_uem,
+    render_turns,
+    write_turns,
+)
+from diarize.formats.silence import SILENCE
 from diarize.segments import Segment, Turn, normal_name
 
 BLANKS_ALLOWED = ["json", "csv", "srt", "vtt", "textgrid", "eaf", "audacity"]
 AWKWARD = ["Ann Lee", "Åsa Ø", "王", 'say "x", then', "a<b>&amp;c", "it's; 1 --> 2", "! 5", "NOTE"]
 
 words = st.text(st.characters(exclude_categories=["Cc", "Cs", "Cn", "Z"]), min_size=1, max_size=8).map(
-    normal_name
+    lambda name: normal_name(name) or "x"
 )
 phrases = st.text(
     st.characters(exclude_categories=["Cc", "Cs", "Cn", "Zl", "Zp"]), min_size=1, max_size=8
-).map(lambda name: normal_name(name.strip() or "x"))
+).map(lambda name: normal_name(name).strip() or "x")
 
 
 @st.composite
@@ -60,7 +71,7 @@ def complaint_about(path: Path) -> str:
 def test_what_is_written_is_read_back(
     name: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    reserved = {"lab": lab.SILENCE, "audacity": lab.SILENCE, "rttm": {"<na>"}}.get(name, ())
+    reserved = {"lab": SILENCE, "audacity": SILENCE, "rttm": {"<na>"}}.get(name, ())
     names = (phrases if name in BLANKS_ALLOWED else words).filter(lambda word: word.lower() not in reserved)
     turns = data.draw(turns_of_one_recording(names))
     path = tmp_path_factory.getbasetemp() / f"meeting{FORMATS[name].suffix}"
@@ -79,9 +90,9 @@ def test_awkward_names_survive(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", FORMATS)
 def test_control_characters_become_underscores_and_never_break_a_file(name: str, tmp_path: Path) -> None:
     path = tmp_path / f"meeting{FORMATS[name].suffix}"
-    write_turns([Turn("meeting", Segment(0, 1), "a\nb\x00c\u2028\ud800")], path)
+    write_turns([Turn("meeting", Segment(0, 1), "a\nb\x01c\u2028\ud800")], path)
     (turn,) = read_turns(path)
-    assert turn.speaker == ("a\nb\x00c\u2028\ud800" if name == "json" else "a_b_c__")
+    assert turn.speaker == ("a\nb\x01c\u2028\ud800" if name == "json" else "a_b_c__")
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -91,6 +102,56 @@ def test_writing_twice_gives_the_same_bytes_in_any_order(name: str, tmp_path: Pa
     write_turns(turns, first, format=name)
     write_turns(reversed(turns), second, format=name)
     assert first.read_bytes() == second.read_bytes()
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_parse_and_render_touch_no_file(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What they are given as a path is a name alone."""
+    format, turns = FORMATS[name], [Turn("meeting", Segment(0.5, 2), "Ann")]
+    path = f"/no such folder/meeting{format.suffix}"
+    opened: list[object] = []
+    with monkeypatch.context() as patch:
+        format.parse(Text(format.render(turns), path))  # loads its module
+        for module, function in ((builtins, "open"), (io, "open"), (os, "open"), (os, "stat")):
+            patch.setattr(module, function, lambda *arguments, **_: opened.append(arguments))
+        text = format.render(turns, path)
+        read = format.parse(Text(text, path))
+    assert (read, opened) == (turns, [])
+
+
+MINUTES = """
+from diarize.segments import Segment, Turn
+
+def parse(text):
+    rows = [line.text.split() for line in text.lines() if line.text]
+    return sorted(Turn(text.recording, Segment(60 * int(a), 60 * int(b)), who) for who, a, b in rows)
+
+def render(turns, path=""):
+    return "".join(f"{t.speaker} {t.segment.start // 60:.0f} {t.segment.end // 60:.0f}\\n" for t in turns)
+"""
+
+
+def test_a_format_of_ones_own_is_a_module_and_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "format_of_minutes.py").write_text(MINUTES)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(FORMATS, "minutes", Format(".minutes", "format_of_minutes"))
+    turns = [Turn("a", Segment(0, 60), "Ann"), Turn("a", Segment(60, 180), "Bob")]
+    write_turns(turns, tmp_path / "a.minutes")
+    assert render_turns(turns, "minutes") == (tmp_path / "a.minutes").read_text() == "Ann 0 1\nBob 1 3\n"
+    assert read_turns(tmp_path / "a.minutes") == turns
+    assert find_format("a.minutes", reading=True) is READABLE["minutes"]
+
+
+def test_formats_that_are_written_come_first() -> None:
+    assert list(READABLE) == [*FORMATS, *READ_ONLY]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_what_is_rendered_is_what_is_written(name: str, tmp_path: Path) -> None:
+    for turns in ([], [Turn("meeting", Segment(0.5, 2), "Ann Lee")]):
+        path = tmp_path / f"meeting{FORMATS[name].suffix}"
+        write_turns(turns, path)
+        assert render_turns(turns, name, "meeting") == path.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -7,11 +7,7 @@ from pathlib import Path
 import pytest
 
 from diarize.errors import FormatError
-from diarize.formats.audacity import read_audacity
-from diarize.formats.csv_format import read_csv, write_csv
-from diarize.formats.elan import read_eaf, write_eaf
-from diarize.formats.subtitles import read_srt, read_vtt, write_srt, write_vtt
-from diarize.formats.textgrid import read_textgrid, write_textgrid
+from diarize.formats import read_turns, write_turns
 from diarize.segments import Segment, Turn
 
 TURNS = [
@@ -36,7 +32,7 @@ def write(path: Path, text: str) -> Path:
 @pytest.mark.oracle
 def test_praatio_reads_the_textgrid(tmp_path: Path) -> None:
     textgrid = pytest.importorskip("praatio.textgrid")
-    write_textgrid(TURNS, tmp_path / "meeting.TextGrid")
+    write_turns(TURNS, tmp_path / "meeting.TextGrid")
     grid = textgrid.openTextgrid(str(tmp_path / "meeting.TextGrid"), includeEmptyIntervals=False)
     found = {name: [(i.start, i.end) for i in grid.getTier(name).entries] for name in grid.tierNames}
     assert found == BY_SPEAKER
@@ -52,14 +48,14 @@ def test_the_textgrid_of_praatio_is_read(tmp_path: Path, kind: str) -> None:
     grid.addTier(textgrid.IntervalTier('the "boss"', [(0.5, 1.25, "hello ! 3 there"), (2, 3, "x")], 0, 5))
     grid.addTier(textgrid.PointTier("clicks", [(0.7, "click")], 0, 5))
     grid.save(str(tmp_path / "m.TextGrid"), format=kind, includeBlankSpaces=True)
-    assert read_textgrid(tmp_path / "m.TextGrid") == [
+    assert read_turns(tmp_path / "m.TextGrid") == [
         Turn("m", Segment(0.5, 1.25), 'the "boss"'),
         Turn("m", Segment(2, 3), 'the "boss"'),
     ]
 
 
 def test_intervals_tile_the_tier(tmp_path: Path) -> None:
-    write_textgrid(TURNS, tmp_path / "a.TextGrid")
+    write_turns(TURNS, tmp_path / "a.TextGrid")
     text = (tmp_path / "a.TextGrid").read_text()
     for tier in text.split("    item [")[1:]:
         spans = re.findall(r"\n            xmin = (\S+)\n            xmax = (\S+)", tier)
@@ -69,19 +65,17 @@ def test_intervals_tile_the_tier(tmp_path: Path) -> None:
         assert f"intervals: size = {len(spans)}\n" in tier
 
 
-@pytest.mark.parametrize(("suffix", "writer", "reader"), [
-    (".TextGrid", write_textgrid, read_textgrid), (".eaf", write_eaf, read_eaf),
-])  # fmt: skip
-def test_overlapping_turns_of_one_speaker_are_joined(tmp_path: Path, suffix: str, writer, reader) -> None:
-    writer(OVERLAPPING, tmp_path / f"a{suffix}")
-    assert reader(tmp_path / f"a{suffix}") == JOINED
+@pytest.mark.parametrize("suffix", [".TextGrid", ".eaf"])
+def test_overlapping_turns_of_one_speaker_are_joined(tmp_path: Path, suffix: str) -> None:
+    write_turns(OVERLAPPING, tmp_path / f"a{suffix}")
+    assert read_turns(tmp_path / f"a{suffix}") == JOINED
 
 
 def test_textgrid_in_utf16_is_read(tmp_path: Path) -> None:
-    write_textgrid(TURNS, tmp_path / "meeting.TextGrid")
+    write_turns(TURNS, tmp_path / "meeting.TextGrid")
     text = (tmp_path / "meeting.TextGrid").read_text(encoding="utf-8")
     (tmp_path / "meeting.TextGrid").write_bytes(text.encode("utf-16"))
-    assert read_textgrid(tmp_path / "meeting.TextGrid") == TURNS
+    assert read_turns(tmp_path / "meeting.TextGrid") == TURNS
 
 
 @pytest.mark.parametrize(
@@ -95,12 +89,12 @@ def test_textgrid_in_utf16_is_read(tmp_path: Path) -> None:
 )
 def test_textgrid_errors_name_the_line(tmp_path: Path, old: str, new: str, message: str) -> None:
     path = tmp_path / "a.TextGrid"
-    write_textgrid([Turn("a", Segment(0.5, 2), "s")], path)
+    write_turns([Turn("a", Segment(0.5, 2), "s")], path)
     text = path.read_text()
     place = text.rindex(old)
     write(path, text[:place] + new + text[place + len(old) :])
     with pytest.raises(FormatError, match=re.escape(f"{path}, {message}")):
-        read_textgrid(path)
+        read_turns(path)
 
 
 # ELAN
@@ -110,7 +104,7 @@ def test_textgrid_errors_name_the_line(tmp_path: Path, old: str, new: str, messa
 @pytest.mark.filterwarnings("ignore")
 def test_pympi_reads_the_eaf(tmp_path: Path) -> None:
     elan = pytest.importorskip("pympi.Elan")
-    write_eaf(TURNS, tmp_path / "meeting.eaf")
+    write_turns(TURNS, tmp_path / "meeting.eaf")
     eaf = elan.Eaf(str(tmp_path / "meeting.eaf"))
     found = {
         name: [(start / 1000, end / 1000) for start, end, _ in sorted(eaf.get_annotation_data_for_tier(name))]
@@ -129,7 +123,7 @@ def test_the_eaf_of_pympi_is_read(tmp_path: Path) -> None:
     eaf.add_annotation("words of Ann", 100, 900, "hello")
     eaf.add_annotation("Bob", 500, 1250, "")
     eaf.to_file(str(tmp_path / "m.eaf"))
-    assert read_eaf(tmp_path / "m.eaf") == [
+    assert read_turns(tmp_path / "m.eaf") == [
         Turn("m", Segment(0.1, 0.9), "Ann"),
         Turn("m", Segment(0.5, 1.25), "Bob"),
     ]
@@ -152,24 +146,24 @@ def test_the_eaf_of_pympi_is_read(tmp_path: Path) -> None:
 )
 def test_eaf_errors_name_the_place(tmp_path: Path, old: str, new: str, message: str) -> None:
     path = tmp_path / "a.eaf"
-    write_eaf([Turn("a", Segment(0.5, 2), "s")], path)
+    write_turns([Turn("a", Segment(0.5, 2), "s")], path)
     write(path, path.read_text().replace(old, new))
     with pytest.raises(FormatError, match=re.escape(f"{path}{message}")):
-        read_eaf(path)
+        read_turns(path)
 
 
 # Subtitles
 
 
 def test_srt_shows_the_name(tmp_path: Path) -> None:
-    write_srt(TURNS[2:], tmp_path / "a.srt")
+    write_turns(TURNS[2:], tmp_path / "a.srt")
     assert (tmp_path / "a.srt").read_text() == (
         "1\n00:00:02,000 --> 00:00:02,750\n[Ann Lee]:\n\n2\n00:00:04,000 --> 01:00:05,125\n[Ann Lee]:\n"
     )
 
 
 def test_vtt_has_voice_tags(tmp_path: Path) -> None:
-    write_vtt(TURNS[1:2], tmp_path / "a.vtt")
+    write_turns(TURNS[1:2], tmp_path / "a.vtt")
     assert (tmp_path / "a.vtt").read_text() == (
         "WEBVTT\n\n00:00:01.500 --> 00:00:03.250\n<v Åsa &lt;&amp;&gt; Bob>Åsa &lt;&amp;&gt; Bob</v>\n"
     )
@@ -181,27 +175,27 @@ def test_vtt_of_others_is_read_by_its_voices(tmp_path: Path) -> None:
         "WEBVTT - a title\n\nNOTE\na remark\n\nSTYLE\n::cue {}\n\n"
         "intro\n00:01.000 --> 00:02.500 align:start\n<v.loud Ann>Hi!\n<v Bob>Hello.\n",
     )
-    assert read_vtt(path) == [Turn("a", Segment(1, 2.5), "Ann"), Turn("a", Segment(1, 2.5), "Bob")]
+    assert read_turns(path) == [Turn("a", Segment(1, 2.5), "Ann"), Turn("a", Segment(1, 2.5), "Bob")]
 
 
 @pytest.mark.parametrize(
-    ("reader", "text", "message"),
+    ("format", "text", "message"),
     [
         (
-            read_srt,
+            "srt",
             "1\n00:00:01 --> 00:00:02\nAnn\n",
             "line 2: needs times such as 00:00:01.000 --> 00:00:02.500",
         ),
-        (read_srt, "\n1\n", "line 2: needs times such as 00:00:01.000"),
-        (read_srt, "1\n00:00:02,000 --> 00:00:01,000\n[A]: x\n", "line 2: ends at 1, not after its start 2"),
-        (read_vtt, "1\n00:00:01.000 --> 00:00:02.000\n<v Ann>x", "line 1: does not begin with WEBVTT"),
-        (read_vtt, "", "line 1: does not begin with WEBVTT"),
+        ("srt", "\n1\n", "line 2: needs times such as 00:00:01.000"),
+        ("srt", "1\n00:00:02,000 --> 00:00:01,000\n[A]: x\n", "line 2: ends at 1, not after its start 2"),
+        ("vtt", "1\n00:00:01.000 --> 00:00:02.000\n<v Ann>x", "line 1: does not begin with WEBVTT"),
+        ("vtt", "", "line 1: does not begin with WEBVTT"),
     ],
 )
-def test_subtitle_errors_name_the_line(tmp_path: Path, reader, text: str, message: str) -> None:
+def test_subtitle_errors_name_the_line(tmp_path: Path, format: str, text: str, message: str) -> None:
     path = write(tmp_path / "a.srt", text)
     with pytest.raises(FormatError, match=re.escape(f"{path}, {message}")):
-        reader(path)
+        read_turns(path, format)
 
 
 # Audacity and CSV
@@ -212,7 +206,7 @@ def test_audacity_ranges_are_skipped_and_points_left_out(
 ) -> None:
     path = write(tmp_path / "a.txt", "0.5\t1.25\tAnn Lee\n\\\t100.0\t8000.0\n2.0\t2.0\tpoint\n")
     with caplog.at_level(logging.WARNING):
-        assert read_audacity(path) == [Turn("a", Segment(0.5, 1.25), "Ann Lee")]
+        assert read_turns(path) == [Turn("a", Segment(0.5, 1.25), "Ann Lee")]
     assert caplog.messages == [f"{path}: turns of duration 0 left out: 1, the first in line 3"]
 
 
@@ -227,21 +221,21 @@ def test_audacity_ranges_are_skipped_and_points_left_out(
 def test_audacity_errors_name_the_line(tmp_path: Path, line: str, message: str) -> None:
     path = write(tmp_path / "a.txt", f"0\t1\tAnn\n{line}\n")
     with pytest.raises(FormatError, match=re.escape(f"{path}, line 2: {message}")):
-        read_audacity(path)
+        read_turns(path)
 
 
 def test_csv_holds_several_recordings_and_quotes_what_needs_it(tmp_path: Path) -> None:
     turns = [Turn("a, b", Segment(0, 1), 'the "boss"'), Turn("c", Segment(0.5, 1), "x")]
-    write_csv(turns, tmp_path / "a.csv")
+    write_turns(turns, tmp_path / "a.csv")
     assert (tmp_path / "a.csv").read_text() == (
         'recording,start,end,speaker\n"a, b",0.000,1.000,"the ""boss"""\nc,0.500,1.000,x\n'
     )
-    assert read_csv(tmp_path / "a.csv") == turns
+    assert read_turns(tmp_path / "a.csv") == turns
 
 
 def test_csv_columns_stand_in_any_order(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", "end,note,speaker,recording,start\r\n2.5,hm,Ann,a,1\r\n")
-    assert read_csv(path) == [Turn("a", Segment(1, 2.5), "Ann")]
+    assert read_turns(path) == [Turn("a", Segment(1, 2.5), "Ann")]
 
 
 @pytest.mark.parametrize(
@@ -261,4 +255,4 @@ def test_csv_columns_stand_in_any_order(tmp_path: Path) -> None:
 def test_csv_errors_name_the_line(tmp_path: Path, text: str, message: str) -> None:
     path = write(tmp_path / "a.csv", text)
     with pytest.raises(FormatError, match=re.escape(f"{path}, {message}")):
-        read_csv(path)
+        read_turns(path)

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from diarize.errors import FormatError
-from diarize.formats.json_format import KEYS, format_json, list_speakers, list_turns, read_json, write_json
+from diarize.formats import read_turns, write_turns
+from diarize.formats.json_format import KEYS, format_json, list_speakers, list_turns
 from diarize.segments import Segment, Turn
 
 SCHEMA = json.loads((Path(__file__).parent.parent.parent / "docs" / "diarization.schema.json").read_text())
@@ -40,7 +41,7 @@ def test_the_schema_is_one_and_names_every_key() -> None:
 
 
 def test_documents_follow_the_schema(tmp_path: Path) -> None:
-    write_json(TURNS, tmp_path / "a.json")
+    write_turns(TURNS, tmp_path / "a.json")
     for text in (format_json(full_document()), (tmp_path / "a.json").read_text()):
         jsonschema.validate(json.loads(text), SCHEMA, cls=jsonschema.Draft202012Validator)
 
@@ -68,7 +69,7 @@ def test_a_document_is_text_in_a_fixed_order_with_whole_milliseconds() -> None:
 def test_a_full_document_reads_as_its_turns(tmp_path: Path) -> None:
     path = tmp_path / "other name.json"
     path.write_text(format_json(full_document()))
-    read = read_json(path)
+    read = read_turns(path)
     assert [turn.segment for turn in read] == [Segment(0.5, 2.0), Segment(1.5, 3.25), Segment(4.0, 5.0)]
     assert {turn.recording for turn in read} == {"meeting"}
 
@@ -102,15 +103,15 @@ def test_errors_name_the_item(tmp_path: Path, change: dict[str, Any], message: s
     document = {"format": "diarize", "version": 1, "recording": "a", "speakers": [], "turns": []}
     path.write_text(json.dumps(document | change))
     with pytest.raises(FormatError, match=re.escape(f"{path}{message}")):
-        read_json(path)
+        read_turns(path)
     with (
         pytest.raises(jsonschema.ValidationError) if "2 and 1" not in message else pytest.raises(FormatError)
     ):
         jsonschema.validate(json.loads(path.read_text()), SCHEMA)
-        read_json(path)
+        read_turns(path)
 
 
 def test_broken_json_names_the_line(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text('{\n "format": diarize\n}')
     with pytest.raises(FormatError, match=r"a\.json, line 2: not JSON \(Expecting value\)"):
-        read_json(tmp_path / "a.json")
+        read_turns(tmp_path / "a.json")

@@ -6,11 +6,14 @@ from pathlib import Path
 import pytest
 
 from diarize.errors import FormatError
+from diarize.files.text import Text
 from diarize.formats.kaldi import (
     DataFolder,
     is_command,
+    parse_data_folder,
     read_data_folder,
     read_scp,
+    render_data_folder,
     run_command,
     write_data_folder,
 )
@@ -64,6 +67,22 @@ def test_what_is_written_is_read_back_and_sorted_by_bytes(tmp_path: Path) -> Non
         lines = path.read_bytes().splitlines()
         assert lines == sorted(lines, key=lambda line: line.split()[0])
     assert (tmp_path / "d" / "spk2utt").read_text(encoding="utf-8") == f"sé {' '.join(sorted(segments))}\n"
+
+
+def test_a_folder_is_parsed_and_rendered_as_texts() -> None:
+    data = parse_data_folder({name: Text(text, f"/no such folder/{name}") for name, text in GOOD.items()})
+    assert render_data_folder(data.wav_scp, data.utt2spk, data.segments, data.reco2num_spk) == {
+        **GOOD,
+        "segments": "u1 a 0.0 1.5\nu2 a 1.5 2.0\nu3 b 0.25 1.0\n",
+    }
+    assert render_data_folder(data.wav_scp)["segments"] is None
+
+
+def test_a_folder_that_cannot_be_written_is_left_as_it_was(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path)
+    with pytest.raises(FormatError, match="'Ann Lee' cannot stand in a Kaldi data folder"):
+        write_data_folder(folder, {"c": "c.wav"}, {"c": "Ann Lee"})
+    assert {path.name: path.read_text() for path in folder.iterdir()} == GOOD
 
 
 def test_files_of_an_older_folder_that_would_not_fit_are_removed(tmp_path: Path) -> None:

@@ -8,9 +8,17 @@ from pathlib import Path
 import pytest
 
 from diarize.errors import FormatError
-from diarize.formats.lab import read_lab, read_lab_turns, write_lab
-from diarize.formats.rttm import format_rttm, read_rttm, read_rttm_speech, write_rttm
-from diarize.formats.uem import read_uem, write_uem
+from diarize.formats import (
+    read_lab,
+    read_rttm,
+    read_rttm_speech,
+    read_turns,
+    read_uem,
+    render_turns,
+    write_rttm,
+    write_turns,
+    write_uem,
+)
 from diarize.segments import Segment, Turn
 
 DATA = Path(__file__).parent.parent / "data"
@@ -31,7 +39,7 @@ def test_rttm_is_sorted_and_has_ten_fields() -> None:
         Turn("a", Segment(0.5, 2), "x"),
         Turn("a", Segment(0.5, 1), "z"),
     ]
-    text = format_rttm(turns)
+    text = render_turns(turns, "rttm")
     assert text == (
         "SPEAKER a 1 0.500 0.500 <NA> <NA> z <NA> <NA>\n"
         "SPEAKER a 1 0.500 1.500 <NA> <NA> x <NA> <NA>\n"
@@ -185,13 +193,13 @@ def test_uem_errors_name_the_line(tmp_path: Path, line: str, message: str) -> No
 def test_lab_gives_speech_and_leaves_silence(tmp_path: Path) -> None:
     path = write(tmp_path / "a.lab", "0 1 sil\n1 2.5 speech\n2 3 Ann Lee\n3 4 SILENCE\n4 5 sp\n5 6 noise\n")
     assert read_lab(path) == [Segment(1, 3), Segment(4, 5)]
-    assert [turn.speaker for turn in read_lab_turns(path)] == ["speech", "Ann Lee", "sp"]
-    assert {turn.recording for turn in read_lab_turns(path)} == {"a"}
+    assert [turn.speaker for turn in read_turns(path)] == ["speech", "Ann Lee", "sp"]
+    assert {turn.recording for turn in read_turns(path)} == {"a"}
 
 
 def test_lab_holds_segments_as_speech(tmp_path: Path) -> None:
     segments = [Segment(0, 1), Segment(1, 2.125)]
-    write_lab(segments, tmp_path / "a.lab")
+    write_turns([Turn("a", segment, "speech") for segment in segments], tmp_path / "a.lab")
     assert (tmp_path / "a.lab").read_text() == "0.000 1.000 speech\n1.000 2.125 speech\n"
     assert read_lab(tmp_path / "a.lab") == segments
 

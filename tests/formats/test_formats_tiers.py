@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from diarize.errors import FormatError
-from diarize.formats.elan import read_eaf
-from diarize.formats.textgrid import read_textgrid
+from diarize.formats import read_turns
 from diarize.segments import Turn
 
 DATA = Path(__file__).parent.parent / "data"
@@ -32,14 +31,14 @@ def grid(path: Path, tiers: dict[str, list[str]]) -> Path:
 def test_silence_of_praat_is_no_turn(caplog: pytest.LogCaptureFixture) -> None:
     path = DATA / "praat_silences.TextGrid"
     with caplog.at_level(logging.WARNING):
-        assert spans(read_textgrid(path)) == [(1, 4, "sounding")]
+        assert spans(read_turns(path)) == [(1, 4, "sounding")]
     assert caplog.messages == [
         f"{path}: tier 'silences' tells speech, not who speaks; it becomes turns of 'sounding'"
     ]
 
 
 def test_labels_of_a_tier_of_speakers_are_the_speakers() -> None:
-    assert spans(read_textgrid(DATA / "one_speaker_tier.TextGrid")) == [
+    assert spans(read_turns(DATA / "one_speaker_tier.TextGrid")) == [
         (0, 1, "SPEAKER_00"),
         (1, 4, "SPEAKER_01"),
         (4, 5, "SPEAKER_00"),
@@ -76,7 +75,7 @@ def test_labels_of_a_tier_of_speakers_are_the_speakers() -> None:
 def test_what_a_tier_is(
     tiers: dict[str, list[str]], expected: list[tuple[float, float, str]], tmp_path: Path
 ) -> None:
-    assert spans(read_textgrid(grid(tmp_path / "a.TextGrid", tiers))) == expected
+    assert spans(read_turns(grid(tmp_path / "a.TextGrid", tiers))) == expected
 
 
 @pytest.mark.parametrize(
@@ -98,7 +97,7 @@ def test_tiers_without_speakers_are_refused(
 ) -> None:
     path = grid(tmp_path / "a.TextGrid", tiers)
     with pytest.raises(FormatError, match=re.escape(f"{path}: {message}")):
-        read_textgrid(path)
+        read_turns(path)
 
 
 def test_what_is_left_out_of_a_textgrid_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -108,7 +107,7 @@ def test_what_is_left_out_of_a_textgrid_is_told(tmp_path: Path, caplog: pytest.L
     )
     path.write_text(f'{text}\n"TextTier" "clicks" 0 2 1 0.5 "x"', encoding="utf-8")
     with caplog.at_level(logging.WARNING):
-        assert spans(read_textgrid(path)) == [(0, 1, "Ann")]
+        assert spans(read_turns(path)) == [(0, 1, "Ann")]
     assert [message.split(": ", 1)[1] for message in caplog.messages] == [
         "points left out: 1, the first in line 10",
         "tiers without speakers left out: 'words'",
@@ -149,7 +148,7 @@ def test_words_are_no_speaker_and_times_are_those_of_the_media_file(
     name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        assert spans(read_eaf(DATA / name)) == [(1.5, 3, "Ann"), (3.5, 5, "Bob")]
+        assert spans(read_turns(DATA / name)) == [(1.5, 3, "Ann"), (3.5, 5, "Bob")]
     assert caplog.messages == [f"{DATA / name}: dependent tiers left out: 1, the first in tier 'words@Ann'"]
 
 
@@ -159,7 +158,7 @@ def test_slots_without_a_time_lie_evenly_between_their_neighbours(
     spans_of_slots = tier('TIER_ID="Ann"', (0, 1), (1, 2), (3, 4), (4, 5), (5, 6))
     path = eaf(tmp_path / "a.eaf", [None, 300, None, None, 900, 900, None], spans_of_slots)
     with caplog.at_level(logging.WARNING):
-        assert spans(read_eaf(path)) == [(0.15, 0.3, "Ann"), (0.3, 0.5, "Ann"), (0.7, 0.9, "Ann")]
+        assert spans(read_turns(path)) == [(0.15, 0.3, "Ann"), (0.3, 0.5, "Ann"), (0.7, 0.9, "Ann")]
     assert [message.split(": ", 1)[1] for message in caplog.messages] == [
         "annotations without times left out: 1, the first in annotation 'a4' of tier 'Ann'",
         "turns of duration 0 left out: 1, the first in annotation 'a3' of tier 'Ann'",
@@ -178,14 +177,14 @@ def test_slots_without_a_time_lie_evenly_between_their_neighbours(
     ],
 )
 def test_who_speaks_in_a_tier_of_elan(tiers: str, expected: list[str], tmp_path: Path) -> None:
-    turns = read_eaf(eaf(tmp_path / "a.eaf", [0, 1000], tiers))
+    turns = read_turns(eaf(tmp_path / "a.eaf", [0, 1000], tiers))
     assert [turn.speaker for turn in turns] == expected
 
 
 def test_a_tier_of_nobody_is_refused(tmp_path: Path) -> None:
     path = eaf(tmp_path / "a.eaf", [0, 1000], tier('TIER_ID="default"', (0, 1)))
     with pytest.raises(FormatError, match="no speakers in 'default'; name tiers by speakers"):
-        read_eaf(path)
+        read_turns(path)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +202,7 @@ def test_a_tier_of_nobody_is_refused(tmp_path: Path) -> None:
 )
 def test_the_time_origin_of_the_sound_counts(media: str, start: float, tmp_path: Path) -> None:
     path = eaf(tmp_path / "a.eaf", [1000, 2000], tier('TIER_ID="Ann"', (0, 1)), media)
-    assert read_eaf(path)[0].segment.start == start
+    assert read_turns(path)[0].segment.start == start
 
 
 @pytest.mark.parametrize(
@@ -219,9 +218,9 @@ def test_the_time_origin_of_the_sound_counts(media: str, start: float, tmp_path:
     ],
 )
 def test_tiers_of_nobody_are_no_speakers(tiers, expected, tmp_path):
-    assert spans(read_textgrid(grid(tmp_path / "a.TextGrid", tiers))) == expected
+    assert spans(read_turns(grid(tmp_path / "a.TextGrid", tiers))) == expected
 
 
 def test_a_tier_of_gestures_alone_is_refused(tmp_path):
     with pytest.raises(FormatError, match="no speakers in 'gesture'"):
-        read_textgrid(grid(tmp_path / "a.TextGrid", {"gesture": ["nod", "wave"]}))
+        read_turns(grid(tmp_path / "a.TextGrid", {"gesture": ["nod", "wave"]}))

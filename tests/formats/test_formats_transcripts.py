@@ -263,9 +263,10 @@ def test_json_of_other_tools_is_told_by_what_it_holds(
             f": {NOBODY} (segments: 1); it needs a speaker",
         ),
         (
-            '{"segments": [{"start": null, "end": 1, "speaker": "A"}]}',
-            ": segments[0].start is no number: None",
+            '{"segments": [{"start": "1", "end": 1, "speaker": "A"}]}',
+            ": segments[0].start is no number: '1'",
         ),
+        ('{"segments": [{"end": 1, "speaker": "A"}]}', ": segments[0].start is missing"),
         ('{"segments": 3}', ": segments is no list: 3"),
         ('{"segments": [3]}', ": segments[0] is no object: 3"),
         (

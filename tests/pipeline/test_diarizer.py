@@ -15,8 +15,7 @@ from diarize.clustering import CLUSTERERS
 from diarize.config import ClusteringConfig, Config, SpeechConfig, TurnConfig
 from diarize.embedding.embedder import Voices
 from diarize.errors import AudioError, ConfigError
-from diarize.formats.json_format import read_json
-from diarize.formats.rttm import read_rttm
+from diarize.formats import read_rttm, read_turns
 from diarize.formats.svg import draw_timeline
 from diarize.pipeline.diarizer import Diarizer
 from diarize.pipeline.result import Diarization
@@ -263,7 +262,7 @@ def test_json_is_what_the_schema_says_and_is_read_back(result, tmp_path):
     assert len(document["exclusive"]) == len(result.exclusive)
     assert [row["speaker"] for row in document["speakers"]] == result.speakers
     assert document["evidence"]["reason"] == result.evidence["reason"]
-    assert len(read_json(tmp_path / "a.json")) == len(result.turns)
+    assert len(read_turns(tmp_path / "a.json")) == len(result.turns)
 
 
 def test_silence_too_is_what_the_schema_says(diarizer):

@@ -9,7 +9,7 @@ from diarize.audio import SAMPLE_RATE, load_audio
 from diarize.clustering import CLUSTERERS
 from diarize.config import ClusteringConfig, Config, load_config
 from diarize.embedding.embedder import Voices
-from diarize.formats.rttm import read_rttm
+from diarize.formats import read_rttm
 from diarize.pipeline.diarizer import Diarizer
 from diarize.pipeline.labels import label
 from diarize.pipeline.one_voice import nats_above_one

@@ -15,8 +15,7 @@ import torch
 from diarize.audio.features import FeatureConfig
 from diarize.config import load_config
 from diarize.embedding.models import save_model
-from diarize.formats.rttm import read_rttm
-from diarize.formats.uem import write_uem
+from diarize.formats import read_rttm, write_uem
 from diarize.networks import build_network
 from diarize.segments import Segment
 

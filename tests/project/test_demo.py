@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from diarize.formats.rttm import read_rttm
+from diarize.formats import read_rttm
 from diarize.segments import exclusive_turns, speech_of
 
 

@@ -12,6 +12,7 @@ PUBLIC = (
     "diarize.config.sections",
     "diarize.audio.recordings",
     "diarize.clustering",
+    "diarize.formats",
     "diarize.scoring.der",
     "diarize.scoring.clusterings",
     "diarize.embedding.table",

@@ -13,8 +13,8 @@ from scripts import message
 from small_onnx import write_segmentation
 
 from diarize.audio import SAMPLE_RATE, load_audio
+from diarize.formats import read_rttm
 from diarize.formats.kaldi import write_data_folder
-from diarize.formats.rttm import read_rttm
 from diarize.speech.activity import detect_activity, load_activity
 
 pytestmark = pytest.mark.recipe

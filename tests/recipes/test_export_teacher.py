@@ -12,7 +12,7 @@ from scripts import call, message
 from diarize.audio import SAMPLE_RATE, load_audio
 from diarize.embedding.embedder import Embedder
 from diarize.embedding.onnx import OnnxNetwork
-from diarize.formats.rttm import read_rttm
+from diarize.formats import read_rttm
 from diarize.speech.segmentation import Segmentation
 
 pytestmark = pytest.mark.recipe

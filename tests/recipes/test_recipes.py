@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from diarize.formats import read_rttm, read_uem
 from diarize.formats.kaldi import read_data_folder, write_data_folder
-from diarize.formats.rttm import read_rttm
-from diarize.formats.uem import read_uem
 from diarize.segments import Turn, close_pauses, merge_turns, speech_of
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent

@@ -21,8 +21,8 @@ from diarize.embedding.catalog import describe_folder, read_card
 from diarize.embedding.embedder import Embedder
 from diarize.embedding.models import load_model
 from diarize.embedding.onnx import OnnxNetwork
+from diarize.formats import read_rttm
 from diarize.formats.kaldi import read_data_folder, write_data_folder
-from diarize.formats.rttm import read_rttm
 from diarize.scoring.verification import make_trials
 from diarize.training.augment import change_speed
 from diarize.training.packed import PackedFeatures

@@ -218,3 +218,17 @@ def test_one_format_of_a_folder_of_results(tmp_path):
         (tmp_path / "uem" / f"{name}.uem").write_text(f"{name} 1 0 {end}\n")
     scores = score(reference, tmp_path / "hyp", tmp_path / "uem")
     assert [s.der for s in scores] == pytest.approx([0, 0.25])
+
+
+@pytest.mark.parametrize(
+    "content", ["", ";; nobody speaks\n", "SPKR-INFO m 1 <NA> <NA> <NA> unknown x <NA> <NA>\n"]
+)
+def test_an_empty_reference_file_with_a_uem_is_a_recording_without_turns(content, tmp_path):
+    reference, uem = tmp_path / "ref.rttm", tmp_path / "all.uem"
+    reference.write_text(content)
+    uem.write_text("m 1 0 10\nunheard 1 0 10\n")
+    hypothesis = write(tmp_path / "hyp.rttm", ("m", 0, 4, "x"), ("m", 9, 12, "y"))
+    (only,) = score(reference, hypothesis, uem)
+    assert (only.recording, only.total, only.false_alarm, only.missed) == ("m", 0, 5, 0)
+    pooled = pool([only, *score(write(tmp_path / "b.rttm", ("m", 0, 4, "x")), hypothesis, uem)])
+    assert pooled.der == pytest.approx((5 + 1) / 4)

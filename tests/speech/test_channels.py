@@ -198,6 +198,8 @@ def test_names_are_put_in_normal_form():
         (["a", " \t"], "the name of channel 2 is empty"),
         (["a", "b", "a"], "channels 1 and 3 are both called 'a'"),
         (["Ä", "A\u0308"], "channels 1 and 2 are both called 'Ä'"),
+        (["a", "a\u200b"], "channels 1 and 2 are both called 'a'"),
+        (["a", "\u200e"], "the name of channel 2 is empty"),
         (["a b", "a_b"], "channels 1 and 2 are both called 'a_b'"),
         ("agent", "channel names are a list of names, got 'agent'"),
     ],

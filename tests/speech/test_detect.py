@@ -5,7 +5,7 @@ import pytest
 
 from diarize.audio import SAMPLE_RATE, load_audio
 from diarize.config import SpeechConfig
-from diarize.formats.rttm import read_rttm
+from diarize.formats import read_rttm
 from diarize.speech.detect import speech_probabilities, speech_segments
 from diarize.speech.energy import energy_scores
 from diarize.speech.silero import FRAME_LENGTH
