@@ -13,7 +13,6 @@ from threading import Lock
 from typing import Any, TypeVar
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 
 from diarize.errors import ModelError
@@ -28,6 +27,7 @@ from diarize.training.checkpoints import (
 )
 from diarize.training.contract import Objective, Sampler
 from diarize.training.optimizers import TrainingConfig, build_optimizer, learning_rate_at, update_average
+from diarize.training.processes import average_gradients, first_process_says, rank_and_number
 
 N = TypeVar("N", bound=nn.Module)
 Validation = Callable[[Any], dict[str, float]]
@@ -71,7 +71,7 @@ def train(
         weight is no longer finite, of which nothing is written.
     """
     folder = Path(folder)
-    rank, n_processes = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+    rank, n_processes = rank_and_number()
     network.to(device)
     objective.to(device)
     modules = nn.ModuleDict({"network": network, "objective": objective})
@@ -110,7 +110,7 @@ def train(
         optimizer.zero_grad(set_to_none=True)
         torch.stack(list(losses.values())).sum().backward()
         if n_processes > 1:
-            _average_gradients(parameters, n_processes)
+            average_gradients(parameters)
         if config.clip_gradient:
             nn.utils.clip_grad_norm_(parameters, config.clip_gradient)
         optimizer.step()
@@ -140,7 +140,7 @@ def train(
             save_checkpoint(folder, modules, optimizer, settings, progress)
         network.train()
         sums, summed_from = {}, step
-        stopped = _first_process_says(validation is not None and _has_stopped(progress, config), device)
+        stopped = first_process_says(validation is not None and _has_stopped(progress, config), device)
     if config.keep == "best" and validation is not None:
         load_weights(average, folder / "best.safetensors")
     return average.eval()
@@ -177,22 +177,3 @@ def _check_weights(network: nn.Module, where: str) -> None:
 def _has_stopped(progress: Progress, config: TrainingConfig) -> bool:
     """Whether the validation loss has not improved for `patience` checkpoints."""
     return 0 < config.patience * config.save_every <= progress.step - progress.best_step
-
-
-def _average_gradients(parameters: list[nn.Parameter], n_processes: int) -> None:
-    """Replace the gradients of every process by their mean."""
-    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    flat = torch.cat([gradient.flatten() for gradient in gradients])
-    dist.all_reduce(flat)
-    flat /= n_processes
-    for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
-        gradient.copy_(mean.view_as(gradient))
-
-
-def _first_process_says(value: bool, device: str) -> bool:
-    """The first process's value, in every process."""
-    if not dist.is_initialized():
-        return value
-    flag = torch.tensor(int(value), device=device)
-    dist.broadcast(flag, 0)
-    return bool(flag)

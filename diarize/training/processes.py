@@ -6,7 +6,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import torch
 import torch.distributed as dist
+from torch import nn
 
 
 def is_first() -> bool:
@@ -26,3 +28,27 @@ def joined_processes(device: str) -> Iterator[str]:
     yield device
     dist.barrier()  # nobody leaves while another still writes
     dist.destroy_process_group()
+
+
+def rank_and_number() -> tuple[int, int]:
+    """The number of this process, from 0, and how many there are."""
+    return (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+
+
+def average_gradients(parameters: list[nn.Parameter]) -> None:
+    """Replace the gradients of every process by their mean."""
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    flat = torch.cat([gradient.flatten() for gradient in gradients])
+    dist.all_reduce(flat)
+    flat /= dist.get_world_size()
+    for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+        gradient.copy_(mean.view_as(gradient))
+
+
+def first_process_says(value: bool, device: str) -> bool:
+    """The first process's value, in every process."""
+    if not dist.is_initialized():
+        return value
+    flag = torch.tensor(int(value), device=device)
+    dist.broadcast(flag, 0)
+    return bool(flag)
