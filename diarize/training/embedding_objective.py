@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -26,6 +28,12 @@ class EmbeddingLossConfig(LossConfig):
         0.0, ge=0, description="weight of the pairwise KL loss of the softmax over speakers"
     )
     divergence: float = Field(2.0, ge=0, description="margin of the pairwise KL loss")
+
+    @model_validator(mode="after")
+    def _teacher_has_one_layer(self) -> Self:
+        if self.distillation and self.layer is not None:
+            raise ValueError("distillation is of the network's embeddings; leave out layer")
+        return self
 
     @property
     def needs_speakers(self) -> bool:

@@ -64,6 +64,10 @@ def read_loss(table: Mapping[str, Any], source: str) -> LossConfig:
 def check_loss(config: LossConfig, network: Network) -> None:
     """Raise a ConfigError where a kind of loss does not take what the network gives."""
     objective = objective_class(config.kind)
+    if config.layer is not None and objective.takes == "cosines":
+        raise ConfigError(
+            f"[loss] kind = '{config.kind}' takes cosines, which the last layer alone gives; leave out layer"
+        )
     if config.layer is None and objective.takes not in (network.gives, "anything"):
         fitting = [kind for kind in OBJECTIVES if objective_class(kind).takes in (network.gives, "anything")]
         raise ConfigError(

@@ -254,6 +254,17 @@ def test_a_layer_that_does_not_fit_is_told(family, table, message):
         objective_for(tiny_network(family), **table)
 
 
+def test_what_the_last_layer_alone_gives_is_asked_of_no_other():
+    message = (
+        "[loss] kind = 'angular-margin' takes cosines, which the last layer alone gives; leave out layer"
+    )
+    with pytest.raises(ConfigError, match=f"^{re.escape(message)}$"):
+        objective_for(tiny_network("cnn", "cosine"), kind="angular-margin", layer="dense1")
+    message = "a.toml: [loss]: distillation is of the network's embeddings; leave out layer"
+    with pytest.raises(ConfigError, match=f"^{re.escape(message)}$"):
+        read_loss({"distillation": 1.0, "layer": "pool_norm"}, "a.toml")
+
+
 # The table
 
 
