@@ -259,7 +259,11 @@ def edited(config: Path, folder: Path, old: str, new: str) -> Path:
             "unknown table 'trainig'; known: features, pack, network, loss, training",
         ),
         ("n_steps = 6", "steps = 6", "unknown setting 'steps'; known: n_steps, batches, n_speakers"),
-        ("[loss]", "[loss]\nmargins = 1", "unknown setting 'margins'; known: kind, margin, scale"),
+        (
+            "[loss]",
+            "[loss]\nmargins = 1",
+            "unknown setting 'margins'; known: kind, layer, ramp, margin, scale",
+        ),
         ("heads = 2", "heads = 3", "network 'resnet': heads divide the 16 features, got 3"),
         ("heads = 2", "n_mels = 64", "[network] takes 64 mels, [features] has 16"),
     ],
