@@ -262,7 +262,7 @@ def edited(config: Path, folder: Path, old: str, new: str) -> Path:
         (
             "[loss]",
             "[loss]\nmargins = 1",
-            "unknown setting 'margins'; known: kind, layer, ramp, margin, scale",
+            "[loss]: unknown setting 'margins'; known: kind, layer, ramp, ",
         ),
         ("heads = 2", "heads = 3", "network 'resnet': heads divide the 16 features, got 3"),
         ("heads = 2", "n_mels = 64", "[network] takes 64 mels, [features] has 16"),
