@@ -25,12 +25,11 @@ from diarize.audio.features import FeatureConfig
 from diarize.config import RECIPE_TABLES, load_tables, validate
 from diarize.embedding.models import build_from_config
 from diarize.errors import DiarizeError
-from diarize.machine.devices import mixed_precision
 from diarize.networks import Network
-from diarize.training.loop import build_sampler, input_frames, train
-from diarize.training.objectives import LossConfig, build_objective
+from diarize.training.embedding_training import build_sampler, input_frames, train_embedding
+from diarize.training.objectives import build_objective, read_loss
 from diarize.training.optimizers import TrainingConfig, build_optimizer
-from diarize.training.samplers import PackedFeatures, pack
+from diarize.training.packed import PackedFeatures, pack
 
 CONF = Path(__file__).resolve().parent.parent / "recipes" / "conf"
 CONFIGS = [CONF / "blstm-pairwise-kl.toml", CONF / "cnn-pairwise-kl.toml"]
@@ -46,7 +45,7 @@ class Training:
         tables = load_tables([CONF / "features.toml", path], RECIPE_TABLES, overrides)
         self.name, self.source = path.stem, str(path)
         self.features = validate(FeatureConfig, tables["features"], self.source)
-        self.loss = validate(LossConfig, tables["loss"], self.source)
+        self.loss = read_loss(tables["loss"], self.source)
         config = validate(TrainingConfig, tables["training"], self.source)
         # A whole number of checkpoints, or the share of the time that they take is wrong.
         self.config = config.model_copy(update={"n_steps": n_steps or config.save_every})
@@ -74,7 +73,7 @@ def time_loop(training: Training, packed: PackedFeatures) -> float:
     network = training.build()
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
-        train(
+        train_embedding(
             network, packed, training.config, folder,
             loss=training.loss, frame_rate=training.features.frame_rate,
         )  # fmt: skip
@@ -85,19 +84,20 @@ def time_bare_steps(training: Training, packed: PackedFeatures) -> float:
     """Seconds of as many bare steps."""
     network, config = training.build(), training.config
     network.to(memory_format=torch.channels_last)
-    objective = build_objective(training.loss, network, packed.n_speakers, config.n_segments, None)
-    optimizer = build_optimizer(config, [*network.parameters(), *objective.parameters()])
     n_frames = input_frames(network, config.seconds[0], training.features.frame_rate)
-    sampler = build_sampler(packed, config)
-    batches = [sampler.batch(number, (n_frames, n_frames)) for number in range(N_IN_MEMORY)]
+    sampler = build_sampler(packed, config, (n_frames, n_frames))
+    batches = [sampler.batch(number) for number in range(N_IN_MEMORY)]
+    objective = build_objective(
+        training.loss, network, batches[0].inputs[0][:1], packed.n_speakers, config.n_segments
+    )
+    optimizer = build_optimizer(config, [*network.parameters(), *objective.parameters()])
     network.train()
     started = time.perf_counter()
     for step in range(config.n_steps):
         batch = batches[step % N_IN_MEMORY]
-        with mixed_precision("cpu", config.mixed_precision):
-            outputs = network(torch.from_numpy(batch.mel))
+        losses = objective.losses(network, batch, mixed=config.mixed_precision)
         optimizer.zero_grad(set_to_none=True)
-        torch.stack(list(objective(outputs.float(), batch).values())).sum().backward()
+        torch.stack(list(losses.values())).sum().backward()
         optimizer.step()
     return time.perf_counter() - started
 

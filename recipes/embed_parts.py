@@ -24,10 +24,9 @@ from diarize.errors import ConfigError, FormatError
 from diarize.files.text import read_text
 from diarize.formats.kaldi import read_utt2spk
 from diarize.networks import Network
-from diarize.networks.cnn import CNN
 from diarize.networks.frame_network import FrameNetwork
 from diarize.networks.weights import load_weights
-from diarize.training.samplers import PackedFeatures, cut_segments
+from diarize.training.packed import PackedFeatures, cut_segments
 
 
 @torch.inference_mode()
@@ -68,9 +67,9 @@ def main() -> None:
         )
 
     length = round(arguments.seconds * model.features.frame_rate)
-    if isinstance(model.network, CNN) and length != model.network.n_frames:
-        seconds = model.network.n_frames / model.features.frame_rate
-        raise ConfigError(f"{arguments.model}: a CNN of {seconds:g} s; give --seconds {seconds:g}")
+    if (n_frames := model.network.n_frames) is not None and length != n_frames:
+        seconds, kind = n_frames / model.features.frame_rate, type(model.network).__name__
+        raise ConfigError(f"{arguments.model}: a {kind} of {seconds:g} s; give --seconds {seconds:g}")
     random = np.random.default_rng(arguments.seed)
     segments: dict[str, list[Frames]] = defaultdict(list)
     seconds: dict[str, float] = defaultdict(float)

@@ -27,7 +27,7 @@ from diarize.experiments.speaker_sets import read_list
 from diarize.files.text import read_text, write_text
 from diarize.machine.threads import one_blas_thread
 from diarize.networks.cnn import CNN
-from diarize.training.samplers import PackedFeatures, cut_segments
+from diarize.training.packed import PackedFeatures, cut_segments
 
 
 def identify_by_cnn(folder: Path, features: Path, model: Path) -> dict[str, object]:

@@ -23,7 +23,7 @@ from diarize.formats.kaldi import read_whole_recordings
 from diarize.machine.processes import map_in_processes
 from diarize.training.augment import Augmenter
 from diarize.training.copies import Copies, PackConfig
-from diarize.training.samplers import pack
+from diarize.training.packed import pack
 
 N_BABBLE_VOICES = 300
 

@@ -19,11 +19,10 @@ from diarize.embedding.models import Model, load_model
 from diarize.embedding.table import Embeddings
 from diarize.errors import DiarizeError, FormatError
 from diarize.files.text import read_text
-from diarize.networks.cnn import CNN
-from diarize.networks.weights import read_curve
 from diarize.report.training_page import write_training_report
-from diarize.training.loop import input_frames
-from diarize.training.samplers import PackedFeatures
+from diarize.training.checkpoints import read_curve
+from diarize.training.embedding_training import input_frames
+from diarize.training.packed import PackedFeatures
 
 N_EXAMPLES = 3
 
@@ -63,7 +62,7 @@ def choose_examples(model: Model, folder: Path, seconds: float) -> dict[str, Fra
     """Spectrograms that the model takes, each the middle of a speaker's first clip that is long enough."""
     packed = PackedFeatures.load(folder, model.features.n_mels)
     frame_rate, network = model.features.frame_rate, model.network
-    n_frames = network.n_frames if isinstance(network, CNN) else input_frames(network, seconds, frame_rate)
+    n_frames = network.n_frames or input_frames(network, seconds, frame_rate)
     rows = np.flatnonzero(packed.length >= n_frames)
     _, first = np.unique(packed.speaker[rows], return_index=True)
     if not len(first):

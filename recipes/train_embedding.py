@@ -10,23 +10,23 @@ error rate on that set. Started by torchrun, its processes share the work:
 from __future__ import annotations
 
 import argparse
-import logging
-import os
+from inspect import signature
 from pathlib import Path
 
 import torch
-import torch.distributed as dist
 
 from diarize.audio.features import FeatureConfig
 from diarize.cli.script import run_script
 from diarize.config import RECIPE_TABLES, load_tables, validate
 from diarize.embedding.models import build_from_config, save_model
+from diarize.networks import DEFAULT_FAMILY, network_class
 from diarize.networks.frame_network import FrameNetwork
-from diarize.training.loop import train
-from diarize.training.objectives import LossConfig
+from diarize.training.embedding_training import train_embedding
+from diarize.training.objectives import read_loss
 from diarize.training.optimizers import TrainingConfig
-from diarize.training.samplers import PackedFeatures
+from diarize.training.packed import PackedFeatures
 from diarize.training.targets import load_targets
+from diarize.training.torchrun import is_first, joined_processes
 from diarize.training.validation import DevSet, hold_out
 
 
@@ -57,32 +57,31 @@ def main() -> None:
     parser.add_argument("--seed", type=int, help="instead of the config's")
     arguments = parser.parse_args()
 
-    first = "RANK" not in os.environ or os.environ["RANK"] == "0"
-    logging.basicConfig(level=logging.INFO if first else logging.WARNING, format="%(message)s")
     torch.set_num_threads(arguments.threads)
-    device = arguments.device
-    if "RANK" in os.environ:
-        if device == "cuda":
-            device = f"cuda:{os.environ['LOCAL_RANK']}"
-        dist.init_process_group("nccl" if device != "cpu" else "gloo")
+    with joined_processes(arguments.device) as device:
+        train(arguments, device)
+
+
+def train(arguments: argparse.Namespace, device: str) -> None:
+    """What the command line asks for, on the device of this process."""
     tables = load_tables(arguments.config, RECIPE_TABLES, arguments.set)
     source = " ".join(map(str, arguments.config))
     features = validate(FeatureConfig, tables["features"], source)
     seed = {} if arguments.seed is None else {"seed": arguments.seed}
     config = validate(TrainingConfig, {**tables["training"], **seed}, source)
-    loss = validate(LossConfig, tables["loss"], source)
+    loss = read_loss(tables["loss"], source)
     packed = PackedFeatures.load(arguments.features, features.n_mels)
     held_out = None
     if arguments.held_out:
         packed, held_out = hold_out(packed, arguments.features / "utterances.txt", arguments.held_out)
     torch.manual_seed(config.seed)
-    if tables["network"].get("family", "resnet") in ("cnn", "blstm"):
+    if "n_speakers" in signature(network_class(tables["network"].get("family", DEFAULT_FAMILY))).parameters:
         tables["network"]["n_speakers"] = packed.n_speakers
     network = build_from_config(tables["network"], features, source)
     targets = None
     if loss.needs_targets and isinstance(network, FrameNetwork):
         targets = load_targets(arguments.features / "teacher.npz", packed, network.embedding.out_features)
-    trained = train(
+    trained = train_embedding(
         network,
         packed,
         config,
@@ -95,14 +94,11 @@ def main() -> None:
         on_checkpoint=DevSet(arguments.dev, features) if arguments.dev else None,
         start=arguments.start,
     )
-    if first:
+    if is_first():
         names = " and ".join(path.name for path in arguments.config)
         card = f"# {arguments.out.name}\n\nTrained by recipes/train_embedding.py with {names}.\n"
         save_model(arguments.out / "model", trained.cpu(), features, tables["network"], card)
         print(f"{arguments.out / 'model'}: written")
-    if dist.is_initialized():
-        dist.barrier()  # nobody leaves while another still writes
-        dist.destroy_process_group()
 
 
 if __name__ == "__main__":

@@ -18,9 +18,9 @@ from diarize.embedding.models import write_config
 from diarize.embedding.onnx import ONNX_TABLES
 from diarize.files.text import read_lines, read_text, write_text
 from diarize.formats.kaldi import read_data_folder
-from diarize.networks import NETWORKS
+from diarize.networks import DEFAULT_FAMILY, network_class
 from diarize.speakers.plda import backend_file
-from diarize.training.objectives import LossConfig
+from diarize.training.embedding_objective import EmbeddingLossConfig as LossConfig
 from diarize.training.optimizers import TrainingConfig
 
 BACK_END = """
@@ -82,7 +82,7 @@ def main() -> None:
     table = read_text(arguments.scores.with_suffix(".md")).strip()
     notes = read_text(arguments.data_notes).strip()
     settings = load_tables(arguments.model / "config.toml", MODEL_TABLES)
-    kind = NETWORKS[settings["network"].get("family", "resnet")].__name__
+    kind = network_class(settings["network"].get("family", DEFAULT_FAMILY)).__name__
     about = About(
         description=f"{kind} for windows of about 1.5 s, {n_parameters / 1e6:.2f} million numbers",
         license=arguments.license,

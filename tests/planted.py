@@ -6,11 +6,12 @@ import numpy as np
 import torch
 
 from diarize.networks import Network, build_network
-from diarize.training.samplers import PackedFeatures, pack
+from diarize.training.packed import PackedFeatures, pack
 
 N_SPEAKERS, N_MELS, N_FRAMES = 12, 24, 20
 TINY = {
     "resnet": {"channels": [4, 4, 8], "heads": 2, "dim": 8},
+    "tdnn": {"channels": 8, "dilations": [1, 2], "n_features": 12, "heads": 2, "dim": 8},
     "cnn": {"n_speakers": N_SPEAKERS, "n_frames": N_FRAMES},
     "blstm": {"n_speakers": N_SPEAKERS, "hidden": 8},
 }
@@ -43,8 +44,9 @@ def pack_speakers(folder: Path) -> PackedFeatures:
 def tiny_network(family: str = "resnet", output: str = "linear", **changes: object) -> Network:
     """A network of planted weights; `output` is for the classifiers."""
     torch.manual_seed(7)
-    classifier = {} if family == "resnet" else {"output": output}
-    return build_network(family, **(TINY[family] | {"n_mels": N_MELS} | classifier | changes))
+    tiny = TINY.get(family, {})
+    classifier = {"output": output} if "n_speakers" in tiny else {}
+    return build_network(family, **(tiny | {"n_mels": N_MELS} | classifier | changes))
 
 
 def curve_without_seconds(folder: Path) -> list[list[str]]:

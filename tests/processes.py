@@ -15,17 +15,18 @@ import torch.distributed as dist
 from planted import tiny_network
 
 from diarize.networks.weights import save_weights
-from diarize.training.loop import train
-from diarize.training.objectives import LossConfig
+from diarize.training.embedding_training import train_embedding
+from diarize.training.objectives import read_loss
 from diarize.training.optimizers import TrainingConfig
-from diarize.training.samplers import PackedFeatures
+from diarize.training.packed import PackedFeatures
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
     [
         "pytest",
         "diarize.audio",
-        "diarize.training.loop",
+        "diarize.training.activity_training",
+        "diarize.training.embedding_training",
         "diarize.scoring.verification",
         "torch._dynamo",
     ]  # by optimizers
@@ -80,9 +81,9 @@ def train_together(
         return {}
 
     packed = PackedFeatures.load(features)
-    network = train(
+    network = train_embedding(
         tiny_network("blstm"), packed.select(packed.clip < 48), config, folder,
-        loss=LossConfig(kind="cross-entropy"), validation=packed.select(packed.clip >= 48),
+        loss=read_loss({"kind": "cross-entropy"}, "test"), validation=packed.select(packed.clip >= 48),
         on_checkpoint=on_checkpoint,
     )  # fmt: skip
     save_weights(network, folder / f"rank{rank}.safetensors")

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from diarize.clustering import CLUSTERERS
+
 Inputs = Annotated[
     list[str],
     typer.Argument(help="Recordings, folders of recordings, Kaldi data folders.", show_default=False),
@@ -27,7 +29,7 @@ MinSpeakers = Annotated[
     int | None, typer.Option(min=1, help="At least this many, or as many as its speech allows.")
 ]
 MaxSpeakers = Annotated[int | None, typer.Option(min=1, help="At most this many speakers.")]
-ClustererName = Annotated[str | None, typer.Option(help="agglomerative, dominant-sets, spectral or density.")]
+ClustererName = Annotated[str | None, typer.Option(help=f"{', '.join(CLUSTERERS)}.")]
 Threshold = Annotated[
     float | None, typer.Option(help="Merge distance of agglomerative clustering; higher merges more.")
 ]

@@ -91,7 +91,7 @@ class EmbeddingConfig(Settings):
 class ClusteringConfig(Settings):
     """From embeddings to speakers (``clustering/``)."""
 
-    method: str = Field("agglomerative", description="agglomerative, dominant-sets, spectral or density")
+    method: str = Field("agglomerative", description="a name in diarize.clustering.CLUSTERERS")
     evidence: bool = Field(
         True, description="the number by the evidence, for models with a back end; false: the clusterer's own"
     )

@@ -17,7 +17,7 @@ from diarize.embedding.catalog import DEFAULT_MODEL, About, bundled_models
 from diarize.errors import ConfigError, ModelError
 from diarize.files.bundled import BUNDLED
 from diarize.files.text import write_text
-from diarize.networks import Network, build_network
+from diarize.networks import DEFAULT_FAMILY, Network, build_network
 from diarize.networks.weights import load_weights, save_weights
 from diarize.speakers.plda import Backend, load_backend
 
@@ -71,7 +71,7 @@ def build_from_config(table: Mapping[str, Any], features: FeatureConfig, source:
     ConfigError
         For an unknown or impossible setting, and for another number of mels than the features have.
     """
-    values = {"family": "resnet", "n_mels": features.n_mels, **table}
+    values = {"family": DEFAULT_FAMILY, "n_mels": features.n_mels, **table}
     if values["n_mels"] != features.n_mels:
         raise ConfigError(
             f"{source}: [network] takes {values['n_mels']} mels, [features] has {features.n_mels}"

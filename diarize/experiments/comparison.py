@@ -16,8 +16,8 @@ from scipy.cluster.hierarchy import linkage as scipy_linkage
 from scipy.spatial.distance import pdist, squareform
 from sklearn.cluster import AffinityPropagation, KMeans, SpectralClustering
 
+from diarize.clustering import CLUSTERERS, build_clusterer
 from diarize.clustering.affinity import Matrix, cosine_similarity, locally_scaled_affinity, unit
-from diarize.clustering.dominant_sets import DominantSets
 from diarize.clustering.partitions import Labels
 from diarize.scoring.clusterings import (
     clustering_scores,
@@ -28,6 +28,14 @@ from diarize.scoring.clusterings import (
 
 AhcInput = Literal["condensed", "rows"]
 Scores = dict[str, Any]
+
+UTTERANCE_SETTINGS: dict[str, dict[str, Any]] = {
+    "agglomerative": {"min_cluster_size": 1},
+    "spectral": {"min_neighbors": 1},
+    "density": {"min_cluster_size": 2},
+}
+"""Where two utterances of a speaker need other values than a clusterer's own, which are for windows."""
+
 _BY_NUMBER = dict[str, Callable[[int], Labels]]
 
 
@@ -142,13 +150,15 @@ def score_linkage(linkage: Matrix, speakers: ArrayLike, threshold: float | None 
 def compare_clusterers(X: NDArray[Any], speakers: ArrayLike) -> Scores:
     """Scores of clusterers on the same vectors X (n, dim), each with a fixed seed.
 
-    What needs a number of clusters gets the true one (``oracle_number``) and the one that dominant sets find
-    (``dominant_sets_number``); the others find theirs (``own_number``). Trees on cosine distance also have
-    their ``oracle_cut``. An item that a clusterer calls noise is a cluster of its own.
+    Every clusterer of ``CLUSTERERS`` is there under its name, with a blank for a hyphen: it finds the number
+    of clusters (``own_number``), and gets the true one (``oracle_number``).
+    Beside them stand the competitors of a paper. Those that need a number get the true one and the one that
+    dominant sets find (``dominant_sets_number``); the others find theirs. Trees on cosine distance also have
+    their ``oracle_cut``. An item that a competitor calls noise is a cluster of its own.
 
     References
     ----------
-    F. Hibraj et al., "Speaker clustering using dominant sets", ICPR 2018: these competitors; its dominant
+    F. Hibraj et al., "Speaker clustering using dominant sets", ICPR 2018: the competitors; its dominant
     sets (theta 0.1, epsilon 1e-6, 7 neighbours) and its affinity, which spectral clustering and affinity
     propagation share.
     """
@@ -160,7 +170,7 @@ def compare_clusterers(X: NDArray[Any], speakers: ArrayLike) -> Scores:
     by_number: _BY_NUMBER = {name: _cutter(tree) for name, tree in trees.items()}
     for name, vectors in (("", X), (", unit length", unit(X))):
         by_number[f"k-means{name}"] = _k_means(vectors)
-    by_number["spectral"] = _spectral(affinity)
+    by_number["spectral, published affinity"] = _spectral(affinity)
     own = {
         "affinity propagation": AffinityPropagation(
             affinity="precomputed", max_iter=1000, random_state=0
@@ -169,9 +179,16 @@ def compare_clusterers(X: NDArray[Any], speakers: ArrayLike) -> Scores:
         "HDBSCAN, unit length": _density(unit(X)),
     }
 
-    sets = DominantSets().fit(X).labels_
-    n_speakers, n_sets = len(np.unique(np.asarray(speakers))), int(sets.max()) + 1
-    table: Scores = {"dominant sets": {"own_number": score_labels(speakers, sets)}}
+    n_speakers = len(np.unique(np.asarray(speakers)))
+    table: Scores = {}
+    for method in CLUSTERERS:
+        numbers = {"own_number": None, "oracle_number": n_speakers}
+        settings = UTTERANCE_SETTINGS.get(method, {})
+        table[method.replace("-", " ")] = {
+            way: score_labels(speakers, build_clusterer(method, n_speakers=n, **settings).fit_predict(X))
+            for way, n in numbers.items()
+        }
+    n_sets = table["dominant sets"]["own_number"]["n_clusters"]
     for name, cluster in by_number.items():
         table[name] = {
             "oracle_number": score_labels(speakers, cluster(n_speakers)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from inspect import signature
 from typing import Any
 
@@ -10,14 +11,33 @@ from torch import nn
 
 from diarize.config.toml import shown
 from diarize.errors import ConfigError
-from diarize.networks.blstm import BLSTM
-from diarize.networks.cnn import CNN
-from diarize.networks.frame_network import FrameNetwork
-from diarize.networks.resnet import ResNet
-from diarize.networks.tdnn import TDNN
+from diarize.networks.contract import Network
 
-Network = FrameNetwork | CNN | BLSTM
-NETWORKS: dict[str, type[Network]] = {"resnet": ResNet, "tdnn": TDNN, "cnn": CNN, "blstm": BLSTM}
+__all__ = ["DEFAULT_FAMILY", "NETWORKS", "Network", "build_network", "make_network", "network_class"]
+
+# family: module and class; a module is imported when its network is first built
+NETWORKS = {
+    "resnet": ("diarize.networks.resnet", "ResNet"),
+    "tdnn": ("diarize.networks.tdnn", "TDNN"),
+    "cnn": ("diarize.networks.cnn", "CNN"),
+    "blstm": ("diarize.networks.blstm", "BLSTM"),
+}
+DEFAULT_FAMILY = "resnet"
+
+
+def network_class(family: str) -> type[Network]:
+    """The class of a family of networks.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown family, with the known ones.
+    """
+    if not isinstance(family, str) or family not in NETWORKS:
+        raise ConfigError(f"unknown network '{family}'; known: {', '.join(NETWORKS)}")
+    module, name = NETWORKS[family]
+    found: type[Network] = getattr(import_module(module), name)
+    return found
 
 
 def build_network(family: str, **parameters: Any) -> Network:
@@ -28,9 +48,7 @@ def build_network(family: str, **parameters: Any) -> Network:
     ConfigError
         For an unknown family or parameter (with the known ones), or an impossible value.
     """
-    if not isinstance(family, str) or family not in NETWORKS:
-        raise ConfigError(f"unknown network '{family}'; known: {', '.join(NETWORKS)}")
-    network: Network = make_network(NETWORKS[family], f"network '{family}'", parameters)
+    network: Network = make_network(network_class(family), f"network '{family}'", parameters)
     return network
 
 

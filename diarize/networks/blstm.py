@@ -7,9 +7,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from diarize.networks.classifier import Classifier, glorot_uniform
+from diarize.networks.contract import Network, Outputs
 
 
-class BLSTM(nn.Module):
+class BLSTM(Network):
     """Training speakers from log-mel spectrograms; the last LSTM states serve as embedding.
 
     Parameters
@@ -32,9 +33,6 @@ class BLSTM(nn.Module):
     clustering", ANNPR 2018.
     """
 
-    context, stride = 1, 1
-    """A segment of n frames takes n frames of input."""
-
     def __init__(
         self,
         n_speakers: int,
@@ -53,6 +51,11 @@ class BLSTM(nn.Module):
         for layer in (self.dense1, self.dense2):
             glorot_uniform(layer)
         self.classifier = Classifier(5 * n_speakers, n_speakers, output, scale)
+
+    @property
+    def gives(self) -> Outputs:
+        """Logits, or cosines for losses with an angular margin."""
+        return "cosines" if self.classifier.cosine else "logits"
 
     def layers(self, mel: Tensor) -> dict[str, Tensor]:
         """The activations lstm2, dense1, dense2, output and softmax, each (batch, dim).

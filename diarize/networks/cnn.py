@@ -6,9 +6,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from diarize.networks.classifier import Classifier, glorot_uniform
+from diarize.networks.contract import Network, Outputs
 
 
-class CNN(nn.Module):
+class CNN(Network):
     """Training speakers from log-mel images of fixed length; its dense layers serve as embeddings.
 
     Two convolutions of 4x4 with 32 and 64 filters, each pooled by 4x4 in steps of two, then dense layers
@@ -36,9 +37,6 @@ class CNN(nn.Module):
     Lukic et al., "Learning embeddings for speaker clustering based on voice equality", MLSP 2017.
     """
 
-    context, stride = 1, 1
-    """A segment of n frames takes n frames of input."""
-
     def __init__(
         self,
         n_speakers: int,
@@ -64,6 +62,11 @@ class CNN(nn.Module):
         self.norm1 = nn.BatchNorm2d(32, eps=1e-4) if batch_norm else None
         self.norm2 = nn.BatchNorm2d(64, eps=1e-4) if batch_norm else None
         self.norm3 = nn.BatchNorm1d(10 * n_speakers, eps=1e-4) if batch_norm else None
+
+    @property
+    def gives(self) -> Outputs:
+        """Logits, or cosines for losses with an angular margin."""
+        return "cosines" if self.classifier.cosine else "logits"
 
     def layers(self, mel: Tensor) -> dict[str, Tensor]:
         """The activations dense1, dense2, output and softmax, each (batch, dim).

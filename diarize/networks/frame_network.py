@@ -8,14 +8,16 @@ same context, so that both ways of running the network give the same vectors.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from diarize.networks.contract import Network, Outputs
 
-class FrameNetwork(nn.Module, ABC):
+
+class FrameNetwork(Network):
     """Speaker embeddings: features of frames, their weighted mean and deviation, a linear layer.
 
     Attributes
@@ -33,6 +35,11 @@ class FrameNetwork(nn.Module, ABC):
     def __init__(self) -> None:
         super().__init__()
         self.context, self.stride = 1, 1
+
+    @property
+    def gives(self) -> Outputs:
+        """Embeddings of length 1."""
+        return "embeddings"
 
     def add_pooling(self, n_features: int, heads: int, dim: int) -> None:
         """Make the layers behind the frames, for embeddings of length `dim`.

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from diarize.audio.features import Frames
+from diarize.networks.contract import layer_output
 
 _cudnn = Lock()
 """Held while cuDNN is off, which it is for the whole process."""
@@ -38,7 +39,7 @@ def saliency(network: nn.Module, mel: Frames, unit: int | None = None, layer: st
     with _cudnn, torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
         x = torch.from_numpy(np.array(mel, dtype=np.float32)).to(device).requires_grad_()
         batch = x.unsqueeze(0)  # (1, frames, mels)
-        outputs = (network(batch) if layer is None else network.layers(batch)[layer])[0]  # type: ignore[operator]
+        outputs = layer_output(network, layer, batch)[0]
         number = int(outputs.argmax()) if unit is None else unit
         if not 0 <= number < len(outputs):
             raise ValueError(f"the outputs are 0 to {len(outputs) - 1}, got {unit!r}")

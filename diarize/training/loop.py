@@ -4,64 +4,61 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
+from typing import Any, TypeVar
 
-import numpy as np
 import torch
-import torch.distributed as dist
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from diarize.errors import ConfigError, ModelError
-from diarize.machine.devices import mixed_precision
-from diarize.networks import Network
-from diarize.networks.cnn import CNN
-from diarize.networks.weights import (
+from diarize.errors import ModelError
+from diarize.networks.weights import load_weights, save_weights
+from diarize.training.checkpoints import (
     Progress,
     append_curve,
     cut_curve,
     load_checkpoint,
     load_start,
-    load_weights,
     save_checkpoint,
-    save_weights,
 )
-from diarize.training.objectives import LossConfig, build_objective
+from diarize.training.contract import Objective, Sampler
 from diarize.training.optimizers import TrainingConfig, build_optimizer, learning_rate_at, update_average
-from diarize.training.samplers import Batch, PackedFeatures, SentenceSampler, SpeakerSampler
+from diarize.training.torchrun import average_gradients, first_process_says, rank_and_number
 
-OnCheckpoint = Callable[[int, Network], dict[str, float]]
-LossesOf = Callable[[Network, Batch], dict[str, Tensor]]
+N = TypeVar("N", bound=nn.Module)
+Validation = Callable[[Any], dict[str, float]]
+"""Losses of a network, in evaluation mode, that are columns of the curve; their sum decides what is best."""
+OnCheckpoint = Callable[[int, Any], dict[str, float]]
+
+_REMEDY = "use another folder and a lower learning_rate"
 
 _drawing = Lock()
 """Held while torch's random numbers are those of one training."""
 
 
 def train(
-    network: Network,
-    features: PackedFeatures,
+    network: N,
+    sampler: Sampler[Any],
+    objective: Objective,
     config: TrainingConfig,
     folder: str | Path,
     *,
-    loss: LossConfig | None = None,
-    validation: PackedFeatures | None = None,
-    targets: NDArray[np.float32] | None = None,
-    frame_rate: float = 100.0,
+    validation: Validation | None = None,
     device: str = "cpu",
     on_checkpoint: OnCheckpoint | None = None,
     start: Path | None = None,
-) -> Network:
+) -> N:
     """Train a network and return it with the averaged weights, where there are, in evaluation mode.
 
     `folder` receives checkpoint.safetensors, from which a later call goes on; curve.tsv, a line a checkpoint
-    with the step, the seconds, the learning rate, the mean losses since the previous line, the loss on
-    `validation` and what `on_checkpoint` (step, network) returns; best.safetensors, the weights with the best
-    validation loss; and snapshots/<step>.safetensors. `start` is the checkpoint of another training: its
-    weights, averaged where they were, are the first ones.
+    with the step, the seconds, the learning rate, the mean losses since the previous line, what `validation`
+    and `on_checkpoint` (step, network) return; best.safetensors, the weights with the best validation loss;
+    and snapshots/<step>.safetensors. `start` is the checkpoint of another training: its weights, averaged
+    where they were, are the first ones.
 
     Under `torchrun`, once torch.distributed is initialised, each process takes batches of its own and their
     gradients are averaged; the first process writes.
@@ -70,16 +67,13 @@ def train(
     ------
     ModelError
         When the folder's checkpoint, or that of `start`, belongs to other settings, another network or
-        other speakers, or the folder's has had more batches than are asked for.
-    ConfigError
-        When there are fewer speakers than a batch needs, or the loss does not fit network and batches, or
-        the segments do not fit the network, or nobody trains a speaker of `validation`.
+        another objective; when the folder's has had more batches than are asked for; and when a loss or a
+        weight is no longer finite, of which nothing is written.
     """
-    folder, loss = Path(folder), loss or LossConfig()
-    rank, n_processes = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
-    with _seeded(config.seed, device):
-        objective = build_objective(loss, network, features.n_speakers, config.n_segments, targets).to(device)
-    network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    folder = Path(folder)
+    rank, n_processes = rank_and_number()
+    network.to(device)
+    objective.to(device)
     modules = nn.ModuleDict({"network": network, "objective": objective})
     if start is not None:
         load_start(start, modules)
@@ -88,26 +82,10 @@ def train(
         modules["average"] = average
     parameters = [*network.parameters(), *objective.parameters()]
     optimizer = build_optimizer(config, parameters)
-    shortest, longest = (input_frames(network, seconds, frame_rate) for seconds in config.seconds)
-    _check(network, features, config, loss, validation, {shortest, longest})
-    sampler = build_sampler(features, config)
-    validation_batches = []
-    if validation is not None:
-        batches = "speakers" if loss.needs_speakers else "sentences"
-        held_out = build_sampler(validation, config.model_copy(update={"batches": batches, "augment": False}))
-        validation_batches = [
-            held_out.batch(number, (longest, longest)) for number in range(config.validation_batches)
-        ]
 
-    def losses_of(network: Network, batch: Batch, share: float = 1.0) -> dict[str, Tensor]:
-        with mixed_precision(device, config.mixed_precision):
-            outputs = network(torch.from_numpy(batch.mel).to(device))
-        losses: dict[str, Tensor] = objective(outputs.float(), batch, share)
-        return losses
-
-    # Where the rate does not hang on their number, more batches only go on from fewer.
+    # Where the rate does not depend on their number, more batches only go on from fewer.
     apart = {"n_steps"} if config.schedule == "constant" else set()
-    settings = json.dumps([config.model_dump(exclude=apart), loss.model_dump(), n_processes])
+    settings = json.dumps([config.model_dump(exclude=apart), objective.config.model_dump(), n_processes])
     progress = load_checkpoint(folder, modules, optimizer, settings)
     if progress.step > config.n_steps:
         raise ModelError(
@@ -116,7 +94,7 @@ def train(
     if rank == 0:
         cut_curve(folder, progress.step)
     started = time.monotonic() - progress.seconds
-    stopped = bool(validation_batches) and has_stopped(progress, config)
+    stopped = validation is not None and _has_stopped(progress, config)
     sums: dict[str, float] = {}
     summed_from = progress.step  # the last line need not lie at a multiple of save_every
     network.train()
@@ -125,14 +103,14 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = rate
         number = progress.step * n_processes + rank
-        share = min(1.0, (progress.step + 1) / loss.ramp) if loss.ramp else 1.0
-        batch = sampler.batch(number, (shortest, longest))
-        with _seeded(config.seed * 1_000_003 + number, device):  # for dropout: depends on the batch alone
-            losses = losses_of(network, batch, share)
+        share = min(1.0, (progress.step + 1) / objective.ramp) if objective.ramp else 1.0
+        batch = sampler.batch(number)
+        with seeded(config.seed * 1_000_003 + number, device):  # for dropout: depends on the batch alone
+            losses = objective.losses(network, batch, share, mixed=config.mixed_precision)
         optimizer.zero_grad(set_to_none=True)
         torch.stack(list(losses.values())).sum().backward()
         if n_processes > 1:
-            _average_gradients(parameters, n_processes)
+            average_gradients(parameters)
         if config.clip_gradient:
             nn.utils.clip_grad_norm_(parameters, config.clip_gradient)
         optimizer.step()
@@ -140,20 +118,21 @@ def train(
         if config.average:
             # Early on the average forgets faster, so that the random start does not linger.
             update_average(average, network, min(config.average, step / (step + 10)))
-        for name, value in losses.items():
-            sums[name] = sums.get(name, 0.0) + float(value.detach())
+        _add_losses(sums, losses, f"{folder}: step {step}")
         if rank == 0 and config.snapshot_every and step % config.snapshot_every == 0:
             save_weights(average, folder / "snapshots" / f"{step:06d}.safetensors")
         if step % config.save_every and step < config.n_steps:
             continue
+        _check_weights(network, f"{folder}: step {step}")
         if rank == 0:
             progress.seconds = time.monotonic() - started
             line = {"step": float(step), "seconds": progress.seconds, "learning_rate": rate}
             line |= {name: value / (step - summed_from) for name, value in sums.items()}
-            if validation_batches:
-                line["validation_loss"] = _validation_loss(average, losses_of, validation_batches)
-                if line["validation_loss"] < progress.best_loss:
-                    progress.best_loss, progress.best_step = line["validation_loss"], step
+            if validation is not None:
+                found = validation(average.eval())
+                line |= found
+                if sum(found.values()) < progress.best_loss:
+                    progress.best_loss, progress.best_step = sum(found.values()), step
                     save_weights(average, folder / "best.safetensors")
             if on_checkpoint is not None:
                 line |= on_checkpoint(step, average.eval())
@@ -161,14 +140,14 @@ def train(
             save_checkpoint(folder, modules, optimizer, settings, progress)
         network.train()
         sums, summed_from = {}, step
-        stopped = _first_process_says(bool(validation_batches) and has_stopped(progress, config), device)
-    if config.keep == "best" and validation_batches:
+        stopped = first_process_says(validation is not None and _has_stopped(progress, config), device)
+    if config.keep == "best" and validation is not None:
         load_weights(average, folder / "best.safetensors")
     return average.eval()
 
 
 @contextmanager
-def _seeded(seed: int, device: str) -> Iterator[None]:
+def seeded(seed: int, device: str) -> Iterator[None]:
     """Let torch draw random numbers from a seed; its generators are of the process, and restored."""
     gpus = [torch.device(device)] if device.startswith("cuda") else []
     with _drawing, torch.random.fork_rng(gpus):
@@ -179,69 +158,22 @@ def _seeded(seed: int, device: str) -> Iterator[None]:
         yield
 
 
-def build_sampler(features: PackedFeatures, config: TrainingConfig) -> SpeakerSampler | SentenceSampler:
-    """The batches of a [training] table."""
-    if config.batches == "sentences":
-        return SentenceSampler(features, config.batch_size, config.seed, config.shuffle)
-    return SpeakerSampler(
-        features, config.n_speakers, config.n_segments, config.seed, config.shuffle, augment=config.augment
-    )
+def _add_losses(sums: dict[str, float], losses: dict[str, Tensor], where: str) -> None:
+    """Add the losses of a batch; raise a ModelError for one that is not finite."""
+    for name, loss in losses.items():
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise ModelError(f"{where}: the loss '{name}' is {value:g}; {_REMEDY}")
+        sums[name] = sums.get(name, 0.0) + value
 
 
-def input_frames(network: Network, seconds: float, frame_rate: float) -> int:
-    """Input frames that pool to `seconds`: every output covers `stride` frames, the context comes on top."""
-    n_outputs = round(seconds * frame_rate / network.stride)
-    return network.context + network.stride * (n_outputs - 1)
+def _check_weights(network: nn.Module, where: str) -> None:
+    """Raise a ModelError for a weight that is not finite: a gradient was not, though the loss was."""
+    for name, weight in network.named_parameters():
+        if not bool(torch.isfinite(weight).all()):
+            raise ModelError(f"{where}: the weights '{name}' are not finite; {_REMEDY}")
 
 
-def _check(
-    network: Network,
-    features: PackedFeatures,
-    config: TrainingConfig,
-    loss: LossConfig,
-    validation: PackedFeatures | None,
-    n_frames: set[int],
-) -> None:
-    """Raise a ConfigError for settings of which each is possible, but not together."""
-    if loss.needs_speakers and config.batches != "speakers":
-        raise ConfigError(
-            f"[loss] prototypical = {loss.prototypical:g} needs [training] batches = 'speakers'; set it to 0"
-        )
-    if isinstance(network, CNN) and n_frames != {network.n_frames}:
-        raise ConfigError(
-            f"[training] seconds = {list(config.seconds)} are {min(n_frames)} to {max(n_frames)} frames, "
-            f"but [network] n_frames = {network.n_frames}; make them equal"
-        )
-    if validation is not None and not np.isin(validation.speaker, features.speaker).all():
-        raise ConfigError("a speaker is held out whole; keep sentences of every speaker for training")
-
-
-@torch.no_grad()
-def _validation_loss(network: Network, losses_of: LossesOf, batches: list[Batch]) -> float:
-    """The mean loss of a network on given batches."""
-    network.eval()
-    return float(np.mean([float(sum(losses_of(network, batch).values())) for batch in batches]))
-
-
-def has_stopped(progress: Progress, config: TrainingConfig) -> bool:
+def _has_stopped(progress: Progress, config: TrainingConfig) -> bool:
     """Whether the validation loss has not improved for `patience` checkpoints."""
     return 0 < config.patience * config.save_every <= progress.step - progress.best_step
-
-
-def _average_gradients(parameters: list[nn.Parameter], n_processes: int) -> None:
-    """Replace the gradients of every process by their mean."""
-    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    flat = torch.cat([gradient.flatten() for gradient in gradients])
-    dist.all_reduce(flat)
-    flat /= n_processes
-    for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
-        gradient.copy_(mean.view_as(gradient))
-
-
-def _first_process_says(value: bool, device: str) -> bool:
-    """The first process's value, in every process."""
-    if not dist.is_initialized():
-        return value
-    flag = torch.tensor(int(value), device=device)
-    dist.broadcast(flag, 0)
-    return bool(flag)

@@ -12,7 +12,7 @@ from diarize.audio import load_audio
 from diarize.embedding.encoders import find_network
 from diarize.errors import DiarizeError
 from diarize.training.augment import change_speed
-from diarize.training.samplers import PackedFeatures
+from diarize.training.packed import PackedFeatures
 
 OWN_SHARE = 0.4
 """Of a recording's own vector in its target; its speaker's mean has the rest."""

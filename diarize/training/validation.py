@@ -15,7 +15,7 @@ from diarize.formats.kaldi import read_utt2spk, read_whole_recordings
 from diarize.machine.devices import mixed_precision
 from diarize.networks import Network
 from diarize.scoring.verification import crop_middle, equal_error_rate, make_trials, score_trials
-from diarize.training.samplers import PackedFeatures
+from diarize.training.packed import PackedFeatures
 
 DEV_SECONDS = 1.5
 

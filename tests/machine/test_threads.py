@@ -31,8 +31,8 @@ from diarize.machine.threads import one_blas_thread, one_thread, own_threads, se
 from diarize.networks.saliency import saliency
 from diarize.report.figures import plot_similarity
 from diarize.report.style import to_svg
-from diarize.training.loop import train
-from diarize.training.objectives import LossConfig
+from diarize.training.embedding_training import train_embedding
+from diarize.training.objectives import read_loss
 from diarize.training.optimizers import TrainingConfig
 
 N_CALLS = 4
@@ -356,7 +356,9 @@ def test_a_training_leaves_the_random_numbers_of_others_alone(tmp_path):
     config = TrainingConfig(
         n_steps=3, batches="sentences", batch_size=24, seconds=(0.2, 0.2), mixed_precision=False
     )
-    train(network, packed, config, tmp_path / "exp", loss=LossConfig(kind="cross-entropy"))
+    train_embedding(
+        network, packed, config, tmp_path / "exp", loss=read_loss({"kind": "cross-entropy"}, "test")
+    )
     torch.testing.assert_close(torch.rand(3), expected, rtol=0, atol=0)
 
 
@@ -378,8 +380,8 @@ def test_two_trainings_side_by_side_are_two_in_a_row(tmp_path):
             return {}
 
         network = networks[at_once][number]
-        loss = LossConfig(kind="cross-entropy")
-        train(network, packed, config, tmp_path / folder, loss=loss, on_checkpoint=meet)
+        loss = read_loss({"kind": "cross-entropy"}, "test")
+        train_embedding(network, packed, config, tmp_path / folder, loss=loss, on_checkpoint=meet)
         weights = load_file(tmp_path / folder / "checkpoint.safetensors")
         return curve_without_seconds(tmp_path / folder), {
             name: each.tolist() for name, each in weights.items()

@@ -21,6 +21,8 @@ cli __main__
 ORDER = _GROUPS.split()
 EXPERIMENTS = {"report", "experiments", "cli"}
 """The packages that may use the research line; the product does not."""
+WITH_TRAINING = {"training"}
+"""Neither the product nor a report needs what networks are trained with."""
 WITHOUT_TORCH = {"errors", "segments", "config", "files", "formats", "clustering", "speakers", "scoring"}
 WITH_TORCH = {"machine/threads.py", "machine/devices.py", "audio/features.py"}
 """Alone in their packages."""
@@ -66,6 +68,7 @@ def test_a_module_imports_only_from_packages_on_its_left(module):
     right = {each for each in own if each not in [*left, "__version__"]}
     assert not right, f"{name(module)} imports from the right: {sorted(right)}"
     assert package(module) in EXPERIMENTS or "experiments" not in own, "the product uses no experiments"
+    assert package(module) in WITH_TRAINING or "training" not in own, "only recipes and benchmarks train"
 
 
 def test_no_module_imports_itself_by_way_of_others():

@@ -1,15 +1,16 @@
 """The scripts that make the network of speech and overlap, on the demo's voices: from clips to a model."""
 
-import runpy
+import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
-import torch
 from planted import curve_without_seconds
-from processes import run_recipe, run_recipe_and_die, start
+from processes import free_port, run_recipe, run_recipe_and_die, start
 from safetensors.torch import load_file
 from scripts import message
 from small_onnx import write_segmentation
@@ -17,10 +18,7 @@ from small_onnx import write_segmentation
 from diarize.audio import SAMPLE_RATE, load_audio
 from diarize.formats import read_rttm
 from diarize.formats.kaldi import write_data_folder
-from diarize.networks.activity_network import ActivityNetwork
-from diarize.networks.weights import read_curve
 from diarize.speech.activity import detect_activity, load_activity
-from diarize.training.optimizers import TrainingConfig
 
 pytestmark = pytest.mark.recipe
 
@@ -121,16 +119,17 @@ def test_a_training_that_is_killed_ends_with_the_same_weights(packed, config, tm
     assert len(heard.speech) == 51
 
 
-def test_the_teacher_has_its_share_of_the_targets(packed, config):
-    script = runpy.run_path(str(TRAIN))
-    voices, taught = (np.load(packed / f"{name}.npy")[:2].astype(float) for name in ("voices", "teacher"))
-    loss = script["LossConfig"](teacher_speech=0.25, teacher_overlap=1)
-    batch = script["Conversations"](packed, loss).batch(np.arange(2), context=7)
-    targets = batch.targets.numpy()
-    np.testing.assert_allclose(targets[..., 0], 0.75 * (voices > 0) + 0.25 * taught[..., 0], atol=1e-6)
-    assert np.array_equal(targets[..., 1], taught[..., 1])
-    alone = script["Conversations"](packed, script["LossConfig"]()).batch(np.arange(2), context=7)
-    assert np.array_equal(alone.targets.numpy(), np.stack([voices > 0, voices > 1], axis=2))
+def test_torchrun_shares_the_work_and_the_first_process_writes(packed, config, tmp_path):
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", 2, "--master-port"]
+    command += [free_port(), TRAIN, "--data", packed, "--dev", packed, "--config", config, "--out", tmp_path]
+    done = subprocess.run(
+        [*map(str, command)],
+        capture_output=True, text=True, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{tmp_path / 'model'}: written\n"
+    assert [row[0] for row in curve_without_seconds(tmp_path)] == ["step", "2", "4", "6"]
+    assert load_activity(tmp_path / "model")[0].n_mels == 16
 
 
 def test_a_training_that_goes_on_has_the_same_targets(packed, config, tmp_path, monkeypatch):
@@ -142,69 +141,6 @@ def test_a_training_that_goes_on_has_the_same_targets(packed, config, tmp_path, 
     )
 
 
-def activity_script():
-    return runpy.run_path(str(TRAIN))
-
-
-def losses_by_step(script, packed, folder, **settings):
-    """The curve of a training of the recipe in this process, and its network."""
-    config = {
-        "n_steps": 6,
-        "batch_size": 2,
-        "save_every": 2,
-        "warm_up": 0,
-        "mixed_precision": False,
-    } | settings
-    conversations = script["Conversations"](packed, script["LossConfig"]())
-    torch.manual_seed(1)
-    network = ActivityNetwork(n_mels=16, channels=(2, 4), width=8, dilations=(1, 2))
-    trained = script["train"](network, conversations, conversations, TrainingConfig(**config), folder)
-    return read_curve(folder / "curve.tsv"), trained
-
-
-def test_gradients_are_clipped_unless_the_longest_is_0(packed, tmp_path):
-    """With 0 every gradient was made 0, so that nothing was learned."""
-    script = activity_script()
-    free, network = losses_by_step(script, packed, tmp_path / "0", clip_gradient=0, learning_rate=0.02)
-    wide, _ = losses_by_step(script, packed, tmp_path / "1", clip_gradient=1e9, learning_rate=0.02)
-    assert [line["speech"] for line in free] == [line["speech"] for line in wide]
-    start = ActivityNetwork(n_mels=16, channels=(2, 4), width=8, dilations=(1, 2))
-    assert free[-1]["dev_speech"] < free[0]["dev_speech"]
-    assert any((a != b).any() for a, b in zip(network.parameters(), start.parameters(), strict=True))
-
-
-def test_snapshots_patience_and_the_best_weights_are_those_of_the_settings(packed, tmp_path):
-    script = activity_script()
-    settings = {
-        "n_steps": 40,
-        "learning_rate": 0.3,
-        "average": 0.0,
-        "schedule": "constant",
-        "clip_gradient": 0,
-    }
-    curve, network = losses_by_step(
-        script, packed, tmp_path, patience=2, keep="best", snapshot_every=4, **settings
-    )
-    found = [line["dev_speech"] + line["dev_overlap"] for line in curve]
-    best = int(np.argmin(found))
-    assert len(curve) == best + 3 < 20, "it stops two checkpoints after the best one"
-    assert curve[best]["step"] == 2 * (best + 1)
-    weights = load_file(tmp_path / "best.safetensors")
-    assert all((weights[name] == value).all() for name, value in network.state_dict().items())
-    steps = [path.name for path in sorted((tmp_path / "snapshots").iterdir())]
-    assert steps == [f"{step:06d}.safetensors" for step in range(4, int(curve[-1]["step"]) + 1, 4)]
-
-
-def test_the_dev_loss_is_that_of_all_conversations(packed):
-    script = activity_script()
-    conversations = script["Conversations"](packed, script["LossConfig"]())
-    network = ActivityNetwork(n_mels=16, channels=(2, 4), width=8, dilations=(1, 2)).eval()
-    whole = script["dev_losses"](network, conversations, 8, network.context)
-    for batch_size in (1, 3, 5, 100):
-        found = script["dev_losses"](network, conversations, batch_size, network.context)
-        assert found == pytest.approx(whole, rel=1e-5)
-
-
 @pytest.mark.parametrize(
     ("setting", "expected"),
     [
@@ -212,7 +148,6 @@ def test_the_dev_loss_is_that_of_all_conversations(packed):
         ("shuffle=segment", "setting 'training.shuffle' is not used: "),
         ("batches=sentences", "setting 'training.batches' is not used: "),
         ("validation_batches=3", "setting 'training.validation_batches' is not used: "),
-        ("batch_size=9", "batch_size = 9, but --data has 8 conversations"),
         ("clip_gradient=-1", "setting 'clip_gradient': input should be greater than or equal to 0, got -1"),
     ],
 )
@@ -228,6 +163,10 @@ def test_a_setting_is_used_or_refused(packed, config, tmp_path, monkeypatch, set
 
 def test_what_is_missing_is_told(packed, config, tmp_path, monkeypatch):
     words = ["--dev", packed, "--out", tmp_path / "out"]
+    many = ["--data", packed, "--config", config, "--set", "training.batch_size=9"]
+    assert message(monkeypatch, TRAIN, *words, *many) == (
+        "train_activity.py: a batch of 9 conversations needs as many, 8 are packed; lower batch_size"
+    )
     assert message(monkeypatch, TRAIN, *words, "--data", tmp_path, "--config", config) == (
         f"train_activity.py: {tmp_path / 'mel.npy'}: missing; make it with recipes/pack_conversations.py"
     )
@@ -243,7 +182,7 @@ def test_what_is_missing_is_told(packed, config, tmp_path, monkeypatch):
     other = tmp_path / "other.toml"
     other.write_text(CONFIG.replace("n_mels = 16", "n_mels = 24"))
     assert message(monkeypatch, TRAIN, *words, "--data", packed, "--config", other) == (
-        f"train_activity.py: {packed}: packed with 16 mels, {other} asks for 24; pack them again"
+        f"train_activity.py: {packed}: packed with 16 mels, the network takes 24; pack them again"
     )
 
 

@@ -25,11 +25,12 @@ from diarize.embedding.models import load_model
 from diarize.embedding.table import Embeddings
 from diarize.formats.kaldi import write_data_folder
 from diarize.networks import build_network
-from diarize.networks.weights import read_curve
-from diarize.training.loop import train
-from diarize.training.objectives import LossConfig
+from diarize.training.checkpoints import read_curve
+from diarize.training.embedding_training import train_embedding
+from diarize.training.objectives import read_loss
 from diarize.training.optimizers import TrainingConfig
-from diarize.training.samplers import PackedFeatures, SentenceSampler
+from diarize.training.packed import PackedFeatures
+from diarize.training.samplers import SentenceSampler
 
 pytestmark = pytest.mark.recipe
 
@@ -172,8 +173,8 @@ def test_the_recipe_trains_without_what_is_held_out(trained, features, data, con
     torch.manual_seed(1)
     network = build_network(n_speakers=3, n_mels=24, **tables[1]["network"])
     config = TrainingConfig(**(tables[0] | tables[1]["training"] | {"snapshot_every": 40}))
-    loss = LossConfig(**tables[1]["loss"])
-    by_hand = train(
+    loss = read_loss(tables[1]["loss"], "test")
+    by_hand = train_embedding(
         network, packed.select(~held_out), config, tmp_path, loss=loss, validation=packed.select(held_out)
     )
     model = load_model(out / "model")
@@ -289,13 +290,13 @@ def test_torchrun_takes_a_batch_a_process_and_averages_their_gradients(features,
     network = build_network("cnn", n_speakers=3, n_mels=24, n_frames=20)
     network.to(memory_format=torch.channels_last)  # or rounding lets max pooling choose otherwise
     statistics = {name: tensor.clone() for name, tensor in network.named_buffers()}
-    sampler = SentenceSampler(PackedFeatures.load(features), 8, seed=1)
+    sampler = SentenceSampler(PackedFeatures.load(features), 8, (20, 20), seed=1)
     for step in range(2):
         network.zero_grad()
         for rank in (1, 0):  # the first process, whose normalisations are kept, comes last
             for name, buffer in network.named_buffers():
                 buffer.copy_(statistics[name])
-            batch = sampler.batch(2 * step + rank, (20, 20))
+            batch = sampler.batch(2 * step + rank)
             torch.manual_seed(1_000_003 + 2 * step + rank)
             logits = network(torch.from_numpy(batch.mel))
             (F.cross_entropy(logits, torch.from_numpy(batch.speaker)) / 2).backward()

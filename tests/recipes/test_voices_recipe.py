@@ -25,7 +25,7 @@ from diarize.formats import read_rttm
 from diarize.formats.kaldi import read_data_folder, write_data_folder
 from diarize.scoring.verification import make_trials
 from diarize.training.augment import change_speed
-from diarize.training.samplers import PackedFeatures
+from diarize.training.packed import PackedFeatures
 
 pytestmark = pytest.mark.recipe
 
@@ -259,7 +259,11 @@ def edited(config: Path, folder: Path, old: str, new: str) -> Path:
             "unknown table 'trainig'; known: features, pack, network, loss, training",
         ),
         ("n_steps = 6", "steps = 6", "unknown setting 'steps'; known: n_steps, batches, n_speakers"),
-        ("[loss]", "[loss]\nmargins = 1", "unknown setting 'margins'; known: kind, margin, scale"),
+        (
+            "[loss]",
+            "[loss]\nmargins = 1",
+            "[loss]: unknown setting 'margins'; known: kind, layer, ramp, ",
+        ),
         ("heads = 2", "heads = 3", "network 'resnet': heads divide the 16 features, got 3"),
         ("heads = 2", "n_mels = 64", "[network] takes 64 mels, [features] has 16"),
     ],

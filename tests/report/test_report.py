@@ -32,7 +32,7 @@ from diarize.report.figures import (
 )
 from diarize.report.style import LINE_COLOURS, MARKERS, to_png, to_svg
 from diarize.report.training_page import write_training_report
-from diarize.training.samplers import pack
+from diarize.training.packed import pack
 
 REPORT = REPOSITORY / "recipes" / "report_training.py"
 TINY = {"family": "cnn", "n_speakers": 3, "n_mels": 20, "n_frames": 24}

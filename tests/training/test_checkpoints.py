@@ -9,15 +9,13 @@ from safetensors.torch import save_file
 from torch import nn
 
 from diarize.errors import ModelError
-from diarize.networks.weights import (
+from diarize.training.checkpoints import (
     Progress,
     append_curve,
     cut_curve,
     load_checkpoint,
-    load_weights,
     read_curve,
     save_checkpoint,
-    save_weights,
 )
 from diarize.training.optimizers import TrainingConfig, build_optimizer
 
@@ -97,30 +95,6 @@ def test_a_file_that_is_no_checkpoint_is_refused(tmp_path):
     save_file({"weight": torch.zeros(1)}, path)
     with pytest.raises(ModelError, match=rf"^{re.escape(str(path))}: written with other settings"):
         load_checkpoint(tmp_path, modules, optimizer_of(modules, "adam"), "")
-
-
-# Weights
-
-
-def test_weights_come_back(tmp_path):
-    path = tmp_path / "new" / "weights.safetensors"
-    whole, other = layers(), nn.Sequential(nn.Conv2d(3, 4, 2), nn.BatchNorm2d(4))
-    take_steps(whole, optimizer_of(whole, "sgd"), range(2))
-    save_weights(whole, path)
-    load_weights(other, path)
-    for key, tensor in whole.state_dict().items():
-        assert torch.equal(other.state_dict()[key], tensor), key
-
-
-def test_weights_that_are_missing_or_another_networks_are_told(tmp_path):
-    path = tmp_path / "weights.safetensors"
-    with pytest.raises(ModelError, match=f"^{re.escape(f'{path}: no such file of weights')}$"):
-        load_weights(layers(), path)
-    save_weights(layers(5), path)
-    with pytest.raises(
-        ModelError, match=rf"^{re.escape(str(path))}: weights do not fit .* \(size mismatch for"
-    ):
-        load_weights(layers(), path)
 
 
 # The curve

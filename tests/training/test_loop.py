@@ -23,13 +23,17 @@ from safetensors.torch import load_file
 
 from diarize.errors import ConfigError, ModelError
 from diarize.networks.resnet import ResNet
-from diarize.networks.weights import load_weights, read_curve
+from diarize.networks.weights import load_weights
 from diarize.scoring.verification import equal_error_rate, make_trials
 from diarize.training.augment import tilt
-from diarize.training.loop import build_sampler, input_frames, train
-from diarize.training.objectives import LossConfig
+from diarize.training.checkpoints import read_curve
+from diarize.training.contract import Facts, Objective
+from diarize.training.embedding_training import build_sampler, input_frames, train_embedding
+from diarize.training.loop import train
+from diarize.training.objectives import objective_class, read_loss
 from diarize.training.optimizers import TrainingConfig, build_optimizer, learning_rate_at
-from diarize.training.samplers import PackedFeatures, SentenceSampler, SpeakerSampler
+from diarize.training.packed import PackedFeatures
+from diarize.training.samplers import SentenceSampler, SpeakerSampler
 
 SPEAKERS = {
     "n_steps": 90, "n_speakers": 8, "n_segments": 2, "seconds": (0.4, 0.6), "learning_rate": 2e-2,
@@ -55,9 +59,13 @@ def by_sentences(optimizer: str = "adam", **changes) -> TrainingConfig:
     )
 
 
-def loss_of(kind: str) -> LossConfig:
+def table_of(**table):
+    return read_loss(table, "test")
+
+
+def loss_of(kind: str):
     margin = {"cos": 0.1, "scale": 10.0} if kind == "angular-margin" else {"margin": 2.0}
-    return LossConfig(kind=kind, **margin)
+    return table_of(kind=kind, **margin)
 
 
 def classifier(family: str, kind: str = "cross-entropy"):
@@ -87,7 +95,7 @@ def error_rate(network: ResNet) -> float:
 def trained(features, tmp_path_factory):
     """The folder and the network of a training that was not interrupted."""
     folder = tmp_path_factory.mktemp("trained")
-    network = train(
+    network = train_embedding(
         tiny_network(), features, by_speakers(), folder,
         on_checkpoint=lambda step, network: {"half": step / 2, "eval": float(not network.training)},
     )  # fmt: skip
@@ -121,7 +129,7 @@ def test_the_curve_has_a_line_a_checkpoint(trained):
 def test_a_finished_training_is_not_repeated(features, trained):
     folder, whole = trained
     curve = (folder / "curve.tsv").read_text()
-    assert same_weights(train(tiny_network(), features, by_speakers(), folder), whole)
+    assert same_weights(train_embedding(tiny_network(), features, by_speakers(), folder), whole)
     assert (folder / "curve.tsv").read_text() == curve
 
 
@@ -129,12 +137,12 @@ def test_more_batches_at_a_constant_rate_go_on_from_fewer(features, tmp_path):
     def steps(n_steps: int) -> TrainingConfig:
         return by_speakers(n_steps=n_steps, schedule="constant", save_every=2)
 
-    train(tiny_network(), features, steps(5), tmp_path / "parts")
-    longer = train(tiny_network(), features, steps(8), tmp_path / "parts")
-    assert same_weights(longer, train(tiny_network(), features, steps(8), tmp_path / "whole"))
+    train_embedding(tiny_network(), features, steps(5), tmp_path / "parts")
+    longer = train_embedding(tiny_network(), features, steps(8), tmp_path / "parts")
+    assert same_weights(longer, train_embedding(tiny_network(), features, steps(8), tmp_path / "whole"))
     message = f"{tmp_path / 'parts'}: has 8 batches already, asked for 5; use another folder"
     with pytest.raises(ModelError, match=f"^{re.escape(message)}$"):
-        train(tiny_network(), features, steps(5), tmp_path / "parts")
+        train_embedding(tiny_network(), features, steps(5), tmp_path / "parts")
 
 
 @pytest.mark.parametrize("ends", [(5, 9), (1, 3, 8), (4, 8)])
@@ -144,10 +152,10 @@ def test_the_losses_of_an_extended_training_are_means_since_the_line_before(feat
     def steps(n_steps: int, save_every: int) -> TrainingConfig:
         return by_speakers(n_steps=n_steps, schedule="constant", save_every=save_every)
 
-    train(tiny_network(), features, steps(ends[-1], 1), tmp_path / "each")
+    train_embedding(tiny_network(), features, steps(ends[-1], 1), tmp_path / "each")
     each = read_curve(tmp_path / "each" / "curve.tsv")
     for end in ends:
-        train(tiny_network(), features, steps(end, 4), tmp_path / "parts")
+        train_embedding(tiny_network(), features, steps(end, 4), tmp_path / "parts")
     first = 0
     lines = read_curve(tmp_path / "parts" / "curve.tsv")
     assert [line["step"] for line in lines] == sorted({*ends, *range(4, ends[-1] + 1, 4)})
@@ -163,9 +171,9 @@ def test_a_column_that_an_extended_training_adds_is_empty_before(split, tmp_path
     training, held_out = split
     config = {"save_every": 5, "schedule": "constant"}
     loss = loss_of("cross-entropy")
-    train(classifier("cnn"), training, by_sentences(n_steps=5, **config), tmp_path, loss=loss)
+    train_embedding(classifier("cnn"), training, by_sentences(n_steps=5, **config), tmp_path, loss=loss)
     longer = by_sentences(n_steps=10, **config)
-    train(classifier("cnn"), training, longer, tmp_path, loss=loss, validation=held_out)
+    train_embedding(classifier("cnn"), training, longer, tmp_path, loss=loss, validation=held_out)
     first, second = read_curve(tmp_path / "curve.tsv")
     assert list(first) == list(second)
     assert np.isnan(first["validation_loss"])
@@ -174,9 +182,9 @@ def test_a_column_that_an_extended_training_adds_is_empty_before(split, tmp_path
 
 def test_a_margin_that_grows_costs_less_at_first_and_the_same_in_the_end(features, tmp_path):
     def curve(name: str, ramp: int) -> list[float]:
-        loss = LossConfig(margin=0.5, ramp=ramp, prototypical=0)
+        loss = table_of(margin=0.5, ramp=ramp, prototypical=0)
         config = by_speakers(n_steps=2, save_every=1, learning_rate=1e-9, warm_up=0)
-        train(tiny_network(), features, config, tmp_path / name, loss=loss)
+        train_embedding(tiny_network(), features, config, tmp_path / name, loss=loss)
         return [line["arcface"] for line in read_curve(tmp_path / name / "curve.tsv")]
 
     at_once, growing = curve("at_once", 0), curve("growing", 2)
@@ -187,13 +195,13 @@ def test_a_margin_that_grows_costs_less_at_first_and_the_same_in_the_end(feature
 def test_a_training_starts_from_the_averaged_weights_of_another(features, trained, tmp_path):
     start = trained[0] / "checkpoint.safetensors"
     still = by_speakers(n_steps=1, learning_rate=1e-12, warm_up=0, weight_decay=0.0, average=0.0)
-    begun = train(tiny_network(), features, still, tmp_path / "new", start=start)
+    begun = train_embedding(tiny_network(), features, still, tmp_path / "new", start=start)
     for name, weight in trained[1].named_parameters():
         torch.testing.assert_close(begun.get_parameter(name), weight, atol=1e-5, rtol=1e-5)
     with pytest.raises(ModelError, match="of another network or other speakers; start from another"):
-        train(tiny_network(dim=16), features, still, tmp_path / "other", start=start)
+        train_embedding(tiny_network(dim=16), features, still, tmp_path / "other", start=start)
     with pytest.raises(ModelError, match="no checkpoint to start from"):
-        train(tiny_network(), features, still, tmp_path / "none", start=tmp_path / "none")
+        train_embedding(tiny_network(), features, still, tmp_path / "none", start=tmp_path / "none")
 
 
 @pytest.mark.parametrize("change", [{"n_steps": 91}, {"seed": 2}, {"seconds": (0.4, 0.7)}])
@@ -201,9 +209,9 @@ def test_a_checkpoint_of_other_settings_is_refused(features, trained, change):
     path = trained[0] / "checkpoint.safetensors"
     message = f"{path}: written with other settings; remove it or use another folder"
     with pytest.raises(ModelError, match=f"^{re.escape(message)}$"):
-        train(tiny_network(), features, by_speakers(**change), trained[0])
+        train_embedding(tiny_network(), features, by_speakers(**change), trained[0])
     with pytest.raises(ModelError, match=f"^{re.escape(message)}$"):
-        train(tiny_network(), features, by_speakers(), trained[0], loss=LossConfig(margin=0.3))
+        train_embedding(tiny_network(), features, by_speakers(), trained[0], loss=table_of(margin=0.3))
 
 
 def test_a_checkpoint_of_another_network_is_refused(features, trained):
@@ -211,13 +219,13 @@ def test_a_checkpoint_of_another_network_is_refused(features, trained):
         r"checkpoint\.safetensors: written for another network or other speakers; remove it or use another"
     )
     with pytest.raises(ModelError, match=message):
-        train(tiny_network(dim=16), features, by_speakers(), trained[0])
+        train_embedding(tiny_network(dim=16), features, by_speakers(), trained[0])
 
 
 def test_the_seed_decides(features, tmp_path):
     def weights(folder: str, seed: int) -> torch.Tensor:
         short = by_speakers(n_steps=2, seed=seed)
-        return train(tiny_network(), features, short, tmp_path / folder).embedding.weight
+        return train_embedding(tiny_network(), features, short, tmp_path / folder).embedding.weight
 
     first = weights("a", 1)
     assert torch.equal(first, weights("b", 1))
@@ -228,8 +236,8 @@ def test_a_teacher_is_followed(features, tmp_path):
     """Its targets for the first speed are one direction a speaker: the network's vectors come near them."""
     directions = unit_rows(N_SPEAKERS, 8).astype(np.float32)
     targets = directions[np.arange(60) % N_SPEAKERS][:, None]  # (clips, speeds, dim)
-    loss = LossConfig(distillation=20.0, prototypical=0)
-    network = train(tiny_network(), features, by_speakers(), tmp_path, loss=loss, targets=targets)
+    loss = table_of(distillation=20.0, prototypical=0)
+    network = train_embedding(tiny_network(), features, by_speakers(), tmp_path, loss=loss, targets=targets)
     curve = read_curve(tmp_path / "curve.tsv")
     assert list(curve[0]) == ["step", "seconds", "learning_rate", "arcface", "distillation"]
     assert curve[-1]["distillation"] < 0.6 * curve[0]["distillation"]
@@ -247,7 +255,7 @@ def test_a_teacher_is_followed(features, tmp_path):
 def test_every_optimizer_lowers_every_loss(features, tmp_path, family, kind, optimizer):
     schedule = "constant" if family == "cnn" else "cosine"
     config = by_sentences(optimizer, schedule=schedule, mixed_precision=optimizer == "adam")
-    train(classifier(family, kind), features, config, tmp_path, loss=loss_of(kind))
+    train_embedding(classifier(family, kind), features, config, tmp_path, loss=loss_of(kind))
     losses = [line[kind] for line in read_curve(tmp_path / "curve.tsv")]
     assert losses[-1] < 0.95 * losses[0]
 
@@ -255,7 +263,7 @@ def test_every_optimizer_lowers_every_loss(features, tmp_path, family, kind, opt
 @pytest.mark.parametrize("family", ["cnn", "blstm"])
 def test_unknown_clips_are_recognised(features, tmp_path, family):
     config = by_sentences(n_steps=120, learning_rate=5e-3, save_every=120)
-    network = train(classifier(family), features, config, tmp_path, loss=loss_of("cross-entropy"))
+    network = train_embedding(classifier(family), features, config, tmp_path, loss=loss_of("cross-entropy"))
     random = np.random.default_rng(99)
     mel = np.stack([clip_of(speaker, random, N_FRAMES) for speaker in range(N_SPEAKERS)])
     with torch.no_grad():
@@ -265,9 +273,9 @@ def test_unknown_clips_are_recognised(features, tmp_path, family):
 
 def test_a_step_of_sgd_is_the_gradient_times_the_rate(features, tmp_path):
     config = by_sentences("sgd", n_steps=1, learning_rate=0.5)
-    trained = train(classifier("blstm"), features, config, tmp_path, loss=loss_of("cross-entropy"))
+    trained = train_embedding(classifier("blstm"), features, config, tmp_path, loss=loss_of("cross-entropy"))
     network = classifier("blstm").train()
-    batch = SentenceSampler(features, 24, seed=1).batch(0, (N_FRAMES, N_FRAMES))
+    batch = SentenceSampler(features, 24, (N_FRAMES, N_FRAMES), seed=1).batch(0)
     torch.manual_seed(1_000_003)  # of the dropout
     logits = network(torch.from_numpy(batch.mel))
     torch.nn.functional.cross_entropy(logits, torch.from_numpy(batch.speaker)).backward()
@@ -284,7 +292,7 @@ def test_the_rate_warms_up_and_then_follows_its_schedule(features, tmp_path, sch
     config = by_sentences(
         "sgd", learning_rate=0.1, n_steps=4, warm_up=2, schedule=schedule, save_every=1, batch_size=2
     )
-    train(classifier("blstm"), features, config, tmp_path, loss=loss_of("cross-entropy"))
+    train_embedding(classifier("blstm"), features, config, tmp_path, loss=loss_of("cross-entropy"))
     rates = [line["learning_rate"] for line in read_curve(tmp_path / "curve.tsv")]
     np.testing.assert_allclose(rates[:2] + rates[3:], expected, rtol=1e-4)
 
@@ -310,10 +318,10 @@ def test_the_optimizers_are_those_of_the_papers():
 
 
 def test_batches_are_of_speakers_or_of_sentences(features):
-    sentences = build_sampler(features, by_sentences(shuffle="utterance"))
+    sentences = build_sampler(features, by_sentences(shuffle="utterance"), (20, 30))
     assert isinstance(sentences, SentenceSampler)
-    assert (sentences.batch_size, sentences.shuffle) == (24, "utterance")
-    speakers = build_sampler(features, by_speakers(shuffle="segment", augment=False))
+    assert (sentences.batch_size, sentences.n_frames, sentences.shuffle) == (24, (20, 30), "utterance")
+    speakers = build_sampler(features, by_speakers(shuffle="segment", augment=False), (20, 30))
     assert isinstance(speakers, SpeakerSampler)
     assert (speakers.n_speakers, speakers.shuffle, speakers.augment) == (8, "segment", False)
 
@@ -336,23 +344,23 @@ def split(features) -> tuple[PackedFeatures, PackedFeatures]:
 def test_the_validation_loss_is_that_of_the_kept_weights(split, tmp_path):
     config = by_sentences(average=0.5, validation_batches=3, keep="best", batch_size=16)
     loss = loss_of("cross-entropy")
-    best = train(classifier("cnn"), split[0], config, tmp_path, loss=loss, validation=split[1])
+    best = train_embedding(classifier("cnn"), split[0], config, tmp_path, loss=loss, validation=split[1])
     losses = [line["validation_loss"] for line in read_curve(tmp_path / "curve.tsv")]
     assert losses[-1] < 0.8 * losses[0]
-    sampler = SentenceSampler(split[1], 16, seed=1)
+    sampler = SentenceSampler(split[1], 16, (N_FRAMES, N_FRAMES), seed=1)
     with torch.no_grad():
         by_hand = [
             torch.nn.functional.cross_entropy(
                 best(torch.from_numpy(batch.mel)), torch.from_numpy(batch.speaker)
             )
-            for batch in (sampler.batch(number, (N_FRAMES, N_FRAMES)) for number in range(3))
+            for batch in (sampler.batch(number) for number in range(3))
         ]
     assert min(losses) == pytest.approx(float(np.mean(by_hand)), rel=1e-4)
 
 
 def test_a_loss_on_embeddings_is_validated_on_batches_of_speakers(split, tmp_path):
     config = by_speakers(n_steps=20, save_every=10, average=0.0, validation_batches=2)
-    train(tiny_network(), split[0], config, tmp_path, validation=split[1])
+    train_embedding(tiny_network(), split[0], config, tmp_path, validation=split[1])
     losses = [line["validation_loss"] for line in read_curve(tmp_path / "curve.tsv")]
     assert losses[1] < losses[0]
 
@@ -369,7 +377,7 @@ def test_patience_ends_a_training_and_the_best_weights_are_kept(split, tmp_path,
     )
 
     def run(folder, config=config):
-        return train(
+        return train_embedding(
             classifier("blstm"), split[0], config, folder,
             loss=loss_of("cross-entropy"), validation=mislabelled(split[1]),
         )  # fmt: skip
@@ -393,7 +401,9 @@ def test_patience_ends_a_training_and_the_best_weights_are_kept(split, tmp_path,
 def test_the_last_weights_are_kept_unless_the_best_are_asked_for(split, tmp_path):
     config = by_sentences(n_steps=10, save_every=5, learning_rate=2e-2)
     loss = loss_of("cross-entropy")
-    last = train(classifier("blstm"), split[0], config, tmp_path, loss=loss, validation=mislabelled(split[1]))
+    last = train_embedding(
+        classifier("blstm"), split[0], config, tmp_path, loss=loss, validation=mislabelled(split[1])
+    )
     best = classifier("blstm")
     load_weights(best, tmp_path / "best.safetensors")
     assert not same_weights(last, best)
@@ -402,7 +412,7 @@ def test_the_last_weights_are_kept_unless_the_best_are_asked_for(split, tmp_path
 def test_snapshots_are_the_weights_on_the_way(features, tmp_path):
     config = by_sentences(snapshot_every=4, n_steps=12, save_every=5, average=0.5)
     loss = loss_of("cross-entropy")
-    trained = train(classifier("cnn"), features, config, tmp_path / "a", loss=loss)
+    trained = train_embedding(classifier("cnn"), features, config, tmp_path / "a", loss=loss)
     snapshots = tmp_path / "a" / "snapshots"
     assert sorted(path.name for path in snapshots.iterdir()) == [
         f"{step:06d}.safetensors" for step in (4, 8, 12)
@@ -445,7 +455,7 @@ def test_an_interrupted_training_goes_on_as_if_it_had_not_been(split, tmp_path, 
         if (folder / "checkpoint.safetensors").exists():
             for parameter in network.parameters():
                 torch.nn.init.zeros_(parameter)  # the checkpoint's weights count, not these
-        return train(
+        return train_embedding(
             network, split[0], config, folder,
             loss=loss_of(kind), validation=split[1], on_checkpoint=on_checkpoint,
         )  # fmt: skip
@@ -471,7 +481,7 @@ def test_an_interrupted_training_goes_on_as_if_it_had_not_been(split, tmp_path, 
 
 def refused(message: str, network, features, config, folder, **others) -> None:
     with pytest.raises(ConfigError, match=f"^{re.escape(message)}$"):
-        train(network, features, config, folder, **others)
+        train_embedding(network, features, config, folder, **others)
     assert not list(folder.iterdir())
 
 
@@ -481,7 +491,10 @@ def test_more_speakers_a_batch_than_there_are_is_told(features, tmp_path):
 
 
 def test_a_prototypical_loss_on_batches_of_sentences_is_told(features, tmp_path):
-    message = "[loss] prototypical = 1 needs [training] batches = 'speakers'; set it to 0"
+    message = (
+        "[loss] kind = 'embedding' compares segments of one speaker and needs [training] "
+        "batches = 'speakers'; set it, or prototypical = 0"
+    )
     refused(message, tiny_network(), features, by_speakers(batches="sentences"), tmp_path)
 
 
@@ -506,7 +519,79 @@ def test_a_speaker_that_is_held_out_whole_is_told(features, tmp_path):
 
 def test_distillation_without_targets_is_a_mistake(features, tmp_path):
     with pytest.raises(ValueError, match="distillation needs targets, got None"):
-        train(tiny_network(), features, by_speakers(), tmp_path, loss=LossConfig(distillation=1.0))
+        train_embedding(tiny_network(), features, by_speakers(), tmp_path, loss=table_of(distillation=1.0))
+
+
+# Numbers that are not finite
+
+
+class Growing(SentenceSampler):
+    """Its batches of some numbers are not finite, or so large that a gradient is not."""
+
+    broken_from, factor = 7, np.nan
+
+    def batch(self, number):
+        batch = super().batch(number)
+        if number >= self.broken_from:
+            batch.mel[:] *= self.factor
+        return batch
+
+
+class Cubic(Objective):
+    """Where outputs are large, its loss is finite in float32 and its gradient is not."""
+
+    def forward(self, outputs, batch, share=1.0):
+        return {"cubic": 1e-30 * ((outputs - outputs.detach()) * 1e38 * 1e38).sum() + outputs.detach().mean()}
+
+
+def test_a_loss_that_is_not_finite_ends_a_training_with_the_checkpoint_before_it(features, tmp_path):
+    """It went on, and wrote weights that are no numbers."""
+    sampler = Growing(features, 8, (N_FRAMES, N_FRAMES), seed=1)
+    network = classifier("blstm")
+    objective = objective_class("cross-entropy")(loss_of("cross-entropy"), Facts(N_SPEAKERS, N_SPEAKERS))
+    config = by_sentences(n_steps=20, save_every=3, snapshot_every=2, average=0.5)
+    message = (
+        f"{tmp_path}: step 8: the loss 'cross-entropy' is nan; use another folder and a lower learning_rate"
+    )
+    with pytest.raises(ModelError, match=f"^{re.escape(message)}$"):
+        train(network, sampler, objective, config, tmp_path)
+    assert [line["step"] for line in read_curve(tmp_path / "curve.tsv")] == [3, 6]
+    assert len(list((tmp_path / "snapshots").iterdir())) == 3
+    for path in tmp_path.rglob("*.safetensors"):
+        assert all(tensor.isfinite().all() for tensor in load_file(path).values()), path
+
+
+def test_weights_that_are_not_finite_are_not_written(features, tmp_path):
+    """A gradient may overflow though the loss of the batch did not."""
+    sampler = SentenceSampler(features, 8, (N_FRAMES, N_FRAMES), seed=1)
+    objective = Cubic(TrainingConfig())
+    config = by_sentences(n_steps=1)
+    message = f"{tmp_path}: step 1: the weights '.*' are not finite; use another folder"
+    with pytest.raises(ModelError, match=f"^{message}"):
+        train(classifier("blstm"), sampler, objective, config, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+# Any layer
+
+
+def test_a_loss_on_a_layer_trains_up_to_it_and_goes_on_after_an_interruption(features, tmp_path):
+    """The layers behind it get no gradient: the optimizer has no state for them."""
+    loss = table_of(layer="dense1", margin=0.1, prototypical=0)
+
+    def steps(n_steps: int):
+        return by_sentences("adam", n_steps=n_steps, schedule="constant", save_every=4, average=0.5)
+
+    whole = train_embedding(classifier("cnn"), features, steps(30), tmp_path / "whole", loss=loss)
+    train_embedding(classifier("cnn"), features, steps(7), tmp_path / "parts", loss=loss)
+    assert same_weights(
+        train_embedding(classifier("cnn"), features, steps(30), tmp_path / "parts", loss=loss), whole
+    )
+    losses = [line["arcface"] for line in read_curve(tmp_path / "whole" / "curve.tsv")]
+    assert losses[-1] < 0.7 * losses[0]
+    fresh = classifier("cnn")
+    assert not torch.equal(whole.dense1.weight, fresh.dense1.weight)
+    torch.testing.assert_close(whole.dense2.weight, fresh.dense2.weight)
 
 
 # A GPU
@@ -525,7 +610,7 @@ def test_a_gpu_learns_the_same(split, tmp_path, family, kind, mixed_precision):
         return {}
 
     def run(device: str, on_checkpoint=None):
-        return train(
+        return train_embedding(
             classifier(family, kind), split[0], config, tmp_path / device,
             loss=loss_of(kind), validation=split[1], device=device, on_checkpoint=on_checkpoint,
         )  # fmt: skip

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from diarize.errors import ConfigError, DiarizeError
-from diarize.training.samplers import PackedFeatures, SentenceSampler, SpeakerSampler, pack, random_crop
+from diarize.training.packed import PackedFeatures, pack, random_crop
+from diarize.training.samplers import SentenceSampler, SpeakerSampler
 
 # clip, speaker, frames: speaker 0 has four clips, one of them in two copies; 3 has one clip in two copies.
 CLIPS = [
@@ -59,9 +60,18 @@ def test_a_folder_without_features_is_told_with_the_remedy(tmp_path):
         PackedFeatures.load(tmp_path)
 
 
+def test_no_clips_and_clips_without_a_frame_are_told(tmp_path):
+    with pytest.raises(DiarizeError, match=r": no clip to pack; give a data folder with recordings$"):
+        pack(iter(()), tmp_path)
+    pack([(0, 0, mel_of(0, 5)), (1, 1, mel_of(1, 0))], tmp_path)
+    message = f"{tmp_path}: no clips, or one without a frame; pack the features again"
+    with pytest.raises(DiarizeError, match=f"^{re.escape(message)}$"):
+        PackedFeatures.load(tmp_path)
+
+
 def batches(features: PackedFeatures, n_speakers: int = 3, n_segments: int = 2, n: int = 40, seed: int = 1):
-    sampler = SpeakerSampler(features, n_speakers, n_segments, seed)
-    return [sampler.batch(step, (25, 35)) for step in range(n)]
+    sampler = SpeakerSampler(features, n_speakers, n_segments, (25, 35), seed)
+    return [sampler.batch(step) for step in range(n)]
 
 
 @pytest.mark.parametrize(("n_speakers", "n_segments"), [(2, 2), (3, 2), (4, 3)])
@@ -97,7 +107,7 @@ def test_every_clip_and_every_copy_is_drawn(features):
 
 def first_segments_of_speaker_0(features: PackedFeatures) -> list[np.ndarray]:
     """Frames as they were packed, by way of the sampler's crop."""
-    sampler = SpeakerSampler(features, 1, 2, 1)
+    sampler = SpeakerSampler(features, 1, 2, (20, 20), 1)
     random = np.random.default_rng(0)
     rows = [sampler._segments(0, random)[0] for _ in range(1000)]
     return [random_crop(features, row, 20, random, "none") for row in rows]
@@ -111,9 +121,9 @@ def test_speakers_with_more_clips_come_more_often(features):
 
 def test_a_batch_hangs_on_seed_and_step_alone(features):
     forward = batches(features)
-    sampler = SpeakerSampler(features, 3, 2, 1)
+    sampler = SpeakerSampler(features, 3, 2, (25, 35), 1)
     for step in (17, 3, 17):
-        again = sampler.batch(step, (25, 35))
+        again = sampler.batch(step)
         for name in ("mel", "speaker", "clip"):
             np.testing.assert_array_equal(getattr(again, name), getattr(forward[step], name))
     assert not np.array_equal(forward[0].clip, forward[1].clip)
@@ -125,8 +135,8 @@ def test_short_clips_are_repeated(tmp_path):
     """Frames rise by 8 each, so that tilt and mask leave most steps recognisable."""
     mel = np.repeat(8.0 * np.arange(30)[:, None], 16, axis=1)
     pack(((speaker, speaker, mel) for speaker in range(2)), tmp_path)
-    sampler = SpeakerSampler(PackedFeatures.load(tmp_path), 2, 2, 1)
-    mel = np.concatenate([sampler.batch(step, (100, 100)).mel for step in range(20)])
+    sampler = SpeakerSampler(PackedFeatures.load(tmp_path), 2, 2, (100, 100), 1)
+    mel = np.concatenate([sampler.batch(step).mel for step in range(20)])
     assert mel.shape == (80, 100, 16)
     steps = np.median(np.diff(mel, axis=1), axis=(0, 2))
     np.testing.assert_allclose(steps, np.where(np.arange(1, 100) % 30, 8, -8 * 29), atol=1e-4)
@@ -135,10 +145,10 @@ def test_short_clips_are_repeated(tmp_path):
 def test_longer_clips_are_cropped_at_a_random_place(tmp_path):
     mel = np.repeat(8.0 * np.arange(100)[:, None], 16, axis=1)
     pack(((speaker, speaker, mel) for speaker in range(2)), tmp_path)
-    sampler = SpeakerSampler(PackedFeatures.load(tmp_path), 2, 2, 1)
+    sampler = SpeakerSampler(PackedFeatures.load(tmp_path), 2, 2, (60, 60), 1)
     starts = []
     for step in range(100):
-        mel = sampler.batch(step, (60, 60)).mel
+        mel = sampler.batch(step).mel
         assert mel.shape == (4, 60, 16)
         # The tilt moves a segment by few frames; a masked span does not move the median.
         starts += (np.median(mel - 8 * np.arange(60)[:, None], axis=(1, 2)) / 8).tolist()
@@ -150,12 +160,12 @@ def test_longer_clips_are_cropped_at_a_random_place(tmp_path):
 def test_more_speakers_than_there_are_is_told_with_the_remedy(features):
     message = r"^a batch of 5 speakers needs as many, the features hold 4; lower n_speakers$"
     with pytest.raises(ConfigError, match=message):
-        SpeakerSampler(features, 5, 2, 1)
+        SpeakerSampler(features, 5, 2, (25, 35), 1)
 
 
 @pytest.mark.parametrize("shuffle", ["none", "segment"])
 def test_without_augmentation_frames_are_as_they_were_packed(features, shuffle):
-    batch = SpeakerSampler(features, 3, 2, 1, shuffle, augment=False).batch(0, (15, 15))
+    batch = SpeakerSampler(features, 3, 2, (15, 15), 1, shuffle, augment=False).batch(0)
     for mel, clip in zip(batch.mel, batch.clip, strict=True):
         assert len(set(mel[:, 0])) == 1, "of one copy"
         assert CLIPS[int(mel[0, 0])][0] == clip
@@ -172,7 +182,7 @@ def test_chosen_clips_keep_their_numbers_and_frames(features):
     for row, start, length in zip(rows, chosen.start, chosen.length, strict=True):
         np.testing.assert_array_equal(chosen.mel[start : start + length], mel_of(row, CLIPS[row][2]))
     assert chosen.mel is features.mel, "the frames are not copied"
-    drawn = {int(clip) for clip in SentenceSampler(chosen, 50, 1).batch(0, (9, 9)).clip}
+    drawn = {int(clip) for clip in SentenceSampler(chosen, 50, (9, 9), 1).batch(0).clip}
     assert drawn == {0, 2, 4, 6, 8}
 
 
@@ -180,8 +190,8 @@ def test_chosen_clips_keep_their_numbers_and_frames(features):
 
 
 def sentences(features: PackedFeatures, n: int = 40, size: int = 50, n_frames=(25, 35), shuffle="none"):
-    sampler = SentenceSampler(features, size, 1, shuffle)
-    return [sampler.batch(step, n_frames) for step in range(n)]
+    sampler = SentenceSampler(features, size, n_frames, 1, shuffle)
+    return [sampler.batch(step) for step in range(n)]
 
 
 def test_a_batch_of_sentences_has_their_speakers_and_a_length(features):
@@ -220,13 +230,13 @@ def test_a_short_sentence_runs_on_into_zeros(features, shuffle):
 def test_a_batch_of_sentences_hangs_on_seed_and_step_alone(features):
     for shuffle in ("none", "segment", "utterance"):
         forward = sentences(features, 20, shuffle=shuffle)
-        sampler = SentenceSampler(features, 50, 1, shuffle)
+        sampler = SentenceSampler(features, 50, (25, 35), 1, shuffle)
         for step in (17, 3, 17):
-            again = sampler.batch(step, (25, 35))
+            again = sampler.batch(step)
             for name in ("mel", "speaker", "clip"):
                 np.testing.assert_array_equal(getattr(again, name), getattr(forward[step], name))
     assert not np.array_equal(forward[0].clip, forward[1].clip)
-    assert not np.array_equal(SentenceSampler(features, 50, 2).batch(0, (25, 35)).clip, forward[0].clip)
+    assert not np.array_equal(SentenceSampler(features, 50, (25, 35), 2).batch(0).clip, forward[0].clip)
 
 
 def test_a_shuffled_segment_has_the_frames_of_a_crop_in_another_order(features):

@@ -11,7 +11,7 @@ from torch import nn
 from diarize.audio.features import FeatureConfig
 from diarize.errors import DiarizeError
 from diarize.formats.kaldi import write_data_folder
-from diarize.training.samplers import PackedFeatures, pack
+from diarize.training.packed import PackedFeatures, pack
 from diarize.training.validation import DevSet, hold_out
 
 

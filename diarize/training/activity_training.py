@@ -1,0 +1,249 @@
+"""The training of the network that finds speech and overlap, on packed conversations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from numpy.typing import NDArray
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional as F
+
+from diarize.config import Settings, validate
+from diarize.errors import ConfigError, DiarizeError
+from diarize.networks.activity_network import ActivityNetwork
+from diarize.speech.activity import pad_frames
+from diarize.training.augment import mask, tilt
+from diarize.training.contract import Objective
+from diarize.training.loop import Validation, train
+from diarize.training.optimizers import TrainingConfig
+
+MUTED = 0.2
+"""Share of the conversations that are trained on without Silero: the network must hear for itself as well."""
+
+UNUSED = ("batches", "n_speakers", "n_segments", "shuffle", "seconds", "validation_batches")
+"""Settings of a [training] table that are of batches of segments."""
+
+
+class ActivityLossConfig(Settings):
+    """What the network is to say; the [loss] table."""
+
+    teacher_speech: float = Field(0.0, ge=0, le=1, description="share of the teacher in the target of speech")
+    teacher_overlap: float = Field(0.0, ge=0, le=1, description="in that of overlap; the rest is the truth")
+
+    @property
+    def needs_teacher(self) -> bool:
+        """Whether what a teacher hears is part of the targets."""
+        return max(self.teacher_speech, self.teacher_overlap) > 0
+
+
+@dataclass(frozen=True)
+class ConversationBatch:
+    """Whole conversations with the silence around them that a recording has for the network.
+
+    Attributes
+    ----------
+    mel : (batch_size, n_frames, n_mels) float32
+    silero : (batch_size, n_frames) float32
+    voices : (batch_size, n_outputs) int
+        How many people speak.
+    teacher : (batch_size, n_outputs, 2) float32 or None
+        How probable a teacher finds it that somebody speaks, and that several do.
+    """
+
+    mel: NDArray[np.float32]
+    silero: NDArray[np.float32]
+    voices: NDArray[np.uint8]
+    teacher: NDArray[np.float32] | None
+
+    @property
+    def inputs(self) -> tuple[Tensor, Tensor]:
+        """The spectrograms and Silero's probabilities."""
+        return torch.from_numpy(self.mel), torch.from_numpy(self.silero)
+
+
+class PackedConversations:
+    """What `pack_conversations.py` wrote to a folder, memory-mapped; a teacher's part where it is wanted.
+
+    Raises
+    ------
+    DiarizeError
+        When the folder holds none, or of another number of mels, or its files do not belong together.
+    """
+
+    def __init__(self, folder: Path, *, teacher: bool = False, n_mels: int | None = None) -> None:
+        names = ["mel", "silero", "voices"] + ["teacher"] * teacher
+        try:
+            arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in names}
+        except FileNotFoundError as error:
+            option = " --teacher FILE" if Path(error.filename).stem == "teacher" else ""
+            raise DiarizeError(
+                f"{error.filename}: missing; make it with recipes/pack_conversations.py{option}"
+            ) from error
+        self.mel, self.silero, self.voices = (arrays[name] for name in names[:3])
+        self.teacher = arrays.get("teacher")
+        n, n_frames, packed = self.mel.shape
+        if n_mels not in (None, packed):
+            raise DiarizeError(
+                f"{folder}: packed with {packed} mels, the network takes {n_mels}; pack them again"
+            )
+        outputs = (n, n_frames // 2)
+        expected = {"silero": (n, n_frames), "voices": outputs, "teacher": (*outputs, 2)}
+        for name in names[1:]:
+            if arrays[name].shape != expected[name] or n_frames % 2:
+                raise DiarizeError(
+                    f"{folder / name}.npy: {arrays[name].shape} does not belong to mel.npy with "
+                    f"{self.mel.shape}, of an even number of frames; pack them again"
+                )
+        if not n:
+            raise DiarizeError(f"{folder}: no conversations; pack one or more")
+
+    def __len__(self) -> int:
+        return len(self.mel)
+
+    def batch(
+        self, rows: NDArray[np.intp], context: int, random: Generator | None = None
+    ) -> ConversationBatch:
+        """The conversations of some rows, augmented where there is a random generator."""
+        mels, sileros = [], []
+        for row in rows:
+            mel = self.mel[row].astype(np.float32)
+            silero = self.silero[row].astype(np.float32)
+            if random is not None:
+                mel = mask(tilt(mel, random), random)
+                if random.random() < MUTED:
+                    silero[:] = 0.5
+            mel, silero = pad_frames(mel, silero, context // 2, context // 2)
+            mels.append(mel)
+            sileros.append(silero)
+        teacher = None if self.teacher is None else self.teacher[rows].astype(np.float32)
+        return ConversationBatch(np.stack(mels), np.stack(sileros), self.voices[rows], teacher)
+
+
+class ConversationSampler:
+    """Batches of random conversations, none twice in a batch, for a network of some `context`.
+
+    Raises
+    ------
+    ConfigError
+        When there are fewer conversations than a batch needs.
+    """
+
+    def __init__(
+        self,
+        conversations: PackedConversations,
+        batch_size: int,
+        context: int,
+        seed: int,
+        *,
+        augment: bool = True,
+    ) -> None:
+        self.conversations, self.batch_size, self.context = conversations, batch_size, context
+        self.seed, self.augment = seed, augment
+        if batch_size > len(conversations):
+            raise ConfigError(
+                f"a batch of {batch_size} conversations needs as many, "
+                f"{len(conversations)} are packed; lower batch_size"
+            )
+
+    def batch(self, number: int) -> ConversationBatch:
+        """Batch number `number`, from 0."""
+        random = np.random.default_rng([self.seed, number])
+        rows = random.choice(len(self.conversations), self.batch_size, replace=False)
+        return self.conversations.batch(rows, self.context, random if self.augment else None)
+
+
+class ActivityObjective(Objective):
+    """The mean binary cross entropy of speech and of overlap."""
+
+    config: ActivityLossConfig
+
+    def __init__(self, config: ActivityLossConfig) -> None:
+        super().__init__(config)
+        self.teacher_share = np.array([config.teacher_speech, config.teacher_overlap], np.float32)
+
+    def targets(self, batch: ConversationBatch) -> Tensor:
+        """How probable it is that somebody speaks, and that several do: (batch, n_outputs, 2)."""
+        truth = np.stack([batch.voices > 0, batch.voices > 1], axis=2).astype(np.float32)
+        if self.config.needs_teacher:
+            assert batch.teacher is not None
+            truth += self.teacher_share * (batch.teacher - truth)
+        return torch.from_numpy(truth)
+
+    def forward(self, outputs: Tensor, batch: ConversationBatch, share: float = 1.0) -> dict[str, Tensor]:
+        """The losses of logits (batch, n_outputs, 2), by name."""
+        targets = self.targets(batch).to(outputs.device)
+        losses = F.binary_cross_entropy_with_logits(outputs, targets, reduction="none").mean((0, 1))
+        return {"speech": losses[0], "overlap": losses[1]}
+
+
+def validate_on(
+    dev: PackedConversations, objective: ActivityObjective, batch_size: int, context: int
+) -> Validation:
+    """The mean losses on all conversations of a set, named dev_speech and dev_overlap."""
+
+    @torch.no_grad()
+    def losses_on_dev(network: ActivityNetwork) -> dict[str, float]:
+        sums: dict[str, float] = {}
+        for first in range(0, len(dev), batch_size):
+            rows = np.arange(first, min(first + batch_size, len(dev)))
+            losses = objective.losses(network, dev.batch(rows, context))
+            for name, loss in losses.items():
+                sums[f"dev_{name}"] = sums.get(f"dev_{name}", 0.0) + len(rows) * float(loss)
+        return {name: value / len(dev) for name, value in sums.items()}
+
+    return losses_on_dev
+
+
+def train_activity(
+    network: ActivityNetwork,
+    conversations: PackedConversations,
+    dev: PackedConversations,
+    config: TrainingConfig,
+    folder: str | Path,
+    *,
+    loss: ActivityLossConfig | None = None,
+    device: str = "cpu",
+    start: Path | None = None,
+) -> ActivityNetwork:
+    """Train a network on packed conversations, as `diarize.training.loop.train` does.
+
+    The sum of the losses on `dev`, conversations of other speakers, is the validation loss.
+
+    Raises
+    ------
+    ModelError
+        As `train` does.
+    ConfigError
+        When there are fewer conversations than a batch needs.
+    """
+    objective = ActivityObjective(loss or ActivityLossConfig())
+    sampler = ConversationSampler(
+        conversations, config.batch_size, network.context, config.seed, augment=config.augment
+    )
+    validation = validate_on(dev, objective, config.batch_size, network.context)
+    return train(
+        network, sampler, objective, config, folder, validation=validation, device=device, start=start
+    )
+
+
+def read_training(table: Mapping[str, Any], source: str) -> TrainingConfig:
+    """The settings of a [training] table for batches of whole conversations.
+
+    Raises
+    ------
+    ConfigError
+        For a setting that means nothing for whole conversations, and as `validate` does.
+    """
+    if unused := [name for name in table if name in UNUSED]:
+        raise ConfigError(
+            f"{source}: setting 'training.{unused[0]}' is not used: a batch has whole conversations, the "
+            "validation loss is that of all of --dev; remove it"
+        )
+    return validate(TrainingConfig, table, source)

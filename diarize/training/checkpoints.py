@@ -1,0 +1,154 @@
+"""What a training writes while it goes: a checkpoint to go on from, and its curve."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from diarize.errors import ModelError
+from diarize.files.atomic import atomic_path
+from diarize.files.text import write_text
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Progress:
+    """How far a training has come."""
+
+    step: int = 0
+    seconds: float = 0.0
+    best_loss: float = float("inf")
+    best_step: int = 0
+
+
+def save_checkpoint(
+    folder: Path, modules: nn.Module, optimizer: torch.optim.Optimizer, settings: str, progress: Progress
+) -> None:
+    """Write all that a later call needs to go on: weights, averages, the optimizer's state, progress."""
+    tensors = {name: tensor.contiguous() for name, tensor in modules.state_dict().items()}
+    for index, state in optimizer.state_dict()["state"].items():
+        tensors |= {
+            f"optimizer.{index}.{key}": value.contiguous()
+            for key, value in state.items()
+            if value is not None
+        }
+    metadata = {"progress": json.dumps(asdict(progress)), "settings": settings}
+    with atomic_path(folder / "checkpoint.safetensors") as path:
+        save_file(tensors, path, metadata)
+
+
+def load_checkpoint(
+    folder: Path, modules: nn.Module, optimizer: torch.optim.Optimizer, settings: str
+) -> Progress:
+    """Go back to the folder's checkpoint and say how far it had come; a fresh start when there is none.
+
+    Raises
+    ------
+    ModelError
+        When it is no checkpoint, or of other settings, another network or other speakers.
+    """
+    path = folder / "checkpoint.safetensors"
+    if not path.is_file():
+        return Progress()
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ModelError(f"{path}: no checkpoint ({error}); remove it or use another folder") from error
+    if metadata.get("settings") != settings:
+        raise ModelError(f"{path}: written with other settings; remove it or use another folder")
+    states: dict[int, dict[str, Tensor]] = {}
+    for name in [name for name in tensors if name.startswith("optimizer.")]:
+        _, index, key = name.split(".")
+        states.setdefault(int(index), {})[key] = tensors.pop(name)
+    try:
+        modules.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise ModelError(
+            f"{path}: written for another network or other speakers; remove it or use another folder"
+        ) from error
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": states})
+    progress = Progress(**json.loads(metadata["progress"]))
+    logger.info("%s: going on at step %d", path, progress.step)
+    return progress
+
+
+def load_start(path: Path, modules: nn.Module) -> None:
+    """Give modules the weights of another training's checkpoint, the averaged ones where it has them.
+
+    Raises
+    ------
+    ModelError
+        When there is no checkpoint, or it is of another network or of other speakers.
+    """
+    try:
+        tensors = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{path}: no checkpoint to start from ({error})") from error
+    names = modules.state_dict()
+    taken = {name: tensors.get(name.replace("network.", "average.", 1), tensors.get(name)) for name in names}
+    if any(tensor is None or tensor.shape != names[name].shape for name, tensor in taken.items()):
+        raise ModelError(f"{path}: of another network or other speakers; start from another checkpoint")
+    modules.load_state_dict(taken)
+
+
+def append_curve(folder: Path, line: dict[str, float]) -> None:
+    """Add a line to curve.tsv; its columns are those of all lines, with nan where a line has no value."""
+    path = folder / "curve.tsv"
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = read_curve(path) if path.exists() else []
+    names = list(dict.fromkeys([*(rows[0] if rows else []), *line]))
+    if rows and list(rows[0]) == names:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(_curve_line(names, line))
+    else:
+        write_text("\t".join(names) + "\n" + "".join(_curve_line(names, row) for row in [*rows, line]), path)
+    logger.info("  ".join(f"{name} {value:.4g}" for name, value in line.items()))
+
+
+def _curve_line(names: list[str], line: dict[str, float]) -> str:
+    return "\t".join(f"{line.get(name, math.nan):.6g}" for name in names) + "\n"
+
+
+def cut_curve(folder: Path, step: int) -> None:
+    """Drop the lines of curve.tsv after a step: a training that was killed there makes them again."""
+    path = folder / "curve.tsv"
+    if not path.is_file():
+        return
+    header, *lines = _whole_lines(path) or [""]
+    kept = [line for line in lines if float(line.split("\t")[0]) <= step]
+    if kept:
+        write_text("".join(f"{line}\n" for line in [header, *kept]), path)
+    else:
+        path.unlink()
+
+
+def _whole_lines(path: Path) -> list[str]:
+    """The lines of a growing file, without the last one where its end is not written yet."""
+    return path.read_text(encoding="utf-8").split("\n")[:-1]
+
+
+def read_curve(path: Path) -> list[dict[str, float]]:
+    """The lines of a curve.tsv as tables of numbers, but for one that is still being written.
+
+    Raises
+    ------
+    ModelError
+        When the file is missing or not such a table.
+    """
+    try:
+        header, *lines = _whole_lines(path) or [""]
+        names = header.split("\t")
+        return [dict(zip(names, map(float, line.split("\t")), strict=True)) for line in lines]
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: no curve of a training ({error})") from error

@@ -1,0 +1,126 @@
+"""Packed features of a training corpus: all clips in one memory-mapped file, and pieces cut from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from diarize.audio.features import Frames
+from diarize.errors import DiarizeError
+from diarize.files.atomic import atomic_path
+
+Shuffle = Literal["none", "segment", "utterance"]
+
+
+@dataclass(frozen=True)
+class PackedFeatures:
+    """Log-mel frames of many clips in one memory-mapped file.
+
+    Attributes
+    ----------
+    mel : (n_frames, n_mels) float16
+        All clips, one after the other.
+    start, length : (n_clips,) int
+        Where a clip's frames begin, and how many they are.
+    clip : (n_clips,) int
+        Number of the recording that the frames come from; its copies share it.
+    speaker : (n_clips,) int
+        Number of the speaker; another speed counts as another speaker.
+    """
+
+    mel: NDArray[np.float16]
+    start: NDArray[np.int64]
+    length: NDArray[np.int64]
+    clip: NDArray[np.int64]
+    speaker: NDArray[np.int64]
+
+    @property
+    def n_speakers(self) -> int:
+        """Number of speakers."""
+        return int(self.speaker.max()) + 1
+
+    def select(self, rows: NDArray[np.bool_]) -> PackedFeatures:
+        """The clips of a mask (n_clips,), with the same numbers of clips and speakers."""
+        columns = {name: getattr(self, name)[rows] for name in ("start", "length", "clip", "speaker")}
+        return PackedFeatures(self.mel, **columns)
+
+    @staticmethod
+    def load(folder: str | Path, n_mels: int | None = None) -> PackedFeatures:
+        """Packed features of a folder that `pack` wrote, for a network of `n_mels`, where that is given.
+
+        Raises
+        ------
+        DiarizeError
+            When the folder holds none, or of another number of mels, or a clip without a frame.
+        """
+        folder = Path(folder)
+        if not (folder / "index.npz").is_file():
+            raise DiarizeError(f"{folder}: no packed features; make them with recipes/pack_features.py")
+        with np.load(folder / "index.npz", allow_pickle=False) as index:
+            columns = {name: index[name] for name in ("start", "length", "clip", "speaker")}
+            packed = int(index["n_mels"])
+        if n_mels not in (None, packed):
+            raise DiarizeError(
+                f"{folder}: packed with {packed} mels, the network takes {n_mels}; pack them again"
+            )
+        if not len(columns["length"]) or not columns["length"].all():
+            raise DiarizeError(f"{folder}: no clips, or one without a frame; pack the features again")
+        mel = np.memmap(folder / "mel.f16", dtype=np.float16, mode="r").reshape(-1, packed)
+        return PackedFeatures(mel, **columns)
+
+
+def pack(clips: Iterable[tuple[int, int, Frames]], folder: str | Path) -> None:
+    """Write (clip, speaker, log-mel (n_frames, n_mels)) as they come to `folder`: mel.f16 and index.npz.
+
+    Raises
+    ------
+    DiarizeError
+        When there is no clip.
+    """
+    folder = Path(folder)
+    rows: list[tuple[int, int, int, int]] = []
+    n_frames, n_mels = 0, 0
+    with atomic_path(folder / "mel.f16") as path, path.open("wb") as file:
+        for clip, speaker, mel in clips:
+            file.write(mel.astype(np.float16).tobytes())
+            rows.append((n_frames, len(mel), clip, speaker))
+            n_frames += len(mel)
+            n_mels = mel.shape[1]
+    if not rows:
+        raise DiarizeError(f"{folder}: no clip to pack; give a data folder with recordings")
+    start, length, clip_number, speaker_number = np.array(rows, dtype=np.int64).T
+    with atomic_path(folder / "index.npz") as path:
+        np.savez(path, start=start, length=length, clip=clip_number, speaker=speaker_number, n_mels=n_mels)
+
+
+def cut_segments(mel: Frames, length: int, shuffle: Shuffle, random: Generator) -> Frames:
+    """Consecutive segments (n, length, n_mels) of a clip's frames (n_frames, n_mels), to embed or name it.
+
+    What is left over at its end is dropped; a clip shorter than a segment runs on into zeros.
+    """
+    if len(mel) < length:
+        mel = np.pad(mel, ((0, length - len(mel)), (0, 0)))
+    if shuffle == "utterance":
+        mel = random.permutation(mel)
+    n = len(mel) // length
+    segments = mel[: n * length].reshape(n, length, -1).astype(np.float32)
+    return np.stack([random.permutation(s) for s in segments]) if shuffle == "segment" else segments
+
+
+def random_crop(
+    features: PackedFeatures, row: int, length: int, random: Generator, shuffle: Shuffle
+) -> Frames:
+    """At most `length` frames from a random start of clip number `row`: (n_frames, n_mels) float32."""
+    start, available = features.start[row], features.length[row]
+    if shuffle == "utterance":
+        frames = np.sort(random.choice(available, min(available, length), replace=False))
+        return features.mel[start + random.permutation(frames)].astype(np.float32)
+    offset = int(random.integers(max(1, available - length + 1)))
+    mel = features.mel[start + offset : start + min(available, offset + length)].astype(np.float32)
+    return random.permutation(mel) if shuffle == "segment" else mel
