@@ -127,7 +127,7 @@ def test_a_loss(copy_with):
     copy.train(config, "--set", "loss.layer=pool_norm", "--set", "training.n_steps=3")
     words = ("--features", "features", "--config", "conf.toml", "--out", "other", "--set", "loss.kind=triple")
     done = copy.run("recipes/train_embedding.py", *words)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "[loss]: unknown loss 'triple'; known: triplet, embedding, cross-entropy, " in done.stderr
 
 
