@@ -11,13 +11,11 @@
 - ``features``: mel spectrograms and MFCC
 """
 
+from diarize.audio.pieces import AudioInfo, Samples
 from diarize.audio.recordings import (
     AUDIO_SUFFIXES,
     SAMPLE_RATE,
-    AudioInfo,
     Channel,
-    Samples,
-    Source,
     audio_info,
     count_channels,
     find_audio,
@@ -28,6 +26,7 @@ from diarize.audio.recordings import (
     source_id,
     stream_audio,
 )
+from diarize.audio.sources import Source
 
 __all__ = [
     "AUDIO_SUFFIXES",

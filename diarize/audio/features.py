@@ -19,7 +19,8 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from diarize.audio.recordings import SAMPLE_RATE, Samples
+from diarize.audio.pieces import Samples
+from diarize.audio.recordings import SAMPLE_RATE
 from diarize.config import Settings, check_order
 
 Frames = NDArray[np.float32]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from diarize.audio.recordings import SAMPLE_RATE, Samples
+from diarize.audio.pieces import Samples
+from diarize.audio.recordings import SAMPLE_RATE
 
 Hook = Callable[[str, Any], None]
 """Called with the name of a stage and a record: `Progress` while it runs, its result when it has ended."""

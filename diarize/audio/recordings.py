@@ -29,23 +29,6 @@ from diarize.errors import AudioError
 from diarize.files.folders import find_files
 from diarize.segments import normal_name
 
-__all__ = [
-    "AUDIO_SUFFIXES",
-    "SAMPLE_RATE",
-    "AudioInfo",
-    "Samples",
-    "Source",
-    "audio_info",
-    "count_channels",
-    "find_audio",
-    "load_audio",
-    "mixed_channels",
-    "recording_id",
-    "regroup",
-    "source_id",
-    "stream_audio",
-]
-
 SAMPLE_RATE = 16000
 """Samples a second that everything behind this module sees."""
 

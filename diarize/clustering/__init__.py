@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from diarize.config.registry import find_class
 from diarize.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -35,10 +35,7 @@ def build_clusterer(method: str, **params: Any) -> Clusterer:
     >>> build_clusterer("agglomerative", n_speakers=2).fit_predict(X).tolist()
     [0, 0, 1, 1]
     """
-    if method not in CLUSTERERS:
-        raise ConfigError(f"unknown clusterer {method!r}; known: {', '.join(CLUSTERERS)}")
-    module, name = CLUSTERERS[method]
-    clusterer: Clusterer = getattr(import_module(module), name)()
+    clusterer: Clusterer = find_class(CLUSTERERS, method, "clusterer")()
     if params.get("threshold", 0) is None:
         del params["threshold"]
     known = clusterer.get_params(deep=False)

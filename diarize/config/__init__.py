@@ -3,6 +3,7 @@
 - ``sections``: the settings of the command line and of the library; its names are those of this package
 - ``validation``: tables of settings, and one line of error for a wrong one
 - ``toml``: TOML read and written
+- ``registry``: classes by name
 """
 
 from diarize.config.sections import (

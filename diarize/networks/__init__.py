@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
 from inspect import signature
 from typing import Any
 
 from torch import nn
 
+from diarize.config.registry import find_class
 from diarize.config.toml import shown
 from diarize.errors import ConfigError
 from diarize.networks.contract import Network
@@ -33,10 +33,7 @@ def network_class(family: str) -> type[Network]:
     ConfigError
         For an unknown family, with the known ones.
     """
-    if not isinstance(family, str) or family not in NETWORKS:
-        raise ConfigError(f"unknown network '{family}'; known: {', '.join(NETWORKS)}")
-    module, name = NETWORKS[family]
-    found: type[Network] = getattr(import_module(module), name)
+    found: type[Network] = find_class(NETWORKS, family, "network")
     return found
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from diarize.config import validate
+from diarize.config.registry import find_class
 from diarize.errors import ConfigError
 from diarize.networks import Network
 from diarize.networks.contract import layer_output
@@ -34,10 +34,7 @@ def objective_class(kind: str) -> type[NamedObjective]:
     ConfigError
         For an unknown kind, with the known ones.
     """
-    if not isinstance(kind, str) or kind not in OBJECTIVES:
-        raise ConfigError(f"unknown loss '{kind}'; known: {', '.join(OBJECTIVES)}")
-    module, name = OBJECTIVES[kind]
-    found: type[NamedObjective] = getattr(import_module(module), name)
+    found: type[NamedObjective] = find_class(OBJECTIVES, kind, "loss")
     return found
 
 
