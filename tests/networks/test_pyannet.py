@@ -195,7 +195,7 @@ def test_the_network_gives_what_the_original_gives(windows):
 @installed
 def test_it_hears_the_speakers_of_the_demo(windows, demo_recording):
     """At each moment as many as the reference has, for most of the time."""
-    from diarize.formats.rttm import read_rttm
+    from diarize.formats import read_rttm
 
     turns = read_rttm(demo_recording.with_suffix(".rttm"))
     with torch.inference_mode():
