@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
-from diarize.errors import ModelError
+from diarize.errors import ConfigError, ModelError
 from diarize.networks.weights import load_weights, save_weights
 from diarize.training.checkpoints import (
     Progress,
@@ -65,11 +65,16 @@ def train(
 
     Raises
     ------
+    ConfigError
+        When the config asks for a validation loss and there is none.
     ModelError
         When the folder's checkpoint, or that of `start`, belongs to other settings, another network or
         another objective; when the folder's has had more batches than are asked for; and when a loss or a
         weight is no longer finite, of which nothing is written.
     """
+    if validation is None and (config.patience or config.keep == "best"):
+        setting = "patience" if config.patience else "keep = 'best'"
+        raise ConfigError(f"setting 'training.{setting}' needs a validation loss: hold recordings out")
     folder = Path(folder)
     rank, n_processes = rank_and_number()
     network.to(device)

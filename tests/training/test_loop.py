@@ -365,6 +365,14 @@ def test_a_loss_on_embeddings_is_validated_on_batches_of_speakers(split, tmp_pat
     assert losses[1] < losses[0]
 
 
+@pytest.mark.parametrize(
+    ("changes", "told"), [({"patience": 2}, "patience"), ({"keep": "best"}, "keep = 'best'")]
+)
+def test_what_needs_a_validation_loss_is_refused_without_one(split, tmp_path, changes, told):
+    with pytest.raises(ConfigError, match=f"'training.{told}' needs a validation loss"):
+        train_embedding(tiny_network(), split[0], by_speakers(**changes), tmp_path)
+
+
 def mislabelled(validation: PackedFeatures) -> PackedFeatures:
     """Clips under the next speaker's name: the more is learnt, the higher is the loss."""
     return replace(validation, speaker=(validation.speaker + 1) % N_SPEAKERS)
