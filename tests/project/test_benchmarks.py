@@ -158,7 +158,7 @@ def test_the_ablation_varies_settings_together(run_script, sets, model):
 @pytest.mark.parametrize("script", ["ablation.py", "choose_defaults.py"])
 def test_two_sets_of_one_name_are_told(run_script, sets, script):
     twice = (sets / "demo", sets / ".." / sets.name / "demo")
-    message = f"{script}: {twice[0]}: another set is called demo, too; rename one"
+    message = f"{script}: {twice[0]}: another set is also called demo; rename one"
     with pytest.raises(SystemExit, match=f"^{re.escape(message)}$"):
         run_script(script, "--data", *twice)
 
