@@ -1,4 +1,4 @@
-"""Files that PyAV (FFmpeg) reads: containers with tracks and a clock of their own, and compressed streams."""
+"""Files that PyAV (FFmpeg) reads: containers with tracks and a clock, and compressed streams."""
 
 from __future__ import annotations
 
@@ -274,10 +274,12 @@ def _promised_seconds(
     if format == "mp3":
         seconds = index_seconds(file, stream.codec_context.sample_rate)
         return None if seconds is None else begin + seconds
-    if format in _GUESSED or (format == "ogg" and begin > TOLERANCE):  # counted from 0 or from its begin
+    if format in _GUESSED or (
+        format == "ogg" and begin > TOLERANCE
+    ):  # FFmpeg counts from 0 or from the beginning
         return None
     if stream.duration is not None and stream.time_base is not None:
-        if not _bare(container) and format != "asf":  # there the duration counts from the file's beginning
+        if not _bare(container) and format != "asf":  # the duration counts from the beginning of the file
             begin = float((stream.start_time or 0) * stream.time_base)
         return begin + float(stream.duration * stream.time_base)
     if container.duration is None:

@@ -85,7 +85,7 @@ class FeatureConfig(Settings):
 
     @property
     def frame_rate(self) -> float:
-        """Frames a second."""
+        """Frames per second."""
         return SAMPLE_RATE / self.hop
 
 
@@ -154,7 +154,7 @@ def _stream_mel(blocks: Iterable[Samples], config: FeatureConfig) -> Iterator[Fr
         zeros |  samples ...                             | zeros
         [== frame 0 ==]
              [== frame 1 ==]     each block computes the frames that it completes;
-                  [== ...        what the next frame still needs is carried over
+                  [== ...        samples that the next frame needs are kept
     """
     kaldi = config.convention == "kaldi"  # no zeros at the ends
     carried = np.zeros(0 if kaldi else config.n_fft // 2, dtype=np.float32)

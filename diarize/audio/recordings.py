@@ -55,7 +55,7 @@ _SUFFIXES = """
 .ogv .flv .mpg .mpeg .ts .mts .m2ts
 """
 AUDIO_SUFFIXES = frozenset(_SUFFIXES.split())
-"""Suffixes by which `find_audio` knows a recording."""
+"""Suffixes by which `find_audio` recognises a recording."""
 
 
 Channel = int | tuple[int, ...]

@@ -55,7 +55,7 @@ class DominantSets(Clusterer):
     ----------
     affinity : str or function
         Name in `affinity.AFFINITIES`, or a function from vectors (n, dim) to a symmetric matrix (n, n).
-        Negative values are taken as zero, and so is the diagonal.
+        Negative values and the diagonal are set to zero.
     theta : float
         Items with at least this share of the largest weight make the set.
     epsilon : float

@@ -21,7 +21,7 @@ class Evidence(TypedDict):
     n_speakers: int
     reason: str  # one sentence with figures
     candidates: list[Candidate]
-    absorbed: list[int]  # sizes, in items, of the small clusters that went to a neighbour
+    absorbed: list[int]  # numbers of items in the small clusters that went to a neighbour
 
 
 def explain(

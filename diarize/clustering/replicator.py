@@ -1,7 +1,7 @@
 """Replicator dynamics: dominant sets of an affinity matrix A, removed one by one.
 
-A point x of the simplex (x_i >= 0, sum x_i = 1) says how much each item belongs to a set, and x'Ax, A the
-affinity, how cohesive the set is. Replicator dynamics
+A point x of the simplex (x_i >= 0, sum x_i = 1) gives the weight of each item in a set, and x'Ax, where A is
+the affinity, the cohesion of the set. Replicator dynamics
 
     x_i <- x_i (Ax)_i / x'Ax                                                                          (1)
 
@@ -15,8 +15,8 @@ defined. But on the simplex 1'x = 1, hence for any s
     x'(A - alpha I)x + s = x'(A - alpha I + s 11')x                                                   (2)
 
 has the same maximisers, with payoffs (Ax)_i - alpha x_i + s. With s = alpha no entry is negative (a_ij +
-alpha off the diagonal, 0 on it), so (1) climbs (Baum & Eagon, 1967), but slowly, as large payoffs differ
-little. The payoffs alone stay positive from s = alpha max x_i on: s falls towards this while x climbs.
+alpha off the diagonal, 0 on it), so (1) climbs (Baum & Eagon, 1967), but slowly, because large payoffs differ
+little. The payoffs themselves are positive for s >= alpha max x_i, so s falls towards this while x climbs.
 
 **The scale of alpha.** Let m items have affinity w to each other and v < w to another item. Uniform x on them
 has payoff w (m - 1)/m - alpha/m inside and v outside: the other item stays out while alpha < m (w - v) - w.

@@ -84,7 +84,7 @@ class Spectral(Clusterer):
     def _graph(self, X: Matrix, first: int, last: int) -> tuple[Labels, int, Matrix]:
         """The items by similarity (n, n) and p, for `laplacian`, and the gaps of first ... last clusters."""
         unlike = -resolve_affinity(self.affinity)(X)
-        np.fill_diagonal(unlike, np.inf)  # no item is its own neighbour
+        np.fill_diagonal(unlike, np.inf)  # an item is not its own neighbour
         order = np.argsort(unlike, axis=1, kind="stable")
         largest = min(max(int(self.max_neighbors * len(X)), 1), len(X) - 1)
         smallest = max(min(self.min_neighbors, largest), 1)

@@ -47,7 +47,7 @@ class Entry:
 
 
 def bundled_models() -> list[str]:
-    """The names of the models that come with the package."""
+    """The names of the bundled models."""
     return sorted(path.parent.name for path in BUNDLED.glob("*/config.toml") if path.parent != ACTIVITY)
 
 

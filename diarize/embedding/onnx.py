@@ -140,7 +140,7 @@ class OnnxNetwork:
             )
         try:
             (vectors,) = self._session.run([self.config.output], feed)
-        except Exception as error:  # onnxruntime's errors have no class of their own
+        except Exception as error:  # onnxruntime's errors have no common class but Exception
             raise ModelError(f"{self.path}: the graph fails ({first_line(error)})") from error
         expected = (len(values), self.config.dim)
         if vectors.shape != expected:
@@ -209,5 +209,5 @@ def _open(path: Path) -> tuple[str, Any]:
     try:
         session = open_session(path)
         return sha256(path.read_bytes()).hexdigest()[:12], session
-    except Exception as error:  # onnxruntime's errors have no class of their own
+    except Exception as error:  # onnxruntime's errors have no common class but Exception
         raise ModelError(f"{path}: not an ONNX file that can be read ({first_line(error)})") from error

@@ -34,7 +34,7 @@ class Embeddings:
     start, end : (n,) array
         Seconds, ``0 <= start < end``; kept as float64.
     vectors : (n, dim) array
-        Finite; kept as float32.
+        The embeddings; finite, kept as float32.
     speaker : (n,) array of str, optional
 
     Raises

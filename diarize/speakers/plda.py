@@ -179,6 +179,6 @@ def load_backend(model: Path, fingerprint: str) -> Backend | None:
 
 
 def _scatter(deviations: Matrix, n_free: int) -> Matrix:
-    """Covariance (dim, dim) of deviations (n, dim) from means, with so many degrees of freedom."""
+    """Covariance (dim, dim) of deviations (n, dim) from means, with `n_free` degrees of freedom."""
     covariance: Matrix = deviations.T @ deviations / n_free
     return covariance

@@ -38,7 +38,7 @@ N_BANDS = len(BANDS) - 1
 Decibels = NDArray[np.float32]
 
 _FFT = 512
-_SILENCE = 1e-12  # power
+_SILENCE = 1e-12  # power; the lowest one
 _SMOOTH = 5  # frames whose powers are averaged, because leaks come up to 10 ms late
 _EARLY, _LATE = 3, 3  # frames before and after a frame in which its leak may occur
 _DECAY = 1.5  # dB per frame of a leak's decay, as in a room with a reverberation time of 0.4 s
