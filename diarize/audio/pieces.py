@@ -54,7 +54,7 @@ class Piece(NamedTuple):
 
 
 class DecodingStoppedError(Exception):
-    """The decoder stopped before the end that the header gives."""
+    """The decoder stopped before the end of the recording."""
 
 
 def check_header(name: str, info: AudioInfo) -> None:

@@ -22,7 +22,7 @@ from diarize.speakers.plda import Backend
 MOST_CANDIDATES = 20
 _MORE = 4  # clusters proposed above a bound, because reassignment may empty some
 _MOST_STEPS = 10  # steps of a reassignment that is repeated until nothing changes
-_MOST_TRIES = 5  # exchanges to try before giving up
+_MOST_TRIES = 5  # exchanges that are tried in each step
 _STEPS_A_TRY = 3
 
 

@@ -95,7 +95,7 @@ def test_diarization_error_prints_every_row(run_script, sets, model, tmp_path):
     titles = re.findall(r"^## (.*)", text, re.MULTILINE)
     assert [title.split(":")[0] for title in titles] == [
         "demo",
-        "demo, recordings that no setting was chosen on",
+        "demo, recordings on which no setting was chosen",
     ]
     rows = rows_of(text, 9)
     methods = ["agglomerative", "dominant-sets", "spectral", "density"]
