@@ -1,9 +1,9 @@
-"""What each part of the pipeline wins: DER, JER and the number of speakers without it, as a Markdown table.
+"""The effect of each part of the pipeline: DER, JER and number of speakers without it, as a Markdown table.
 
     python benchmarks/ablation.py --data SET [SET ...] [--held-out ID ...] [--vary SETTING=VALUE,VALUE ...]
 
-SET is a folder with audio/, rttm/ and uem/, one file a recording. Each set has the same weight in a mean.
-With --vary there is a row for all combinations of the values instead: how settings are chosen.
+SET is a folder with audio/, rttm/ and uem/, each with one file for each recording. All sets have the same
+weight in a mean. With --vary, the table has a row for each combination of the values, to choose settings.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from diarize.scoring.der import pool
 PARTS: dict[str, dict[str, Any]] = {
     "all parts": {},
     "without overlap: one speaker at any time": {"speech.overlap": 1.0},
-    "overlapped speech counts for vectors": {"speech.mixed": 1.0},
-    "neither of both": {"speech.overlap": 1.0, "speech.mixed": 1.0},
+    "embeddings of overlapping speech": {"speech.mixed": 1.0},
+    "without both overlap settings": {"speech.overlap": 1.0, "speech.mixed": 1.0},
     "without resegmentation": {"resegmentation.enabled": False},
     "resegmentation without a cost of changes": {"resegmentation.change_cost": 0.0},
     "a speaker costs the same in long recordings": {"clustering.long_speaker_cost": 0.0},
     "every window counts in full for the number": {"clustering.seconds_in_full": 1e9},
-    "pauses within a turn end it": {"turns.min_gap": 0.0},
+    "pauses end turns": {"turns.min_gap": 0.0},
     "number of speakers by silhouette": {"clustering.evidence": False},
     "without a back end": {"clustering.evidence": False, "resegmentation.enabled": False},
-    "speech by silero's own settings": {
+    "speech with Silero's own settings": {
         "speech.release": 0.15,
         "speech.padding": 0.03,
         "speech.min_silence": 0.1,
         "speech.min_speech": 0.25,
     },
-    "speech by our network": {"speech.detector": "activity"},
+    "speech by the bundled network": {"speech.detector": "activity"},
     "speech by energy": {"speech.detector": "energy"},
     "windows of 3 s": {"embedding.window": 3.0, "embedding.hop": 1.5},
     "windows of 1 s": {"embedding.window": 1.0, "embedding.hop": 0.5},
@@ -46,7 +46,7 @@ PARTS: dict[str, dict[str, Any]] = {
 
 
 def measure(bench: Bench, sets: dict[str, list[Recording]], config: Config) -> list[str]:
-    """Mean DER and JER, how many numbers are right, mean DER with the number known, DER of each set."""
+    """Mean DER and JER, right numbers of speakers, mean DER with the number known, DER of each set."""
     unknown = {name: [bench.score(each, config) for each in these] for name, these in sets.items()}
     told = [pool([bench.score(each, known(config, each.n_speakers)) for each in s]) for s in sets.values()]
     pooled = {name: pool(scores) for name, scores in unknown.items()}
@@ -61,14 +61,18 @@ def measure(bench: Bench, sets: dict[str, list[Recording]], config: Config) -> l
 
 
 def main() -> None:
-    """Measure the defaults, and what is left of them without each part."""
+    """Measure the defaults, and the pipeline without each part."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", nargs="+", type=Path, required=True, metavar="SET")
     parser.add_argument("--model", help="embedding model: a folder, or the name of a bundled one")
     parser.add_argument(
-        "--held-out", nargs="*", default=HELD_OUT, metavar="ID", help="never recordings whose ids begin so"
+        "--held-out",
+        nargs="*",
+        default=HELD_OUT,
+        metavar="ID",
+        help="leave out recordings whose ids begin with one of these",
     )
     parser.add_argument("--vary", nargs="+", default=[], metavar="SETTING=VALUE,VALUE")
     arguments = parser.parse_args()
@@ -85,7 +89,7 @@ def main() -> None:
     conditions = (
         "Collar 0, overlap scored, time of the UEM; in %, means over sets; number of speakers unknown"
     )
-    print(header(f"Vectors: {bench.description}. {conditions}"))
+    print(header(f"Embeddings: {bench.description}. {conditions}"))
     print(table(columns, rows))
 
 

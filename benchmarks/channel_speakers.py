@@ -1,11 +1,11 @@
-"""DER of calls whose channels are a speaker each, by their cross-talk, as a Markdown table.
+"""DER of calls in which each channel is one speaker, by amount of cross-talk, as a Markdown table.
 
     python benchmarks/channel_speakers.py --data DATA [--rooms DIR] [--n 6] [--margins DB ...]
 
-DATA is a Kaldi data folder with utt2spk. Calls of 40 s are simulated from its clips, with interjections and a
-tenth of overlap. Each row has the cross-talk between all channels, 0 to 10 ms late, and the noise and gain of
-each channel, drawn within the ranges that it names. Beside the margins stand the channels without
-suppression, and their mean with the number of speakers known.
+DATA is a Kaldi data folder with utt2spk. Calls of 40 s are simulated from its clips, with interjections and
+10 % overlap. In each row, the cross-talk between all channels (0 to 10 ms late) and the noise and gain of
+each channel are drawn from the ranges in its name. Other columns have the channels without suppression of
+cross-talk, and the mean of the channels with the number of speakers known.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ from diarize.training.conversations import (
 )
 
 SECONDS, OVERLAP, LONGEST_PHRASE = 40.0, 0.1, 10.0
-LEVEL, LEVEL_SPREAD = -26.0, 4.0  # of a speaker, dB of full scale, and more or less
-LATEST = 160  # samples that cross-talk is late by at most
-LONGEST_PAUSE = 0.5  # seconds; references run through pauses of one speaker
+LEVEL, LEVEL_SPREAD = -26.0, 4.0  # dB of full scale: mean level of a speaker, and most deviation from it
+LATEST = 160  # samples; largest delay of cross-talk
+LONGEST_PAUSE = 0.5  # seconds; shorter pauses do not end a turn of the reference
 SPEECH = SpeechConfig(
     detector="silero", threshold=0.3, release=0.15, min_speech=0.25, min_silence=0.3, padding=0.03
 )
@@ -55,14 +55,14 @@ Range = tuple[float, float]
 
 
 class Condition(NamedTuple):
-    """How the channels of a call are made; ranges in dB."""
+    """How the channels of a call are simulated; ranges in dB."""
 
     crosstalk: Range | None
     noise: Range = (-80, -70)
     gain: Range = (0, 0)
     n_channels: int = 2
     room: bool = False
-    silent: bool = False  # the last channel's speaker
+    silent: bool = False  # whether the last channel's speaker is silent
 
 
 CONDITIONS = {
@@ -82,7 +82,7 @@ CONDITIONS = {
 
 
 def load_speaker(data: DataFolder, speaker: str) -> list[Phrase]:
-    """All phrases of a speaker whose recordings are whole utterances."""
+    """All phrases of a speaker, each from a recording of one utterance."""
     phrases = []
     for utterance in (name for name, who in data.utt2spk.items() if who == speaker):
         samples = load_audio(data.wav_scp[utterance])
@@ -93,7 +93,7 @@ def load_speaker(data: DataFolder, speaker: str) -> list[Phrase]:
 def record(
     clean: Sequence[NDArray[np.float32]], condition: Condition, rooms: Sequence[Path], random: Generator
 ) -> NDArray[np.float32]:
-    """What is recorded of clean channels: samples (n_samples, n_channels)."""
+    """The recording (n_samples, n_channels) of clean channels, with cross-talk, noise and gains."""
     recorded = []
     for i, own in enumerate(clean):
         channel = own + 10 ** (random.uniform(*condition.noise) / 20) * random.normal(size=len(own))
@@ -111,7 +111,7 @@ def record(
 def simulate(
     data: DataFolder, condition: Condition, rooms: Sequence[Path], n: int, seed: int
 ) -> Iterator[tuple[NDArray[np.float32], list[Turn]]]:
-    """Calls as samples (n_samples, n_channels) and their turns; the same turns in every condition."""
+    """Calls as samples (n_samples, n_channels), with their turns, which are the same in every condition."""
     names = sorted(set(data.utt2spk.values()))
     load = cache(partial(load_speaker, data))
     for index in range(n):
@@ -132,7 +132,7 @@ def simulate(
 
 
 def label(diarizer: Diarizer, samples: NDArray[np.float32]) -> Diarization:
-    """Who spoke when in samples (n_samples, n_channels), by their channels."""
+    """The diarization of samples (n_samples, n_channels), by channel."""
     return diarizer(samples, rate=SAMPLE_RATE, channels="speakers", recording="call")
 
 
@@ -143,7 +143,7 @@ def main() -> None:
     )
     parser.add_argument("--data", type=Path, required=True, help="Kaldi data folder with utt2spk")
     parser.add_argument("--rooms", type=Path, help="folder of impulse responses; without it, no such row")
-    parser.add_argument("--n", type=int, default=6, help="calls a condition (default: %(default)s)")
+    parser.add_argument("--n", type=int, default=6, help="calls in each condition (default: %(default)s)")
     parser.add_argument("--margins", nargs="+", type=float, default=[3.0, 6.0, 9.0, 12.0], metavar="DB")
     parser.add_argument("--seed", type=int, default=1, help="(default: %(default)s)")
     arguments = parser.parse_args()
@@ -164,7 +164,9 @@ def main() -> None:
                 own.append(score_diarization(turns, diarization.turns))
         rows.append([name, *(percent(pool(each).der) for each in scores)])
         print(name, file=sys.stderr, flush=True)
-    print(header(f"{arguments.n} calls a row, {SECONDS:.0f} s each. Collar 0, overlap scored, DER in %"))
+    print(
+        header(f"{arguments.n} calls in each row, {SECONDS:.0f} s each. Collar 0, overlap scored, DER in %")
+    )
     columns = ["cross-talk", "mean of the channels", "no suppression"]
     print(table([*columns, *(f"margin {margin:g} dB" for margin in arguments.margins)], rows))
 

@@ -3,11 +3,11 @@
     python benchmarks/choose_defaults.py --data SET [SET ...] [--recordings ID ...] [--peer resemblyzer]
         [--write DIR]
 
-A SET holds audio/, rttm/ and uem/ with one file a recording; held-out recordings are left out. Of each set
-the DER is pooled, and the mean over the sets, each with the same weight, is made small: every clusterer on
-every pair of window and hop first, then, for the best of these, how labels become turns. A table tells what
-each family costs on a set when its setting is chosen on the others. --write puts the best config of each
-clusterer at the best window into DIR, for the --config of diarization_error.py.
+A SET holds audio/, rttm/ and uem/, each with one file for each recording; held-out recordings are left out.
+The DER is pooled in each set, and the mean over the sets, with equal weights, is minimised: first over every
+clusterer with every pair of window and hop, then, for the best of these, over the settings of turns. One
+table has the DER of each family on a set, with the setting chosen on the other sets. --write puts the best
+config of each clusterer at the best window into DIR, for --config of diarization_error.py.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from diarize.errors import DiarizeError
 from diarize.files.atomic import atomic_path
 from diarize.scoring.der import pool
 
-# Grids are wide enough for vectors that all lie close together.
+# The grids are wide enough for embeddings that all lie close together.
 MERGE_DISTANCES = {
     "average": np.arange(0.1, 1.0, 0.05),
     "complete": np.arange(0.2, 1.25, 0.05),
@@ -46,7 +46,7 @@ OPTIONS: dict[str, dict[str, Sequence[Any]]] = {
         "min_cluster_size": (2, 3, 4, 5),
     },
     "dominant-sets": {
-        "affinity": (None, "cosine", "gaussian", "locally-scaled"),  # None: the pipeline's own
+        "affinity": (None, "cosine", "gaussian", "locally-scaled"),  # None: the pipeline's default
         "coarseness": (0.0, 0.02, 0.05, 0.1, 0.15, 0.25, 0.4, 0.7, 1.0),
         "min_cluster_size": (1, 3, 5),
     },
@@ -64,7 +64,7 @@ N_TURN_ROWS = 10
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """A config and its DER on each set, number of speakers unknown and known."""
+    """A config and its DER on each set, with the number of speakers unknown and known."""
 
     family: str
     config: Config
@@ -78,24 +78,24 @@ class Trial:
 
 
 def by_unknown(trial: Trial) -> tuple[float, float]:
-    """What is made small."""
+    """The key to minimise, with the number of speakers unknown."""
     return float(np.mean(trial.unknown)), float(np.mean(trial.known))
 
 
 def by_known(trial: Trial) -> tuple[float, float]:
-    """The same for a known number of speakers."""
+    """The key to minimise, with the number of speakers known."""
     return by_unknown(trial)[::-1]
 
 
 def combinations(choices: dict[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
-    """One value of each name, in every combination; a name whose value is None is left out."""
+    """Every combination of one value of each name; names with the value None are left out."""
     for values in itertools.product(*choices.values()):
         pairs = zip(choices, values, strict=True)
         yield {name: value for name, value in pairs if value is not None}
 
 
 def settings(methods: Sequence[str], has_backend: bool) -> Iterator[tuple[str, ClusteringConfig]]:
-    """Every setting of the clusterers with its family; the defaults of each clusterer first."""
+    """Every setting of the clusterers, with its family; the defaults of each clusterer come first."""
     for method in methods:
         if has_backend:
             yield f"{method} evidence", ClusteringConfig(method=method)
@@ -139,7 +139,7 @@ def try_config(bench: Bench, sets: dict[str, list[Recording]], family: str, conf
 
 
 def best_of_each(trials: Sequence[Trial], key: Any, names: Any) -> list[Trial]:
-    """The best trial of each name that `names` gives, best first; of equals the first."""
+    """The best trial of each name that `names` gives, best first; of equal trials, the first."""
     best: dict[Any, Trial] = {}
     for trial in trials:
         name = names(trial)
@@ -149,12 +149,12 @@ def best_of_each(trials: Sequence[Trial], key: Any, names: Any) -> list[Trial]:
 
 
 def distinct(trials: Sequence[Trial]) -> list[Trial]:
-    """The trials, best first; of those with the same errors the first."""
+    """The trials, best first; of trials with the same errors, only the first."""
     return best_of_each(trials, by_unknown, lambda trial: (trial.unknown, trial.known))
 
 
 def chosen_elsewhere(trials: Sequence[Trial]) -> list[float]:
-    """For each set, number unknown: its DER with the trial that is best on the mean of the other sets."""
+    """For each set, the DER of the trial that is best on the mean of the other sets, number unknown."""
 
     def elsewhere(trial: Trial, i: int) -> float:
         return float(np.mean(np.delete(trial.unknown, i)))
@@ -164,7 +164,7 @@ def chosen_elsewhere(trials: Sequence[Trial]) -> list[float]:
 
 
 def format_config(config: Config) -> str:
-    """The config as TOML, speech left out."""
+    """The config as TOML, without [speech]."""
     tables = config.model_dump(exclude_none=True, include={"embedding", "clustering", "turns"})
     tables["clustering"].pop("min_speakers")
     tables["clustering.options"] = tables["clustering"].pop("options")
@@ -186,10 +186,10 @@ def main() -> None:
         nargs="+",
         default=HELD_OUT,
         metavar="ID",
-        help="never recordings whose ids begin so; default: %(default)s",
+        help="leave out recordings whose ids begin with one of these; default: %(default)s",
     )
     parser.add_argument("--model", help="model folder, or the name of a bundled model")
-    parser.add_argument("--peer", choices=["resemblyzer"], help="its vectors instead of ours")
+    parser.add_argument("--peer", choices=["resemblyzer"], help="use its embeddings instead of ours")
     parser.add_argument("--clusterers", nargs="+", choices=list(CLUSTERERS), default=list(CLUSTERERS))
     parser.add_argument(
         "--windows", nargs="+", metavar="W:HOP", default=[f"{w:g}:{hop:g}" for w, hop in WINDOWS]
@@ -235,8 +235,8 @@ def main() -> None:
     packages = ("resemblyzer",) if arguments.peer else ()
     print(
         header(
-            f"Vectors: {bench.description}. Recordings: {counts}. DER in %, pooled in a set, mean over the "
-            "sets; number of speakers unknown and known; collar 0, overlap scored, time of the UEM. "
+            f"Embeddings: {bench.description}. Recordings: {counts}. DER in %, pooled in a set, mean over "
+            "the sets; number of speakers unknown and known; collar 0, overlap scored, time of the UEM. "
             "1 thread, seed 0",
             packages,
         )

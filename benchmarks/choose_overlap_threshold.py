@@ -2,9 +2,9 @@
 
     python benchmarks/choose_overlap_threshold.py --data SET [SET ...] [--config FILE] [--thresholds P ...]
 
-A SET holds audio/, rttm/ and uem/ with one file a recording; held-out recordings are left out. Missed and
-false speech are in per cent of the reference's speech; precision and recall of overlap count time in which
-two speakers or more talk. Every set has the same weight in the means.
+A SET holds audio/, rttm/ and uem/, each with one file for each recording; held-out recordings are left out.
+Missed and false speech are in per cent of the reference's speech; precision and recall of overlap count the
+time in which two or more speakers talk. All sets have the same weight in the means.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ def times(recording: Recording, speech: Iterable[Segment], overlap: Iterable[Seg
 
 
 def share(part: float, whole: float) -> str:
-    """A share in per cent; a dash where there is nothing to share."""
+    """A share in per cent; a dash if the whole is 0."""
     return f"{100 * part / whole:.0f}" if whole else "-"
 
 
 def measure(bench: Bench, sets: dict[str, list[Recording]], config: Config) -> list[str]:
-    """The cells of a config: mean DER with the number of speakers unknown and known, then each set's."""
+    """The cells of a config: mean DER with the number of speakers unknown and known, then for each set."""
     unknown, told, cells = [], [], []
     for recordings in sets.values():
         scores = [bench.score(each, config) for each in recordings]
@@ -77,18 +77,22 @@ def measure(bench: Bench, sets: dict[str, list[Recording]], config: Config) -> l
 
 
 def main() -> None:
-    """Measure each detector at each threshold; at 1 no overlap is looked for."""
+    """Measure each detector at each threshold; 1 disables overlap."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", nargs="+", type=Path, required=True, metavar="SET")
-    parser.add_argument("--config", type=Path, help="TOML with other settings than the defaults")
+    parser.add_argument("--config", type=Path, help="TOML file of settings that override the defaults")
     parser.add_argument("--activity", help="model folder of the network, instead of the bundled one")
     parser.add_argument("--thresholds", nargs="+", type=float, default=THRESHOLDS, metavar="P")
     parser.add_argument("--detectors", nargs="+", choices=DETECTORS, default=DETECTORS)
     parser.add_argument("--model", help="embedding model: a folder, or the name of a bundled one")
     parser.add_argument(
-        "--held-out", nargs="*", default=HELD_OUT, metavar="ID", help="never recordings whose ids begin so"
+        "--held-out",
+        nargs="*",
+        default=HELD_OUT,
+        metavar="ID",
+        help="leave out recordings whose ids begin with one of these",
     )
     arguments = parser.parse_args()
 
@@ -105,7 +109,7 @@ def main() -> None:
     columns = ["detector", "overlap", "DER unknown", "DER known"]
     for name, recordings in sets.items():
         columns += [f"{name} ({len(recordings)}): miss + false", "overlap precision / recall", "DER"]
-    print(header(f"Vectors: {bench.description}. Collar 0, overlap scored, time of the UEM, in %"))
+    print(header(f"Embeddings: {bench.description}. Collar 0, overlap scored, time of the UEM, in %"))
     print(table(columns, rows))
 
 

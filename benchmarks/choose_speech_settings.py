@@ -2,8 +2,8 @@
 
     python benchmarks/choose_speech_settings.py --data DIR [--data DIR ...] [--skip ID ...]
 
-DIR holds audio/, rttm/ and uem/ with one file a recording. Reference speech is the union of the turns; both
-errors are in per cent of its duration, within the UEM. Every DIR weighs the same, however long it is.
+DIR holds audio/, rttm/ and uem/, each with one file for each recording. Reference speech is the union of the
+turns; both errors are in per cent of its duration, within the UEM. All DIRs have the same weight.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ Bins = NDArray[np.bool_]
 
 
 def mark(segments: Iterable[Segment], n_bins: int) -> Bins:
-    """Which milliseconds the segments cover, ``(n_bins,)``."""
+    """Mask of the milliseconds that the segments cover, ``(n_bins,)``."""
     marked = np.zeros(n_bins, bool)
     for segment in segments:
         marked[round(segment.start * BINS_PER_SECOND) : round(segment.end * BINS_PER_SECOND)] = True
@@ -49,7 +49,7 @@ def mark(segments: Iterable[Segment], n_bins: int) -> Bins:
 
 
 class Recording:
-    """Probabilities of a recording beside its reference speech and scored time in milliseconds."""
+    """Probabilities of a recording, with its reference speech and scored time in milliseconds."""
 
     def __init__(self, audio: Path, detector: str, model: Path | None) -> None:
         self.name = recording_id(audio)
@@ -112,8 +112,8 @@ def main() -> None:
     ]
 
     rows = sorted(row(config, folders, "") for config in settings(options.detector))[:N_ROWS]
-    rows.append(row(SpeechConfig(detector=options.detector), folders, "our defaults"))
-    rows.append(row(SILERO_DEFAULTS, folders, "silero's defaults"))
+    rows.append(row(SpeechConfig(detector=options.detector), folders, "the defaults"))
+    rows.append(row(SILERO_DEFAULTS, folders, "Silero's defaults"))
 
     parts = []
     for folder, recordings in zip(options.data, folders, strict=True):

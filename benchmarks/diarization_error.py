@@ -1,12 +1,12 @@
-"""DER, JER and the number of speakers on sets of recordings, by every clusterer, as Markdown tables.
+"""DER, JER and number of speakers on sets of recordings, for every clusterer, as Markdown tables.
 
     python benchmarks/diarization_error.py --data DIR [--sets SET ...] [--config FILE.toml ...]
         [--peer resemblyzer --peer-config FILE.toml ...]
 
-DIR holds a folder a set, each with audio/, rttm/ and uem/ with one file a recording. A --config names its
-clusterer ([clustering] method) and is for that one; clusterers without one have the defaults.
-The peer's rows are its vectors of the same windows of the same detected speech, before the same clusterers,
-with the [clustering] and [turns] of --peer-config: thresholds that suit our vectors do not suit its.
+DIR holds a folder for each set, with audio/, rttm/ and uem/ and one file for each recording. A --config
+applies to the clusterer that it names ([clustering] method); clusterers without a config use the defaults.
+The peer's rows use its embeddings of the same windows of the same detected speech, and the same clusterers,
+with [clustering] and [turns] of --peer-config, because thresholds for our embeddings do not suit others.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from diarize.files.atomic import atomic_path
 from diarize.scoring.der import DiarizationScore, pool
 
 COLUMNS = (
-    *("vectors", "clusterer", "number of speakers"),
+    *("embeddings", "clusterer", "number of speakers"),
     *("DER", "miss", "false alarm", "confusion", "JER", "number right"),
 )
 
@@ -34,13 +34,13 @@ Row = tuple[tuple[str, str, str], list[DiarizationScore]]
 
 
 def read_configs(paths: Sequence[Path], clusterers: Sequence[str]) -> dict[str, Config]:
-    """A config a clusterer: the file that names it, or the defaults."""
+    """A config for each clusterer: the file that names it, or the defaults."""
     configs: dict[str, Config] = {}
     for path in paths:
         config = load_config(path)
         method = config.clustering.method
         if method in configs:
-            raise ConfigError(f"{path}: a second config for the clusterer {method!r}; give one each")
+            raise ConfigError(f"{path}: a second config for the clusterer {method!r}; give one for each")
         configs[method] = config
     return {
         name: configs.get(name) or load_config(overrides={"clustering.method": name}) for name in clusterers
@@ -48,12 +48,12 @@ def read_configs(paths: Sequence[Path], clusterers: Sequence[str]) -> dict[str, 
 
 
 def with_clustering_of(config: Config, other: Config) -> Config:
-    """Speech and windows of one config, clustering and turns of another."""
+    """The config with clustering and turns of another one."""
     return config.model_copy(update={"clustering": other.clustering, "turns": other.turns})
 
 
 def measure(recordings: list[Recording], bench: Bench, vectors: str, configs: dict[str, Config]) -> list[Row]:
-    """Scores of every clusterer, number of speakers unknown and known."""
+    """Scores of every clusterer, with the number of speakers unknown and known."""
     rows: list[Row] = []
     for name, config in configs.items():
         unknown = [bench.score(each, config) for each in recordings]
@@ -63,7 +63,7 @@ def measure(recordings: list[Recording], bench: Bench, vectors: str, configs: di
 
 
 def format_set(title: str, rows: list[Row], chosen: Sequence[int]) -> str:
-    """The table of some of the recordings, pooled."""
+    """The table of the chosen recordings, pooled."""
     lines = []
     for names, all_scores in rows:
         scores = [all_scores[i] for i in chosen]
@@ -94,14 +94,14 @@ def main() -> None:
         nargs="+",
         default=HELD_OUT,
         metavar="ID",
-        help="recordings whose ids begin so also get a table of their own; default: %(default)s",
+        help="recordings whose ids begin with one of these also get their own table; default: %(default)s",
     )
     parser.add_argument(
         "--parts",
         nargs="+",
         default=[],
         metavar="PATTERN",
-        help="also a table of the recordings of all sets whose ids match, such as '*_noise' '*_8spk_*'",
+        help="also print a table of the recordings whose ids match, such as '*_noise' '*_8spk_*'",
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="also write the tables here")
     arguments = parser.parse_args()
@@ -122,7 +122,7 @@ def main() -> None:
         f"Model {bench.description}. 1 thread, seed 0"
     )
     if arguments.peer and not arguments.peer_config:
-        conditions += ". The peer's thresholds are those of our vectors: none were chosen for it"
+        conditions += ". The peer's thresholds are those for our embeddings: none were chosen for it"
     everything: dict[tuple[str, str, str], list[DiarizationScore]] = {}
     names: list[str] = []
     parts = [header(conditions, ("resemblyzer",) if arguments.peer else ())]
@@ -140,7 +140,7 @@ def main() -> None:
         parts.append(format_set(name, rows, range(len(recordings))))
         held_out = [i for i, each in enumerate(recordings) if each.begins_with(arguments.held_out)]
         if 0 < len(held_out) < len(recordings):
-            parts.append(format_set(f"{name}, recordings that no setting was chosen on", rows, held_out))
+            parts.append(format_set(f"{name}, recordings on which no setting was chosen", rows, held_out))
 
     for pattern in arguments.parts:
         chosen = [i for i, name in enumerate(names) if fnmatchcase(name, pattern)]

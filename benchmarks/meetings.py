@@ -1,4 +1,4 @@
-"""Recordings with references, the vectors of their windows, and how well a setting diarizes them."""
+"""Recordings with references, and scores of settings on them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from diarize.scoring.der import DiarizationScore, score_diarization
 from diarize.segments import Segment, Turn
 
 HELD_OUT = ("EN2006a", "EN2006b", "ES2003a", "ES2003b")
-"""Meetings of AMI whose excerpts no setting is chosen on; an id that begins so is one of them."""
+"""AMI meetings on whose excerpts no setting is chosen; the ids of the excerpts begin with these."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,12 +47,12 @@ class Recording:
 
 
 def read_set(folder: Path) -> list[Recording]:
-    """The recordings of a folder with audio/, rttm/ and uem/, one file a recording.
+    """The recordings of a folder with audio/, rttm/ and uem/, each with one file for each recording.
 
     Raises
     ------
     DiarizeError
-        When a file is missing or cannot be read.
+        If a file is missing or cannot be read.
     """
     recordings = []
     for audio in find_audio(folder / "audio"):
@@ -61,23 +61,23 @@ def read_set(folder: Path) -> list[Recording]:
         uem = folder / "uem" / f"{name}.uem"
         regions = read_uem(uem)
         if name not in regions or {turn.recording for turn in turns} - {name}:
-            raise DiarizeError(f"{uem}: this UEM and the RTTM beside it must be of the recording {name}")
+            raise DiarizeError(f"{uem}: this UEM and its RTTM must be of the recording {name}")
         recordings.append(Recording(name, audio, turns, regions[name]))
     return recordings
 
 
 def read_sets(folders: Iterable[Path], held_out: Iterable[str]) -> dict[str, list[Recording]]:
-    """The recordings of several folders by the folder's name, without those whose ids begin as held out.
+    """The recordings of several folders by folder name, without those whose ids begin with a `held_out` one.
 
     Raises
     ------
     DiarizeError
-        When two folders have one name, or a file is missing or cannot be read.
+        If two folders have the same name, or a file is missing or cannot be read.
     """
     folders, held_out = list(folders), tuple(held_out)
     names = [folder.name for folder in folders]
     if twice := next((folder for folder in folders if names.count(folder.name) > 1), None):
-        raise DiarizeError(f"{twice}: another set is called {twice.name}, too; rename one")
+        raise DiarizeError(f"{twice}: another set is also called {twice.name}; rename one")
     return {
         folder.name: [each for each in read_set(folder) if not each.begins_with(held_out)]
         for folder in folders
@@ -85,22 +85,22 @@ def read_sets(folders: Iterable[Path], held_out: Iterable[str]) -> dict[str, lis
 
 
 def known(config: Config, n_speakers: int | None) -> Config:
-    """The config with this number of speakers; None: not known."""
+    """The config with this number of speakers; None if it is unknown."""
     clustering = config.clustering.model_copy(update={"n_speakers": n_speakers})
     return config.model_copy(update={"clustering": clustering})
 
 
 def combinations(vary: list[str]) -> dict[str, dict[str, Any]]:
-    """Every combination of the values of settings, by what it is called: overrides of the defaults."""
+    """Every combination of the values of settings, by its name, as overrides of the defaults."""
     settings = []
     for text in vary:
         name, equals, values = text.partition("=")
         try:
             settings.append([(name, value) for value in tomllib.loads(f"values = [{values}]")["values"]])
-        except ValueError:  # no TOML, or a number of thousands of digits
+        except ValueError:  # not TOML, or a number of thousands of digits
             equals = ""
         if not equals or not values:
-            raise ConfigError(f"--vary {text}: write SETTING=VALUE,VALUE with values as TOML has them")
+            raise ConfigError(f"--vary {text}: write SETTING=VALUE,VALUE with values in TOML")
     return {
         ", ".join(f"{name} {value}" for name, value in chosen): dict(chosen)
         for chosen in itertools.product(*settings)
@@ -108,9 +108,9 @@ def combinations(vary: list[str]) -> dict[str, dict[str, Any]]:
 
 
 class Bench:
-    """Scores of settings on recordings: speech is found and windows are embedded once for all settings.
+    """Scores of settings on recordings. Speech is detected and windows are embedded once for all settings.
 
-    The vectors are those of a model folder or name (none: the bundled one), on one thread.
+    The embeddings are those of a model folder or name (None: the default one), on one thread.
     """
 
     def __init__(self, model: str | None) -> None:
@@ -122,14 +122,14 @@ class Bench:
         self._scores: dict[tuple[object, ...], DiarizationScore] = {}
 
     def score(self, recording: Recording, config: Config) -> DiarizationScore:
-        """Errors of the config on a recording, which is never asked for more speakers than it has windows."""
+        """Errors of the config on a recording; a known number of speakers is at most that of its windows."""
         heard, voices = self._embed(recording.audio, config)
         n_speakers, backend = config.clustering.n_speakers, self.embedder.backend
         if n_speakers is not None and voices.windows:
             config = known(config, min(n_speakers, len(voices.windows)))
         settings = (config.speech, config.embedding, config.resegmentation)
         clustered = (recording.audio, *settings, config.clustering.model_dump_json())
-        if clustered not in self._labelled:  # turns are made from the same labels in many ways
+        if clustered not in self._labelled:  # settings of turns share the labels
             self._labelled[clustered] = label(voices, heard, backend, config, recording.name)
         labelled = self._labelled[clustered]
         # Many settings give the same labels.
@@ -147,7 +147,7 @@ class Bench:
         return self._heard[audio, config]
 
     def _embed(self, audio: Path, config: Config) -> tuple[Heard, Voices]:
-        """Speech and overlap, and the vectors of the speech."""
+        """Speech and overlap, and the embeddings of the speech."""
         heard = self.hear(audio, config.speech)
         again = config.resegmentation
         times = tuple(heard.segments), tuple(heard.mixed)

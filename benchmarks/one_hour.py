@@ -1,11 +1,11 @@
-"""Time and memory for one hour of audio, and for the start, each row in a fresh process, as Markdown tables.
+"""Time and memory for an hour of audio, and start-up time, each row in a new process, as Markdown tables.
 
     python benchmarks/one_hour.py [--model M] [--threads 1 2] [--peer resemblyzer]
 
-The hour is the demo recording over and over, each time a little louder or quieter and with other faint noise.
-Seconds and peak memory of a row are those of its whole process, start included; decoding is part of the
-stages that read the file. The peer's row has the same windows of the same speech and the same clustering:
-its vectors alone are its own.
+The hour is the demo recording repeated, each time a little louder or quieter and with other faint noise.
+Seconds and peak memory of a row are those of its whole process, including the start. Decoding is part of the
+stages that read the file. The peer's row has the same windows of the same speech and the same clustering;
+only the embeddings differ.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-# Nothing of torch here: a child's peak memory is at least what its parent held when it was started.
+# No torch here: a child's peak memory is at least the memory of its parent when it was started.
 import numpy as np
 import soundfile
 from printing import header, table
@@ -36,7 +36,7 @@ SEED = 0
 
 @dataclass(frozen=True)
 class Usage:
-    """What a process took: wall and CPU seconds, peak memory in MiB, and what it printed."""
+    """Wall and CPU seconds of a process, its peak memory in MiB, and its output."""
 
     wall: float
     cpu: float
@@ -45,7 +45,7 @@ class Usage:
 
 
 def run(command: Sequence[str], threads: int) -> Usage:
-    """Run Python with these arguments in a fresh process."""
+    """Run Python with these arguments in a new process."""
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
     started = time.perf_counter()
     with tempfile.TemporaryFile("w+") as output:
@@ -56,7 +56,7 @@ def run(command: Sequence[str], threads: int) -> Usage:
         if child.returncode:
             raise SystemExit(f"one_hour.py: failed, see above: {' '.join(command)}")
         output.seek(0)
-        unit = 2**20 if sys.platform == "darwin" else 2**10  # of ru_maxrss, in a MiB
+        unit = 2**20 if sys.platform == "darwin" else 2**10  # units of ru_maxrss in a MiB
         return Usage(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / unit, output.read())
 
 
@@ -82,7 +82,7 @@ def measure(audio: Path, model: str | None, threads: int) -> dict[str, float]:
 
 
 def measure_start(folder: Path, model: str | None) -> str:
-    """The table of what starting takes."""
+    """The table of start-up times."""
     audio = folder / "start.wav"
     write_audio(audio, START_SECONDS)
     chosen = ["--model", model] if model else []
@@ -96,7 +96,7 @@ def measure_start(folder: Path, model: str | None) -> str:
     }
     rows = []
     for name, command in commands.items():
-        run(command, 1)  # files are in the system's cache afterwards
+        run(command, 1)  # afterwards, the files are in the system's cache
         used = run(command, 1)
         rows.append((name, f"{used.cpu:.2f}", f"{used.wall:.2f}"))
     return table(("start, second time", "CPU s", "wall s"), rows)
@@ -105,7 +105,7 @@ def measure_start(folder: Path, model: str | None) -> str:
 def measure_stages(
     folder: Path, minutes: float, model: str | None, threads: Sequence[int], peer: bool
 ) -> str:
-    """The table of the stages, and the ratios of the peer to ours with as many threads."""
+    """The table of the stages, and the ratios of the peer to ours with the same number of threads."""
     audio, duration = folder / "hour.wav", 60 * minutes
     write_audio(audio, duration)
     rows, ratios = [], []
@@ -122,9 +122,9 @@ def measure_stages(
         if peer:
             ours, others = compared
             ratios.append((str(n), *(f"{ratio:.2f}" for ratio in others / ours)))
-    columns = ("vectors", "threads", *STAGES, "whole process", "wall s", "CPU s", "peak MiB")
+    columns = ("embeddings", "threads", *STAGES, "whole process", "wall s", "CPU s", "peak MiB")
     text = (
-        f"Real-time factors (wall seconds a second of audio) of the stages and of the whole process; "
+        f"Real-time factors (wall seconds for a second of audio) of the stages and of the whole process; "
         f"{minutes:g} minutes, {seconds['windows']} windows.\n\n{table(columns, rows)}"
     )
     if ratios:
@@ -134,15 +134,15 @@ def measure_stages(
 
 
 def main() -> None:
-    """Make the audio, start a process a row, print the tables."""
+    """Make the audio, start a process for each row, print the tables."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--model", help="model folder, or the name of a bundled model")
     parser.add_argument("--threads", nargs="+", type=int, default=[1], metavar="N")
     parser.add_argument("--peer", choices=["resemblyzer"])
-    parser.add_argument("--minutes", type=float, default=60, help="of audio")
-    # How this script starts itself for a row.
+    parser.add_argument("--minutes", type=float, default=60, help="minutes of audio")
+    # Used when this script starts itself for a row.
     parser.add_argument("--measure", choices=["ours", "resemblyzer"], help=argparse.SUPPRESS)
     parser.add_argument("--audio", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()

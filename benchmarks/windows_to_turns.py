@@ -1,8 +1,8 @@
-"""Time of the way from speech to windows and from their labels to turns, as a Markdown table.
+"""Time from speech to windows, and from their labels to turns, as a Markdown table.
 
     python benchmarks/windows_to_turns.py [--windows 1000 10000 100000]
 
-Speech of 15.75 s every 20 s, random labels of eight speakers; no sound is read.
+Speech of 15.75 s every 20 s, with random labels of eight speakers; no audio is read.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ WINDOWS_A_SEGMENT = 20
 
 
 def measure(n_windows: int) -> tuple[int, int, float]:
-    """Numbers of windows and turns, and the seconds that it takes."""
+    """The numbers of windows and turns, and the seconds needed."""
     started = time.perf_counter()
     speech = [Segment(i * 20.0, i * 20.0 + 15.75) for i in range(n_windows // WINDOWS_A_SEGMENT)]
     windows = sliding_windows(speech)
@@ -43,7 +43,7 @@ def measure(n_windows: int) -> tuple[int, int, float]:
 
 
 def main() -> None:
-    """Print the table."""
+    """Measure each number of windows and print the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -54,7 +54,7 @@ def main() -> None:
         n_windows, n_turns, seconds = measure(n)
         rows.append((str(n_windows), str(n_turns), f"{seconds:.2f}", f"{1e6 * seconds / n_windows:.1f}"))
     print(header(f"seed {SEED}", ()))
-    print(table(("windows", "turns", "seconds", "microseconds a window"), rows), end="")
+    print(table(("windows", "turns", "seconds", "microseconds per window"), rows), end="")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Who spoke when: speaker diarization and clustering.
 
-The names below are loaded when they are first used, so that ``import diarize`` costs next to nothing.
+The names below are loaded on first use, so ``import diarize`` takes little time.
 """
 
 from __future__ import annotations

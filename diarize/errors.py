@@ -1,8 +1,8 @@
-"""The errors that a caller can meet: what is wrong, where, and what to do, in one line."""
+"""The errors that a caller can meet. Each message says what is wrong, where, and what to do, in one line."""
 
 
 class DiarizeError(Exception):
-    """Something that the user gave is wrong; the message is one line and names the remedy."""
+    """The user's input is wrong; the message is one line and names the remedy."""
 
 
 class AudioError(DiarizeError):
@@ -14,8 +14,8 @@ class FormatError(DiarizeError):
 
 
 class ConfigError(DiarizeError):
-    """A setting is unknown, or its value is impossible; the message lists what is known."""
+    """A setting is unknown, or its value is impossible; the message lists the known settings."""
 
 
 class ModelError(DiarizeError):
-    """A model folder is missing, incomplete, or does not fit its own config."""
+    """A model folder is missing or incomplete, or its weights do not fit its config.toml."""

@@ -1,4 +1,4 @@
-"""Segments of time and turns of speakers.
+"""Segments of time, turns of speakers, and operations on both.
 
 All times are seconds. A segment is half-open: ``start <= t < end``.
 """
@@ -12,11 +12,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 
-TOUCH = 1e-6  # seconds; sums of floats that ought to meet lie this close
-MOST_SPEAKERS = 100_000  # of one recording; a larger number is a slip
+TOUCH = 1e-6  # seconds; two times that differ by no more are equal up to rounding
+MOST_SPEAKERS = 100_000  # in one recording; a larger number is a typing error
 
-# Soft hyphens, zero-width spaces, byte order marks, marks of direction: they show nothing. The zero-width
-# joiners may change how letters look, so inside a name they stay.
+# Invisible characters: soft hyphens, zero-width spaces, byte order marks, direction marks. The zero-width
+# joiners may change the shape of letters, so they stay inside a name.
 _INVISIBLE = re.compile("[\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
 _JOINERS = "\u200c\u200d"
 _NO_BREAK = dict.fromkeys(map(ord, "\u00a0\u2007\u202f"), " ")
@@ -38,7 +38,7 @@ class Segment:
     Raises
     ------
     ValueError
-        When the span is empty, negative or not a number.
+        If the span is empty, starts before 0, or a time is not a finite number.
 
     Examples
     --------
@@ -62,20 +62,20 @@ class Segment:
 
     @property
     def middle(self) -> float:
-        """The moment half-way, in seconds."""
+        """The time half-way between start and end, in seconds."""
         return (self.start + self.end) / 2
 
     def intersection(self, other: Segment) -> Segment | None:
-        """The time that both segments hold, or None when they only touch or lie apart."""
+        """The time that both segments share, or None if they only touch or lie apart."""
         start, end = max(self.start, other.start), min(self.end, other.end)
         return Segment(start, end) if start < end else None
 
 
 def normal_name(name: str) -> str:
-    """A name as names are compared: in Unicode's normal form C, and without what nobody sees.
+    """A name in the form in which names are compared: Unicode's normal form C, no invisible characters.
 
-    "é" is one character, a no-break space is a blank, zero-width spaces and marks of direction are removed.
-    A name that had some of these has no blanks around it, either.
+    "é" becomes one character, a no-break space a blank; zero-width spaces and direction marks are removed.
+    If this changes the name, blanks around it are removed as well.
     """
     if name.isascii():
         return name
@@ -87,9 +87,9 @@ def normal_name(name: str) -> str:
 
 @dataclass(frozen=True, order=True, slots=True)
 class Turn:
-    """A segment of a recording that one speaker holds. A diarization is a sorted list of turns.
+    """A segment of a recording in which one speaker speaks. A diarization is a sorted list of turns.
 
-    Its names are as they are compared (`normal_name`).
+    Both names are stored in the form in which names are compared (`normal_name`).
 
     Examples
     --------
@@ -108,7 +108,7 @@ class Turn:
 
 
 def merge_turns(turns: Iterable[Turn]) -> list[Turn]:
-    """Turns where those of one speaker that touch or overlap are one.
+    """The turns, with those of one speaker that touch or overlap merged.
 
     ::
 
@@ -125,10 +125,10 @@ def merge_turns(turns: Iterable[Turn]) -> list[Turn]:
 
 
 def close_pauses(turns: Iterable[Turn], longest: float) -> list[Turn]:
-    """Turns where those of one speaker are joined over pauses of all of at most ``longest`` seconds.
+    """The turns, with silences of at most ``longest`` seconds closed between turns of one speaker.
 
-    A speaker goes on who held the floor before the pause and holds it after; so nobody speaks in what is
-    closed, and no overlap comes about::
+    A silence is time in which no speaker speaks. It is closed for each speaker who speaks on both sides of
+    it, and so becomes overlap only where the same speakers overlap on both sides::
 
         A  |=====|  |=====|   |==|         A  |============|   |==|
         B                  |==|      |==|  B                |==|      |==|
@@ -138,8 +138,8 @@ def close_pauses(turns: Iterable[Turn], longest: float) -> list[Turn]:
         held = list(own)
         speech = speech_of(held)
         starts = [segment.start for segment in speech]
-        begin: list[set[str]] = [set() for _ in speech]  # who speaks at the start of each, and at its end
-        end: list[set[str]] = [set() for _ in speech]
+        begin: list[set[str]] = [set() for _ in speech]  # the speakers at the start of each stretch of speech
+        end: list[set[str]] = [set() for _ in speech]  # and those at its end
         for turn in held:
             i = bisect_right(starts, turn.segment.start + TOUCH) - 1
             if turn.segment.start <= speech[i].start + TOUCH:
@@ -155,10 +155,10 @@ def close_pauses(turns: Iterable[Turn], longest: float) -> list[Turn]:
 
 
 def drop_short_turns(turns: Iterable[Turn], min_turn: float) -> list[Turn]:
-    """Turns where those shorter than ``min_turn`` seconds are given to the longer neighbour that touches.
+    """The turns, with each one shorter than ``min_turn`` seconds given to its longer neighbour.
 
-    In the order of time. A turn that touches no other is kept, so that no speech is lost; a short turn
-    inside another one disappears::
+    A neighbour is a turn that touches it. Turns are visited in the order of time. A turn without a neighbour
+    is kept, so no speech is lost; a short turn inside another one disappears::
 
         |=====A=====|=B=|==C===|    |=D=|   ->   |=======A=======|==C===|    |=D=|
     """
@@ -171,8 +171,8 @@ def drop_short_turns(turns: Iterable[Turn], min_turn: float) -> list[Turn]:
 def _drop_short(turns: Iterable[Turn], min_turn: float) -> list[Turn]:
     """``drop_short_turns`` for one recording.
 
-    Turns that lie inside another are set aside. The starts and the ends of the others ascend together, so the
-    longest turn that touches one of them is the one before it or the one after it.
+    Turns inside another one are handled apart. The starts and the ends of the other turns are in the same
+    order, so the longest turn that touches one of them is the previous or the next one.
     """
     inside: list[Turn] = []
     outer: list[Turn] = []
@@ -197,9 +197,10 @@ def _drop_short(turns: Iterable[Turn], min_turn: float) -> list[Turn]:
 
 
 def exclusive_turns(turns: Iterable[Turn]) -> list[Turn]:
-    """Turns with one speaker at a time: who began first keeps the floor, at one start the longer turn.
+    """The turns, cut so that one speaker speaks at any time: the speaker who began first keeps speaking.
 
-    So no turn is cut in two and no speech is lost; a turn inside another one disappears::
+    Of two turns with the same start, the longer one stays. No turn is cut in two and no speech is lost; a
+    turn inside another one disappears::
 
         A  |==========|                  A  |==========|
         B          |======|        ->    B             |===|
@@ -214,7 +215,7 @@ def exclusive_turns(turns: Iterable[Turn]) -> list[Turn]:
     held: list[Turn] = []
     ordered = sorted(turns, key=_first_and_longest)
     for recording, own in groupby(ordered, key=lambda turn: turn.recording):
-        # Earlier turns began no later, so they leave of this one the time after the last of their ends.
+        # All previous turns began no later, so what remains of this one is the time after their latest end.
         reached = 0.0
         for turn in own:
             start = max(turn.segment.start, reached)
@@ -225,7 +226,7 @@ def exclusive_turns(turns: Iterable[Turn]) -> list[Turn]:
 
 
 def speech_of(turns: Iterable[Turn]) -> list[Segment]:
-    """The time in which anybody speaks, in order and without overlap.
+    """The time in which at least one speaker speaks, in order and without overlap.
 
     ::
 
@@ -235,7 +236,7 @@ def speech_of(turns: Iterable[Turn]) -> list[Segment]:
     Raises
     ------
     ValueError
-        When the turns come from several recordings.
+        If the turns come from several recordings.
     """
     turns = list(turns)
     if len(recordings := {turn.recording for turn in turns}) > 1:
@@ -244,7 +245,7 @@ def speech_of(turns: Iterable[Turn]) -> list[Segment]:
 
 
 def crop(turns: Iterable[Turn], segments: Iterable[Segment]) -> list[Turn]:
-    """What lies of the turns inside the segments (of the same recording).
+    """The parts of the turns that lie inside the segments (of the same recording).
 
     ::
 
@@ -281,7 +282,7 @@ def _touch(earlier: Turn, later: Turn) -> bool:
 
 
 def _grown(turn: Turn, other: Turn) -> Turn:
-    """The turn, with the time of another one that touches it."""
+    """The turn, extended by another one that touches it."""
     a, b = turn.segment, other.segment
     return replace(turn, segment=Segment(min(a.start, b.start), max(a.end, b.end)))
 

@@ -1,14 +1,19 @@
 """Recordings: any file to samples, samples to frames.
 
-- ``recordings``: samples of any source, mono, at 16 kHz; its names are those of this package
-- ``sources``, ``arrays``: what a caller may give: paths, bytes, open files, arrays, tensors
-- ``decoders``, ``containers``, ``wav``, ``mpeg``, ``joined``: files of each kind
-- ``clock``: the times of a container's packets
-- ``pieces``: samples as they are read, and their type
-- ``mixing``: channels to one
-- ``kept``: samples decoded once, where memory allows
-- ``progress``: how far a stage has come, for the caller's hook
-- ``features``: mel spectrograms and MFCC
+- ``recordings``: any source as mono samples at 16 kHz; this package exports its names
+- ``sources``: the types a caller may pass: paths, bytes, open files, arrays, tensors, mappings
+- ``arrays``: arrays as samples: the channel axis and the scale of values
+- ``decoders``: a file as pieces of samples at its own rate, by soundfile or PyAV
+- ``containers``: the audio tracks of files that PyAV (FFmpeg) reads
+- ``clock``: the times of a file's packets: gaps, repeats, late starts
+- ``joined``: files joined end to end
+- ``wav``: WAV files whose header gives too few samples
+- ``mpeg``: the index of an MP3 file
+- ``pieces``: the types that decoders give, and pieces at one rate and number of channels
+- ``mixing``: which channels make the mono signal
+- ``kept``: samples that are decoded once if they fit into memory
+- ``progress``: the progress of a stage, for the caller's hook
+- ``features``: log-mel spectrograms and MFCC
 """
 
 from diarize.audio.pieces import AudioInfo, Samples

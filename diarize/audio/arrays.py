@@ -1,4 +1,4 @@
-"""Samples in memory: the axis of the channels, and the scale of numbers that no file explains."""
+"""Arrays of samples: the axis of the channels, and the scale of the values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from diarize.audio.pieces import PIECE, Samples, full_scale
 
 LOUDEST_FLOAT = 128.0
-"""Floats that reach this are no samples within -1..1, however overdriven, but integers in another type."""
+"""Floats that reach this magnitude are integer samples stored as floats, not overdriven samples in -1..1."""
 
 _SIGNED_SCALES = (2.0**15, 2.0**23, 2.0**31, 2.0**63)
 _UNSIGNED_SCALES = (2.0**7, 2.0**15, 2.0**31, 2.0**63)
@@ -23,9 +23,9 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class AudioArray:
-    """Samples ``(n_samples, n_channels)`` of any type, their rate in Hz, and how they become -1..1.
+    """Samples ``(n_samples, n_channels)`` of any type, with their rate in Hz and their scale.
 
-    Each is divided by `scale`, and `offset` is taken away. `recording` is the id that the caller gave it.
+    ``samples / scale - offset`` lies in -1..1. `recording` is the id that the caller gave.
     """
 
     samples: NDArray[Any]
@@ -40,7 +40,7 @@ class AudioArray:
             piece = self.samples[start : start + PIECE]
             if self.scale != 1.0:
                 piece = piece / self.scale - self.offset
-            with np.errstate(over="ignore"):  # beyond float32 is inf, and refused as that
+            with np.errstate(over="ignore"):  # values beyond float32 become inf, which is refused later
                 narrow = piece.astype(np.float32)
             yield narrow
 
@@ -48,13 +48,13 @@ class AudioArray:
 def array_source(samples: NDArray[Any], rate: float, channels_first: bool) -> AudioArray:
     """Samples ``(n_samples,)`` or ``(n_samples, n_channels)`` as a source.
 
-    With `channels_first`, as tensors have it, the shorter of two axes is that of the channels; where both are
-    equally long, the first.
+    With `channels_first`, for tensors, the shorter of two axes is the channels, and the first one if both are
+    equally long.
 
     Raises
     ------
     ValueError
-        When the shape or type is not that of samples.
+        If the shape or type cannot be that of samples.
     """
     if samples.dtype.kind not in "fiu":
         raise ValueError(f"samples are floats or integers, got {samples.dtype}")
@@ -72,10 +72,11 @@ def array_source(samples: NDArray[Any], rate: float, channels_first: bool) -> Au
 
 
 def _scale(samples: NDArray[Any]) -> tuple[float, float]:
-    """What samples are divided by, and what is then taken away.
+    """The divisor of the samples and the offset that is subtracted afterwards.
 
-    int16, int8, uint8 and uint16 have their own full scale. Wider integers, which seldom fill it, have the
-    smallest of 16, 24, 32 and 64 bits that holds them all; and so have floats that are beyond any sample.
+    int16, int8, uint8 and uint16 have their own full scale. Wider integers seldom fill theirs, so their full
+    scale is the smallest of 16, 24, 32 and 64 bits that holds all values. The same goes for floats too large
+    to be samples in -1..1.
     """
     dtype = samples.dtype
     if not samples.size:
@@ -96,11 +97,13 @@ def _scale(samples: NDArray[Any]) -> tuple[float, float]:
 def _told(
     samples: NDArray[Any], peak: float, scales: tuple[float, ...], offset: float
 ) -> tuple[float, float]:
-    """The smallest scale that holds the peak; said in the log where it is not that of the type."""
+    """The smallest scale that holds the peak; logged if it is not the scale of the type."""
     scale = next((scale for scale in scales if peak <= scale), scales[-1])
     if samples.dtype.kind == "f" or scale != full_scale(samples.dtype)[0]:
         bits = round(np.log2(scale)) + 1
-        _logger.warning("array: its values are those of %d bits and read as such, in %s", bits, samples.dtype)
+        _logger.warning(
+            "array: its values fit %d bits and are read as such, though their type is %s", bits, samples.dtype
+        )
     return scale, offset
 
 

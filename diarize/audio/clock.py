@@ -1,46 +1,47 @@
-"""The clock of a file: where its sound begins, and what is missing or comes twice in it."""
+"""The clock of a file: where its sound begins, and which sound is missing or repeated."""
 
 from __future__ import annotations
 
 import logging
 
 TOLERANCE = 0.1
-"""Seconds by which a header's duration or a packet's time may differ from the samples without a word."""
+"""Seconds by which a header's duration or a packet's time may differ from the samples without a warning."""
 
 LONGEST_OVERLAP = 5.0
-"""Seconds of sound that may come a second time; a clock set back further was started again."""
+"""Longest repeat of sound, in seconds; a clock set back further has started again."""
 
 LONGEST_GAP = 3600.0
-"""Seconds in all that may be missing without a header whose duration confirms them."""
+"""Most seconds of missing sound, in total, if the header's duration does not confirm them."""
 
 LONGEST_CONFIRMED_GAP = 6 * 3600.0
-"""Seconds in all that may be missing with such a header: a clock that jumps further is broken."""
+"""Most seconds of missing sound, in total, if it does; a clock that jumps further is broken."""
 
 _logger = logging.getLogger(__name__)
 
 
 class Clock:
-    """Compares the times of decoded frames with the sound that came so far.
+    """Compares the times of decoded frames with the amount of sound decoded so far.
 
     ::
 
         sound of the file   |---|---|       |---|---|   |---|---|
         its clock           0   1   2       4   5   6   5   6   7
         samples             |---|---|.......|---|---|-------|---|    .: silence
-                                     missing             twice: dropped
+                                     missing             repeated: dropped
 
-    A gap becomes silence and what comes twice is dropped, so that all times are those of the clock. A clock
-    that jumps further than the limits above, or starts again, is not believed: the sound goes on from there.
+    A gap becomes silence and repeated sound is dropped, so all times are those of the clock. If the clock
+    jumps further than the limits above, or starts again, it is ignored there: the sound continues without a
+    gap.
 
     Parameters
     ----------
     zero : float
-        What the clock shows where the recording begins, in seconds.
+        The clock's time at the beginning of the recording, in seconds.
     promised : float, optional
         Duration by the header, in seconds.
     alone : bool
-        Whether the sound is all that the file holds: then what is missing at its beginning, within the
-        tolerance, is a delay of its codec.
+        Whether the file holds nothing but this sound. If so, a gap at its beginning, within the tolerance, is
+        a delay of its codec.
     """
 
     def __init__(self, zero: float, promised: float | None = None, alone: bool = False) -> None:
@@ -56,12 +57,12 @@ class Clock:
         self._catching_up = False
 
     def missing(self, time: float | None, time_after: float | None, duration: float) -> float:
-        """Seconds of silence that belong before a frame; below zero, seconds at its beginning to drop.
+        """Seconds of silence to insert before a frame; if negative, seconds to drop at its beginning.
 
         Parameters
         ----------
         time, time_after : float, optional
-            What the clock shows at the frame, and at the one behind it, in seconds.
+            The clock's time at the frame, and at the next one, in seconds.
         duration : float
             Seconds of the frame.
         """
@@ -75,7 +76,7 @@ class Clock:
             self._catching_up = False
             return 0.0
         if time_after is not None and abs(time_after - time - duration) > abs(ahead) / 2 + TOLERANCE:
-            return 0.0  # the next frame disagrees: a single wrong time
+            return 0.0  # the next frame's time does not fit: this one time is wrong
         if ahead > 0 and self.filled + ahead <= self._limit(time):
             self.filled += 0.0 if begins else ahead
             if self._first_gap is None and not begins:
@@ -92,7 +93,7 @@ class Clock:
         return 0.0
 
     def fill(self, seconds: float) -> None:
-        """Count silence for a damaged packet of a file without clock."""
+        """Count silence for a damaged packet of a file without a clock."""
         if self._first_gap is None:
             self._first_gap = self.position
         self.filled += seconds
@@ -103,7 +104,7 @@ class Clock:
         return LONGEST_CONFIRMED_GAP if confirmed else LONGEST_GAP
 
     def warn(self, name: str, n_damaged: int) -> None:
-        """Say in the log what was missing, came twice or was not believed."""
+        """Log which sound was missing or repeated, and where the clock was ignored."""
         packets = f"{n_damaged} damaged packet{'s' if n_damaged > 1 else ''}"
         damaged = f" ({packets})" if n_damaged else ""
         if self.filled > TOLERANCE:
@@ -118,7 +119,7 @@ class Clock:
             _logger.warning("%s: %s, read as silence", name, packets)
         if self.dropped > TOLERANCE:
             _logger.warning(
-                "%s: %.1f s of sound come twice by the file's clock; the second is left out",
+                "%s: %.1f s of sound occur twice by the file's clock; the repeat is left out",
                 name,
                 self.dropped,
             )

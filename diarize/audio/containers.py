@@ -1,4 +1,4 @@
-"""Files that PyAV (FFmpeg) reads: containers with tracks and a clock of their own, and compressed streams."""
+"""Files that PyAV (FFmpeg) reads: containers with tracks and a clock, and compressed streams."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
     import av
 
 _GUESSED = frozenset({"aac", "ac3", "amr", "dts", "dtshd", "eac3", "loas", "mlp", "truehd"})
-"""Bare streams whose duration FFmpeg guesses from their bit rate, as that of an MP3 file without index."""
+"""Formats whose duration FFmpeg guesses from the bit rate, for example an MP3 file without an index."""
 
 _WITHOUT_CLOCK = _GUESSED | {"aiff", "au", "caf", "flac", "g722", "gsm", "mp3", "w64", "wav"}
-"""Formats of bare streams: FFmpeg counts their times from the packets it finds."""
+"""Formats without a container: FFmpeg computes their times by counting packets."""
 
 _BEGIN_AT_ZERO = ("mov", "matroska")
-"""Containers whose clock has a zero of its own; that of others begins with their first packet."""
+"""Containers whose clock has its own zero; the clock of others begins with their first packet."""
 
 _logger = logging.getLogger(__name__)
 
 
 class _Decoded(NamedTuple):
-    """A decoded frame; or, without one, what a damaged packet has lost."""
+    """A decoded frame or, without one, the time that a damaged packet has lost."""
 
     frame: av.AudioFrame | None
     seconds: float
@@ -47,15 +47,15 @@ class _Decoded(NamedTuple):
 def open_container(
     name: str, file: BinaryIO, track: int | None, quiet: bool = False
 ) -> Iterator[tuple[AudioInfo, Iterator[Piece]]]:
-    """What a file says of itself and the pieces of one of its audio tracks, on the file's clock.
+    """A file's header and the pieces of one of its audio tracks, on the file's clock.
 
-    What is damaged is said in the log, unless `quiet`.
-    FFmpeg gets an open file and may follow a playlist into other files only: it never opens a socket.
+    Damage is logged, unless `quiet`. FFmpeg gets an open file, and may follow a playlist to other files, but
+    never opens a socket.
 
     Raises
     ------
     AudioError
-        When FFmpeg cannot read it, or it has no such track.
+        If FFmpeg cannot read the file, or it has no such track.
     """
     import av
 
@@ -73,12 +73,12 @@ def open_container(
 
 
 def _choose_track(container: av.container.InputContainer, name: str, track: int | None) -> av.AudioStream:
-    """The audio track of that number, from 1; without one the default track, or else the first.
+    """The audio track with the given number, from 1; without a number the default track or the first.
 
     Raises
     ------
     AudioError
-        When there is none.
+        If there is no such track, or it cannot be decoded.
     """
     from av.stream import Disposition
 
@@ -97,7 +97,7 @@ def _choose_track(container: av.container.InputContainer, name: str, track: int 
         word = "the default" if defaults else "the first"
         number = streams.index(chosen) + 1
         _logger.warning(
-            "%s: %d audio tracks; track %d (%s) is read, --track N or track=N reads another",
+            "%s: %d audio tracks; track %d (%s) is read; --track N or track=N reads another",
             name,
             len(streams),
             number,
@@ -107,12 +107,12 @@ def _choose_track(container: av.container.InputContainer, name: str, track: int 
 
 
 def check_track(name: str, track: int, n_tracks: int) -> None:
-    """Refuse a track that is not there.
+    """Check that a file has a track.
 
     Raises
     ------
     AudioError
-        Naming how many there are.
+        If it does not; the message gives the number of tracks.
     """
     if track > n_tracks:
         tracks = "1 audio track" if n_tracks == 1 else f"{n_tracks} audio tracks"
@@ -142,7 +142,7 @@ class _Reader:
         self.info = AudioInfo("PyAV", rate, n_channels, self.promised)
 
     def pieces(self) -> Iterator[Piece]:
-        """Its samples; where packets are lost, silence keeps the times right.
+        """The samples of the track, with silence in place of lost packets, so that times stay right.
 
         ::
 
@@ -151,7 +151,7 @@ class _Reader:
         """
         info = self.info
         clock = Clock(self.zero, self.promised, alone=len(self.container.streams) == 1)
-        clockless = _bare(self.container) or self.container.format.name == "avi"  # its times are made up
+        clockless = _bare(self.container) or self.container.format.name == "avi"  # FFmpeg computes the times
         run, damaged = "", 0.0
         try:
             for (frame, seconds), after in _with_next(self._all_decoded()):
@@ -197,7 +197,7 @@ class _Reader:
         yield from self.decoded
 
     def _decode(self) -> Iterator[_Decoded]:
-        """The frames of the track and its damaged packets; the times of other tracks are noted."""
+        """The frames and damaged packets of the track; also records the times of the other tracks."""
         import av
 
         try:
@@ -223,7 +223,7 @@ class _Reader:
 
 
 def _with_next(decoded: Iterator[_Decoded]) -> Iterator[tuple[_Decoded, av.AudioFrame | None]]:
-    """Each of what was decoded, and the frame behind it."""
+    """Each decoded item with the frame after it."""
     held: list[_Decoded] = []
     for item in decoded:
         if item.frame is not None:
@@ -248,10 +248,11 @@ def _bare(container: av.container.InputContainer) -> bool:
 
 
 def _zero(container: av.container.InputContainer, name: str) -> float:
-    """What the file's clock shows where a player shows 0, in seconds.
+    """The time of the file's clock at which a player shows 0, in seconds.
 
-    MP4 and Matroska have a zero of their own; Matroska files with pictures are cut out of longer ones without
-    setting their clock back, and players begin where these begin. Every other clock begins somewhere.
+    The clocks of MP4 and Matroska have their own zero. A Matroska file with video may be cut out of a longer
+    one without resetting its clock; players begin where such a file begins. Any other clock may begin at any
+    time, and players begin with its first time.
     """
     begin = _start(container)
     own_zero = container.format.name.startswith(_BEGIN_AT_ZERO)
@@ -268,15 +269,17 @@ def _zero(container: av.container.InputContainer, name: str) -> float:
 def _promised_seconds(
     container: av.container.InputContainer, stream: av.AudioStream, file: BinaryIO
 ) -> float | None:
-    """Where the track ends by the header, on the file's clock; None where FFmpeg would guess."""
+    """The end of the track by the header, on the file's clock; None if FFmpeg would guess it."""
     format, begin = container.format.name, _start(container)
     if format == "mp3":
         seconds = index_seconds(file, stream.codec_context.sample_rate)
         return None if seconds is None else begin + seconds
-    if format in _GUESSED or (format == "ogg" and begin > TOLERANCE):  # counted from 0 or from its begin
+    if format in _GUESSED or (
+        format == "ogg" and begin > TOLERANCE
+    ):  # FFmpeg counts from 0 or from the beginning
         return None
     if stream.duration is not None and stream.time_base is not None:
-        if not _bare(container) and format != "asf":  # there the duration counts from the file's beginning
+        if not _bare(container) and format != "asf":  # the duration counts from the beginning of the file
             begin = float((stream.start_time or 0) * stream.time_base)
         return begin + float(stream.duration * stream.time_base)
     if container.duration is None:
@@ -290,5 +293,5 @@ def _start(container: av.container.InputContainer) -> float:
 
 
 def _reason(error: Exception) -> str:
-    """FFmpeg's words, without its error number and file name."""
+    """FFmpeg's message, without error number and file name."""
     return str(getattr(error, "strerror", None) or error)

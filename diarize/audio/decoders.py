@@ -1,8 +1,8 @@
-"""Decoders: a file as what its header says and pieces of samples at its own rate.
+"""Decoders: the header of a file, and its samples in pieces at its own rate.
 
-soundfile reads what is known by its first bytes to be WAV, FLAC, NIST SPHERE or their kin; PyAV (FFmpeg)
-reads the rest, and what soundfile would read only in part. A file that ends or breaks early gives what it
-holds, with a warning in the log.
+soundfile reads files whose first bytes are those of WAV, FLAC, NIST SPHERE or a similar format. PyAV (FFmpeg)
+reads the rest, and files that soundfile would read only in part. If a file ends or breaks off early, its
+remaining content is read, with a warning in the log.
 """
 
 from __future__ import annotations
@@ -46,31 +46,31 @@ _KNOWN = (
     *(b"Creative Voice File", b"\x64\xa3\x01\x00", b"\x64\xa3\x02\x00", b" paf", b"fap ", b"PVF1\n", b"2BIT"),
     *(b"MATLAB", b"Extended Instrument: ", b"ALawSoundFile"),
 )
-"""First bytes of the files that soundfile is to read. It is not to guess: it takes the first header of an MP3
-or Ogg file for the whole, and its MP3 library writes to stderr."""
+"""First bytes of the files that soundfile reads. It must not guess other formats: it takes the first header
+of an MP3 or Ogg file for the whole file, and its MP3 library writes to stderr."""
 
 _HEAD = 1024
 
 _MOST_FRAMES = 2**40
-"""libsndfile says more for "unknown", in several ways."""
+"""libsndfile gives a larger number of frames, of several values, if the length is unknown."""
 
 _FLAC_TAIL = 2**14
-"""Bytes behind the frames of a FLAC file that may be something else."""
+"""Bytes after the frames of a FLAC file that need not be samples."""
 
 _logger = logging.getLogger(__name__)
 
 
 @contextmanager
 def open_audio(source: AudioFile, track: int | None = None) -> Iterator[tuple[AudioInfo, Iterator[Samples]]]:
-    """What a file says of itself, and its samples as pieces ``(n, n_channels)`` at its own rate.
+    """A file's header, and its samples in pieces ``(n, n_channels)`` at its own rate.
 
-    Of files joined end to end all are read, at the rate and with the channels of the first. `track` is the
-    audio track of a file with several, from 1; without it, the one that the file marks as default.
+    If several files are joined end to end, all are read, at the rate and with the channels of the first.
+    `track` is the audio track, from 1; without it, the track that the file marks as default is read.
 
     Raises
     ------
     AudioError
-        When it cannot be opened as audio, has no such track, or breaks before the first sample.
+        If the file cannot be opened as audio, has no such track, or breaks off before the first sample.
     """
     name = source.name
     head = _read_head(source)
@@ -104,7 +104,7 @@ def _read_head(source: AudioFile) -> bytes:
     Raises
     ------
     AudioError
-        When there is no such file, or it cannot be one with samples.
+        If there is no such file, it cannot be read, or it cannot hold samples.
     """
     name = source.name
     try:
@@ -128,7 +128,7 @@ def _read_head(source: AudioFile) -> bytes:
     except OSError as error:
         raise AudioError(f"{name}: cannot be read ({error.strerror}); check the path and the disk") from error
     except ValueError as error:  # a zero byte in the name
-        raise AudioError(f"{name!r}: no name of a file ({error}); check the path") from None
+        raise AudioError(f"{name!r}: not a valid file name ({error}); check the path") from None
     if not head:
         raise AudioError(f"{name}: empty file (0 bytes); copy or record it again")
     if head.startswith(b"NIST_1A") and b"shorten" in head:
@@ -140,7 +140,10 @@ def _read_head(source: AudioFile) -> bytes:
 def _open_part(
     name: str, file: BinaryIO, head: bytes, track: int | None, direct: BinaryIO | None = None
 ) -> Iterator[tuple[AudioInfo, Iterator[Piece]]]:
-    """One of the files joined, by the decoder that is sure of it; `direct` is faster for soundfile."""
+    """One of the joined files, opened by the decoder for its format.
+
+    `direct` is the same file opened by its path, where it has one: soundfile is faster with it.
+    """
     handle: int | BinaryIO = file
     if direct is not None and os.name != "nt":
         handle = direct.fileno()
@@ -151,7 +154,7 @@ def _open_part(
             try:
                 opened = stack.enter_context(open_container(name, file, track))
             except AudioError:
-                # Formats without a signature, which soundfile knows by their sizes.
+                # Formats without a signature, which soundfile recognises by their sizes.
                 sound = (
                     None if head.startswith((b"ID3", b"\xff")) else _open_soundfile(name, file, head, handle)
                 )
@@ -170,10 +173,10 @@ def _open_part(
 def _open_soundfile(
     name: str, file: BinaryIO, head: bytes, handle: int | BinaryIO
 ) -> soundfile.SoundFile | None:
-    """The file opened by soundfile, or None where PyAV has to read it.
+    """The file opened by soundfile, or None if PyAV has to read it.
 
-    That is where soundfile refuses, and where the header was never finished: a crashed recorder leaves "0
-    samples", a pipe no length at all.
+    PyAV reads it if soundfile fails, or if the header was never finished: a recorder that crashed leaves a
+    length of 0 samples, a pipe leaves no length.
     """
     file.seek(0)
     if isinstance(handle, int):
@@ -191,7 +194,7 @@ def _open_soundfile(
 
 
 def _whole_wav(name: str, file: BinaryIO, head: bytes, sound: soundfile.SoundFile) -> soundfile.SoundFile:
-    """A WAV file with all the samples that it holds, also where its header gives fewer."""
+    """A WAV file with all samples that it holds, even if its header gives fewer."""
     frame_bytes = SAMPLE_BYTES.get(sound.subtype, 0) * sound.channels
     position = file.tell()
     start = unread_samples(file, head, frame_bytes) if frame_bytes else None
@@ -209,9 +212,9 @@ def _whole_wav(name: str, file: BinaryIO, head: bytes, sound: soundfile.SoundFil
 
 
 def _promised_frames(sound: soundfile.SoundFile, head: bytes) -> int:
-    """Frames by the header; soundfile itself counts those that a cut WAV or SPHERE file still holds."""
+    """Frames by the header; soundfile itself gives the frames that a cut WAV or SPHERE file still holds."""
     said = re.search(r"^(?:data|SSND) *: (\d+) \(should be (\d+)\)", sound.extra_info, re.MULTILINE)
-    if said is not None and int(said[1]) < 0x7FFF0000:  # above: written to a pipe, length unknown
+    if said is not None and int(said[1]) < 0x7FFF0000:  # larger values: written to a pipe, length unknown
         frame_bytes = int(said[2]) // max(int(sound.frames), 1)
         return int(said[1]) // max(frame_bytes, 1)
     said_by_sphere = re.search(rb"^sample_count -i (\d+)", head, re.MULTILINE)
@@ -234,7 +237,7 @@ def _soundfile_pieces(
         try:
             samples = sound.read(PIECE, dtype="float32", always_2d=True)
         except soundfile.LibsndfileError as error:
-            if head.startswith(b"fLaC"):  # it fails for a whole piece; PyAV gives what the file holds of it
+            if head.startswith(b"fLaC"):  # soundfile loses the whole piece; PyAV reads its intact part
                 break
             raise DecodingStoppedError(error.error_string.removeprefix("Error : ").rstrip(".")) from error
         if not len(samples):
@@ -255,7 +258,7 @@ def _soundfile_pieces(
 
 
 def _behind(name: str, file: BinaryIO, n_samples: int) -> Iterator[Samples]:
-    """What PyAV finds in a FLAC file behind the samples that soundfile has given."""
+    """The samples of a FLAC file after the `n_samples` that soundfile has given, read by PyAV."""
     file.seek(0)
     with ExitStack() as stack:
         try:
@@ -267,23 +270,25 @@ def _behind(name: str, file: BinaryIO, n_samples: int) -> Iterator[Samples]:
                 if len(rest := samples[n_samples:]):
                     yield rest
                 n_samples = max(0, n_samples - len(samples))
-        except DecodingStoppedError:  # the samples that soundfile gave were all
+        except DecodingStoppedError:  # soundfile has given all samples
             return
 
 
 def _say_longer(name: str, seconds: float, held: float) -> None:
-    _logger.warning("%s: its header gives %.1f s, it holds %.1f s; all are read", name, seconds, held)
+    _logger.warning(
+        "%s: its header gives %.1f s, but the file holds %.1f s; all of it is read", name, seconds, held
+    )
 
 
 def _until_stopped(pieces: Iterator[Piece], name: str, info: AudioInfo) -> Generator[Piece, None, float]:
-    """The pieces before the decoder stops; says so in the log when that is before the promised end.
+    """The pieces up to where the decoder stops; logged if that is before the end that the header gives.
 
-    Returns their seconds.
+    Returns the seconds read.
 
     Raises
     ------
     AudioError
-        When it stops before the first sample.
+        If the decoder stops before the first sample.
     """
     seconds = 0.0
     try:

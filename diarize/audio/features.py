@@ -1,8 +1,8 @@
-"""Log-mel spectrograms and MFCC, whole or streamed, with the configurations of the systems built on them.
+"""Log-mel spectrograms and MFCC, whole or streamed, with the configurations of published systems.
 
-The only module that imports torchaudio: beside a CPU-only or newer torch the compiled extension of its
-wheel does not load. Everything used here is its pure-Python part, so where the import fails it is
-repeated as torchaudio's own build without extension does it.
+Only this module imports torchaudio. The compiled extension of its wheel does not load with a CPU-only or
+newer torch. This module needs only the pure-Python part, so if the import fails, it is repeated without the
+extension, as torchaudio itself does when it was built without one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from diarize.config import Settings, check_order
 Frames = NDArray[np.float32]
 
 _importing = Lock()
-"""Held while torchaudio is imported, which a second thread must not see half done."""
+"""Held while torchaudio is imported, so that a second thread never sees a partial import."""
 
 
 @cache
@@ -50,7 +50,7 @@ def _import_functional() -> ModuleType:
 
 
 class FeatureConfig(Settings):
-    """How samples become a log-mel spectrogram. Lengths are samples at 16 kHz."""
+    """Settings of a log-mel spectrogram. Lengths are samples at 16 kHz."""
 
     n_fft: int = Field(512, ge=2, le=65536)
     window: int = Field(400, ge=2, description="length of the window, at most n_fft")
@@ -86,12 +86,12 @@ class FeatureConfig(Settings):
 
     @property
     def frame_rate(self) -> float:
-        """Frames a second."""
+        """Frames per second."""
         return SAMPLE_RATE / self.hop
 
 
 DEFAULT = FeatureConfig()
-"""The bundled model's: 64 mels of 25 ms every 10 ms."""
+"""The features of the bundled model: 64 mels of 25 ms every 10 ms."""
 
 ZHAW = FeatureConfig(n_fft=1024, window=1024, n_mels=128, f_min=0, f_max=8000, compression="log10-10000")
 """Lukic et al., "Speaker identification and clustering using CNNs", MLSP 2016, and its successors."""
@@ -112,9 +112,9 @@ CONFIGURATIONS = {
 def log_mel(samples: Samples, config: FeatureConfig = DEFAULT) -> Frames:
     """The log-mel spectrogram of samples (n_samples,) at 16 kHz: (1 + n_samples // hop, n_mels).
 
-    Frame t is centred on sample t * hop; beyond both ends lie zeros. Mels are librosa's default
-    (Slaney's scale and area normalisation) over the power spectrum. By Kaldi's convention frame t begins
-    at sample t * hop instead and there are 1 + (n_samples - window) // hop of them, none if that is negative.
+    Frame t is centred on sample t * hop; zeros are added at both ends. The mels are librosa's default
+    (Slaney's scale and area normalisation) over the power spectrum. With Kaldi's convention, frame t begins
+    at sample t * hop, and there are max(0, 1 + (n_samples - window) // hop) frames.
     """
     blocks = list(stream_log_mel([samples], config))
     return np.concatenate(blocks) if blocks else np.zeros((0, config.n_mels), dtype=np.float32)
@@ -132,10 +132,11 @@ def mfcc(samples: Samples, config: FeatureConfig = GMM_MFCC, *, first: int = 1, 
 
 
 def stream_log_mel(blocks: Iterable[Samples], config: FeatureConfig = DEFAULT) -> Iterator[Frames]:
-    """The same spectrogram from blocks of samples as they come, in blocks (n, n_mels), seams included.
+    """The same spectrogram from blocks of samples, in blocks (n, n_mels).
 
-    Memory is bounded by the largest block, except for the compression "decibel": its floor hangs on the
-    loudest value of the recording, so that its frames are held back until the end.
+    Joined, the blocks equal `log_mel` of all samples. Memory is bounded by the largest block, except with the
+    compression "decibel": its floor depends on the loudest value of the recording, so no frame is given
+    before the end.
     """
     powers = _stream_mel(blocks, config)
     if config.compression != "decibel":
@@ -154,9 +155,9 @@ def _stream_mel(blocks: Iterable[Samples], config: FeatureConfig) -> Iterator[Fr
         zeros |  samples ...                             | zeros
         [== frame 0 ==]
              [== frame 1 ==]     each block computes the frames that it completes;
-                  [== ...        what the next frame still needs is carried over
+                  [== ...        samples that the next frame needs are kept
     """
-    kaldi = config.convention == "kaldi"  # no zeros before the samples nor behind them
+    kaldi = config.convention == "kaldi"  # no zeros at the ends
     carried = np.zeros(0 if kaldi else config.n_fft // 2, dtype=np.float32)
     length = config.window if kaldi else config.n_fft
     previous = np.float32(0)
@@ -214,7 +215,7 @@ def _kaldi_filters(config: FeatureConfig) -> torch.Tensor:
     mel, low, high = (1127 * np.log1p(np.array(f) / 700) for f in (hertz, config.f_min, config.f_max))
     place = (mel[:, None] - low) / (high - low) * (config.n_mels + 1) - np.arange(config.n_mels)
     filters = np.minimum(place, 2 - place).clip(0)  # 0 at an edge, 1 in the middle
-    filters[-1] = 0  # Kaldi leaves the bin at half the rate out
+    filters[-1] = 0  # Kaldi leaves out the bin at half the rate
     return torch.from_numpy(filters.astype(np.float32))
 
 

@@ -1,4 +1,4 @@
-"""Files joined end to end: where in a file another one begins."""
+"""Files joined end to end: the places in a file at which another one begins."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _HEADERS = {
     b"NIST": rb"NIST_1A\n   1024\n",
     b"\x1a\x45\xdf\xa3": rb"\x1a\x45\xdf\xa3.{1,40}?\x42\x82.(?:matroska|webm)",
 }
-"""How a header of each format looks, by its first four bytes."""
+"""The pattern of a header of each format, by its first four bytes."""
 
 
 def find_parts(file: BinaryIO, head: bytes) -> list[tuple[int, int]]:
-    """Where the files begin and end that were joined to this one; of any other file, its own begin and end.
+    """The begin and end, in bytes, of each of the files that were joined; one pair for any other file.
 
-    MP3, AAC and MPEG files are never cut here: FFmpeg reads on where another begins.
+    MP3, AAC and MPEG files are never cut here, because FFmpeg reads such files to the end.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def find_parts(file: BinaryIO, head: bytes) -> list[tuple[int, int]]:
 
 
 def _promised_size(head: bytes) -> int | None:
-    """Bytes of the whole file by its header, where that says so."""
+    """The size of the whole file in bytes by its header, if the header gives one."""
     if len(head) < 12:
         return None
     if head.startswith((b"RIFF", b"FORM", b"RIFX")):
@@ -60,7 +60,7 @@ def _promised_size(head: bytes) -> int | None:
 
 
 def _headers(file: BinaryIO, header: re.Pattern[bytes]) -> list[int]:
-    """Where headers of that look begin; the first one is at 0."""
+    """The positions of all headers that match the pattern; the first one is 0."""
     starts, offset, held = [0], 0, b""
     file.seek(0)
     while block := file.read(_BLOCK):
@@ -73,7 +73,9 @@ def _headers(file: BinaryIO, header: re.Pattern[bytes]) -> list[int]:
 
 
 def _ogg_links(file: BinaryIO, size: int) -> list[int]:
-    """Where the links of an Ogg chain begin: at a page that begins a stream, behind one that does not.
+    """The positions of the links of an Ogg chain.
+
+    A link begins at a page that begins a stream and follows a page that does not.
 
     ::
 
@@ -96,7 +98,7 @@ def _ogg_links(file: BinaryIO, size: int) -> list[int]:
 
 
 def ends_whole(file: BinaryIO) -> bool:
-    """Whether an Ogg file ends with a page marked as the last: its header has no duration, only an end."""
+    """Whether an Ogg file ends with a page marked as the last one. Its header has no duration to compare."""
     size = file.seek(0, io.SEEK_END)
     file.seek(max(0, size - 2**17))
     tail = file.read()
@@ -109,7 +111,7 @@ def ends_whole(file: BinaryIO) -> bool:
 
 
 def _next_page(file: BinaryIO, position: int) -> int:
-    """Where the next page of an Ogg file begins; behind the end where there is none."""
+    """The position of the next page of an Ogg file; the end of the file if there is none."""
     file.seek(position)
     held = b""
     while block := file.read(_BLOCK):
@@ -121,7 +123,7 @@ def _next_page(file: BinaryIO, position: int) -> int:
 
 
 def _mp4_files(file: BinaryIO, size: int) -> list[int]:
-    """Where MP4 files begin that are whole, not in fragments, whose beginnings may come again."""
+    """The positions of joined MP4 files. Fragmented files are one file, as their headers may repeat."""
     starts, position = [0], 0
     while position + 8 <= size:
         file.seek(position)

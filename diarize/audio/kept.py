@@ -1,4 +1,4 @@
-"""Samples that are decoded once, where memory allows."""
+"""Samples that are decoded once if they fit into memory."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Callable, Iterable, Iterator
 from diarize.audio.pieces import Samples
 
 KEPT_BYTES = 2**26
-"""Of samples that stay in memory: 17 minutes."""
+"""Most bytes of samples that stay in memory: 17 minutes."""
 
 
 class KeptBlocks(Iterable[Samples]):
-    """Blocks of samples that may be read again.
+    """Blocks of samples that can be read several times.
 
-    The first reading decodes; its blocks stay in memory if all of them fit into `KEPT_BYTES`. Otherwise each
-    reading decodes anew.
+    The first reading decodes. Its blocks stay in memory if all of them fit into `KEPT_BYTES`; otherwise each
+    reading decodes again.
 
     Parameters
     ----------
     decode : callable
-        Gives the blocks from their beginning.
+        Returns the blocks from the beginning.
     """
 
     def __init__(self, decode: Callable[[], Iterator[Samples]]) -> None:

@@ -1,12 +1,12 @@
-"""Which channels of a recording make its mono signal: all of them, unless their mean loses sound.
+"""The choice of the channels whose mean is the mono signal: all of them, unless the mean loses sound.
 
-The mean of channels that cancel each other is silence. A channel without a signal lowers the mean, and one of
-noise hides what the others hold. One pass over the samples measures the channels; the choice is then one for
-the whole recording.
+The mean of channels that cancel each other is silence. A channel without a signal lowers the mean, and a
+channel of noise hides the other channels. One pass over the samples measures the channels; the choice holds
+for the whole recording.
 
 ::
 
-    channels  1 speech   2 the same, inverted   3 silence        1 and 2 cancel each other, 3 holds nothing
+    channels  1 speech   2 the same, inverted   3 silence        1 and 2 cancel each other, 3 is silent
     mean of   1
 """
 
@@ -22,31 +22,31 @@ from numpy.typing import NDArray
 from diarize.audio.pieces import Samples
 
 BLOCK = 0.1
-"""Seconds of which a channel's level is measured."""
+"""Length of a block in seconds: a channel's level is measured once a block."""
 
 SECOND = 10
-"""Blocks of which the covariance of the channels is measured."""
+"""Blocks in a second: the covariance of the channels is measured once a second."""
 
 MOST_CHANNELS = 32
-"""Of more, what is measured of their pairs would outgrow the memory; all are mixed."""
+"""With more channels, the covariances would need too much memory, so all channels are mixed."""
 
-_LOUDEST = 5  # blocks: clicks are shorter than the loudest half second
-_SILENT = -90.0  # dB of full scale; the rounding of 16 bits is at -101
-_QUIET = 40.0  # dB below the loudest channel: nothing of it is heard in the mean
+_LOUDEST = 5  # blocks: half a second, longer than a click
+_SILENT = -90.0  # dB of full scale; rounding to 16 bits gives noise at -101
+_QUIET = 40.0  # dB below the loudest channel: not audible in the mean
 _STEADY = 1.5  # dB; the level of hiss and hum varies by less, that of speech 5 dB below hiss by more
 _NOISY, _LESS_NOISY = (
     12.0,
     15.0,
-)  # dB that a noisy channel's level varies by at most, and less than the best one's
+)  # dB: a noisy channel's level varies by at most this, and by this much less than the best channel's
 _COLOURED, _VOICED = (
     1.2,
     6.0,
-)  # dB by which the share of high frequencies varies: in noise less, in speech more
-_NOISY_SECONDS = 3.0  # of noise in a channel, and four times as much as in the best one
+)  # dB: the share of high frequencies varies by less in noise, by more in speech
+_NOISY_SECONDS = 3.0  # seconds of noise in a noisy channel, which has four times as much as the best one
 _CLIPPED, _UNCLIPPED = 1e-3, 1e-4  # shares of samples at the peak
-_CANCELLED = 2.0  # dB that the mean is below one of unrelated channels as loud; chance makes less
-_CANCELLED_SECOND = 10.0  # dB; the same in one second, which chance never makes
-_LOUD_SECOND = 20.0  # dB below the loudest second; quieter ones do not count
+_CANCELLED = 2.0  # dB of the mean below that of unrelated channels with the same levels; chance gives less
+_CANCELLED_SECOND = 10.0  # dB; the same in one second; chance never gives as much
+_LOUD_SECOND = 20.0  # dB below the loudest second; quieter seconds do not count
 
 _logger = logging.getLogger(__name__)
 
@@ -54,44 +54,46 @@ Floats = NDArray[np.float64]
 
 
 class ChannelLevels(NamedTuple):
-    """What one pass measures in the channels of a recording."""
+    """The measurements of a recording's channels, made in one pass."""
 
     levels: NDArray[np.float32]
-    """Power of each block without its mean, shape ``(n_blocks, n_channels)``."""
+    """Power of each block, less its mean, shape ``(n_blocks, n_channels)``."""
     details: NDArray[np.float32]
-    """The same of the differences of neighbouring samples, in which hum is faint."""
+    """The same for the differences of neighbouring samples, in which hum is weak."""
     covariances: NDArray[np.float32]
-    """Of each second, of both, shape ``(n_seconds, 2, n_channels, n_channels)``."""
+    """Covariance in each second, of samples and differences, ``(n_seconds, 2, n_channels, n_channels)``."""
     at_peak: Floats
     """Share of each channel's samples at its peak, shape ``(n_channels,)``."""
 
 
 def group_samples(rate: float) -> int:
-    """Samples a group that `measure_channels` wants at this rate: ten seconds, whole blocks."""
+    """The number of samples in a group for `measure_channels` at this rate: ten seconds, in whole blocks."""
     return 10 * SECOND * _block_samples(rate)
 
 
 def choose_channels(groups: Iterable[Samples], rate: float, name: str) -> tuple[int, ...]:
-    """The channels, counted from 1, whose mean holds the recording; anything but all is said in the log.
+    """The channels, counted from 1, whose mean is the recording's mono signal. What is left out is logged.
 
-    Left out are channels that are silent, more than 40 dB quieter than another, or of steady noise alone, and
-    of two that cancel each other the quieter one. Noisy and clipped channels beside a better one stay, with a
-    warning.
+    Channels are left out that are silent, more than 40 dB quieter than another, or hold only steady noise. Of
+    two channels that cancel each other, the quieter one is left out. A noisy or clipped channel beside a
+    better one stays, with a warning.
 
     Parameters
     ----------
     groups : iterable of arrays
-        Samples ``(n, n_channels)``; each but the last holds `group_samples`.
+        Samples ``(n, n_channels)``; every group but the last has `group_samples` samples.
     rate : float
         Hz.
     name : str
-        What the recording is called in the log.
+        The name of the recording in the log.
     """
     measured = measure_channels(groups, rate)
     n_channels = measured.levels.shape[1]
     everything = list(range(n_channels))
     if n_channels < 2 or not len(measured.levels) or not np.isfinite(measured.covariances).all():
-        return tuple(number + 1 for number in everything)  # who mixes them reports what is not finite
+        return tuple(
+            number + 1 for number in everything
+        )  # the caller's mixing reports samples that are not finite
     kept = _with_sound(measured, everything, name)
     if kept:
         _warn_of_faults(measured, kept, name)
@@ -118,7 +120,7 @@ def measure_channels(groups: Iterable[Samples], rate: float) -> ChannelLevels:
 
 
 class _Peaks:
-    """How many samples lie within 0.1 % of the largest one so far, by channel."""
+    """The number of samples within 0.1 % of the largest one so far, for each channel."""
 
     def __init__(self) -> None:
         self._peak: Floats = np.zeros(1)
@@ -126,7 +128,7 @@ class _Peaks:
         self._n_samples = 0
 
     def add(self, samples: Samples) -> None:
-        """Count in further samples (n_channels, n)."""
+        """Count more samples (n_channels, n)."""
         size = np.abs(samples)
         peak = np.maximum(self._peak, size.max(axis=1))
         self._count = np.where(peak > self._peak * 1.001, 0, self._count)
@@ -134,7 +136,7 @@ class _Peaks:
         self._peak, self._n_samples = peak, self._n_samples + samples.shape[1]
 
     def shares(self) -> Floats:
-        """Of all samples, shape (n_channels,)."""
+        """The share of these among all samples, shape (n_channels,)."""
         return self._count / self._n_samples
 
 
@@ -143,10 +145,10 @@ def _block_samples(rate: float) -> int:
 
 
 def _measure_group(samples: Samples, length: int, step: int) -> tuple[Floats, Floats, Floats]:
-    """Powers of whole blocks (n_blocks, n_channels), of their details, and both covariances of each second.
+    """Powers of whole blocks (n_blocks, n_channels), those of their differences, and covariances by second.
 
-    `samples` are (n_channels, n), a block is `length` of them, and neighbours lie `step` apart, so that the
-    differences hear up to 8 kHz at any rate.
+    `samples` are (n_channels, n). A block has `length` samples. Differences are taken over `step` samples, so
+    that they cover frequencies up to 8 kHz at any rate.
     """
     n_channels, n_samples = samples.shape
     length = min(length, n_samples)
@@ -167,7 +169,7 @@ def _with_sound(measured: ChannelLevels, channels: list[int], name: str) -> list
     loudest = np.array([_loudest(measured.levels[:, i]) for i in channels])
     silent = [i for i in channels if loudest[i] <= _SILENT]
     colours = {i: _colours(measured, i) for i in channels if i not in silent}
-    speaks = max(colours.values(), default=0.0) > _VOICED  # in one of them the sound changes
+    speaks = max(colours.values(), default=0.0) > _VOICED  # one of them holds changing sound, such as speech
     steady = [
         i for i, range_ in colours.items() if _is_steady(measured, i) or (speaks and range_ < _COLOURED)
     ]
@@ -182,7 +184,7 @@ def _with_sound(measured: ChannelLevels, channels: list[int], name: str) -> list
         )
     for i in steady:
         _logger.warning(
-            "%s: channel %d holds %snoise alone (%.0f dB of full scale, varying by %.1f dB); "
+            "%s: channel %d holds only %snoise (%.0f dB of full scale, varying by %.1f dB); "
             "left out of the mix",
             *(name, i + 1, "steady " if _is_steady(measured, i) else "", loudest[i]),
             _variation(measured.levels[:, i]),
@@ -197,7 +199,7 @@ def _with_sound(measured: ChannelLevels, channels: list[int], name: str) -> list
 
 
 def _warn_of_faults(measured: ChannelLevels, channels: list[int], name: str) -> None:
-    """Say which channels are noisy or clipped where another one is not."""
+    """Log which channels are noisy or clipped if another channel is not."""
     variation = {
         i: min(_variation(powers[:, i]) for powers in (measured.levels, measured.details)) for i in channels
     }
@@ -206,8 +208,8 @@ def _warn_of_faults(measured: ChannelLevels, channels: list[int], name: str) -> 
         if variation[i] < min(_NOISY, variation[best] - _LESS_NOISY):
             _logger.warning(
                 "%s: channel %d is noisy: its level varies by %.0f dB, that of channel %d by %.0f dB; "
-                "choose that one where both hold the same",
-                *(name, i + 1, variation[i], best + 1, variation[best]),
+                "if both hold the same speech, choose channel %d",
+                *(name, i + 1, variation[i], best + 1, variation[best], best + 1),
             )
     noise = {i: _noisy_seconds(measured, i) for i in channels}
     best = min(channels, key=noise.__getitem__)
@@ -215,21 +217,24 @@ def _warn_of_faults(measured: ChannelLevels, channels: list[int], name: str) -> 
         if noise[i] >= max(_NOISY_SECONDS, 4 * noise[best]) and not variation[i] < _NOISY:
             _logger.warning(
                 "%s: channel %d holds noise for %.0f s, channel %d for %.0f s; "
-                "choose that one where both hold the same",
-                *(name, i + 1, noise[i], best + 1, noise[best]),
+                "if both hold the same speech, choose channel %d",
+                *(name, i + 1, noise[i], best + 1, noise[best], best + 1),
             )
     best = min(channels, key=measured.at_peak.__getitem__)
     for i in channels:
         if measured.at_peak[i] > _CLIPPED and measured.at_peak[best] < _UNCLIPPED:
             _logger.warning(
                 "%s: channel %d is clipped: %.1f %% of its samples are at its peak; "
-                "choose channel %d where both hold the same",
+                "if both hold the same speech, choose channel %d",
                 *(name, i + 1, 100 * measured.at_peak[i], best + 1),
             )
 
 
 def _without_cancelling(measured: ChannelLevels, channels: list[int], name: str) -> list[int]:
-    """The channels without the quieter one of two that cancel each other, until their mean is loud enough."""
+    """The channels that remain after removing those that cancel others.
+
+    The quieter channel of the most opposed pair is removed until the mean is loud enough.
+    """
     kept = list(channels)
     while len(kept) > 1:
         lost = _cancelled(measured, kept)
@@ -260,13 +265,16 @@ def _without_cancelling(measured: ChannelLevels, channels: list[int], name: str)
 
 
 def _below(covariance: Floats, channels: list[int], louder: int) -> float:
-    """By how many dB the mean of channels is below one of them, at most 99."""
+    """How many dB the mean of the channels is below one of them, at most 99."""
     mean = covariance[np.ix_(channels, channels)].mean()
     return min(_decibels(covariance[louder, louder]) - _decibels(mean), 99.0)
 
 
 def _cancelled(measured: ChannelLevels, channels: list[int]) -> Floats | None:
-    """The covariance (n, n) of channels where their mean is far below unrelated ones as loud, if it is."""
+    """The covariance (n, n) of channels that cancel each other; None if they do not.
+
+    They do if their mean is far below that of unrelated channels with the same levels.
+    """
     for kind in (0, 1):
         own = measured.covariances[:, kind][:, channels][:, :, channels].astype(np.float64)
         mean = own.mean(axis=(1, 2))
@@ -282,7 +290,7 @@ def _cancelled(measured: ChannelLevels, channels: list[int]) -> Floats | None:
 
 
 def _is_steady(measured: ChannelLevels, channel: int) -> bool:
-    """Whether a channel's level never leaves its floor, as that of hum and hiss."""
+    """Whether a channel's level stays at its floor, like that of hum and hiss."""
     if len(measured.levels) < 2 * _LOUDEST:
         return False
     return all(_variation(powers[:, channel]) < _STEADY for powers in (measured.levels, measured.details))
@@ -291,7 +299,7 @@ def _is_steady(measured: ChannelLevels, channel: int) -> bool:
 def _colours(measured: ChannelLevels, channel: int) -> float:
     """Range in dB of the share of high frequencies in a channel's loud blocks; infinite for few blocks.
 
-    Noise may swell or come in bursts; its high frequencies swell with it, unlike those of speech.
+    When the level of noise changes, all its frequencies change alike; those of speech do not.
     """
     levels, details = measured.levels[:, channel], measured.details[:, channel]
     loud = levels > levels.max(initial=0.0) * 10 ** (-_LOUD_SECOND / 10)
@@ -301,7 +309,7 @@ def _colours(measured: ChannelLevels, channel: int) -> float:
 
 
 def _noisy_seconds(measured: ChannelLevels, channel: int) -> float:
-    """Seconds in which a channel is loud and its sound does not change, as that of speech does within two."""
+    """Seconds in which a channel is loud and its sound does not change. Speech changes within two seconds."""
     levels, details = measured.levels[:, channel], measured.details[:, channel]
     n = 2 * SECOND  # blocks
     if len(levels) < n:
@@ -320,7 +328,7 @@ def _variation(powers: NDArray[np.float32]) -> float:
 
 
 def _loudest(powers: NDArray[np.float32]) -> float:
-    """The level in dB that a channel reaches in its loudest half second, or in a tenth of less than five."""
+    """The level in dB that a channel reaches in its loudest half second, or tenth of less than 5 s."""
     n_blocks = min(_LOUDEST, 1 + len(powers) // 10)
     return _decibels(float(np.sort(powers)[-n_blocks:].min(initial=np.inf)))
 
@@ -330,7 +338,7 @@ def _decibels(power: float) -> float:
 
 
 def _names(channels: list[int]) -> str:
-    """Channels from 0 by their numbers: "channel 1", or "channels 1, 2 and 4"."""
+    """The numbers of channels that are counted from 0, as text: "channel 1", or "channels 1, 2 and 4"."""
     numbers = [str(number + 1) for number in channels]
     if len(numbers) == 1:
         return f"channel {numbers[0]}"

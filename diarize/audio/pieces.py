@@ -1,4 +1,4 @@
-"""Pieces of samples, as decoders give them: what a file says of itself, and runs made alike."""
+"""The types that decoders give: the header of a file, and pieces of samples; both checked and unified."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from numpy.typing import NDArray
 from diarize.errors import AudioError
 
 PIECE = 8192
-"""Most samples that a decoder gives at once."""
+"""Most samples in a piece."""
 
 LOWEST_RATE, HIGHEST_RATE = 1000, 1_000_000
-"""Hz. A header or a caller that says less or more is wrong: nobody records speech at such a rate."""
+"""Limits of a recording's rate in Hz. A header or an argument outside them is wrong."""
 
 MOST_CHANNELS = 1024
-"""As libsndfile has it."""
+"""The limit of libsndfile."""
 
 Samples = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What a file says of itself.
+    """The header of a file.
 
     Parameters
     ----------
@@ -35,9 +35,9 @@ class AudioInfo:
     rate : int
         Hz.
     n_channels : int
-        Channels of the track that is read; of a file whose channels change, those at its beginning.
+        Channels of the track that is read; at its beginning, if the number changes.
     seconds : float or None
-        Duration that the header promises; None when it promises none.
+        Duration that the header gives; None if it gives none.
     """
 
     decoder: str
@@ -54,16 +54,16 @@ class Piece(NamedTuple):
 
 
 class DecodingStoppedError(Exception):
-    """The decoder gives nothing more, though the file has not ended."""
+    """The decoder stopped before the end of the recording."""
 
 
 def check_header(name: str, info: AudioInfo) -> None:
-    """Refuse what no recording has.
+    """Check that a header's rate and number of channels are possible.
 
     Raises
     ------
     AudioError
-        Naming the file, and its rate or its channels.
+        If they are not.
     """
     if not LOWEST_RATE <= info.rate <= HIGHEST_RATE:
         raise AudioError(
@@ -78,26 +78,26 @@ def check_header(name: str, info: AudioInfo) -> None:
 
 
 def full_scale(dtype: np.dtype[Any]) -> tuple[float, float]:
-    """What integers of a type are divided by, and what is then taken away, for unsigned ones 1."""
+    """The divisor of integers of a type, and the offset subtracted afterwards (1 if unsigned, else 0)."""
     return 2.0 ** (8 * dtype.itemsize - 1), float(dtype.kind == "u")
 
 
 def silence(rate: int, n_samples: int, n_channels: int) -> Iterator[Piece]:
-    """Zeros in pieces."""
+    """Silence, as pieces of zeros."""
     for start in range(0, n_samples, PIECE):
         yield Piece(rate, np.zeros((min(PIECE, n_samples - start), n_channels), np.float32))
 
 
 def unify(pieces: Iterable[Piece], rate: int, n_channels: int) -> Iterator[Samples]:
-    """The samples of pieces at one rate, with one number of channels.
+    """The samples of all pieces at one rate, with one number of channels.
 
     ::
 
         pieces   |--- 44.1 kHz, 1 channel ---|--- 16 kHz, 2 channels ---|
         samples  |--------------- 44.1 kHz, 1 channel ------------------|
 
-    A run at another rate is resampled by itself, so that every run keeps its duration. Where the number of
-    channels differs, each channel gets the run's mean.
+    A run of pieces at another rate is resampled by itself, so every run keeps its duration. If the number of
+    channels of a run differs, each channel gets the run's mean.
     """
     current, resampler = rate, None
     for piece in pieces:

@@ -1,4 +1,4 @@
-"""How far a stage has come: what a caller's hook is told."""
+"""The progress of a stage, which is reported to the caller's hook."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from diarize.audio.pieces import Samples
 from diarize.audio.recordings import SAMPLE_RATE
 
 Hook = Callable[[str, Any], None]
-"""Called with the name of a stage and a record: `Progress` while it runs, its result when it has ended."""
+"""A function called with a stage's name and a record: `Progress` while it runs, its result when it ends."""
 
 
 class Progress(NamedTuple):
-    """What of a stage is done, and how much it is (None while unknown).
+    """How much of a stage is done, and how much there is in total (None while unknown).
 
     ``hear`` counts seconds of the recording, ``embed`` counts windows.
     """
@@ -23,11 +23,11 @@ class Progress(NamedTuple):
 
 
 def ignore(stage: str, record: Any) -> None:
-    """The hook of a caller who gives none."""
+    """The default hook, which does nothing."""
 
 
 def report_blocks(blocks: Iterable[Samples], stage: str, hook: Hook) -> Iterator[Samples]:
-    """Blocks of samples passed on, with the seconds passed so far reported to the hook."""
+    """The same blocks of samples; after each one, the hook gets the seconds passed so far."""
     seconds = 0.0
     for block in blocks:
         yield block

@@ -4,8 +4,8 @@
 
     file --decoder--> (n, n_channels), own rate --channel or mean--> (n,) --resampler--> 16 kHz --> blocks
 
-Where the mean would lose sound, fewer channels are mixed (``mixing.py``); a recording of several is read once
-more for that.
+If the mean of all channels would lose sound, fewer are mixed (``mixing.py``). A recording with several
+channels is read one more time to find out.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from diarize.files.folders import find_files
 from diarize.segments import normal_name
 
 SAMPLE_RATE = 16000
-"""Samples a second that everything behind this module sees."""
+"""Rate in Hz of all samples that this module gives."""
 
 _SUFFIXES = """
 .wav .wave .flac .ogg .oga .opus .mp3 .m4a .m4b .mp4 .mov .mkv .mka .webm .wma .aac .amr .3gp
@@ -38,17 +38,17 @@ _SUFFIXES = """
 .ogv .flv .mpg .mpeg .ts .mts .m2ts
 """
 AUDIO_SUFFIXES = frozenset(_SUFFIXES.split())
-"""Suffixes by which `find_audio` knows a recording."""
+"""Suffixes by which `find_audio` recognises a recording."""
 
 
 Channel = int | tuple[int, ...]
-"""A channel, counted from 1, or several whose mean is taken."""
+"""A channel, counted from 1, or several channels, whose mean is taken."""
 
 
 def load_audio(
     source: Source, *, rate: float | None = None, channel: Channel | None = None, track: int | None = None
 ) -> Samples:
-    """A whole recording, shape ``(n_samples,)``; parameters and errors are those of `stream_audio`.
+    """A whole recording, shape ``(n_samples,)``. Parameters and errors are those of `stream_audio`.
 
     Examples
     --------
@@ -66,32 +66,32 @@ def stream_audio(
     track: int | None = None,
     block: float = 30.0,
 ) -> Iterator[Samples]:
-    """Blocks of a recording; joined they are bit by bit what `load_audio` gives.
+    """The blocks of a recording, mono at 16 kHz. Joined, they equal the result of `load_audio` bit by bit.
 
-    A file that ends or breaks early gives what it holds, with a warning in the log.
+    If a file ends or breaks off early, its remaining content is read, with a warning in the log.
 
     Parameters
     ----------
     source : path, file, bytes, array, tensor or mapping
-        A file by its path, its content or opened; or samples ``(n_samples,)`` or ``(n_samples, n_channels)``,
-        of a tensor also ``(n_channels, n_samples)``. docs/audio.md says what becomes of each.
+        A file: its path, its content, or the open file. Or samples ``(n_samples,)`` or ``(n_samples,
+        n_channels)``; a tensor may also be ``(n_channels, n_samples)``. docs/audio.md describes each type.
     rate : float, optional
-        Hz; needed with an array and only there.
+        Hz; required for an array, not allowed for a file.
     channel : int or tuple of int, optional
-        Counts from 1; of several the mean is taken, without it that of `mixed_channels`.
+        Counted from 1. The mean of several channels is taken; by default, of `mixed_channels`.
     track : int, optional
-        Audio track of a file with several, from 1; without it the one that the file marks as default.
+        Audio track, counted from 1; by default, the one that the file marks as default.
     block : float
-        Seconds a block; the last one may be shorter.
+        Length of a block in seconds; the last block may be shorter.
 
     Raises
     ------
     AudioError
-        When the file cannot be read, has no samples, not that channel or track, or a sample is not finite.
+        If the file cannot be read, has no samples, no such channel or track, or a sample is not finite.
     TypeError
-        When the source is nothing that holds a recording.
+        If the source is of a type that cannot hold a recording.
     ValueError
-        When rate, channel, track, block or the array's shape or type is impossible.
+        If rate, channel, track, block or the array's shape or type is impossible.
     """
     block_samples = round(block * SAMPLE_RATE)
     if block_samples < 1:
@@ -105,10 +105,10 @@ def stream_audio(
 
 
 def mixed_channels(source: Source, *, rate: float | None = None, track: int | None = None) -> tuple[int, ...]:
-    """The channels, from 1, whose mean is the recording: all but those by which the mean would lose sound.
+    """The channels, counted from 1, whose mean is the mono signal: all, unless their mean would lose sound.
 
-    Parameters, errors and the rest are those of `stream_audio`, which asks this where no channel is given. A
-    recording with one channel, or more than 32, is not read for it.
+    Parameters and errors are those of `stream_audio`, which calls this function if no channel is given. A
+    recording with one channel, or more than 32, is not read: all its channels are mixed.
     """
     with _open_source(_resolve(source, rate, track), track) as (name, own_rate, n_channels, pieces):
         if n_channels == 1 or n_channels > MOST_CHANNELS:
@@ -117,13 +117,13 @@ def mixed_channels(source: Source, *, rate: float | None = None, track: int | No
 
 
 def count_channels(source: Source, *, rate: float | None = None, track: int | None = None) -> int:
-    """How many channels a source has; parameters and errors are those of `stream_audio`."""
+    """The number of channels of a source. Parameters and errors are those of `stream_audio`."""
     with _open_source(_resolve(source, rate, track), track) as (_, _, n_channels, _):
         return n_channels
 
 
 def regroup(blocks: Iterable[Samples], n_samples: int) -> Iterator[Samples]:
-    """The same samples in blocks of exactly ``n_samples``, but for the last, which is never empty.
+    """The same samples in blocks of ``n_samples`` each; the last block may be shorter and is never empty.
 
     ::
 
@@ -147,9 +147,9 @@ def regroup(blocks: Iterable[Samples], n_samples: int) -> Iterator[Samples]:
 
 
 def recording_id(path: str | os.PathLike[str]) -> str:
-    """The name of a recording in RTTM: the file's name without suffix, blanks turned to underscores.
+    """The id of a recording: the file's name without suffix, with underscores for blanks.
 
-    In Unicode's normal form C, whatever the file system has.
+    In Unicode's normal form C, whatever form the file system uses.
     """
     return normal_name(re.sub(r"\s", "_", Path(path).stem))
 
@@ -163,14 +163,14 @@ def source_id(source: AudioFile | AudioArray) -> str:
 
 
 def find_audio(folder: str | os.PathLike[str]) -> list[Path]:
-    """The recordings in a folder and below, sorted; which files are looked at: `find_files`.
+    """The recordings in a folder and its subfolders, sorted. Folders are searched as by `find_files`.
 
     Raises
     ------
     AudioError
-        When there is no such folder or no recording in it.
+        If there is no such folder or no recording in it.
     DiarizeError
-        When the folder cannot be read.
+        If the folder cannot be read.
     """
     if not Path(folder).is_dir():
         raise AudioError(f"{os.fspath(folder)}: no such folder; check the path")
@@ -186,7 +186,7 @@ def audio_info(source: Source, *, track: int | None = None) -> AudioInfo:
     Raises
     ------
     AudioError
-        When the file cannot be opened as audio.
+        If the file cannot be opened as audio.
     """
     resolved = resolve_source(source)
     if not isinstance(resolved, AudioFile):
@@ -196,7 +196,7 @@ def audio_info(source: Source, *, track: int | None = None) -> AudioInfo:
 
 
 def _resolve(source: Source, rate: float | None, track: int | None) -> AudioFile | AudioArray:
-    """A source that can be opened; raises the errors of a rate, track, shape or type that is impossible."""
+    """A source that can be opened. Raises an error if a rate, track, shape or type is impossible."""
     if track is not None and track < 1:
         raise ValueError(f"audio tracks count from 1, got track={track!r}")
     resolved = resolve_source(source, rate)
@@ -209,7 +209,7 @@ def _resolve(source: Source, rate: float | None, track: int | None) -> AudioFile
 def _open_source(
     source: AudioFile | AudioArray, track: int | None
 ) -> Iterator[tuple[str, float, int, Iterator[Samples]]]:
-    """Name, rate, number of channels and samples ``(n, n_channels)`` of a source, open while read."""
+    """Name, rate, number of channels and pieces ``(n, n_channels)`` of a source, open inside the block."""
     if isinstance(source, AudioArray):
         yield "array", source.rate, source.samples.shape[1], source.pieces()
     else:
@@ -220,7 +220,7 @@ def _open_source(
 def _mono_pieces(
     source: AudioFile | AudioArray, channels: tuple[int, ...] | None, track: int | None
 ) -> Iterator[Samples]:
-    """A source's samples, mono at 16 kHz."""
+    """The samples of a source, mono at 16 kHz."""
     with _open_source(source, track) as (name, own_rate, n_channels, pieces):
         if channels is None and n_channels > 1:
             channels = mixed_channels(source, track=track)
@@ -235,7 +235,7 @@ def _convert(
     Raises
     ------
     AudioError
-        When not one sample comes out.
+        If there are no samples.
     """
     mono = _mix(pieces, name, rate, channels)
     n_samples = 0
@@ -249,7 +249,7 @@ def _convert(
 def _mix(
     pieces: Iterator[Samples], name: str, rate: float, channels: tuple[int, ...] | None
 ) -> Iterator[Samples]:
-    """The mean of some channels, or of all, in pieces ``(n,)``; refuses samples that are not finite."""
+    """The mean of some or all channels, in pieces ``(n,)``; a sample that is not finite is an error."""
     n_samples = 0
     for piece in pieces:
         if channels is not None and max(channels) > piece.shape[1]:

@@ -1,6 +1,6 @@
-"""What a caller may give as a recording, and each kind as a file or as an array.
+"""The types of recordings a caller may pass, each resolved to a file or an array.
 
-A source is resolved once and read twice: whatever can be read only once is kept until then.
+A source is resolved once and read twice, so content that can be read only once is kept.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from diarize.audio.pieces import HIGHEST_RATE, LOWEST_RATE
 
 _LONGEST_PATH = 4096
 _IN_MEMORY = 64 * 2**20
-"""Bytes of a stream that are kept in memory; a longer one lies in a temporary file while it is read."""
+"""Most bytes of a stream that are kept in memory; a longer stream is kept in a temporary file."""
 
 _ARRAY_KEYS = ("waveform", "array", "raw")
 _RATE_KEYS = ("sample_rate", "sampling_rate")
@@ -43,13 +43,13 @@ class AudioFile:
     Attributes
     ----------
     name : str
-        For messages: its path, or what it is.
+        Name for messages: its path, or its kind.
     file : str or None
-        The name by which its recording is known; None where it has none.
+        The file name that gives the recording's id; None if there is none.
     content : bytes or open file, optional
-        Instead of what lies at its path.
+        The content, if it is not read from the path.
     recording : str, optional
-        The id that the caller gave it.
+        The id that the caller gave.
     """
 
     name: str
@@ -63,7 +63,7 @@ class AudioFile:
         Raises
         ------
         OSError
-            When the path cannot be opened.
+            If the path cannot be opened.
         """
         if self.content is None:
             return Path(self.name).open("rb")
@@ -89,9 +89,9 @@ Source = (
 
 
 def window(file: BinaryIO, start: int, stop: int, name: str = "") -> BinaryIO:
-    """The bytes of a file from start to stop as a file of its own; closing it leaves the other open.
+    """The bytes of a file from start to stop, as a file; closing it leaves the original open.
 
-    By the suffix of its name FFmpeg knows formats without a signature.
+    `name` matters for its suffix, by which FFmpeg recognises formats without a signature.
     """
     return cast("BinaryIO", _Window(file, start, stop, name))
 
@@ -117,22 +117,20 @@ class _Window(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._length}[whence]
-        if (
-            base + offset >= 0
-        ):  # libsndfile tries what a broken header says; in its callback nothing can be raised
+        if base + offset >= 0:  # libsndfile follows broken headers, and its callback must not raise
             self._position = base + offset
         return self._position
 
 
 def resolve_source(source: Source, rate: float | None = None) -> AudioFile | AudioArray:
-    """A source as a file or an array that can be read several times; a resolved one as it is.
+    """A source as a file or an array that can be read several times. A resolved source is returned as is.
 
     Raises
     ------
     TypeError
-        When it is nothing that holds a recording.
+        If its type cannot hold a recording.
     ValueError
-        When an array has no rate, a file is given one, or the shape or type of an array is impossible.
+        If an array has no rate, a file is given one, or the shape or type of an array is impossible.
     """
     if isinstance(source, AudioFile | AudioArray):
         return source
@@ -152,7 +150,7 @@ def check_array_rate(rate: Any) -> float:
     Raises
     ------
     ValueError
-        When it is no rate of a recording.
+        If it is missing or outside the limits of a recording's rate.
     """
     value: Any = rate.item() if hasattr(rate, "item") and getattr(rate, "ndim", 0) == 0 else rate
     known: Any = value if isinstance(value, Real) and not isinstance(value, bool) else 0
@@ -164,16 +162,16 @@ def check_array_rate(rate: Any) -> float:
 
 
 def _from_mapping(source: Mapping[str, Any], rate: float | None) -> AudioFile | AudioArray:
-    """An array with its rate, ``{"waveform": ..., "sample_rate": ...}``, or ``{"audio": file}``.
+    """The source in ``{"waveform": ..., "sample_rate": ...}`` or ``{"audio": file}``.
 
-    Its ``"uri"``, as pyannote calls the id of a recording, is kept.
+    The value of ``"uri"``, pyannote's word for the id of a recording, becomes the id.
     """
     uri = source.get("uri")
     if uri is not None and (not isinstance(uri, str) or "\0" in uri or not uri.strip()):
         raise ValueError(f"'uri' is the id of the recording, a text, got {uri!r}")
     rates = [source[key] for key in _RATE_KEYS if source.get(key) is not None]
     if rates and rate is not None and float(rates[0]) != float(rate):
-        raise ValueError(f"rate={rate!r} and the recording's own {rates[0]!r} Hz contradict each other")
+        raise ValueError(f"rate={rate!r} and the mapping's own {rates[0]!r} Hz contradict each other")
     for key in _ARRAY_KEYS:
         if source.get(key) is not None:
             samples = source[key]
@@ -210,9 +208,9 @@ def _as_array(source: Any) -> NDArray[Any]:
 
 
 def _as_file(source: Any) -> AudioFile:
-    """A path, the content of a file, or an open file.
+    """The file given by a path, by its content, or by an open file.
 
-    Bytes are a path where they hold no zero byte and are as short as one: every audio file has zero bytes.
+    Bytes are a path if they are short and hold no zero byte; every audio file holds zero bytes.
     """
     if isinstance(source, bytearray | memoryview):
         return AudioFile("bytes", None, bytes(source))
@@ -236,20 +234,20 @@ def _as_file(source: Any) -> AudioFile:
 
 
 def _lies_at(source: Any, path: str) -> bool:
-    """Whether an open file is the plain file of that name: then it is read like its path."""
-    inner = getattr(source, "file", source)  # of a NamedTemporaryFile
+    """Whether an open file is the regular file at that path; if so, it is read by its path."""
+    inner = getattr(source, "file", source)  # a NamedTemporaryFile holds its file
     if not isinstance(getattr(inner, "raw", inner), io.FileIO):
         return False
     if inner.writable():
         inner.flush()
     try:
         return os.path.isfile(path) and os.path.samestat(os.stat(path), os.fstat(inner.fileno()))  # noqa: PTH113, PTH116
-    except (OSError, ValueError):  # no such name, or no file that the system knows
+    except (OSError, ValueError):  # no such path, or not a file of the system
         return False
 
 
 def _keep(source: Any, name: str, file: str | None) -> AudioFile:
-    """The content of an open file: all of it where it can be rewound, otherwise what is still to come."""
+    """The content of an open file: all of it if it can be rewound, otherwise the part not yet read."""
     position = None
     if callable(getattr(source, "seekable", None)) and source.seekable():
         position = source.tell()
@@ -266,7 +264,7 @@ def _keep(source: Any, name: str, file: str | None) -> AudioFile:
 
 
 class _Kept(tempfile.SpooledTemporaryFile[bytes]):
-    """Content in memory, or in a temporary file without a name, that is gone with the last who uses it."""
+    """Content in memory or in an unnamed temporary file, which is removed when it is no longer used."""
 
     def __del__(self) -> None:
         self.close()

@@ -16,16 +16,16 @@ SAMPLE_BYTES = {
     "FLOAT": 4,
     "DOUBLE": 8,
 }
-"""Bytes a sample, of the encodings that can be read without a header."""
+"""Bytes of a sample, for the encodings that can be read without a header."""
 
 _UNKNOWN = 0x7FFF0000
-"""Sizes from here on stand for "unknown", as in a file that was written to a pipe."""
+"""Larger sizes mean "unknown", for example in a file that was written to a pipe."""
 
 
 def unread_samples(file: BinaryIO, head: bytes, frame_bytes: int) -> int | None:
-    """Where the samples begin, when they go on behind the end that the header gives; otherwise None.
+    """The position of the first sample, if the samples go on beyond the end that the header gives; else None.
 
-    A recorder that crashed has not brought its header up to date; beyond 4 GiB the size starts again at 0::
+    A recorder that crashed leaves an outdated header, and beyond 4 GiB the size starts again at 0::
 
         RIFF WAVE fmt  data <size> |== samples ==|== samples ==|    no chunk begins where `size` ends
                                      by the header    to the end
@@ -33,7 +33,7 @@ def unread_samples(file: BinaryIO, head: bytes, frame_bytes: int) -> int | None:
     Parameters
     ----------
     frame_bytes : int
-        Bytes of one sample of all channels.
+        Bytes of one sample in all channels.
     """
     order = ">" if head.startswith(b"RIFX") else "<"
     size = file.seek(0, io.SEEK_END)
@@ -57,7 +57,7 @@ def unread_samples(file: BinaryIO, head: bytes, frame_bytes: int) -> int | None:
 
 
 def _is_chunk(file: BinaryIO, position: int, size: int, order: str) -> bool:
-    """Whether a chunk begins there, perhaps behind a padding byte, and ends within the file."""
+    """Whether a chunk begins at the position, or one padding byte later, and ends within the file."""
     file.seek(position)
     text = file.read(9)
     for at in (0, 1):

@@ -1,4 +1,4 @@
 """Many recordings.
 
-- ``jobs``: recordings and folders to jobs
+- ``jobs``: files, folders and Kaldi data folders as a list of jobs
 """

@@ -1,4 +1,4 @@
-"""Many recordings: what a command line names becomes a list of jobs, and given speech finds its recording."""
+"""Jobs for the recordings that a command line names, and the known speech of each."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from diarize.formats.kaldi import is_command, read_data_folder, run_command
 from diarize.segments import Segment, join_segments, normal_name
 
 SPEECH_SUFFIXES = (".rttm", ".uem", ".lab")
-"""Files that say where speech is."""
+"""Suffixes of the files that hold known speech."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,11 @@ class Job:
     source : str
         A file, or a command that ends in a pipe and writes audio.
     folder : Path
-        Where its output belongs, below the output folder: a searched folder's subfolders are kept.
+        Folder of its results inside the output folder; the subfolders of a searched folder are kept.
     n_speakers : int, optional
-        From a Kaldi data folder's reco2num_spk; fewer where the recording is too short for so many.
+        From reco2num_spk of a Kaldi data folder; a recording too short for that number has fewer.
     speech : list of Segment, optional
-        From a Kaldi data folder's segments; with that file, a recording without any has no speech.
+        From segments of a Kaldi data folder; with that file, a recording without segments has no speech.
     """
 
     recording: str
@@ -49,27 +49,26 @@ class Job:
 def find_jobs(
     inputs: Iterable[str | Path], *, allow_pipes: bool = False, speech: str | Path | None = None
 ) -> list[Job]:
-    """Jobs for files, for folders (searched for audio, subfolders too) and for Kaldi data folders.
+    """The jobs for files, for folders (searched for audio, with subfolders) and for Kaldi data folders.
 
-    A file that does not exist is still a job: opening it tells what is wrong, and the others go on. A file
-    that is named twice, or by two paths, is one job. A `speech` file or folder is looked at, as
-    `check_speech` does.
+    A file that does not exist is still a job: it fails when it is opened, and the others are processed. A
+    file that is named twice, or by two paths, is one job. `speech` is checked with `check_speech`.
 
     Raises
     ------
     AudioError
-        When a folder holds no audio.
+        If a folder holds no audio.
     FormatError
-        When a Kaldi data folder is malformed, or holds commands that were not allowed.
+        If a Kaldi data folder is malformed, or holds commands and `allow_pipes` is false.
     DiarizeError
-        When the output of two jobs would have the same name, or an id cannot name a file.
+        If the results of two jobs have the same name, or an id cannot name a file.
     """
     jobs: list[Job] = []
     for item in inputs:
         if not str(item):
             raise DiarizeError("a recording's name is empty; name files or folders")
         path = Path(item)
-        # os.path says no where pathlib raises: a name too long, a folder that may not be entered.
+        # os.path returns False where pathlib raises: a name too long, a folder without permission.
         if os.path.isfile(path / "wav.scp"):  # noqa: PTH113
             jobs += _kaldi_jobs(path, allow_pipes)
         elif os.path.isdir(path):  # noqa: PTH112
@@ -81,9 +80,9 @@ def find_jobs(
     taken: dict[Path, Job] = {}
     for job in jobs:
         if "\0" in job.source or "\0" in job.recording:
-            raise DiarizeError(f"{job.source!r}: no file has a NUL in its name")
-        if "/" in job.recording:  # it would lead out of the output folder
-            raise DiarizeError(f"recording {job.recording!r}: results are named by it; use an id without /")
+            raise DiarizeError(f"{job.source!r}: a file name cannot hold a NUL; check the name")
+        if "/" in job.recording:  # the path would be outside the output folder
+            raise DiarizeError(f"recording {job.recording!r}: the id names a file; use an id without /")
         other = taken.setdefault(job.folder / job.recording, job)
         if other.source != job.source and not _same_file(other.source, job.source):
             raise DiarizeError(
@@ -97,12 +96,12 @@ def find_jobs(
 
 @contextmanager
 def open_source(job: Job) -> Iterator[str]:
-    """The path of a job's audio; what a command writes lies in a temporary file as long as it is open.
+    """The path of a job's audio. The output of a command is kept in a temporary file inside the block.
 
     Raises
     ------
     FormatError
-        When the command fails or writes nothing.
+        If the command fails or writes nothing.
     """
     if not is_command(job.source):
         yield job.source
@@ -118,12 +117,12 @@ def open_source(job: Job) -> Iterator[str]:
 
 
 def check_speech(path: str | Path, n_recordings: int) -> None:
-    """Check before any work that `read_speech` can look there.
+    """Check, before any work, that `read_speech` can use a path.
 
     Raises
     ------
     FormatError
-        When there is no such file, it has no known suffix, or it cannot tell the recordings apart.
+        If there is no such file, its suffix is unknown, or it is a label file for several recordings.
     """
     path = Path(path)
     try:
@@ -136,20 +135,20 @@ def check_speech(path: str | Path, n_recordings: int) -> None:
     if suffix not in SPEECH_SUFFIXES:
         raise FormatError(f"{path}: speech is read from {', '.join(SPEECH_SUFFIXES)}")
     if suffix == ".lab" and n_recordings > 1:
-        raise FormatError(f"{path}: a label file is of one recording; give a folder with one for each")
+        raise FormatError(f"{path}: a label file is for one recording; give a folder with one for each")
 
 
 def read_speech(path: str | Path, recording: str) -> list[Segment]:
-    """Where a recording has speech, from an RTTM, UEM or lab file, or from a folder of such files by id.
+    """The speech of a recording, from an RTTM, UEM or label file, or from a folder of such files by id.
 
     Raises
     ------
     FormatError
-        When there is none for this recording, or the file is malformed.
+        If there is no speech for this recording, or the file is malformed.
     """
     path = Path(path)
     if path.is_dir():
-        # By the id, as recordings have it: blanks and Unicode's normal forms may differ in the files' names.
+        # By the id: blanks and Unicode's normal form may differ in the names of the files.
         files = [file for file in sorted(path.iterdir()) if recording_id(file) == normal_name(recording)]
         found = [file for suffix in SPEECH_SUFFIXES for file in files if file.suffix.lower() == suffix]
         if not found:
@@ -172,7 +171,7 @@ def read_speech(path: str | Path, recording: str) -> list[Segment]:
 def _same_file(path: str, other: str) -> bool:
     try:
         return Path(path).samefile(other)
-    except (OSError, ValueError):  # one cannot be opened, which is reported when it is its turn
+    except (OSError, ValueError):  # one cannot be opened, which is reported later
         return False
 
 

@@ -1,7 +1,8 @@
 """The command line.
 
 - ``commands``: ``diarize run``, ``embed``, ``score``, ``convert``, ``models``, ``doctor``
-- ``options``, ``targets``: options, and where results are written
-- ``console``: logging, progress, errors
-- ``doctor``: what is installed
+- ``options``: options that several commands share
+- ``targets``: where results are written
+- ``console``: logging, progress, errors, exit statuses
+- ``doctor``: the report of ``diarize doctor``
 """

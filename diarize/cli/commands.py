@@ -1,4 +1,4 @@
-"""The command line, thin: every command calls the library."""
+"""The commands of the command line, each a thin layer over the library."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def run(
 ) -> None:
     """Label recordings: who spoke when.
 
-    One bad recording is reported and the rest goes on; the exit status is then 2.
+    A recording that fails is reported, and the others are labelled; the exit status is then 2.
     """
     console.start_logging(quiet, verbose)
     given = as_settings(
@@ -104,7 +104,7 @@ def run(
 
     def label(job: Job) -> None:
         paths = target.paths(job, force)
-        # As bounds: a recording too short for the number of its data folder is reported and labelled.
+        # As bounds: a recording too short for the number in its data folder is labelled, with a warning.
         number = job.n_speakers if chosen.clustering.n_speakers is None and channels is None else None
         started = time.perf_counter()
         with open_source(job) as source, progress:
@@ -139,13 +139,22 @@ def run(
 def embed(
     inputs: Inputs,
     output: Annotated[
-        str, typer.Option("--output", "-o", help="Table to write: .parquet, .npz, .tsv, .ark or .scp.")
+        str,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Table to write; its suffix is .parquet, .npz, .tsv, .ark or .scp.",
+        ),
     ],
     whole: Annotated[
-        bool, typer.Option("--whole", help="One vector a recording instead of one a window.")
+        bool,
+        typer.Option("--whole", help="Write one embedding for each recording, not one for each window."),
     ] = False,
-    window: Annotated[float | None, typer.Option(help="Seconds a window.")] = None,
-    hop: Annotated[float | None, typer.Option(help="Seconds between the starts of windows.")] = None,
+    window: Annotated[float | None, typer.Option(help="Length of a window in seconds; default 1.5.")] = None,
+    hop: Annotated[
+        float | None, typer.Option(help="Seconds between the starts of windows; default 0.75.")
+    ] = None,
     speech: SpeechFile = None,
     channel: Channel = None,
     channels: Channels = None,
@@ -161,7 +170,10 @@ def embed(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Export embeddings: one row a window of speech, or one a recording."""
+    """Write embeddings of windows or recordings.
+
+    The table has one row for each window of speech or, with --whole, for each recording.
+    """
     console.start_logging(quiet, verbose)
     given = as_settings(window=window, hop=hop)
     chosen = console.load_settings(config, settings, given)
@@ -199,7 +211,7 @@ def embed(
             )
         tables.append(table)
         if not quiet:
-            console.say(f"{job.recording}: {len(table)} vectors of {table.dim}\n")
+            console.say(f"{job.recording}: {len(table)} embeddings of {table.dim} dimensions\n")
 
     complete = console.run_jobs(jobs, add)
     if tables:
@@ -211,24 +223,47 @@ def embed(
 @app.command()
 def score(
     reference: Annotated[
-        Path, typer.Argument(help="Annotation file, or folder of such files.", show_default=False)
+        Path,
+        typer.Argument(
+            metavar="REFERENCE",
+            help="True turns: an annotation file, or a folder of such files.",
+            show_default=False,
+        ),
     ],
-    hypothesis: Annotated[Path, typer.Argument(help="The same, of the result to score.", show_default=False)],
-    uem: Annotated[Path | None, typer.Option(help="UEM file or folder: the regions that are scored.")] = None,
+    hypothesis: Annotated[
+        Path,
+        typer.Argument(
+            metavar="HYPOTHESIS",
+            help="Turns to score: an annotation file, or a folder of such files.",
+            show_default=False,
+        ),
+    ],
+    uem: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="UEM file or folder with the regions to score; default: all time from 0 to the last turn.",
+        ),
+    ] = None,
     collar: Annotated[
         float, typer.Option(min=0, help="Seconds left out on each side of a reference boundary.")
     ] = 0.0,
     skip_overlap: Annotated[
-        bool, typer.Option("--skip-overlap", help="Leave overlapping speech out.")
+        bool, typer.Option("--skip-overlap", help="Leave out overlapping speech; by default, it is scored.")
     ] = False,
     utterances: Annotated[
         bool,
         typer.Option(
-            "--utterances", help="Both files are lines of 'utterance speaker' (utt2spk): clustering metrics."
+            "--utterances",
+            help="Score the labels of utterances instead: both files have lines of 'utterance speaker' "
+            "(Kaldi's utt2spk). Prints MR, purity, ARI, V and NMI.",
         ),
     ] = False,
 ) -> None:
-    """Score a diarization: DER and its parts, JER; or the labels of utterances: MR, purity, ARI, V, NMI."""
+    """Compare a result with a reference.
+
+    Prints DER with its parts and JER, for each recording and in total.
+    """
     if utterances:
         from diarize.scoring.clusterings import score_utterances
 
@@ -243,19 +278,36 @@ def score(
 
 @app.command()
 def convert(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="Annotation file.", show_default=False)],
+    source: Annotated[
+        Path, typer.Argument(metavar="IN", help="Annotation file to read.", show_default=False)
+    ],
     output: Annotated[
-        str, typer.Option("--output", "-o", help="File to write; its suffix tells the format; - for stdout.")
+        str,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="PATH",
+            help="File to write, whose suffix names the format, or a folder; - for stdout.",
+        ),
     ],
     format: Annotated[
-        str | None, typer.Option("--format", help="Format to write, instead of the suffix's.")
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="Format to write, instead of the suffix's; needed for a folder. Default on stdout: rttm.",
+        ),
     ] = None,
     source_format: Annotated[
-        str | None, typer.Option("--from", help="Format to read, instead of the suffix's.")
+        str | None,
+        typer.Option("--from", metavar="FORMAT", help="Format to read, instead of the suffix's."),
     ] = None,
     force: Force = False,
 ) -> None:
-    """Convert annotations between formats; into a folder, a file a recording."""
+    """Convert annotations between formats.
+
+    Into a folder, one file is written for each recording.
+    """
     from diarize.formats import convert_turns, read_turns, render_turns, write_turns
 
     if output == "-":
@@ -270,9 +322,12 @@ def convert(
 
 @app.command()
 def models(
-    format: Annotated[Literal["text", "json"], typer.Option("--format", help="text or json.")] = "text",
+    format: Annotated[Literal["text", "json"], typer.Option("--format", help="Format of the list.")] = "text",
 ) -> None:
-    """List the embedding models: what they are, their licence and error."""
+    """List the embedding models.
+
+    Each has its description, licence, training data and error rates.
+    """
     from diarize.embedding import catalog
 
     entries = catalog.list_models()
@@ -281,7 +336,10 @@ def models(
 
 @app.command()
 def doctor() -> None:
-    """Print what a bug report needs: versions, decoders, models, threads."""
+    """Print what a bug report needs.
+
+    These are versions, decoders, models and threads, but nothing about you or your recordings.
+    """
     from diarize.cli.doctor import describe_installation
 
     console.say(describe_installation() + "\n")

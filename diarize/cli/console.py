@@ -1,4 +1,4 @@
-"""How commands end and what they show: exit statuses, logging, progress, summaries, the files to write."""
+"""Output of the commands: exit statuses, logging, progress, summaries, and checks of files to write."""
 
 from __future__ import annotations
 
@@ -31,24 +31,26 @@ _STAGES = {
     "resegment": "resegment",
     "turns": "make turns",
 }
-"""What the command line calls the stages of the pipeline."""
+"""Names of the pipeline's stages on the command line."""
 
 
 class Commands(TyperGroup):
-    """The commands; what ends one early is an exit status and at most one line on stderr.
+    """The group of commands. A command that ends early gives an exit status and at most one line on stderr.
 
-    2 for what the user gave wrong, and as shells have it 130 after Ctrl-C, 141 when nobody reads stdout.
+    The status is 2 for wrong input and, as in shells, 130 after Ctrl-C and 141 if the reader closed stdout.
     """
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command that was asked for."""
+        """Run the requested command."""
         try:
             return super().invoke(ctx)
         except DiarizeError as error:
             complain(error)
             raise typer.Exit(2) from error
         except typer.BadParameter as error:
-            if type(error) is not typer.BadParameter:  # a missing one: with how the command is used
+            if (
+                type(error) is not typer.BadParameter
+            ):  # its subclasses, such as a missing argument, show the usage
                 raise
             complain(error.format_message())
             raise typer.Exit(2) from error
@@ -62,14 +64,14 @@ class Commands(TyperGroup):
 
 
 class Log(logging.Handler):
-    """Messages on stderr, each once: a recording is read twice, and would be warned of twice."""
+    """Messages on stderr, each once, because a recording is read twice and would cause each warning twice."""
 
     def __init__(self) -> None:
         super().__init__()
         self.shown: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print the message on what stderr is now: while a bar is shown, that is above it."""
+        """Print the message on the current stderr; while a progress bar is shown, that is above the bar."""
         message = record.getMessage()
         if message not in self.shown:
             self.shown.add(message)
@@ -77,7 +79,7 @@ class Log(logging.Handler):
 
 
 def start_logging(quiet: bool, verbose: bool) -> None:
-    """Send the library's log to stderr: warnings, with `verbose` more, with `quiet` errors alone."""
+    """Send the library's log to stderr: warnings, more with `verbose`, only errors with `quiet`."""
     level = logging.ERROR if quiet else logging.INFO if verbose else logging.WARNING
     logging.basicConfig(level=logging.WARNING, handlers=[Log()], force=True)
     logging.getLogger("diarize").setLevel(level)
@@ -89,14 +91,14 @@ def complain(error: Exception | str) -> None:
 
 
 def say(text: str) -> None:
-    """Print on stdout, now; what its encoding lacks is written as an escape.
+    """Print on stdout at once. Characters that its encoding lacks are written as escapes.
 
     Raises
     ------
     BrokenPipeError
-        When its reader has left.
+        If the reader of stdout has closed it.
     DiarizeError
-        When it cannot be written, as on a full disk.
+        If stdout cannot be written, for example because the disk is full.
     """
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     try:
@@ -108,7 +110,7 @@ def say(text: str) -> None:
 
 
 def settle_stdout() -> None:
-    """Drop what stdout did not take, or Python would try to write it once more as it ends."""
+    """Discard unwritten output of stdout; otherwise Python tries to write it again when it exits."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -117,14 +119,14 @@ def settle_stdout() -> None:
 
 
 def load_settings(config: Path | None, assignments: Sequence[str] | None, options: dict[str, Any]) -> Config:
-    """The settings: defaults, over them the TOML file, then `name=value` assignments, then options.
+    """The settings: the defaults, overridden by the TOML file, then by `name=value`, then by options.
 
-    Values are read as TOML where they are TOML, otherwise as text.
+    Values are read as TOML, otherwise as text.
 
     Raises
     ------
     ConfigError
-        For an unknown setting (with the known ones) or an impossible value.
+        If a setting is unknown (the message lists the known ones) or a value is impossible.
     """
     from diarize.config import load_config
     from diarize.config.toml import parse_value
@@ -142,12 +144,12 @@ def load_settings(config: Path | None, assignments: Sequence[str] | None, option
 def channel_names(
     channels: str | None, channel: int | None, names: str | None, config: Config | None = None
 ) -> list[str] | None:
-    """The names of `--channel-names`, once what is asked of the channels is checked, before any work.
+    """The names in `--channel-names`, after a check of the channel options, before any work.
 
     Raises
     ------
     ConfigError
-        When something is unknown, contradicts another option or, in `config`, a number of speakers.
+        If a value is unknown, or contradicts another option or a number of speakers in `config`.
     """
     from diarize.speech.channel_options import check_channels, refuse_numbers
 
@@ -158,41 +160,43 @@ def channel_names(
 
 
 def check_table_names(output: Path, names: Sequence[str] | None) -> None:
-    """Check before any work that a table's format can hold the speakers' names.
+    """Check, before any work, that a table's format can hold the speakers' names.
 
     Raises
     ------
     FormatError
-        Naming the first one with a blank, for Kaldi's files.
+        If the format is Kaldi's and a name has a blank.
     """
     blank = [name for name in names or [] if not is_one_word(name)]
     if blank and output.suffix.lower() in (".ark", ".scp"):
-        raise FormatError(f"{output}: no name with blanks, such as {blank[0]!r}; .npz and .parquet hold it")
+        raise FormatError(
+            f"{output}: cannot hold a name with blanks, such as {blank[0]!r}; write .npz or .parquet"
+        )
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder that can be written to, where there is none.
+    """Make a folder for results, if it does not exist, and check that it can be written to.
 
     Raises
     ------
     DiarizeError
-        When that is not possible.
+        If it cannot be made or written to.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DiarizeError(f"{folder}: no folder for results can be made there ({error.strerror})") from error
+        raise DiarizeError(f"{folder}: the folder for results cannot be made ({error.strerror})") from error
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise DiarizeError(f"{folder}: nothing may be written there; choose another folder")
+        raise DiarizeError(f"{folder}: the folder cannot be written to; choose another one")
 
 
 def refuse_existing(paths: Iterable[Path], force: bool) -> None:
-    """Stop where output would be overwritten without `force`.
+    """Check that no file would be overwritten without `force`.
 
     Raises
     ------
     DiarizeError
-        Naming the first file that exists.
+        If a file exists; the message names the first one.
     """
     for path in paths:
         if os.path.lexists(path) and not force:
@@ -200,7 +204,7 @@ def refuse_existing(paths: Iterable[Path], force: bool) -> None:
 
 
 def write_result(diarization: Diarization, path: Path) -> None:
-    """Write a diarization in the format that the path's suffix tells; JSON holds all of it."""
+    """Write a diarization in the format of the path's suffix. JSON holds the whole result."""
     if path.suffix.lower() == FORMATS["json"].suffix:
         diarization.to_json(path)
     else:
@@ -215,7 +219,7 @@ def result_text(diarization: Diarization, format: str) -> str:
 
 
 def describe(diarization: Diarization, paths: Sequence[Path], seconds: float) -> str:
-    """A summary for a person: the turns, the speakers and why, the time it took, where the files lie."""
+    """A summary as text: the turns, the number of speakers and its reason, the times, the files written."""
     lines = [f"{diarization.recording}"]
     lines += [
         f"  {_clock(turn.segment.start)} - {_clock(turn.segment.end)}  {turn.speaker}"
@@ -230,7 +234,7 @@ def describe(diarization: Diarization, paths: Sequence[Path], seconds: float) ->
 
 
 def run_jobs(jobs: Sequence[Job], work: Callable[[Job], None]) -> bool:
-    """Do the work of each job; one that fails is reported, the others go on. True: all went well."""
+    """Do the work of each job. A job that fails is reported, and the others go on. True if none failed."""
     failed = 0
     for job in jobs:
         try:
@@ -244,7 +248,7 @@ def run_jobs(jobs: Sequence[Job], work: Callable[[Job], None]) -> bool:
 
 
 class ProgressBar:
-    """A bar on stderr while a recording is worked on; nothing where stderr is no terminal."""
+    """A progress bar on stderr, if that is a terminal, while a recording is processed."""
 
     def __init__(self, quiet: bool) -> None:
         self.shown = sys.stderr.isatty() and not quiet
@@ -266,7 +270,7 @@ class ProgressBar:
             self.progress.stop()
 
     def __call__(self, stage: str, record: object) -> None:
-        """Show how far a stage has come: the bar is a hook of the pipeline."""
+        """Show the progress of a stage, as a hook of the pipeline."""
         from diarize.audio.progress import Progress
 
         if self.progress is not None and self.task is not None:

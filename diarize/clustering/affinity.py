@@ -1,7 +1,7 @@
-"""How alike two embeddings are: named functions from vectors (n, dim) to a symmetric matrix (n, n).
+"""Affinities of embeddings: named functions from vectors (n, dim) to a symmetric matrix (n, n).
 
-All values lie in [0, 1]. The diagonal is zero: an item says nothing about itself. A zero vector has
-cosine 0 with every vector. Memory grows with n squared (0.8 GB for 10,000 items).
+All values lie in [0, 1]. The diagonal is zero, because an item's similarity to itself carries no information.
+A zero vector has cosine 0 with every vector. Memory grows with n squared (0.8 GB for 10,000 items).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from diarize.errors import ConfigError
 Matrix = NDArray[np.float64]
 Affinity = Callable[[NDArray[Any]], Matrix]
 
-# arccos turns the rounding of a cosine near 1 into an angle of about 1e-8: the distances among copies of one
-# vector are noise. A scale of 1e-3 (an angle of 0.2 degrees) keeps copies alike.
+# arccos turns the rounding error of a cosine near 1 into an angle of about 1e-8, so the distances between
+# copies of one vector are noise. With a scale of at least 1e-3 (0.2 degrees), copies have affinity 1.
 _SMALLEST_SCALE = 1e-3
 
 
@@ -26,7 +26,7 @@ def unit(X: NDArray[Any]) -> Matrix:
     """Rows (n, dim) of length 1; a zero row stays zero."""
     X = np.asarray(X, dtype=np.float64)
     largest = np.abs(X).max(axis=1, keepdims=True, initial=0)
-    X = X / np.where(largest > 0, largest, 1)  # the squares neither overflow nor vanish
+    X = X / np.where(largest > 0, largest, 1)  # so that squares neither overflow nor underflow
     length = np.linalg.norm(X, axis=1, keepdims=True)
     return X / np.where(length > 0, length, 1)
 
@@ -45,27 +45,27 @@ def angular_distance(X: NDArray[Any]) -> Matrix:
 
 
 def cosine_affinity(X: NDArray[Any]) -> Matrix:
-    """(1 + cosine) / 2: 0 for opposite vectors, 1/2 for orthogonal ones, 1 for one direction."""
+    """(1 + cosine) / 2: 0 for opposite vectors, 1/2 for orthogonal ones, 1 for the same direction."""
     affinity = (1 + cosine_similarity(X)) / 2
     np.fill_diagonal(affinity, 0)
     return affinity
 
 
 def positive_cosine_affinity(X: NDArray[Any]) -> Matrix:
-    """The cosine where it is positive, else 0: unlike voices lend each other no weight."""
+    """The cosine where it is positive, else 0, so that different speakers do not support each other."""
     affinity = np.maximum(cosine_similarity(X), 0)
     np.fill_diagonal(affinity, 0)
     return affinity
 
 
 def gaussian_affinity(X: NDArray[Any], sigma: float | None = None) -> Matrix:
-    """exp(-d^2 / (2 sigma^2)) of the angular distance d, with one scale for all items.
+    """exp(-d^2 / (2 sigma^2)) of the angular distance d, with the same scale sigma for all items.
 
     Parameters
     ----------
     X : array (n, dim)
     sigma : float, optional
-        Share of 180 degrees; none: the median distance of all pairs.
+        Share of 180 degrees; by default, the median distance of all pairs.
 
     References
     ----------
@@ -81,15 +81,15 @@ def gaussian_affinity(X: NDArray[Any], sigma: float | None = None) -> Matrix:
 
 
 def locally_scaled_affinity(X: NDArray[Any], n_neighbors: int = 7) -> Matrix:
-    """exp(-d_ij / (sigma_i sigma_j)) of the angular distance d, with one scale an item.
+    """exp(-d_ij / (sigma_i sigma_j)) of the angular distance d, with a scale for each item.
 
-    The scale sigma_i is the mean distance of item i to its nearest neighbours, itself left out.
+    The scale sigma_i is the mean distance of item i to its nearest neighbours, without itself.
 
     Parameters
     ----------
     X : array (n, dim)
     n_neighbors : int
-        With fewer other items, all of them.
+        If there are fewer other items, all of them.
 
     References
     ----------
@@ -118,12 +118,12 @@ AFFINITIES: dict[str, Affinity] = {
 
 
 def resolve_affinity(affinity: str | Affinity) -> Affinity:
-    """The affinity of that name; a function is returned as it is.
+    """The affinity with the given name; a function is returned as it is.
 
     Raises
     ------
     ConfigError
-        For an unknown name; the message lists the known ones.
+        If the name is unknown; the message lists the known ones.
     """
     if callable(affinity):
         return affinity

@@ -1,4 +1,4 @@
-"""Agglomerative clustering: a tree of merges, cut at a distance, at a number, or by silhouette.
+"""Agglomerative clustering: a tree of merges, cut at a distance, at a number of clusters, or by silhouette.
 
 References
 ----------
@@ -26,7 +26,7 @@ from diarize.errors import ConfigError
 
 logger = logging.getLogger(__name__)
 
-# Merge distances, see `Tree.heights`; the best on development recordings: docs/choices.md.
+# Merge distances (see `Tree`), the best on development recordings (docs/choices.md).
 THRESHOLDS = {"ward": 0.42, "average": 0.65, "complete": 0.9}
 CRITERIA = ("threshold", "silhouette")
 _MOST_CANDIDATES = 15
@@ -35,27 +35,28 @@ _MOST_CANDIDATES = 15
 class Agglomerative(Clusterer):
     """Agglomerative clustering of unit vectors.
 
-    A known number counts speakers, not leaves: the tree is cut deeper until that many clusters hold
-    ``min_cluster_size`` items, and stray items go to the nearest of them. Where no cut does so, the plain cut
-    is taken.
+    A known number of speakers counts large clusters only: the tree is cut deeper until that many clusters
+    hold ``min_cluster_size`` items, and the other items go to the nearest of them. If no cut achieves this,
+    the tree is cut into that number of clusters of any size.
 
     Parameters
     ----------
     linkage : {"ward", "average", "complete"}
         Ward on Euclidean distance, the others on cosine distance.
     threshold : float, optional
-        Clusters farther apart than this (see `Tree`) are not merged; none: ``THRESHOLDS[linkage]``.
+        Clusters farther apart than this (see `Tree`) are not merged; by default, ``THRESHOLDS[linkage]``.
     criterion : {"threshold", "silhouette"}
-        How an unknown number is found: at the threshold, or as the number with the best mean silhouette.
+        How an unknown number is found: by the threshold, or as the number with the best mean silhouette.
     one_speaker : float
-        With criterion "silhouette": one speaker where no silhouette reaches this.
+        With criterion "silhouette": one speaker if no silhouette reaches this.
     n_adjacent : int
-        With criterion "silhouette": items so many places apart share audio and do not count for each other.
+        With criterion "silhouette": items up to this many places apart share audio, so each is ignored in the
+        other's silhouette.
     min_cluster_size : int
-        Clusters of fewer items are absorbed by the nearest.
+        Clusters of fewer items go to the nearest cluster.
     max_items : int
-        Memory grows with the square of the items. More than this are first merged, in blocks of consecutive
-        items, to this many small clusters, each of which then counts as one item of the tree.
+        Memory grows with the square of the number of items. More items than this are first merged, in blocks
+        of consecutive items, into this many small clusters. Each then counts as one item of the tree.
     n_speakers, min_speakers, max_speakers
         See `Clusterer`.
     """
@@ -90,7 +91,7 @@ class Agglomerative(Clusterer):
             yield self._cut_to(X, tree, k)[0]
 
     def _grow(self, X: Matrix) -> tuple[Matrix, Tree]:
-        """Unit vectors and their tree."""
+        """The unit vectors and their tree."""
         if self.linkage not in THRESHOLDS:
             raise ConfigError(f"unknown linkage {self.linkage!r}; known: {', '.join(THRESHOLDS)}")
         if self.criterion not in CRITERIA:
@@ -103,7 +104,7 @@ class Agglomerative(Clusterer):
         if lowest == highest:
             labels, absorbed, how = self._cut_to(X, tree, lowest)
             return labels, explain(
-                labels, f"{lowest} speakers, as asked for: {how}", tree.top_heights(10), absorbed
+                labels, f"{lowest} speakers, as requested: {how}", tree.top_heights(10), absorbed
             )
         if self.criterion == "silhouette":
             return self._by_silhouette(X, tree, lowest, highest)
@@ -116,12 +117,12 @@ class Agglomerative(Clusterer):
         found = count(labels)
         reason = (
             f"{found} of {count(plain)} clusters at {self.linkage} distance {threshold:g} "
-            f"hold at least {self.min_cluster_size} vectors"
+            f"hold at least {self.min_cluster_size} embeddings"
         )
         bounded = min(max(found, lowest), highest)
         if bounded != found:
             labels, absorbed, how = self._cut_to(X, tree, bounded)
-            reason = f"{bounded} speakers is the bound asked for: {how} ({reason})"
+            reason = f"{bounded} speakers, the requested bound: {how} ({reason})"
         return labels, explain(labels, reason, tree.top_heights(10), absorbed)
 
     def _by_silhouette(self, X: Matrix, tree: Tree, lowest: int, highest: int) -> tuple[Labels, Evidence]:
@@ -140,25 +141,25 @@ class Agglomerative(Clusterer):
         return labels, explain(labels, reason, scores.items(), absorbed)
 
     def _cut_to(self, X: Matrix, tree: Tree, k: int) -> tuple[Labels, list[int], str]:
-        """Labels of exactly k speakers, the sizes of the clusters absorbed, and how this came about."""
+        """Labels of exactly k speakers, the sizes of the clusters absorbed, and the reason in words."""
         n_cut = tree.n_where_large(k, self.min_cluster_size)
         if n_cut is None:
             labels = within_bounds(X, tree.cut(k), k, k)
             return (
                 labels,
                 [],
-                f"no cut gives {k} clusters of {self.min_cluster_size} vectors, this is the plain one",
+                f"no cut gives {k} clusters of {self.min_cluster_size} embeddings, so some are smaller",
             )
         labels, absorbed = absorb_small(X, tree.cut(n_cut), self.min_cluster_size, keep=k)
-        return labels, absorbed, f"{k} of {n_cut} clusters hold at least {self.min_cluster_size} vectors"
+        return labels, absorbed, f"{k} of {n_cut} clusters hold at least {self.min_cluster_size} embeddings"
 
 
 class Tree:
     """The tree of merges of unit vectors X (n_items, dim).
 
-    ``heights`` (n_leaves - 1,) are cosine distances. Ward's are Euclidean distances of means times
-    sqrt(2ab / (a + b)), a and b the sizes; they are divided by the root of the number of leaves, so that the
-    same voices heard for twice as long are as far apart.
+    ``heights`` (n_leaves - 1,) are the distances of the merges: cosine distances or, with Ward's linkage,
+    Euclidean distances of means times sqrt(2ab / (a + b)), where a and b are the sizes. Ward's are divided by
+    the square root of the number of leaves, so that they do not grow with the length of the recording.
     """
 
     def __init__(self, X: Matrix, linkage: str, max_items: int) -> None:
@@ -181,28 +182,28 @@ class Tree:
         return root[self.leaf]
 
     def n_above(self, threshold: float) -> int:
-        """How many clusters are left when merges above the threshold are undone."""
+        """The number of clusters if merges above the threshold are undone."""
         return 1 + int((self.heights > threshold).sum())
 
     def n_where_large(self, k: int, min_size: int) -> int | None:
-        """The smallest number of clusters of which k hold min_size items; None: there is none."""
+        """The smallest number of clusters of which k hold min_size items; None if there is none."""
         large = (self.sizes >= min_size).astype(np.int64)
         gained = large[self.children].sum(axis=1) - large[self.n_leaves :]
-        n_large = large[-1] + np.concatenate([[0], np.cumsum(gained[::-1])])  # of 1, 2, ... clusters
+        n_large = large[-1] + np.concatenate([[0], np.cumsum(gained[::-1])])  # for 1, 2, ... clusters
         fits = np.flatnonzero(n_large == k)
         return int(fits[0]) + 1 if len(fits) else None
 
     def top_heights(self, most: int) -> list[tuple[int, float]]:
-        """(k, distance of the two nearest of k clusters) for k = 2, 3, ..."""
+        """Pairs (k, distance of the two nearest of k clusters) for k = 2, 3, ..."""
         return [(k, float(height)) for k, height in enumerate(self.heights[::-1][: most - 1], start=2)]
 
 
 def mean_silhouette(X: Matrix, labels: Labels, n_adjacent: int = 0) -> float:
     """Mean silhouette of at least two clusters of unit vectors X (n_items, dim), on cosine distance.
 
-    Rows up to ``n_adjacent`` places apart do not count for each other: neighbours that share audio are alike
-    whoever speaks, and would praise every cut into runs of them. As a mean of cosines is a cosine with a
-    mean, no distance matrix is needed.
+    Rows up to ``n_adjacent`` places apart are ignored in each other's silhouette: they share audio, so they
+    are similar whoever speaks, and would raise the silhouette of any cut into runs of rows. The mean cosine
+    to the vectors of a cluster is the inner product with their mean, so no distance matrix is needed.
     """
     labels = np.unique(labels, return_inverse=True)[1]
     sums, sizes = cluster_sums(X, labels)
@@ -236,9 +237,11 @@ def _merges(X: Matrix, linkage: str) -> NDArray[np.float64]:
 
 
 def _small_clusters(X: Matrix, linkage: str, max_items: int) -> Labels:
-    """Labels 0, 1, ... (n_items,) of at most max_items small clusters, each from one block of items."""
+    """Labels 0, 1, ... (n_items,) of at most max_items small clusters, each within one block of items."""
     n_blocks = -(-len(X) // max(max_items // 2, 1))
-    logger.info("%d items: merged to %d small clusters first, in %d blocks", len(X), max_items, n_blocks)
+    logger.info(
+        "%d embeddings are first merged into %d small clusters, in %d blocks", len(X), max_items, n_blocks
+    )
     labels: list[Labels] = []
     offset = 0
     for block in np.array_split(X, n_blocks):

@@ -1,4 +1,4 @@
-"""How many speakers some items may become: the numbers asked for against the items there are."""
+"""Bounds of the number of speakers, from the requested numbers and the number of items."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def speaker_bounds(
     Raises
     ------
     ConfigError
-        When a number is no positive integer, the three contradict each other, or there are fewer items than
+        If a number is not a positive integer, the three contradict each other, or there are fewer items than
         ``n_speakers``.
     """
     given = {"n_speakers": n_speakers, "min_speakers": min_speakers, "max_speakers": max_speakers}
@@ -39,10 +39,10 @@ def speaker_bounds(
 
 
 def too_few(n_items: int, n_speakers: int | None, min_speakers: int) -> str:
-    """What to report where n_items are fewer than ``min_speakers``; empty where they suffice."""
+    """The warning if there are fewer items than ``min_speakers``; otherwise an empty text."""
     if n_speakers is not None or n_items >= min_speakers:
         return ""
-    return f"{_cannot_be(n_items, min_speakers)}, the least asked for; there are at most {n_items}"
+    return f"{_cannot_be(n_items, min_speakers)}, the requested minimum; there are at most {n_items}"
 
 
 def _cannot_be(n_items: int, n_speakers: int) -> str:

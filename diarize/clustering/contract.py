@@ -1,10 +1,9 @@
-"""What every clusterer promises, and the helpers with which all of them keep it.
+"""The base class of all clusterers, which ensures what they promise.
 
-A clusterer is a scikit-learn estimator that sees vectors only. The number of speakers, or its bounds, are
-honoured exactly, for any number of items, copies of one vector and zero vectors included; only where there
-are fewer items than ``min_speakers``, each is a speaker. Labels are
-numbered by first appearance. ``evidence_`` says why there are this many speakers. The same vectors always
-give the same labels.
+A clusterer is a scikit-learn estimator that sees vectors only. The number of speakers lies within the given
+bounds for any number of items, also for copies of one vector and zero vectors. Only if there are fewer items
+than ``min_speakers``, each item is a speaker. Labels are numbered by first appearance. ``evidence_`` says why
+there are this many speakers. The same vectors always give the same labels.
 """
 
 from __future__ import annotations
@@ -32,9 +31,9 @@ class Clusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     n_speakers : int, optional
-        Exact number of speakers, when it is known.
+        Exact number of speakers, if it is known.
     min_speakers : int
-        At least this many speakers, or one an item where there are fewer items.
+        At least this many speakers; with fewer items, each is a speaker.
     max_speakers : int, optional
         At most this many speakers.
 
@@ -63,7 +62,7 @@ class Clusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         ConfigError
-            When ``n_speakers`` is impossible for this many items.
+            If ``n_speakers`` is impossible for this many items.
         """
         X = validate_data(self, X, dtype=np.float64)
         lowest, highest = speaker_bounds(len(X), self.n_speakers, self.min_speakers, self.max_speakers)
@@ -71,7 +70,7 @@ class Clusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
             logger.warning("%s", message)
         if highest == 1:
             labels = np.zeros(len(X), dtype=np.int64)
-            why = "there is one vector" if len(X) == 1 else "at most one speaker was asked for"
+            why = "there is one embedding" if len(X) == 1 else "at most one speaker was requested"
             evidence = explain(labels, f"1 speaker: {why}, nothing was clustered")
         else:
             labels, evidence = self._cluster(X, lowest, highest)
@@ -83,9 +82,9 @@ class Clusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         return self
 
     def partitions(self, X: Matrix, lowest: int, highest: int) -> Iterator[Labels]:
-        """Labels (n_items,) of partitions into about ``lowest`` to ``highest`` clusters, to choose among.
+        """Labels (n_items,) of partitions into about ``lowest`` to ``highest`` clusters, as candidates.
 
-        Here they are merged or split from the clusterer's own; X is (n_items, dim), n_items >= highest.
+        By default, clusters of ``fit`` are merged or split. X is (n_items, dim), n_items >= highest.
         """
         own = type(self)(**self.get_params() | {"n_speakers": None, "min_speakers": 1, "max_speakers": None})
         own.fit(X)
@@ -94,15 +93,15 @@ class Clusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
 
     @abstractmethod
     def _cluster(self, X: Matrix, lowest: int, highest: int) -> tuple[Labels, Evidence]:
-        """Labels (n_items,) of ``lowest`` to ``highest`` values, and why.
+        """Labels (n_items,) with ``lowest`` to ``highest`` values, and the reason.
 
-        Here n_items >= 2, highest >= 2 and 1 <= lowest <= highest <= n_items.
+        It is called only with n_items >= 2, highest >= 2 and 1 <= lowest <= highest <= n_items.
         """
 
 
 def thinning(n_items: int, max_items: int) -> int:
-    """1 where all items are clustered, 2 for every second, ...: at most max_items; told in the log."""
+    """The step at which at most max_items items are clustered: 1 for all, 2 for every second, ...; logged."""
     step = max(-(-n_items // max_items), 1)
     if step > 1:
-        logger.info("%d items: one in %d is clustered, the others go to the nearest mean", n_items, step)
+        logger.info("%d embeddings: one in %d is clustered, the others go to the nearest mean", n_items, step)
     return step

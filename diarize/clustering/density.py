@@ -22,22 +22,22 @@ from diarize.errors import ConfigError
 
 
 class Density(Clusterer):
-    """HDBSCAN on Euclidean distance of unit vectors; what it calls noise goes to the nearest mean by cosine.
+    """HDBSCAN on Euclidean distance of unit vectors; its noise goes to the nearest mean by cosine.
 
     Parameters
     ----------
     min_cluster_size : int
-        Items, from 2.
+        Items that a dense region needs, at least 2.
     min_samples : int
-        How many neighbours make a place dense; more calls more items noise.
+        Neighbours that make a region dense; a higher value leaves more items as noise.
     n_speakers, min_speakers, max_speakers
-        See `Clusterer`. Clusters are merged or split until they fit.
+        See `Clusterer`. Clusters are merged or split until the number is within these bounds.
 
     Attributes
     ----------
     strengths_ : array (n_items,)
-        How strongly an item belongs to the cluster HDBSCAN put it in, 0 to 1; 0 for noise.
-        All 1 when there was nothing to cluster.
+        How strongly an item belongs to its cluster in HDBSCAN, 0 to 1; 0 for noise. All 1 if nothing was
+        clustered.
     """
 
     strengths_: NDArray[np.float64]
@@ -79,10 +79,12 @@ class Density(Clusterer):
         else:
             labels[noise] = cosines_to_means(X[noise], X[~noise], labels[~noise]).argmax(axis=1)
         labels = within_bounds(X, labels, lowest, highest)
-        reason = f"{n_found} dense clusters; {int(noise.sum())} of {len(X)} vectors lay outside them"
+        reason = f"{n_found} dense clusters; {int(noise.sum())} of {len(X)} embeddings lie outside them"
         if count(labels) != n_found:
             why = (
-                "no dense cluster is one speaker" if n_found == 0 and lowest == 1 else "the bounds asked for"
+                "without dense clusters there is one"
+                if n_found == 0 and lowest == 1
+                else "the requested bounds"
             )
             reason = f"{count(labels)} speakers ({why}): {reason}"
         return labels, explain(labels, reason)

@@ -1,6 +1,6 @@
-"""Dominant sets as a clusterer: each set is as cohesive as it can be, and their number is found.
+"""Dominant sets as a clusterer: each set is as cohesive as possible, and their number is found.
 
-The theory, and how sets get coarser, is in ``replicator.py``.
+``replicator.py`` has the theory, and how sets become coarser.
 
 References
 ----------
@@ -31,8 +31,8 @@ from diarize.errors import ConfigError
 
 LEFTOVERS = ("single", "whole", "nearest")
 
-# Made for two utterances a speaker, the published settings cut the dozens of windows that a speaker has in a
-# recording into sets of a few; these do not.
+# The published settings are for two utterances of each speaker. In a recording a speaker has dozens of
+# windows, which the published settings cut into sets of a few; these settings do not.
 WINDOWS: dict[str, Any] = {
     "affinity": "positive-cosine",
     "coarseness": 0.25,
@@ -40,47 +40,47 @@ WINDOWS: dict[str, Any] = {
     "max_items": 1500,
 }
 
-# From the sets of alpha = 0, for all that counts, to everything in one.
+# From practically alpha = 0 to one set of everything.
 _COARSENESSES = np.geomspace(0.003, 3, 28).tolist()
 
 
 class DominantSets(Clusterer):
-    """Dominant sets; the defaults are the published settings for utterances, `WINDOWS` those for a recording.
+    """Dominant sets. The defaults are published settings for utterances; `WINDOWS` is for a recording.
 
-    When the number of sets is out of bounds, the coarseness nearest to the given one that meets them is
-    sought by bisection of 28 steps. The number falls with coarseness, but may skip some: then the nearest
-    clusters are merged, or the widest split.
+    If the number of sets is out of bounds, a bisection of 28 steps finds the coarseness nearest to the given
+    one at which it is within them. The number falls with coarseness but may skip values; then the nearest
+    clusters are merged, or the widest ones are split.
 
     Parameters
     ----------
     affinity : str or function
         Name in `affinity.AFFINITIES`, or a function from vectors (n, dim) to a symmetric matrix (n, n).
-        Negative values are taken as zero, and so is the diagonal.
+        Negative values and the diagonal are set to zero.
     theta : float
         Items with at least this share of the largest weight make the set.
     epsilon : float
-        The dynamics stop when x moves no farther, by Euclidean distance.
+        The dynamics stop when x moves less than this (Euclidean distance).
     coarseness : float
-        alpha over the mean row sum of the affinity, so that it does not depend on the number of items;
-        0: plain dominant sets.
+        alpha divided by the mean row sum of the affinity, so that its effect does not depend on the number of
+        items; 0: plain dominant sets.
     leftover : {"single", "whole", "nearest"}
-        What becomes of the last items when they have no affinity: a cluster each, one together, or the
-        cluster of the nearest item by angle (a cluster each, when there is no cluster yet).
+        Cluster of the last items, which have no affinity: one each, one for all, or that of the nearest item
+        by angle (one each if there is no cluster yet).
     min_cluster_size : int
-        Clusters of fewer items are absorbed by the nearest.
+        Clusters of fewer items go to the nearest cluster.
     max_iterations : int
-        Of the dynamics for one set; where they do not suffice, the log warns.
+        Most steps of the dynamics for one set; the log warns if they are not enough.
     max_items : int
-        Memory grows with the square of the items. Of more than this only every second, third, ... is
-        clustered, and the others go to the cluster of the nearest mean by cosine.
+        Memory grows with the square of the number of items. Of more items than this, only every second,
+        third, ... is clustered, and the others go to the cluster of the nearest mean by cosine.
     n_speakers, min_speakers, max_speakers
         See `Clusterer`.
 
     Attributes
     ----------
     participation_ : array (n_items,)
-        The weight of each item in the set in which it was found, each set's weights summing to at most 1; 0
-        where it was found in none, uniform where nothing was clustered.
+        The weight of each item in its set; the weights of a set sum to at most 1. 0 for an item in no set;
+        uniform if nothing was clustered.
     """
 
     participation_: Vector
@@ -116,10 +116,10 @@ class DominantSets(Clusterer):
         Raises
         ------
         ConfigError
-            For an impossible setting, or ``n_speakers`` for this many items.
+            If a setting is impossible, or ``n_speakers`` is for this many items.
         """
         self._check_settings()
-        self.__dict__.pop("participation_", None)  # of an earlier fit
+        self.__dict__.pop("participation_", None)  # from an earlier fit
         super().fit(X, y)
         if not hasattr(self, "participation_"):
             self.participation_ = np.full(len(self.labels_), 1 / len(self.labels_))
@@ -135,7 +135,7 @@ class DominantSets(Clusterer):
             raise ConfigError(f"unknown leftover rule {self.leftover!r}; known: {', '.join(LEFTOVERS)}")
 
     def partitions(self, X: Matrix, lowest: int, highest: int) -> Iterator[Labels]:
-        """The sets from coarse to fine, of 28 coarsenesses; see `Clusterer.partitions`."""
+        """The sets at 28 values of coarseness, from coarse to fine; see `Clusterer.partitions`."""
         self._check_settings()
         some = X[:: thinning(len(X), self.max_items)]
         A = self._affinity(some)
@@ -157,17 +157,17 @@ class DominantSets(Clusterer):
             labels = cosines_to_means(X, some, labels).argmax(axis=1)
         labels = within_bounds(X, labels, lowest, highest)
         reason = (
-            f"{sets.number} dominant sets hold at least {self.min_cluster_size} vectors "
+            f"{sets.number} dominant sets hold at least {self.min_cluster_size} embeddings "
             f"at coarseness {sets.coarseness:.3g}"
         )
         if sets.coarseness != self.coarseness:
             reason += f", the nearest to {self.coarseness:g} within the bounds"
         if count(labels) != sets.number:
-            reason = f"{count(labels)} speakers, merged or split from the nearest number met: {reason}"
+            reason = f"{count(labels)} speakers, merged or split from the nearest number found: {reason}"
         return labels, explain(labels, reason, candidates, absorbed)
 
     def _search(self, X: Matrix, lowest: int, highest: int) -> tuple[_Sets, list[tuple[int, float]]]:
-        """The sets at the coarseness nearest to the given one that meets the bounds, and all numbers seen."""
+        """The sets at the coarseness nearest to the given one within the bounds, and all numbers found."""
         A = self._affinity(X)
         tried: dict[tuple[float, int | None], _Sets] = {}
 
@@ -196,7 +196,7 @@ class DominantSets(Clusterer):
         return A
 
     def _sets(self, A: Matrix, X: Matrix, coarseness: float, most: int | None = None) -> _Sets:
-        """All sets at this coarseness; `_TOO_MANY` as soon as more than ``most`` are large enough."""
+        """All sets at this coarseness; `_TOO_MANY` if more than ``most`` are large enough."""
         labels = np.full(len(A), -1, dtype=np.int64)
         participation = np.zeros(len(A))
         alpha = coarseness * float(A.sum(axis=1).mean())
@@ -214,7 +214,7 @@ class DominantSets(Clusterer):
             labels[left], participation[left] = k + np.arange(len(left)), 1
         elif len(left):
             placed = np.flatnonzero(labels >= 0)
-            # Not by a locally scaled affinity, which on two items grows with their distance.
+            # A locally scaled affinity cannot be used: with two items it grows with their distance.
             labels[left] = labels[placed[angular_distance(X)[np.ix_(left, placed)].argmin(axis=1)]]
         number = int((np.bincount(labels) >= self.min_cluster_size).sum())
         if most is not None and number > most:
@@ -224,7 +224,7 @@ class DominantSets(Clusterer):
 
 @dataclass(frozen=True, eq=False)
 class _Sets:
-    """Sets of n items: labels (n,), participation (n,), and how many hold the smallest size."""
+    """Sets of n items: labels (n,), participation (n,), and the number of sets that are large enough."""
 
     labels: Labels
     participation: Vector

@@ -1,4 +1,4 @@
-"""Partitions as labels: numbered, counted, merged, split."""
+"""Operations on partitions as labels: count, number, merge, split."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Labels = NDArray[np.int64]
 
 
 def count(labels: Labels) -> int:
-    """How many different labels there are."""
+    """The number of different labels."""
     return len(np.unique(labels))
 
 
@@ -26,14 +26,14 @@ def number_by_first_appearance(labels: NDArray[Any]) -> Labels:
 
 
 def within_bounds(X: Matrix, labels: Labels, lowest: int, highest: int) -> Labels:
-    """Labels merged or split until their number lies between lowest and highest."""
+    """The labels, with clusters merged or split until their number lies between lowest and highest."""
     return split_to(X, merge_to(X, labels, highest), lowest)
 
 
 def merge_to(X: Matrix, labels: Labels, n: int) -> Labels:
-    """Labels with the two nearest clusters merged until at most n are left.
+    """The labels, with the two nearest clusters merged repeatedly until at most n are left.
 
-    Near means a high mean cosine of all pairs across two clusters (average linkage).
+    The nearest clusters have the highest mean cosine of all pairs across them (average linkage).
     """
     labels = number_by_first_appearance(labels)
     sums, sizes = cluster_sums(X, labels)
@@ -63,9 +63,9 @@ def merge_to(X: Matrix, labels: Labels, n: int) -> Labels:
 
 
 def split_to(X: Matrix, labels: Labels, n: int) -> Labels:
-    """Labels with the widest cluster (largest sum of squares) split in two until there are at least n.
+    """The labels, with the widest cluster (largest sum of squares) split repeatedly until there are n.
 
-    n must not be above the number of items.
+    n must be at most the number of items.
     """
     X, labels = unit(X), number_by_first_appearance(labels)
     if count(labels) >= n:
@@ -87,16 +87,16 @@ def split_to(X: Matrix, labels: Labels, n: int) -> Labels:
 
 
 def absorb_small(X: Matrix, labels: Labels, min_size: int, keep: int = 1) -> tuple[Labels, list[int]]:
-    """Labels with every cluster of fewer than min_size items given to the nearest large one.
+    """The labels, with every cluster of fewer than min_size items given to the nearest large one.
 
-    Near means a high cosine of the clusters' means. At least ``keep`` clusters stay (all, when there are no
-    more): where fewer are large enough, the largest do.
+    The nearest cluster has the highest cosine of means. At least ``keep`` clusters stay, or all if there are
+    no more; if too few are large enough, the largest ones stay.
 
     Returns
     -------
     labels : array (n_items,)
     absorbed : list of int
-        Sizes of the clusters given away, largest first.
+        Sizes of the small clusters, largest first.
     """
     labels = number_by_first_appearance(labels)
     sums, sizes = cluster_sums(X, labels)
@@ -110,7 +110,7 @@ def absorb_small(X: Matrix, labels: Labels, min_size: int, keep: int = 1) -> tup
 
 
 def cosines_to_means(X: Matrix, members: Matrix, labels: Labels) -> Matrix:
-    """Cosines (n, k) of the rows of X (n, dim) and the means of clusters 0 ... k - 1 of members (m, dim)."""
+    """Cosines (n, k) of the rows of X (n, dim) with the means of clusters 0 ... k - 1 of members (m, dim)."""
     sums, _ = cluster_sums(members, labels)
     return unit(X) @ unit(sums).T
 
@@ -128,7 +128,7 @@ def cluster_sums(X: Matrix, labels: Labels) -> tuple[Matrix, Labels]:
 
 
 def _width(X: Matrix) -> float:
-    """Sum of squared distances to the mean; 0 for copies of one vector, -1 for what cannot be split."""
+    """Sum of squared distances to the mean; 0 for copies of one vector, -1 for a cluster of one item."""
     if len(X) < 2:
         return -1.0
     width = float(((X - X.mean(axis=0)) ** 2).sum())
@@ -136,7 +136,7 @@ def _width(X: Matrix) -> float:
 
 
 def _bisect(X: Matrix) -> NDArray[np.bool_]:
-    """Who belongs to the second half (n,): two means, from two points far apart; copies by index."""
+    """Mask (n,) of the second half: two-means from two distant points; copies are halved by index."""
     a = X[((X - X.mean(axis=0)) ** 2).sum(axis=1).argmax()]
     b = X[((X - a) ** 2).sum(axis=1).argmax()]
     second = np.arange(len(X)) >= len(X) // 2

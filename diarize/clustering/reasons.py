@@ -1,4 +1,4 @@
-"""Why a clusterer found this many speakers."""
+"""The reason for the number of speakers, in a form that fits JSON."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class Candidate(TypedDict):
 
 
 class Evidence(TypedDict):
-    """Why a clusterer found this many speakers; fit for JSON."""
+    """The reason why a clusterer found this many speakers; can be written as JSON."""
 
     n_speakers: int
     reason: str  # one sentence with figures
     candidates: list[Candidate]
-    absorbed: list[int]  # sizes, in items, of the small clusters that went to a neighbour
+    absorbed: list[int]  # numbers of items in the small clusters that went to a neighbour
 
 
 def explain(

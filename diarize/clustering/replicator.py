@@ -1,12 +1,12 @@
-"""Replicator dynamics: dominant sets of an affinity matrix A, peeled off one by one.
+"""Replicator dynamics: dominant sets of an affinity matrix A, removed one by one.
 
-A point x of the simplex (x_i >= 0, sum x_i = 1) says how much each item belongs to a set, and x'Ax, A the
-affinity, how cohesive the set is. Replicator dynamics
+A point x of the simplex (x_i >= 0, sum x_i = 1) gives the weight of each item in a set, and x'Ax, where A is
+the affinity, the cohesion of the set. Replicator dynamics
 
     x_i <- x_i (Ax)_i / x'Ax                                                                          (1)
 
-climb from the barycentre to a local maximiser, whose support is a dominant set. It is taken away, and the
-rest is searched again.
+climb from the barycentre to a local maximiser, whose support is a dominant set. This set is removed, and the
+search is repeated on the rest.
 
 **Coarser sets.** Pavan & Pelillo (2003) maximise x'(A - alpha I)x instead: the penalty on sum x_i^2 spreads x
 over more items, so sets grow with alpha. Its payoffs (Ax)_i - alpha x_i can be negative, where (1) is not
@@ -15,13 +15,13 @@ defined. But on the simplex 1'x = 1, hence for any s
     x'(A - alpha I)x + s = x'(A - alpha I + s 11')x                                                   (2)
 
 has the same maximisers, with payoffs (Ax)_i - alpha x_i + s. With s = alpha no entry is negative (a_ij +
-alpha off the diagonal, 0 on it), so (1) climbs (Baum & Eagon, 1967), but slowly, as large payoffs differ
-little. The payoffs alone stay positive from s = alpha max x_i on: s falls towards this while x climbs.
+alpha off the diagonal, 0 on it), so (1) climbs (Baum & Eagon, 1967), but slowly, because large payoffs differ
+little. The payoffs themselves are positive for s >= alpha max x_i, so s falls towards this while x climbs.
 
-**The scale of alpha.** Let m items have affinity w to each other and v < w to a stranger. Uniform x on them
-earns w (m - 1)/m - alpha/m inside and v outside: the stranger stays out while alpha < m (w - v) - w. The
-bound grows with m, so one alpha means finer sets the longer people speak; its ratio to the mean row sum of A
-does not.
+**The scale of alpha.** Let m items have affinity w to each other and v < w to another item. Uniform x on them
+has payoff w (m - 1)/m - alpha/m inside and v outside: the other item stays out while alpha < m (w - v) - w.
+The bound grows with m, so a fixed alpha gives finer sets the longer people speak; a fixed ratio of alpha to
+the mean row sum of A does not.
 
 References
 ----------
@@ -46,30 +46,30 @@ logger = logging.getLogger(__name__)
 
 Vector = NDArray[np.float64]
 
-# A smaller x_i is taken for zero. Not much larger: from 1e-20 one was seen to come back and join the set.
+# A smaller x_i is set to zero. The limit must stay small: a weight of 1e-20 can still grow and join the set.
 _NEGLIGIBLE = 1e-60
 
 
 def peel(
     A: Matrix, alpha: float = 0.0, theta: float = 0.1, epsilon: float = 1e-6, max_iterations: int = 100_000
 ) -> Iterator[tuple[Labels, Vector]]:
-    """Members and their weights, one dominant set after the other.
+    """Members and weights of one dominant set after the other.
 
-    A single last item is a set of its own. The search ends when the items that are left have no affinity to
-    each other: these are in no set.
+    A single last item is a set. The search ends when the remaining items have no affinity to each other;
+    these are in no set.
 
     Parameters
     ----------
     A : array (n, n)
         Symmetric, not negative, zero diagonal.
     alpha : float
-        Of the regularised form; the larger, the coarser.
+        Regularisation; larger gives coarser sets.
     theta : float
         Items with at least this share of the largest weight make the set.
     epsilon : float
-        The dynamics stop when x moves no farther, by Euclidean distance.
+        The dynamics stop when x moves less than this (Euclidean distance).
     max_iterations : int
-        Of the dynamics for one set; where they do not suffice, the log warns.
+        Most steps of the dynamics for one set; the log warns if they are not enough.
     """
     rest = np.arange(len(A))
     while len(rest) > 1 and A.any():
@@ -86,11 +86,10 @@ def replicator_dynamics(
 ) -> Vector:
     """The point x (n,) of the simplex to which the dynamics (1), on (2), climb from the barycentre.
 
-    Weights below 1e-60 are set to zero on the way and their items left out, which spares most of the time. A
-    must have a positive entry. Where the barycentre is itself a fixed point, as between cliques of one size,
-    the dynamics stay there.
+    Weights below 1e-60 are set to zero and their items left out, which saves most of the time. A must have a
+    positive entry. If the barycentre is a fixed point, as with equal cliques, the dynamics stay there.
     """
-    n, scale = len(A), A.max()  # the dynamics are the same at any scale; this one cannot underflow
+    n, scale = len(A), A.max()  # the dynamics do not depend on the scale; this one cannot underflow
     A, alpha = A / scale, alpha / scale
     alive, x, shift = np.arange(n), np.full(n, 1 / n), alpha
     Ax = A @ x
@@ -100,7 +99,7 @@ def replicator_dynamics(
         new /= new.sum()
         Anew = A @ new
         if shift < alpha and new @ (Anew - alpha * new) < x @ payoff:
-            shift = min(4 * shift, alpha)  # too fast: went down
+            shift = min(4 * shift, alpha)  # the step was too large: the value fell
             continue
         change = new - x
         x, Ax = new, Anew
@@ -114,7 +113,11 @@ def replicator_dynamics(
         if alpha:
             shift = max(shift / 2, alpha * x.max())
     else:
-        logger.warning("replicator dynamics: still moving after %d steps on %d items", max_iterations, n)
+        logger.warning(
+            "replicator dynamics: not converged after %d steps on %d embeddings; raise max_iterations",
+            max_iterations,
+            n,
+        )
     result = np.zeros(n)
     result[alive] = x
     return result

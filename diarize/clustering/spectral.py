@@ -1,4 +1,4 @@
-"""Spectral clustering that tunes its own graph and number: the normalised maximum eigengap (NME-SC).
+"""Spectral clustering that chooses its graph and number of clusters: normalised maximum eigengap (NME-SC).
 
 References
 ----------
@@ -24,26 +24,26 @@ _MOST_CANDIDATES = 15
 
 
 class Spectral(Clusterer):
-    """Spectral clustering on the graph of p nearest neighbours, p and the number found by the eigengap.
+    """Spectral clustering on the graph of p nearest neighbours; the eigengap chooses p and the number.
 
-    The graph need not be connected: one that falls into k parts has its gap at k.
+    The graph need not be connected: if it has k parts, its largest gap is at k.
 
     Parameters
     ----------
     affinity : str or function
         Name in `affinity.AFFINITIES`, or a function from vectors (n, dim) to a matrix (n, n).
     min_neighbors : int
-        The smallest p. No part of the graph has fewer than p + 1 items, so that a few overlapping windows are
-        no speaker.
+        The smallest p. No part of the graph has fewer than p + 1 items, so a few overlapping windows do not
+        become a speaker.
     max_neighbors : float
-        The largest p, as a share of the items; it goes before ``min_neighbors`` when there are few.
+        The largest p, as a share of the items. With few items it overrides ``min_neighbors``.
     n_graphs : int
-        How many values of p are tried at most.
+        Most values of p to try.
     max_items : int
-        Time grows with the cube of the items. Of more than this only every second, third, ... is clustered,
-        and the others go to the cluster of the nearest mean by cosine.
+        Time grows with the cube of the number of items. Of more items than this, only every second, third,
+        ... is clustered, and the others go to the cluster of the nearest mean by cosine.
     random_state : int
-        Of the k-means on the eigenvectors.
+        Seed of the k-means on the eigenvectors.
     n_speakers, min_speakers, max_speakers
         See `Clusterer`.
     """
@@ -82,9 +82,9 @@ class Spectral(Clusterer):
             yield labels if len(some) == len(X) else cosines_to_means(X, some, labels).argmax(axis=1)
 
     def _graph(self, X: Matrix, first: int, last: int) -> tuple[Labels, int, Matrix]:
-        """For `laplacian`: who is most alike to whom (n, n), and p; the gaps of first ... last clusters."""
+        """The items by similarity (n, n) and p, for `laplacian`, and the gaps of first ... last clusters."""
         unlike = -resolve_affinity(self.affinity)(X)
-        np.fill_diagonal(unlike, np.inf)  # no item is its own neighbour
+        np.fill_diagonal(unlike, np.inf)  # an item is not its own neighbour
         order = np.argsort(unlike, axis=1, kind="stable")
         largest = min(max(int(self.max_neighbors * len(X)), 1), len(X) - 1)
         smallest = max(min(self.min_neighbors, largest), 1)
@@ -97,9 +97,9 @@ class Spectral(Clusterer):
         step = thinning(len(X), self.max_items)
         some = X[::step]
         first, last = lowest, min(highest, max(_MOST_CANDIDATES, lowest), len(some) - 1)
-        if last < first:  # as many speakers as items, or more than are looked at: no gap to look for
+        if last < first:  # the number is that of the items, or too large to have a gap
             labels = within_bounds(X, np.arange(len(X)), lowest, lowest)
-            return labels, explain(labels, f"{lowest} speakers, as asked for, of {len(X)} vectors")
+            return labels, explain(labels, f"{lowest} speakers, as requested, of {len(X)} embeddings")
         order, p, gap = self._graph(some, first, last)
         k = first + int(np.argmax(gap))  # k^ = argmax e_p^
         labels = within_bounds(some, self._partition(laplacian(order, p), k), k, k)
@@ -108,11 +108,9 @@ class Spectral(Clusterer):
             labels = within_bounds(X, labels, lowest, highest)
         reason = f"{k} speakers have the largest eigengap, {gap.max():.3f}, of the graph of {p} neighbours"
         if lowest == highest:
-            reason = f"{k} speakers, as asked for, on the graph of {p} neighbours"
+            reason = f"{k} speakers, as requested, on the graph of {p} neighbours"
         elif count(labels) != k:
-            reason = (
-                f"{count(labels)} speakers are what is left of {k} with the largest eigengap, {gap.max():.3f}"
-            )
+            reason = f"{count(labels)} speakers remain of {k} with the largest eigengap, {gap.max():.3f}"
         return labels, explain(labels, reason, enumerate(gap, start=first))
 
     def _partition(self, L: Matrix, k: int) -> Labels:
@@ -129,7 +127,7 @@ class Spectral(Clusterer):
 def laplacian(order: Labels, p: int) -> Matrix:
     """The unnormalised Laplacian (n, n) of the graph of p nearest neighbours.
 
-    ``order`` (n, n) holds, in each row, the items from the most alike to the least.
+    ``order`` (n, n) holds, in each row, the items from the most similar to the least similar one.
     """
     n = len(order)
     A = np.zeros((n, n))
@@ -139,7 +137,7 @@ def laplacian(order: Labels, p: int) -> Matrix:
 
 
 def gap_ratio(order: Labels, p: int, first: int, last: int) -> tuple[float, Matrix]:
-    """r(p) = p / g_p, and the normalised gaps of first ... last clusters; g_p is the largest of them.
+    """r(p) = p / g_p, and the normalised gaps of first ... last clusters, of which g_p is the largest.
 
     The gap of k clusters is lambda_k+1 - lambda_k, divided by the largest eigenvalue.
     """

@@ -1,8 +1,8 @@
 """All settings, in one place: see docs/settings.md.
 
-- ``sections``: the settings of the command line and of the library; its names are those of this package
-- ``validation``: tables of settings, and one line of error for a wrong one
-- ``toml``: TOML read and written
+- ``sections``: every setting of the pipeline, and how settings are loaded
+- ``validation``: groups of settings; a wrong one raises an error of one line
+- ``toml``: reads and writes TOML
 - ``registry``: classes by name
 """
 

@@ -1,6 +1,6 @@
-"""Every setting of the pipeline: its name, its default, its unit, in this one place.
+"""Every setting of the pipeline, with its default, unit and meaning.
 
-A TOML file has one table a section, and any part of it may be left out::
+A TOML file has one table for each section. Tables and settings may be left out::
 
     [speech]
     threshold = 0.3
@@ -22,7 +22,7 @@ from diarize.errors import ConfigError
 from diarize.segments import MOST_SPEAKERS
 
 DETECTOR_THRESHOLDS = {"silero": 0.5, "activity": 0.9, "energy": 0.5}
-"""Of each detector, where none is given."""
+"""The threshold of each detector, used where ``speech.threshold`` is not given."""
 
 
 def _at_least_a_frame(seconds: float) -> float:
@@ -32,18 +32,23 @@ def _at_least_a_frame(seconds: float) -> float:
 
 
 class SpeechConfig(Settings):
-    """Speech detection (``speech/``); how the defaults were chosen: docs/choices.md."""
+    """Speech detection (``speech/``). docs/choices.md says how the defaults were chosen."""
 
     detector: Literal["silero", "activity", "energy"] = Field(
-        "silero", description="silero; activity: our network on top of it; energy: no network"
+        "silero",
+        description="silero: Silero's network; activity: the bundled network on top of it; energy: loud "
+        "sound, without a network",
     )
     threshold: float | None = Field(
         None,
         ge=0,
         le=1,
-        description="speech begins with this probability; none: the detector's own",
+        description="speech begins where the probability reaches this; lower finds more. None: 0.5, with "
+        "activity 0.9",
     )
-    release: float = Field(0.25, ge=0, description="speech ends this far below the threshold")
+    release: float = Field(
+        0.25, ge=0, description="speech ends this far below the threshold (but not below 0.01)"
+    )
     min_speech: float = Field(0.1, ge=0, description="seconds; shorter speech is dropped")
     min_silence: float = Field(0.3, ge=0, description="seconds; shorter pauses are bridged")
     padding: float = Field(0.05, ge=0, description="seconds added on each side of speech")
@@ -51,39 +56,58 @@ class SpeechConfig(Settings):
         0.7,
         ge=0,
         le=1,
-        description="several speak where our network's probability reaches this; not with energy; 1: never",
+        description="where the overlap probability reaches this value, the other speaker who is nearest in "
+        "time gets a turn as well; not with energy; 1 disables it",
     )
     mixed: float = Field(
-        0.6, ge=0, le=1, description="with this probability of overlap no vector hears it; 1: all is heard"
+        0.6,
+        ge=0,
+        le=1,
+        description="frames whose overlap probability reaches this value are excluded from embeddings, "
+        "unless less than 0.2 s of a window would remain; not with energy; 1 disables the exclusion",
     )
     model: str | None = Field(
-        None, description="of our network a folder, of another FILE.onnx; none: the bundled one"
+        None,
+        description="folder of a network of speech and overlap, or a third-party network as FILE.onnx; "
+        "none: the bundled one",
     )
 
     @property
     def onset(self) -> float:
-        """The threshold that counts."""
+        """The threshold in use: the given one, otherwise the detector's default."""
         return DETECTOR_THRESHOLDS[self.detector] if self.threshold is None else self.threshold
 
 
 class ChannelsConfig(Settings):
-    """Channels that are a speaker each (``channels.py``, ``crosstalk.py``)."""
+    """Recordings in which each channel is one speaker (``speech/channels.py``, ``speech/crosstalk.py``)."""
 
     crosstalk: bool = Field(
-        True, description="other channels' speakers are left out of a channel; false: never"
+        True,
+        description="removes from a channel what it holds of the other channels' speakers; false keeps it",
     )
     margin: float = Field(
         9.0,
         ge=0,
-        description="dB by which an own speaker is louder than others in a channel; less: more overlap",
+        description="dB; a channel's own speaker is this much louder than cross-talk, or a quarter of the "
+        "channels' separation if that is less; lower finds more overlap",
     )
 
 
 class EmbeddingConfig(Settings):
-    """Windows and the network that embeds them (``embedder.py``)."""
+    """The windows that are embedded (``embedding/``)."""
 
-    window: float = Field(1.5, gt=0, description="seconds a window")
-    hop: float = Field(0.75, ge=0.01, description="seconds between the starts of windows")
+    window: float = Field(
+        1.5,
+        gt=0,
+        description="seconds; length of a window; longer windows separate speakers better, shorter ones "
+        "follow quick changes",
+    )
+    hop: float = Field(
+        0.75,
+        ge=0.01,
+        description="seconds between the starts of windows; without resegmentation, borders between "
+        "speakers are exact to about half of it",
+    )
 
     _long_enough = field_validator("window")(_at_least_a_frame)
 
@@ -93,35 +117,60 @@ class ClusteringConfig(Settings):
 
     method: str = Field("agglomerative", description="a name in diarize.clustering.CLUSTERERS")
     evidence: bool = Field(
-        True, description="the number by the evidence, for models with a back end; false: the clusterer's own"
+        True,
+        description="the evidence of the model's back end chooses the number, for every method; false: the "
+        "method chooses, as it always does without a back end",
     )
-    speaker_cost: float = Field(0.0, description="nats of evidence a speaker costs; more: fewer speakers")
+    speaker_cost: float = Field(0.0, description="nats; with evidence: cost of a speaker; higher finds fewer")
     long_speaker_cost: float = Field(
-        8.0, ge=0, description="nats that a speaker costs on top in a recording e times seconds_in_full long"
+        8.0,
+        ge=0,
+        description="nats; with evidence: extra cost of a speaker in long recordings, times the natural "
+        "logarithm of their length in units of seconds_in_full; higher finds fewer there",
     )
     one_speaker_cost: float = Field(
         5.0,
-        description="nats of evidence that one speaker alone costs, before the second look",
+        description="nats; with evidence: extra cost of one speaker alone, because recordings of one "
+        "speaker are rare; higher finds fewer of them",
     )
     second_speaker_rate: float = Field(
         2.5,
         ge=0,
-        description="nats a second of speech beyond 25 s that several speakers must win over one",
+        description="nats/s; with evidence: what several speakers must gain over one for each second of "
+        "speech beyond 25 s; higher keeps long monologues whole, and merges two similar speakers",
     )
     overlap_gain: float = Field(
-        40.0, ge=0, description="nats by which a second of overlapped speech tells against one voice"
+        40.0,
+        ge=0,
+        description="nats/s; with evidence: by how much each second of overlapping speech lowers what "
+        "several speakers must gain over one",
     )
     seconds_a_sample: float = Field(
-        3.5, gt=0, description="seconds of speech that tell as much of a voice as one independent window"
+        3.5,
+        gt=0,
+        description="seconds; with evidence: this much speech counts as one independent window; higher "
+        "finds fewer speakers",
     )
     seconds_in_full: float = Field(
-        60.0, gt=0, description="seconds of speech up to which samples add up to tell the number of speakers"
+        60.0,
+        gt=0,
+        description="seconds; with evidence: beyond this duration, the total weight of the windows grows "
+        "with the cube root of their duration; higher finds more speakers in long recordings",
     )
-    threshold: float | None = Field(None, description="the clusterer's own threshold; none: its default")
+    threshold: float | None = Field(None, description="threshold of agglomerative; higher merges more")
     n_speakers: int | None = Field(
-        None, ge=1, le=MOST_SPEAKERS, description="exact number of speakers, when it is known"
+        None,
+        ge=1,
+        le=MOST_SPEAKERS,
+        description="exact number of speakers; an error where there are fewer windows of speech",
     )
-    min_speakers: int = Field(1, ge=1, le=MOST_SPEAKERS, description="at least this many speakers")
+    min_speakers: int = Field(
+        1,
+        ge=1,
+        le=MOST_SPEAKERS,
+        description="at least this many speakers; where there are fewer windows of speech, each is a "
+        "speaker, with a warning",
+    )
     max_speakers: int | None = Field(None, ge=1, le=MOST_SPEAKERS, description="at most this many speakers")
     options: dict[str, Any] = Field(default_factory=dict, description="further parameters of the clusterer")
 
@@ -134,10 +183,20 @@ class ClusteringConfig(Settings):
 class ResegmentationConfig(Settings):
     """Who speaks in short windows, once the speakers are found (``resegmentation.py``)."""
 
-    enabled: bool = Field(True, description="for models with a back end; false: the windows' own labels stay")
-    window: float = Field(0.75, gt=0, description="seconds a window")
-    hop: float = Field(0.25, ge=0.01, description="seconds between the starts of windows")
-    change_cost: float = Field(2.0, ge=0, description="nats that a change of speaker costs")
+    enabled: bool = Field(
+        True,
+        description="for models with a back end; false: turns follow the windows that were clustered",
+    )
+    window: float = Field(0.75, gt=0, description="seconds; length of a window")
+    hop: float = Field(
+        0.25,
+        ge=0.01,
+        description="seconds between the starts of windows; borders between speakers are exact to about "
+        "half of it",
+    )
+    change_cost: float = Field(
+        2.0, ge=0, description="nats; cost of a change of speaker; higher makes fewer and longer turns"
+    )
 
     _long_enough = field_validator("window")(_at_least_a_frame)
 
@@ -146,10 +205,17 @@ class TurnConfig(Settings):
     """From labelled windows to turns (``turns.py``)."""
 
     smoothing: int = Field(
-        1, ge=1, le=101, description="windows in the majority vote over labels, odd; 1: none"
+        1, ge=1, le=101, description="odd; majority vote over this many neighbouring windows; 1: none"
     )
-    min_turn: float = Field(0.0, ge=0, description="seconds; shorter turns go to a neighbour")
-    min_gap: float = Field(0.7, ge=0, description="seconds; shorter pauses within a turn are closed")
+    min_turn: float = Field(
+        0.0, ge=0, description="seconds; a shorter turn goes to the longer neighbour that touches it"
+    )
+    min_gap: float = Field(
+        0.7,
+        ge=0,
+        description="seconds; silences up to this long are closed where the same speaker speaks before "
+        "and after",
+    )
 
     @field_validator("smoothing")
     @classmethod
@@ -171,26 +237,26 @@ class Config(Settings):
 
 
 MODEL_TABLES = ("features", "network", "about")
-"""Of a model's config.toml."""
+"""The tables of a model's config.toml."""
 RECIPE_TABLES = (
     *("features", "pack", "network", "loss", "training", "evaluation"),
     *("baseline", "about", "paper", "identification"),
 )
-"""The tables of the TOML files by which the recipes pack features, train, evaluate and compare."""
+"""The tables of the TOML files with which the recipes pack features, train, evaluate and compare."""
 
 
 def load_tables(
     paths: str | Path | Sequence[str | Path], known: Sequence[str], overrides: Sequence[str] = ()
 ) -> dict[str, dict[str, Any]]:
-    """The known tables of TOML files, a later file over an earlier one, empty where none has one.
+    """The known tables of TOML files; a table that no file has is empty.
 
-    Over them come `overrides` such as ``training.n_steps=500``, with values as TOML writes them; what TOML
-    cannot read is taken as text.
+    A later file overrides an earlier one. `overrides`, such as ``training.n_steps=500``, override all files;
+    their values are read as TOML, otherwise as text.
 
     Raises
     ------
     ConfigError
-        When a file cannot be read or is not TOML, and for anything else in it.
+        If a file cannot be read, is not TOML, or holds an unknown table or a value outside a table.
     """
     tables: dict[str, dict[str, Any]] = {name: {} for name in known}
     for path in [paths] if isinstance(paths, str | Path) else paths:
@@ -215,12 +281,12 @@ def _merge(tables: dict[str, dict[str, Any]], content: Mapping[str, Any], source
 
 
 def load_config(path: str | Path | None = None, overrides: Mapping[str, Any] | None = None) -> Config:
-    """The pipeline's settings: defaults, over them a TOML file, over it ``{"section.key": value}``.
+    """The pipeline's settings: the defaults, overridden by a TOML file, then by ``{"section.key": value}``.
 
     Raises
     ------
     ConfigError
-        For an unreadable file, an unknown setting or an impossible value.
+        If the file cannot be read, a setting is unknown or a value is impossible.
 
     Examples
     --------
@@ -247,7 +313,7 @@ def load_config(path: str | Path | None = None, overrides: Mapping[str, Any] | N
 
 
 def _spell_numbers(table: Mapping[str, Any]) -> dict[str, Any]:
-    """The clustering's settings with ``num_speakers``, which users know as well, under its name here."""
+    """The settings of clustering, with ``num_speakers`` renamed to ``n_speakers``."""
     values = dict(table)
     if "num_speakers" in values:
         number = values.pop("num_speakers")

@@ -1,4 +1,4 @@
-"""TOML files: read with errors of one line, and written so that they are read as they were."""
+"""TOML files, read with errors of one line, and written so that reading gives the same values."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 
 from diarize.errors import ConfigError
 
-_LARGEST = 2**63 - 1  # integers of TOML have 64 bits
-_MOST_PARTS = 100  # of a dotted key
+_LARGEST = 2**63 - 1  # TOML's integers have 64 bits
+_MOST_PARTS = 100  # in a dotted key
 _SHOWN = 60  # characters of a wrong value
 _SHORT = {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
 
@@ -23,7 +23,7 @@ def load_toml(path: str | Path) -> dict[str, Any]:
     Raises
     ------
     ConfigError
-        When the file cannot be read or is not TOML; the message names the line.
+        If the file cannot be read or is not TOML; the message names the line.
     """
     try:
         return _parse(Path(path).read_text(encoding="utf-8-sig"), str(path))
@@ -34,29 +34,29 @@ def load_toml(path: str | Path) -> dict[str, Any]:
 
 
 def parse_value(text: str, source: str) -> Any:
-    """The value that a text is in TOML; what is not TOML is taken as text. `source` is named in errors.
+    """The value of a text in TOML, or the text itself if it is not TOML. Errors name `source`.
 
     Raises
     ------
     ConfigError
-        For a number that is too large, and for arrays that are nested too deeply.
+        If a number is too large, or arrays are nested too deeply.
     """
     try:
         parsed = _parse(f"value = {text}", source)
     except tomllib.TOMLDecodeError:
         return text.strip()
-    return parsed["value"] if len(parsed) == 1 else text.strip()  # a second line is no value
+    return parsed["value"] if len(parsed) == 1 else text.strip()  # two lines are text
 
 
 def format_toml(tables: Mapping[str, Mapping[str, Any]]) -> str:
-    """Tables of values as TOML; empty tables and values that are None are left out.
+    """Tables of values as TOML; empty tables and None values are left out.
 
     Raises
     ------
     ConfigError
-        For a text or a number that TOML cannot hold.
+        If TOML cannot hold a text or a number.
     TypeError
-        For a value that is no text, number, truth value, list or mapping.
+        If a value is not a text, number, boolean, list or mapping.
     """
     return "\n".join(
         f"[{_key(title)}]\n" + "".join(f"{pair}\n" for pair in _pairs(table))
@@ -66,10 +66,10 @@ def format_toml(tables: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def shown(value: object) -> str:
-    """A wrong value as an error shows it: the beginning of its representation."""
+    """A wrong value for an error message: the beginning of its representation."""
     try:
         text = repr(value)
-    except ValueError:  # of an integer with thousands of digits
+    except ValueError:  # Python refuses to print an integer of thousands of digits
         return "a number of too many digits"
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]} ..."
 
@@ -122,16 +122,16 @@ def _value(value: Any) -> str:
         return "{" + ", ".join(_pairs(value)) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(_value, value)) + "]"
-    raise TypeError(f"TOML holds no {type(value).__name__}, got {shown(value)}")
+    raise TypeError(f"TOML cannot hold {type(value).__name__}, got {shown(value)}")
 
 
 def _text(text: str) -> str:
-    """A basic string: everything but quotes, backslashes and control characters stands for itself."""
+    """A basic string, with quotes, backslashes and control characters escaped."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
         raise ConfigError(
-            f"{shown(text)}: no text that UTF-8 can hold; write it without surrogates"
+            f"{shown(text)}: UTF-8 cannot hold this text; write it without surrogates"
         ) from error
     escaped = re.sub(r'[\x00-\x1f\x7f"\\]', lambda found: _escape(found[0]), text)
     return f'"{escaped}"'

@@ -1,4 +1,4 @@
-"""Groups of settings that are validated: an unknown name or an impossible value is an error of one line."""
+"""Groups of settings; an unknown name or an impossible value raises an error of one line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from diarize.errors import ConfigError
 
 
 class Settings(BaseModel):
-    """A group of settings. An unknown name and a number that is not finite are errors; values are fixed."""
+    """A group of settings, immutable. An unknown name or a number that is not finite is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -30,12 +30,12 @@ S = TypeVar("S", bound=Settings)
 
 
 def check_order(settings: S, smaller: str, larger: str) -> S:
-    """The settings, when the first of two is at most as large as the second.
+    """The same settings, once the first named value is known to be at most the second.
 
     Raises
     ------
     ValueError
-        When it is larger.
+        If the value of `smaller` is more than the value of `larger`.
     """
     low, high = getattr(settings, smaller), getattr(settings, larger)
     if low > high:
@@ -44,12 +44,12 @@ def check_order(settings: S, smaller: str, larger: str) -> S:
 
 
 def validate(model: type[S], values: Mapping[str, Any], source: str) -> S:
-    """Settings of the given model from plain values; ``source`` is named in the error.
+    """Settings of the given model from plain values; errors name ``source``.
 
     Raises
     ------
     ConfigError
-        For an unknown setting (with the known ones) or an impossible value.
+        If a setting is unknown (the message lists the known ones) or a value is impossible.
     """
     try:
         return model.model_validate(dict(values))
@@ -58,13 +58,15 @@ def validate(model: type[S], values: Mapping[str, Any], source: str) -> S:
 
 
 def _explain(model: type[BaseModel], error: ValidationError) -> str:
-    """One line that says what is wrong with the first wrong value, and what is known there."""
+    """One line that says what is wrong with the first wrong value, and which settings are known."""
     first = error.errors()[0]
     path = [str(part) for part in first["loc"]]
     if first["type"] != "extra_forbidden":
         reason = first["msg"].removeprefix("Value error, ").lower()
         name = f"setting '{'.'.join(path)}': " if path else ""
-        if isinstance(first["input"], Mapping) and first["type"] == "value_error":  # a relation of several
+        if (
+            isinstance(first["input"], Mapping) and first["type"] == "value_error"
+        ):  # concerns several settings
             return name + reason
         return f"{name}{reason}, got {shown(first['input'])}"
     for section in path[:-1]:

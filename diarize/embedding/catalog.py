@@ -1,4 +1,4 @@
-"""Which embedding models there are, told without loading any: what they are, their licence, their error."""
+"""The list of embedding models, with description, licence and error rates. No network is loaded."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ CAMPPLUS_DIM = 192
 
 
 class About(Settings):
-    """What a model says of itself: the table [about] of its config.toml."""
+    """The description of a model: the table [about] of its config.toml."""
 
-    description: str = Field("", description="what it is, in one line")
-    license: str = Field("", description="of the weights")
-    trained_on: str = Field("", description="in one line")
+    description: str = Field("", description="the model in one line")
+    license: str = Field("", description="licence of the weights")
+    trained_on: str = Field("", description="the training data in one line")
 
 
 @dataclass(frozen=True)
@@ -39,18 +39,18 @@ class Entry:
     about: About
     dim: int | None
     path: Path | None
-    """Its folder or file; none where it is not installed."""
+    """Its folder or file; None if it is not installed."""
     size: int | None
-    """Bytes of the weights."""
+    """Size of the weights in bytes."""
     error: dict[str, float]
-    """Equal error rate at 1.5 s in %, by "set, corpus": set test has speakers of the corpora that the model
-    was trained on, none of them in training; set unseen has other corpora."""
+    """Equal error rate at 1.5 s in %, by "set, corpus". The set test has new speakers of the corpora that the
+    model was trained on; the set unseen has other corpora."""
     remedy: str | None = None
-    """How to get it, where it is not installed."""
+    """How to install it, if it is not installed."""
 
 
 def bundled_models() -> list[str]:
-    """The names of the models that come with the package."""
+    """The names of the bundled models."""
     return sorted(path.parent.name for path in BUNDLED.glob("*/config.toml") if path.parent != ACTIVITY)
 
 
@@ -60,7 +60,7 @@ def list_models() -> list[Entry]:
     Raises
     ------
     ConfigError
-        For what is wrong in the config.toml of a bundled one.
+        If the config.toml of a bundled model is malformed.
     """
     names = sorted(bundled_models(), key=lambda name: (name != DEFAULT_MODEL, name))
     return [
@@ -76,7 +76,7 @@ def describe_folder(folder: Path) -> Entry:
     Raises
     ------
     ConfigError
-        When its config.toml cannot be read, or has an unknown setting.
+        If its config.toml cannot be read, or has an unknown setting.
     """
     config = folder / "config.toml"
     tables = load_tables(config, MODEL_TABLES)
@@ -93,7 +93,10 @@ def describe_folder(folder: Path) -> Entry:
 
 
 def read_card(path: Path, system: str, length: str = "1.5 s") -> dict[str, float]:
-    """Equal error rates in % of a system by "set, corpus", from the table of a model card, if it has one."""
+    """Equal error rates in % of a system, by "set, corpus", from the table of a model card.
+
+    They are empty if the card has no such table.
+    """
     if not path.is_file():
         return {}
     rows = [
@@ -113,7 +116,7 @@ def read_card(path: Path, system: str, length: str = "1.5 s") -> dict[str, float
 
 
 def find_resemblyzer() -> Path | None:
-    """The weights in the installed package resemblyzer, found without importing it; none: not installed."""
+    """The weights in the installed package resemblyzer, which is not imported; None if not installed."""
     package = find_spec("resemblyzer")
     path = Path(package.origin).parent / "pretrained.pt" if package and package.origin else None
     return path if path and path.is_file() else None
@@ -144,14 +147,14 @@ def _describe_resemblyzer() -> Entry:
 
 
 def format_text(entries: Sequence[Entry]) -> str:
-    """The list for a person."""
+    """The list as text."""
     return "\n".join(_format_entry(entry) for entry in entries) + (
-        "\nFILE.onnx\n  any network of yours, with its settings in FILE.toml beside it: docs/models.md\n"
+        "\nFILE.onnx\n  any network in ONNX, with its settings in FILE.toml beside it: docs/models.md\n"
     )
 
 
 def format_json(entries: Sequence[Entry]) -> str:
-    """The list for scripts: an array of objects."""
+    """The list as JSON: an array of objects."""
     values = [
         asdict(entry)
         | {"about": entry.about.model_dump(), "path": None if entry.path is None else str(entry.path)}
@@ -170,7 +173,7 @@ def _format_entry(entry: Entry) -> str:
     size = "" if entry.size is None else f"{entry.size / 1e6:.1f} MB"
     facts = {
         "": entry.about.description,
-        "vectors of": "" if entry.dim is None else str(entry.dim),
+        "dimensions": "" if entry.dim is None else str(entry.dim),
         "weights": ", ".join(part for part in (size, entry.about.license) if part),
         "trained on": entry.about.trained_on,
         "EER at 1.5 s in %": figures,

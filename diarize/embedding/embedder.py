@@ -1,7 +1,7 @@
-"""Recordings to embeddings: speech is found, cut into windows, and an encoder makes their vectors.
+"""Recordings to embeddings: speech is detected and cut into windows, and an encoder embeds the windows.
 
-An encoder's pieces of work are computed side by side, each on one thread: the number of threads changes
-no vector.
+The tasks of an encoder are computed in parallel, each on one thread, so the number of threads changes no
+embedding.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ from diarize.speech.windows import sliding_windows
 
 
 class Voices(NamedTuple):
-    """Windows of the speech of a recording, in the order of their starts, and their vectors (n, dim)."""
+    """Windows of the speech of a recording, in the order of their starts, and their embeddings (n, dim)."""
 
     windows: Sequence[Segment]
     vectors: Vectors
     pieces: Sequence[Segment] = ()
-    """Shorter windows for the resegmentation; none without it."""
+    """Shorter windows for the resegmentation; empty without it."""
     piece_vectors: Vectors = np.empty((0, 0), np.float32)
 
 
@@ -50,17 +50,18 @@ class Embedder:
     Parameters
     ----------
     model : path, name or Model, optional
-        A model folder, FILE.onnx with settings beside it, the name of a bundled model, "campplus",
-        "resemblyzer", or nothing for the default one.
+        A model folder, FILE.onnx with settings beside it, the name of a bundled model, "campplus" or
+        "resemblyzer"; by default, the default bundled model.
     device : str
-        "auto" (CUDA where there is one), "cpu", "cuda" or "mps".
+        "auto" (CUDA if available, otherwise the CPU), "cpu", "cuda" or "mps".
     threads : int, optional
-        Pieces of work computed side by side on the CPU; by default one a core.
+        Threads on the CPU; by default, torch's number, usually that of the cores. The embeddings do not
+        depend on it.
 
     Raises
     ------
     ModelError
-        When there is no such model, it cannot be read, or it embeds no windows.
+        If there is no such model, it cannot be read, or it cannot embed windows.
     """
 
     def __init__(
@@ -73,12 +74,12 @@ class Embedder:
 
     @property
     def dim(self) -> int:
-        """Length of a vector."""
+        """Dimensions of an embedding."""
         return self.encoder.dim
 
     @property
     def backend(self) -> Backend | None:
-        """How the vectors vary within speakers and between them; None where the model does not tell."""
+        """The back end: how embeddings vary within and between speakers; None if the model has none."""
         return self.model.backend
 
     def __call__(
@@ -96,38 +97,38 @@ class Embedder:
         whole: bool = False,
         hook: Hook = ignore,
     ) -> Embeddings:
-        """One row a window of speech of a recording.
+        """The embeddings of a recording, one row for each window of speech.
 
         Parameters
         ----------
         source : path, file, bytes, array, tensor or mapping
-            A file by its path, its content or opened; samples (n_samples,) or (n_samples, n_channels) with
-            their `rate` in Hz; or ``{"waveform": samples, "sample_rate": rate}``.
+            A file: its path, its content, or the open file. Or samples (n_samples,) or (n_samples,
+            n_channels) with their `rate` in Hz, or ``{"waveform": samples, "sample_rate": rate}``.
         channel : int, optional
-            Counts from 1; without it the mean of `mixed_channels`.
+            Counted from 1; by default, the mean of `mixed_channels`.
         channels : "speakers", optional
-            Each channel is one speaker: rows are of the channels' own speech and audio, and know the speaker.
+            Each channel is one speaker: each row is from one channel's own speech and has its speaker.
         channel_names : sequence of str, optional
-            The speakers of the channels; without it CHANNEL_1, CHANNEL_2, ...
+            The speakers of the channels; by default, CHANNEL_1, CHANNEL_2, ...
         track : int, optional
-            Audio track of a file with several, from 1; without it the default track.
+            Audio track, counted from 1; by default, the default track of the file.
         speech : list of Segment, optional
-            Where there is speech, instead of detecting it.
+            Known speech; by default, speech is detected.
         config : Config, optional
             Settings of the detection and of the windows.
         recording : str, optional
-            Its id, instead of the file's name.
+            Id of the recording; by default, the file's name without suffix.
         whole : bool
-            One row for the whole recording, or each channel's speaker, instead: the mean over its windows, of
-            length 1. A recording in which no speech is found counts as speech from its start to its end.
+            One row for the whole recording (or for each channel's speaker): the mean over its windows,
+            normalised to length 1. If no speech is found, the whole recording counts as speech.
         hook : callable, optional
             Called with "hear" or "embed" and a record: `Progress` while the stage runs, its result when it
-            has ended.
+            ends.
 
         Raises
         ------
         AudioError
-            When the recording cannot be read.
+            If the recording cannot be read.
         """
         config = config or Config()
         names = check_channels(channels, channel, channel_names)
@@ -140,7 +141,7 @@ class Embedder:
             return self.channel_table(source, track, recording, found.speech, config, hook, whole=whole)
         mixed: Channel = mixed_channels(source, track=track) if channel is None else channel
         blocks = KeptBlocks(lambda: stream_audio(source, channel=mixed, track=track))
-        # Overlap matters to turns alone, and a whole recording has one speaker.
+        # Overlap matters only for turns, and a whole recording has one speaker.
         unasked = {"overlap": 1.0, "mixed": 1.0} if whole else {"overlap": 1.0}
         once = config.resegmentation.model_copy(update={"enabled": False})
         config = config.model_copy(
@@ -168,7 +169,7 @@ class Embedder:
         *,
         whole: bool = False,
     ) -> Embeddings:
-        """A table of the windows of each channel's speech, by their starts, or one row a channel."""
+        """A table of the windows of each channel's speech, sorted by start, or one row for each channel."""
 
         def embed(blocks: Iterable[Samples], windows: list[Segment], mixed: list[Segment]) -> Vectors:
             return self.windows(blocks, windows, hook, mixed=mixed)
@@ -184,12 +185,12 @@ class Embedder:
         channel: int | None = None,
         track: int | None = None,
     ) -> Vectors:
-        """One vector (dim,) of length 1 for a whole recording of one speaker: the mean over its speech.
+        """The embedding (dim,), of length 1, of a whole recording of one speaker: the mean over its speech.
 
         Raises
         ------
         AudioError
-            When the recording cannot be read.
+            If the recording cannot be read.
         """
         return self(source, rate=rate, channel=channel, track=track, whole=True).vectors[0]
 
@@ -201,17 +202,18 @@ class Embedder:
         *,
         mixed: list[Segment] | None = None,
     ) -> Vectors:
-        """Vectors (n_windows, dim) of length 1 of windows, sorted by start, over blocks of samples.
+        """The embeddings (n_windows, dim), of length 1, of windows that are sorted by start.
 
-        `hook` is told the windows done and their number. Where the network runs once over the
-        recording, what is `mixed`, sorted and apart, is left out, unless little of a window remains.
+        `hook` gets the number of windows done and in total. If the network runs once over the recording, it
+        excludes the `mixed` segments (sorted, not overlapping), unless less than 0.2 s of a window would
+        remain.
 
         Raises
         ------
         AudioError
-            When a window begins after the samples' end.
+            If a window begins after the end of the samples.
         ValueError
-            When the windows are not sorted by start.
+            If the windows are not sorted by start.
         """
         vectors = np.empty((len(windows), self.dim), dtype=np.float32)
         if not windows:
@@ -235,24 +237,24 @@ class Embedder:
 def embed(
     heard: Heard, blocks: Iterable[Samples], embedder: Embedder, config: Config, hook: Hook = ignore
 ) -> Voices:
-    """The windows of what was heard in a recording and their embeddings, by one pass over its samples.
+    """The windows of a recording's speech and their embeddings, by one pass over its samples.
 
     Parameters
     ----------
     heard : Heard
-        Where there is speech; what is mixed is left out of the embeddings.
+        Speech; its mixed segments are excluded from the embeddings.
     blocks : iterable of arrays
         Mono samples (n,) at 16 kHz.
     embedder : Embedder
     config : Config
-        Its [embedding], and its [resegmentation] for the pieces; models without a back end have none.
+        Its [embedding], and its [resegmentation] for the pieces. Without a back end there are no pieces.
     hook : callable, optional
-        Told the windows done and their number.
+        Gets the number of windows done and in total.
 
     Raises
     ------
     AudioError
-        When the samples end before the speech.
+        If the samples end before the speech.
     """
     windows = sorted(sliding_windows(heard.segments, config.embedding.window, config.embedding.hop))
     again = config.resegmentation
@@ -269,7 +271,7 @@ def embed(
 def make_table(
     recording: str, windows: Sequence[Segment], vectors: Vectors, speakers: list[str] | None = None
 ) -> Embeddings:
-    """Windows (n_windows) of one recording and their vectors (n_windows, dim) as a table."""
+    """The table of the windows (n_windows) of one recording and their embeddings (n_windows, dim)."""
     return Embeddings(
         recording=np.full(len(windows), recording),
         start=np.array([window.start for window in windows], dtype=np.float64),

@@ -1,4 +1,4 @@
-"""Ways from windows of a recording to vectors, by model: ``find_encoder``."""
+"""The choice of the encoder for a model: `find_encoder`."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def find_encoder(model: str | Path | Model | None = None, device: str = "cpu") -
     Raises
     ------
     ModelError
-        When there is no such model, it cannot be read, or it embeds no windows.
+        If there is no such model, it cannot be read, or it cannot embed windows.
     ConfigError
-        For an unknown or impossible setting of it.
+        If one of its settings is unknown or impossible.
     """
     if isinstance(model, Model):
         return RunningEncoder(model, device)
@@ -34,14 +34,14 @@ def find_encoder(model: str | Path | Model | None = None, device: str = "cpu") -
 def find_network(
     model: str | Path, device: str = "cpu"
 ) -> OnnxNetwork | CampplusNetwork | ResemblyzerNetwork:
-    """The network of others that a model is: "campplus", "resemblyzer", or FILE.onnx.
+    """The third-party network of a model: "campplus", "resemblyzer", or FILE.onnx.
 
     Raises
     ------
     ModelError
-        When it is missing or cannot be read.
+        If it is missing or cannot be read.
     ConfigError
-        For an unknown or impossible setting of it.
+        If one of its settings is unknown or impossible.
     """
     if model == CAMPPLUS:
         return CampplusNetwork(device)

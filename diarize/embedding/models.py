@@ -1,4 +1,4 @@
-"""A model is a folder: weights.safetensors, config.toml ([features], [network], [about]), MODEL_CARD.md."""
+"""Model folders: weights.safetensors, config.toml ([features], [network], [about]), MODEL_CARD.md."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ class Model:
     fingerprint: str
     """The first 12 hexadecimal digits of the SHA-256 of the weights file."""
     backend: Backend | None = None
-    """How its vectors vary within speakers and between them, where the folder has it."""
+    """How its embeddings vary within and between speakers; None if the folder has no back end."""
 
 
 def load_model(model: str | Path | None = None, device: str = "cpu") -> Model:
-    """A model from its folder, a bundled one by its name, or (None) the default one.
+    """A model from its folder, a bundled model by its name or, for None, the default one.
 
     Raises
     ------
     ModelError
-        When there is no such folder, a part of it is missing, or the weights do not fit its config.
+        If there is no such folder, a part of it is missing, or the weights do not fit its config.
     ConfigError
-        For an unknown or impossible setting in its config.
+        If a setting in its config is unknown or impossible.
     """
     name = str(DEFAULT_MODEL if model is None else model)
     folder = BUNDLED / name if name in bundled_models() else Path(name)
@@ -64,12 +64,12 @@ def load_model(model: str | Path | None = None, device: str = "cpu") -> Model:
 
 
 def build_from_config(table: Mapping[str, Any], features: FeatureConfig, source: str) -> Network:
-    """A network with fresh weights from a [network] table, for these features; `source` is named in errors.
+    """A network with initial weights, from a [network] table, for these features. Errors name `source`.
 
     Raises
     ------
     ConfigError
-        For an unknown or impossible setting, and for another number of mels than the features have.
+        If a setting is unknown or impossible, or the number of mels is not that of the features.
     """
     values = {"family": DEFAULT_FAMILY, "n_mels": features.n_mels, **table}
     if values["n_mels"] != features.n_mels:
@@ -85,7 +85,7 @@ def build_from_config(table: Mapping[str, Any], features: FeatureConfig, source:
 def save_model(
     folder: str | Path, network: Network, features: FeatureConfig, network_table: Mapping[str, Any], card: str
 ) -> None:
-    """Write a model folder; `network_table` is what `build_network` was called with, `card` is Markdown."""
+    """Write a model folder. `network_table` has the arguments of `build_network`; `card` is Markdown."""
     folder = Path(folder)
     save_weights(network, folder / "weights.safetensors")
     write_config(folder, {"features": features.model_dump(), "network": network_table})

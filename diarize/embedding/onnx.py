@@ -1,4 +1,4 @@
-"""Networks of others as ONNX: FILE.onnx, and FILE.toml beside it that says what the network takes."""
+"""Third-party networks in ONNX files: FILE.onnx, and FILE.toml beside it, which describes the input."""
 
 from __future__ import annotations
 
@@ -23,22 +23,24 @@ logger = logging.getLogger(__name__)
 
 ONNX_TABLES = ("model", "features", "about")
 _LENGTHS = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
-_DEVIATION_FLOOR = 1e-5  # added to the deviation, as NeMo does
+_DEVIATION_FLOOR = 1e-5  # added to the deviation, as in NeMo
 
 
 class OnnxConfig(Settings):
-    """The table [model]: names in the graph, and what goes in."""
+    """The table [model]: names in the graph, and the form of the input."""
 
     input: str = Field(description="name of the input")
-    output: str = Field(description="name of the output, vectors (batch, dim)")
+    output: str = Field(description="name of the output, embeddings (batch, dim)")
     length: str | None = Field(None, description="name of an input for the number of frames (or samples)")
-    dim: int = Field(ge=1, description="length of a vector")
+    dim: int = Field(ge=1, description="dimensions of an embedding")
     axes: Literal["frames mels", "mels frames", "samples"] = Field(
-        "frames mels", description="of the input behind (batch, ...); samples: no features are made"
+        "frames mels",
+        description="axes of the input after the batch; samples: the network takes samples, not features",
     )
-    scale: float = Field(1.0, gt=0, description="samples within -1 and 1 are multiplied by this")
+    scale: float = Field(1.0, gt=0, description="factor of the samples, which lie in -1..1")
     normalization: Literal["none", "mean", "mean-deviation"] = Field(
-        "none", description="of each mel over the window: less its mean; also divided by its deviation"
+        "none",
+        description="of each mel over the window: its mean is subtracted; also divided by its deviation",
     )
     min_seconds: float = Field(0.5, ge=0.025, description="shorter windows are widened to this")
     max_seconds: float = Field(60.0, ge=0.025, description="longer windows are cut to this, from both sides")
@@ -54,9 +56,9 @@ class OnnxNetwork:
     Raises
     ------
     ModelError
-        When a file is missing or unreadable, or the graph is not as its settings say.
+        If a file is missing or cannot be read, or the graph does not fit its settings.
     ConfigError
-        For an unknown or impossible setting.
+        If a setting is unknown or impossible.
     """
 
     def __init__(self, path: Path, device: str = "cpu") -> None:
@@ -72,46 +74,49 @@ class OnnxNetwork:
 
     @property
     def dim(self) -> int:
-        """Length of a vector."""
+        """Dimensions of an embedding."""
         return self.config.dim
 
     @property
     def min_samples(self) -> int:
-        """Samples of the shortest window."""
+        """Samples of the shortest window; shorter ones are widened."""
         return round(self.config.min_seconds * SAMPLE_RATE)
 
     @property
     def max_samples(self) -> int:
-        """Samples of the longest window."""
+        """Samples of the longest window; longer ones are cut."""
         return max(self.min_samples, round(self.config.max_seconds * SAMPLE_RATE))
 
     def embed(self, samples: Samples) -> Vectors:
-        """Vectors (n, dim) of length 1 of windows (n, n_samples).
+        """The embeddings (n, dim), of length 1, of windows (n, n_samples).
 
         Raises
         ------
         ModelError
-            When the graph fails, or gives another shape or no finite vectors.
+            If the graph fails, its output has another shape, or an embedding is zero or not finite.
         """
         values = self.prepare(samples)
         size = self._inputs[self.config.input].shape[0]
         if not isinstance(size, int):  # the graph takes batches of any size
             size = len(values)
         elif size != 1:
-            raise ModelError(f"{self.path}: takes batches of {size} alone; export it with a free batch axis")
+            raise ModelError(
+                f"{self.path}: takes batches of {size} only; export it with a dynamic batch axis"
+            )
         vectors = np.concatenate([self._run(values[i : i + size]) for i in range(0, len(values), size)])
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         if not np.isfinite(vectors).all() or not lengths.all():
             seconds = samples.shape[1] / SAMPLE_RATE
             raise ModelError(
-                f"{self.path}: vectors of windows of {seconds:g} s are zero or not finite; raise min_seconds"
+                f"{self.path}: embeddings of windows of {seconds:g} s are zero or not finite; "
+                "raise min_seconds"
             )
         return (vectors / lengths).astype(np.float32)
 
     def utterance(self, samples: Samples) -> Vectors:
-        """One vector (dim,) of length 1 of samples (n_samples,), repeated up to the shortest window.
+        """The embedding (dim,), of length 1, of samples (n_samples,).
 
-        Of more than the longest window the middle counts.
+        Samples are repeated up to the shortest window; of more than the longest window, the middle is used.
         """
         start = max(0, len(samples) - self.max_samples) // 2
         samples = samples[start : start + self.max_samples]
@@ -135,7 +140,7 @@ class OnnxNetwork:
             )
         try:
             (vectors,) = self._session.run([self.config.output], feed)
-        except Exception as error:  # onnxruntime's errors have no class of their own
+        except Exception as error:  # onnxruntime's errors have no common class but Exception
             raise ModelError(f"{self.path}: the graph fails ({first_line(error)})") from error
         expected = (len(values), self.config.dim)
         if vectors.shape != expected:
@@ -159,7 +164,9 @@ class OnnxNetwork:
             raise ModelError(f"{self.path}: no output '{config.output}'; it has: {', '.join(outputs)}")
         if config.length is not None and self._inputs[config.length].type not in _LENGTHS:
             kind = self._inputs[config.length].type
-            raise ModelError(f"{self.path}: input '{config.length}' is a {kind}, a number of frames an int64")
+            raise ModelError(
+                f"{self.path}: input '{config.length}' is a {kind}; for a number of frames it must be int64"
+            )
 
 
 def read_config(path: Path) -> tuple[OnnxConfig, FeatureConfig]:
@@ -168,25 +175,25 @@ def read_config(path: Path) -> tuple[OnnxConfig, FeatureConfig]:
     Raises
     ------
     ModelError
-        When there is no such file, or none beside it.
+        If there is no such file, or no FILE.toml beside it.
     ConfigError
-        For an unknown or impossible setting.
+        If a setting is unknown or impossible.
     """
     beside = path.with_suffix(".toml")
     if not path.is_file():
         raise ModelError(f"{path}: no such file")
     if not beside.is_file():
-        raise ModelError(f"{path}: no {beside.name} beside it, which says what it takes; see docs/models.md")
+        raise ModelError(f"{path}: no {beside.name} beside it to describe its input; see docs/models.md")
     tables = load_tables(beside, ONNX_TABLES)
     config = validate(OnnxConfig, tables["model"], f"{beside}: [model]")
     features = validate(FeatureConfig, tables["features"], f"{beside}: [features]")
     if config.axes == "samples" and (tables["features"] or config.normalization != "none"):
-        raise ConfigError(f"{beside}: axes 'samples' takes no [features] and no normalization")
+        raise ConfigError(f"{beside}: with axes 'samples', leave out [features] and normalization")
     return config, features
 
 
 def normalize(mel: Frames, kind: str) -> Frames:
-    """Windows (n, n_frames, n_mels), each mel less its mean over the frames and by its deviation."""
+    """Windows (n, n_frames, n_mels), each mel less its mean over the frames and over its deviation."""
     if kind == "none":
         return mel
     mel = mel - mel.mean(axis=1, keepdims=True)
@@ -198,9 +205,9 @@ def normalize(mel: Frames, kind: str) -> Frames:
 
 
 def _open(path: Path) -> tuple[str, Any]:
-    """Fingerprint and session."""
+    """The fingerprint of an ONNX file and its session."""
     try:
         session = open_session(path)
         return sha256(path.read_bytes()).hexdigest()[:12], session
-    except Exception as error:  # onnxruntime's errors have no class of their own
-        raise ModelError(f"{path}: no ONNX that can be read ({first_line(error)})") from error
+    except Exception as error:  # onnxruntime's errors have no common class but Exception
+        raise ModelError(f"{path}: not an ONNX file that can be read ({first_line(error)})") from error

@@ -1,4 +1,4 @@
-"""What the embedder asks of an encoder, and an encoder of a network that takes windows one by one."""
+"""Interfaces: the encoder that the embedder uses, and a network that takes windows one by one."""
 
 from __future__ import annotations
 
@@ -14,69 +14,69 @@ from diarize.speakers.plda import Backend
 
 Vectors = NDArray[np.float32]
 Task = Callable[[], Vectors]
-"""A piece of work for any thread: the vectors (n, dim) of the next n windows."""
+"""A function that any thread may call: it returns the embeddings (n, dim) of the next n windows."""
 
 
 class Described(Protocol):
-    """A model's name, and a text that changes with its weights."""
+    """A model with a name and a fingerprint of its weights."""
 
     @property
     def name(self) -> str:
-        """Its name."""
+        """The name of the model."""
         ...
 
     @property
     def fingerprint(self) -> str:
-        """The first 12 hexadecimal digits of the SHA-256 of its weights file."""
+        """The first 12 hexadecimal digits of the SHA-256 of the weights file."""
         ...
 
     @property
     def backend(self) -> Backend | None:
-        """How its vectors vary within speakers and between them, where that was learned."""
+        """How its embeddings vary within and between speakers; None if this was not learned."""
         ...
 
 
 class Encoder(Protocol):
-    """Windows of a recording to vectors."""
+    """A way from the windows of a recording to embeddings."""
 
     @property
     def model(self) -> Described:
-        """What makes the vectors."""
+        """The model that makes the embeddings."""
         ...
 
     @property
     def dim(self) -> int:
-        """Length of a vector."""
+        """Dimensions of an embedding."""
         ...
 
     def tasks(
         self, blocks: Iterable[Samples], windows: list[Segment], mixed: list[Segment]
     ) -> Iterator[Task]:
-        """The work on windows, sorted by start, over blocks of samples, in the windows' order.
+        """The tasks for windows that are sorted by start, in the order of the windows.
 
-        What is `mixed`, sorted and apart, is left out where the encoder can.
+        Segments that are `mixed` (sorted, not overlapping) are excluded if the encoder can do so.
         """
         ...
 
 
 class WindowNetwork(Described, Protocol):
-    """A network that is given the samples of whole windows."""
+    """A network that takes the samples of whole windows."""
 
     @property
     def dim(self) -> int:
-        """Length of a vector."""
+        """Dimensions of an embedding."""
         ...
 
     @property
     def min_samples(self) -> int:
-        """A shorter window is widened to this, around its middle."""
+        """Samples to which a shorter window is widened, around its middle."""
         ...
 
     @property
     def max_samples(self) -> int:
-        """A longer window is cut to this, around its middle."""
+        """Samples to which a longer window is cut, around its middle."""
         ...
 
     def embed(self, samples: Samples) -> Vectors:
-        """Vectors (n, dim) of length 1 of windows (n, n_samples); called from several threads."""
+        """The embeddings (n, dim), of length 1, of windows (n, n_samples); called from several threads."""
         ...

@@ -1,6 +1,6 @@
-"""The network of the package Resemblyzer, whose weights come in its wheel.
+"""The network of the package Resemblyzer, with the weights in its wheel.
 
-That package is not imported: its features by librosa are those of `FEATURES`, its network is three layers.
+The package is not imported: `FEATURES` are its features by librosa, and its network is three LSTM layers.
 
 References
 ----------
@@ -24,15 +24,15 @@ from diarize.errors import ModelError
 
 FEATURES = FeatureConfig(n_fft=400, window=400, hop=160, n_mels=40, f_min=0, f_max=8000, compression="none")
 FRAMES = 160
-"""What the network was trained on and takes: 1.6 s."""
-_MARGIN = 2  # frames on each side whose 25 ms would reach over the samples' ends
+"""Frames of the network's input, in training as well: 1.6 s."""
+_MARGIN = 2  # frames on each side whose 25 ms would reach beyond the samples
 _LOUDNESS = 10 ** (-30 / 20)  # RMS; quieter windows are raised to it
-_STEP = 77  # frames between the parts of an utterance: 1.3 a second
-_COVERAGE = 0.75  # of the last part, that it counts
+_STEP = 77  # frames between the parts of an utterance: 1.3 parts in a second
+_COVERAGE = 0.75  # share of the last part that must hold samples
 
 
 class LSTM(nn.Module):
-    """Mel spectrograms (batch, frames, mels) to vectors (batch, 256) of length 1, nowhere negative."""
+    """Mel spectrograms (batch, frames, mels) to embeddings (batch, 256) of length 1, none negative."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,18 +40,18 @@ class LSTM(nn.Module):
         self.linear = nn.Linear(256, RESEMBLYZER_DIM)
 
     def forward(self, mel: Tensor) -> Tensor:
-        """The last layer's last state, through a layer and ReLU, of length 1."""
+        """The last state of the last layer, through a linear layer and ReLU, normalised to length 1."""
         _, (hidden, _) = self.lstm(mel)
         return nn.functional.normalize(self.linear(hidden[-1]).relu(), dim=1)
 
 
 class ResemblyzerNetwork:
-    """Resemblyzer's vectors of the 1.6 s around each window's middle, at the window's own volume.
+    """Resemblyzer's embeddings of the 1.6 s around the middle of each window.
 
     Raises
     ------
     ModelError
-        When the package is not installed, or its weights are others.
+        If the package is not installed, or its weights are not those of version 0.1.4.
     """
 
     name = RESEMBLYZER
@@ -73,16 +73,16 @@ class ResemblyzerNetwork:
         self.fingerprint = sha256(path.read_bytes()).hexdigest()[:12]
 
     def embed(self, samples: Samples) -> Vectors:
-        """Vectors (n, 256) of length 1 of windows (n, min_samples); quiet ones are raised to -30 dBFS."""
+        """The embeddings (n, 256) of windows (n, min_samples); quiet windows are raised to -30 dBFS."""
         loudness = np.sqrt(np.square(samples).mean(axis=1))
         gain = np.maximum(1, _LOUDNESS / np.maximum(loudness, 1e-10)).astype(np.float32)
         mel = np.stack([log_mel(window, FEATURES) for window in samples * gain[:, None]])
         return self._forward(mel[:, _MARGIN : _MARGIN + FRAMES])
 
     def utterance(self, samples: Samples) -> Vectors:
-        """One vector (256,) of length 1 of samples (n_samples,): the mean over parts of 1.6 s, 1.3 a second.
+        """The embedding (256,) of samples (n_samples,): the mean over parts of 1.6 s, 1.3 in a second.
 
-        Volume and pauses are left as they are; a last part counts when it is filled to three quarters.
+        Volume and pauses are not changed. The last part counts if samples fill at least three quarters of it.
         """
         n_frames = -(-(len(samples) + 1) // FEATURES.hop)
         starts = list(range(0, max(1, n_frames - FRAMES + _STEP + 1), _STEP))

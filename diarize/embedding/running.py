@@ -1,13 +1,13 @@
-"""Windows that share one pass of the network: its frames run once over the speech, windows are pooled.
+"""Windows that share one pass of the network, which runs once over the speech; each window pools outputs.
 
 ::
 
-    log-mel    ....|--context--[ group of windows ]--context--|....    one pass of the network a group
+    log-mel    ....|--context--[ group of windows ]--context--|....    one pass of the network for a group
     outputs        .....|=w0=|.....                                    one every `stride` frames
                           ...|=w1=|...                                 each window pools its own
 
-The network pads nothing in time and groups lie on the grid of its stride, so that where a group ends
-changes no vector.
+The network uses no padding in time, and groups begin at multiples of its stride, so the embeddings do not
+depend on where groups begin and end.
 """
 
 from __future__ import annotations
@@ -29,43 +29,45 @@ from diarize.networks.frame_network import FrameNetwork
 from diarize.segments import Segment
 
 GROUP_SECONDS = 10.0
-"""Windows that go through the network together span at most about this long (a longer window goes alone)."""
+"""Longest group of windows, in seconds, about; a longer window is a group of its own."""
 
 MIN_CLEAN = 0.2
-"""Seconds."""
+"""Seconds of a window that must not be mixed; otherwise mixed segments are pooled as well."""
 
 
 class RunningEncoder:
-    """The vectors of a model of this project whose network pads nothing in time.
+    """The encoder for models of this project whose network uses no padding in time.
 
     Raises
     ------
     ModelError
-        When its network has no running windows.
+        If the model's network cannot run over a whole recording.
     """
 
     def __init__(self, model: Model, device: str = "cpu") -> None:
         if not isinstance(model.network, FrameNetwork):
             raise ModelError(
-                f"model {model.name}: a {type(model.network).__name__} has no running windows; "
+                f"model {model.name}: a {type(model.network).__name__} cannot run over a whole recording; "
                 "embed with recipes/embed_parts.py, or give a model with a resnet or tdnn"
             )
         self.model, self.network, self.device = model, model.network, device
 
     @property
     def dim(self) -> int:
-        """Length of a vector."""
+        """Dimensions of an embedding."""
         return self.network.embedding.out_features
 
     def tasks(
         self, blocks: Iterable[Samples], windows: list[Segment], mixed: list[Segment]
     ) -> Iterator[Task]:
-        """A task a group of windows; a window with MIN_CLEAN seconds that are not mixed pools those alone.
+        """One task for each group of windows.
+
+        A window with at least MIN_CLEAN seconds outside the mixed segments pools only those seconds.
 
         Raises
         ------
         AudioError
-            When a window begins after the samples' end.
+            If a window begins after the end of the samples.
         """
         network, rate = self.network, self.model.features.frame_rate / self.network.stride
         spans = [(round(w.start * rate), max(1, round(w.duration * rate))) for w in windows]
@@ -81,7 +83,7 @@ class RunningEncoder:
             start = first * network.stride - lead
             stop = (last - 1) * network.stride - lead + network.context
             buffer.fill(start, stop, keep=start)
-            # Between an odd and an even edge lies a mixed segment.
+            # Edges alternate between starts and ends of mixed segments.
             clean = np.searchsorted(edges, np.arange(first, last) / rate, side="right") % 2 == 0
             group = [(j - first, n) for j, n in spans[begin:end]]
             yield partial(
@@ -93,9 +95,9 @@ class RunningEncoder:
     def _embed(
         self, mel: Frames, spans: list[tuple[int, int]], clean: NDArray[np.bool_], least: int
     ) -> Vectors:
-        """Vectors of the windows that pool these outputs (first, count) of the log-mel frames.
+        """The embeddings of windows, each of which pools `count` outputs from `first` on.
 
-        Those of the outputs that are `clean` (n_outputs,), where they are `least` in a window.
+        A window pools only its `clean` (n_outputs,) outputs if there are at least `least` of them.
         """
         network = self.network
         outputs = network.frames(torch.from_numpy(mel)[None].to(self.device))[0]  # (n_outputs, features)

@@ -1,4 +1,4 @@
-"""Windows that go through a network each by itself, in batches.
+"""Windows that a network embeds one by one, in batches.
 
 ::
 
@@ -21,33 +21,33 @@ from diarize.segments import Segment
 
 BATCH_WINDOWS = 32
 BATCH_SECONDS = 60.0
-"""A batch holds at most so many windows, and about so much audio (a longer window goes alone)."""
+"""A batch has at most this many windows, and about this many seconds; a longer window is a batch."""
 
 
 class SeparateEncoder:
-    """The vectors of a network that takes samples of windows."""
+    """The encoder for networks that take the samples of windows."""
 
     def __init__(self, model: WindowNetwork) -> None:
         self.model = model
 
     @property
     def dim(self) -> int:
-        """Length of a vector."""
+        """Dimensions of an embedding."""
         return self.model.dim
 
     def tasks(
         self, blocks: Iterable[Samples], windows: list[Segment], mixed: list[Segment]
     ) -> Iterator[Task]:
-        """A task a batch of windows, which are heard whole, whatever is mixed in them.
+        """One task for each batch of windows. Mixed segments are not excluded.
 
         Raises
         ------
         AudioError
-            When a window begins after the samples' end.
+            If a window begins after the end of the samples.
         """
         spans = [self.span(window) for window in windows]
         begins = [int(window.start * SAMPLE_RATE) for window in windows]
-        # The earliest start of this window and all later ones; moved inside, one begins its length earlier.
+        # The earliest start of this window and all later ones; at the end, windows are moved to the left.
         earliest = [min(begin, start) - length for begin, (start, length) in zip(begins, spans, strict=True)]
         keeps = np.minimum.accumulate(earliest[::-1])[::-1]
         buffer, batch, n_samples = StreamBuffer(blocks), list[Samples](), 0
@@ -63,7 +63,7 @@ class SeparateEncoder:
         yield partial(self._embed, batch)
 
     def span(self, window: Segment) -> tuple[int, int]:
-        """First sample and number of samples that a window takes of an endless recording."""
+        """The first sample and the number of samples of a window, as if the recording had no ends."""
         asked = max(1, round(window.duration * SAMPLE_RATE))
         length = min(max(asked, self.model.min_samples), self.model.max_samples)
         if length == asked:

@@ -11,7 +11,7 @@ from diarize.errors import AudioError
 
 
 class StreamBuffer:
-    """Arrays along their first axis as they come, without what lies behind."""
+    """A buffer of arrays that come one by one, along their first axis, without the part already used."""
 
     def __init__(self, blocks: Iterable[NDArray[np.float32]]) -> None:
         self._blocks = iter(blocks)
@@ -21,16 +21,16 @@ class StreamBuffer:
 
     @property
     def end(self) -> int:
-        """How much has been read; after a `fill` that reached the stream's end, its length."""
+        """The length read so far; the length of the stream once `fill` has reached its end."""
         return 0 if self._held is None else self._offset + len(self._held)
 
     def fill(self, start: int, stop: int, keep: int) -> None:
-        """Read on until `stop` or the stream's end; what lies before `keep` may be dropped.
+        """Read until `stop` or the end of the stream; the part before `keep` may be dropped.
 
         Raises
         ------
         AudioError
-            When the stream ends at `start` or before.
+            If the stream ends at `start` or before.
         """
         while not self._ended and self.end < stop:
             block = next(self._blocks, None)
@@ -41,10 +41,10 @@ class StreamBuffer:
                 drop = min(max(0, keep - self._offset), max(0, len(held) - 1))
                 self._held, self._offset = held[drop:], self._offset + drop
         if start >= self.end or not self.end:
-            raise AudioError("a window begins after the recording's end; do times and audio belong together?")
+            raise AudioError("a window begins after the recording's end; check that the times fit the audio")
 
     def repeat_edges(self, start: int, stop: int) -> NDArray[np.float32]:
-        """What was kept from `start` to `stop`; before the first and after the last, that one again."""
+        """The rows from `start` to `stop`; the first and the last row of the stream repeat beyond it."""
         assert self._held is not None
         index = np.arange(start, stop) - self._offset
         return self._held[index.clip(0, len(self._held) - 1)]

@@ -1,4 +1,4 @@
-"""A table of embeddings: where each vector was heard stays beside it."""
+"""`Embeddings`, a table of embeddings with their recordings and times."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _FILES = {
 
 @dataclass(frozen=True, eq=False)
 class Embeddings:
-    """One row a segment: its recording, its times, its vector and, where it is known, its speaker.
+    """A table with a row for each segment: recording, times, embedding and, if known, speaker.
 
-    The table copies the arrays that it is given.
+    The table copies the given arrays.
 
     Parameters
     ----------
@@ -34,13 +34,13 @@ class Embeddings:
     start, end : (n,) array
         Seconds, ``0 <= start < end``; kept as float64.
     vectors : (n, dim) array
-        Finite; kept as float32.
+        The embeddings; finite, kept as float32.
     speaker : (n,) array of str, optional
 
     Raises
     ------
     ValueError
-        When lengths differ, or a time or a vector is impossible.
+        If lengths differ, a time is impossible, or a vector is not finite.
 
     Examples
     --------
@@ -79,7 +79,7 @@ class Embeddings:
         return int(self.vectors.shape[0])
 
     def __getitem__(self, rows: slice | ArrayLike) -> Embeddings:
-        """The rows of a slice, a mask or an array of indices, as a table."""
+        """A table of the rows of a slice, a mask or an array of indices."""
         index = rows if isinstance(rows, slice) else _as_index(rows)
         speaker = None if self.speaker is None else self.speaker[index]
         return Embeddings(
@@ -88,7 +88,7 @@ class Embeddings:
 
     @property
     def dim(self) -> int:
-        """Length of a vector."""
+        """Dimensions of an embedding."""
         return int(self.vectors.shape[1])
 
     def segments(self) -> list[Segment]:
@@ -99,12 +99,12 @@ class Embeddings:
 
     @classmethod
     def concatenate(cls, tables: Sequence[Embeddings]) -> Embeddings:
-        """The rows of several tables, one after the other.
+        """A table with the rows of several tables, one table after the other.
 
         Raises
         ------
         ValueError
-            Without tables, or when they differ in dim, or only some of them know speakers.
+            If there are no tables, they differ in dim, or only some of them have speakers.
         """
         if not tables:
             raise ValueError("no tables to concatenate")
@@ -112,7 +112,7 @@ class Embeddings:
             raise ValueError(f"tables differ in dim: {sorted(dims)}")
         speakers = [table.speaker for table in tables if table.speaker is not None]
         if len(speakers) not in (0, len(tables)):
-            raise ValueError(f"{len(speakers)} of {len(tables)} tables know speakers; all or none may")
+            raise ValueError(f"{len(speakers)} of {len(tables)} tables have speakers; all or none must")
         return cls(
             np.concatenate([table.recording for table in tables]),
             np.concatenate([table.start for table in tables]),
@@ -122,14 +122,14 @@ class Embeddings:
         )
 
     def save(self, path: str | Path) -> None:
-        """Write the table; the suffix tells the format: .npz, .parquet, .tsv, or .ark with its .scp.
+        """Write the table in the format of the suffix: .npz, .parquet, .tsv, or .ark with its .scp.
 
         Raises
         ------
         FormatError
-            For another suffix, or a name that the format cannot hold.
+            If the suffix is unknown, or the format cannot hold a name.
         DiarizeError
-            When the file cannot be written.
+            If the file cannot be written.
         """
         module, name = find_table_format(path)
         table = {"recording": self.recording, "start": self.start, "end": self.end, "vectors": self.vectors}
@@ -139,12 +139,12 @@ class Embeddings:
 
     @classmethod
     def load(cls, path: str | Path) -> Embeddings:
-        """The table of a file; the suffix tells the format: .npz, .parquet, .tsv, .ark or .scp.
+        """The table of a file, in the format of its suffix: .npz, .parquet, .tsv, .ark or .scp.
 
         Raises
         ------
         FormatError
-            For another suffix, and when the file cannot be read or holds no table of embeddings.
+            If the suffix is unknown, or the file cannot be read or holds no table of embeddings.
         """
         module, name = find_table_format(path)
         table = getattr(import_module(f"diarize.formats.{module}"), f"read_{name}")(path)
@@ -158,7 +158,7 @@ class Embeddings:
             raise FormatError(f"{path}: {error}") from error
 
     def _set(self, name: str, dtype: type) -> None:
-        # The dataclass is frozen for its users.
+        # The dataclass is frozen.
         object.__setattr__(self, name, np.array(getattr(self, name), dtype=dtype))
 
 
@@ -170,12 +170,12 @@ def _as_index(rows: ArrayLike) -> NDArray[np.intp] | NDArray[np.bool_]:
 
 
 def find_table_format(path: str | Path) -> tuple[str, str]:
-    """The module and the name of a table's format, which its suffix tells.
+    """The module and the name of a table's format, by its suffix.
 
     Raises
     ------
     FormatError
-        For an unknown suffix; the message lists the known ones.
+        If the suffix is unknown; the message lists the known ones.
     """
     suffix = Path(path).suffix
     if suffix.lower() not in _FILES:
@@ -184,12 +184,12 @@ def find_table_format(path: str | Path) -> tuple[str, str]:
 
 
 def table_paths(path: str | Path) -> list[Path]:
-    """The files that `Embeddings.save` writes, or removes because they would not fit: four for an archive.
+    """The files that `Embeddings.save` writes, or removes because they would not agree: four for an archive.
 
     Raises
     ------
     FormatError
-        For an unknown suffix; the message lists the known ones.
+        If the suffix is unknown; the message lists the known ones.
     """
     if find_table_format(path)[0] == "ark":
         return [Path(path).with_suffix(suffix) for suffix in (".ark", ".scp", ".segments", ".utt2spk")]

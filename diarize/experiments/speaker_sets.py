@@ -29,7 +29,7 @@ def read_list(path: str | Path) -> list[str]:
     for line in read_lines(path):
         entry = line.text.split("#")[0].strip()
         if entry in entries:
-            raise line.error(f"{entry!r} is there twice, first in line {entries[entry]}")
+            raise line.error(f"{entry!r} occurs twice, first in line {entries[entry]}")
         if entry:
             entries[entry] = line.number
     return list(entries)

@@ -1,7 +1,7 @@
 """Files and folders.
 
-- ``atomic``: a file appears whole or not at all
-- ``text``: text files by line, with the place of each value for errors
-- ``folders``: files below a folder
-- ``bundled``: where the networks are that come with the package
+- ``atomic``: writes a whole file or none
+- ``text``: text files line by line, with errors that name the line
+- ``folders``: the files in a folder
+- ``bundled``: the folders of the bundled networks
 """

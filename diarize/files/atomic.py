@@ -1,4 +1,4 @@
-"""Whole files or none: write beside the final name, then rename."""
+"""Writes a whole file or none: into a temporary file beside the final name, which is then renamed."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from diarize.errors import DiarizeError
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """A temporary path in the same folder, with the same suffix, that becomes ``path`` on success.
 
-    Missing folders are made. On any failure the temporary file goes and an older file at ``path`` stays.
+    Missing folders are made. On failure, the temporary file is removed and an older file at ``path`` stays.
 
     Raises
     ------
     DiarizeError
-        When the file cannot be written: no permission, disk full, a folder or a device at ``path``.
+        If the file cannot be written: no permission, a full disk, a folder or a device at ``path``.
     """
     try:
-        final = Path(path).resolve()  # writes through a symbolic link rather than over it
+        final = Path(path).resolve()  # writes to the target of a symbolic link and keeps the link
         strange = final.exists() and not final.is_file()
     except OSError as error:  # a name that is too long
         raise _unwritable(path, error) from error
     except ValueError as error:  # a NUL in the name, which no file can have
         raise DiarizeError(f"{str(path)!r}: cannot be written ({error})") from error
-    if strange:  # renaming over /dev/null would replace the device itself
+    if strange:  # renaming to /dev/null would replace the device
         raise DiarizeError(f"{path}: cannot be written (not a regular file)")
     temporary = final.with_name(f".{final.stem[:40]}.{secrets.token_hex(4)}{final.suffix}")
     try:
@@ -40,7 +40,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         temporary.replace(final)
     except OSError as error:
         if error.filename not in (None, str(temporary)):
-            raise  # another file's trouble, met while this one was being written
+            raise  # the error concerns another file
         raise _unwritable(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
-"""The networks that come with the package."""
+"""The folders of the bundled networks."""
 
 from pathlib import Path
 
 BUNDLED = Path(__file__).parent.parent / "bundled"
 ACTIVITY = BUNDLED / "activity"
-"""No embedding model, but the network that finds speech and overlap."""
+"""The network of speech and overlap, which is not an embedding model."""

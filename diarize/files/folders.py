@@ -1,4 +1,4 @@
-"""The files in a folder: links are followed, what is hidden is left out, what cannot be read is logged."""
+"""The files in a folder. Links are followed, hidden files are left out, unreadable ones are logged."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ logger = logging.getLogger(__name__)
 
 
 def find_files(folder: str | os.PathLike[str], *, below: bool = True) -> list[Path]:
-    """The files in a folder and `below`, sorted by path.
+    """The files in a folder and, with `below`, in its subfolders, sorted by path.
 
-    Hidden files and folders, whose names begin with a dot, are left out. Each folder is read once: by its
-    own path where that lies below, otherwise by the first link to it, so that circles of links end.
+    Files and folders whose names begin with a dot are left out. Each folder is read once: by its own path if
+    that lies inside `folder`, otherwise by the first link to it. So circular links end.
 
     ::
 
@@ -26,7 +26,7 @@ def find_files(folder: str | os.PathLike[str], *, below: bool = True) -> list[Pa
     Raises
     ------
     DiarizeError
-        When the folder itself cannot be read.
+        If the folder itself cannot be read.
     """
     top = Path(folder)
     found: list[Path] = []
@@ -34,7 +34,7 @@ def find_files(folder: str | os.PathLike[str], *, below: bool = True) -> list[Pa
     waiting = deque([top])
     links: list[Path] = []
     while waiting or links:
-        if not waiting:  # links last: a folder has its own path where it lies below
+        if not waiting:  # links last, so that a folder inside is read by its own path
             links.sort()
             waiting.append(links.pop(0))
         path = waiting.popleft()
@@ -55,7 +55,7 @@ def find_files(folder: str | os.PathLike[str], *, below: bool = True) -> list[Pa
                 continue
             try:
                 is_folder, is_file = entry.is_dir(), entry.is_file()
-            except OSError as error:  # a circle of links, or a folder without permission to search it
+            except OSError as error:  # circular links, or no permission to search the folder
                 logger.warning("%s: left out; it cannot be read (%s)", path / entry.name, error.strerror)
                 continue
             if is_file:
@@ -63,6 +63,6 @@ def find_files(folder: str | os.PathLike[str], *, below: bool = True) -> list[Pa
             elif is_folder and below:
                 (links if entry.is_symlink() else waiting).append(path / entry.name)
             elif not is_folder:
-                kind = "the link leads nowhere" if entry.is_symlink() else "it is neither a file nor a folder"
+                kind = "the link is dead" if entry.is_symlink() else "it is neither a file nor a folder"
                 logger.warning("%s: left out; %s", path / entry.name, kind)
     return sorted(found)

@@ -1,4 +1,4 @@
-"""Text files line by line, with errors that name the line; content that Python holds counts as a file."""
+"""Text files line by line, with errors that name the line. Content in memory is treated like a file."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from diarize.files.atomic import atomic_path
 from diarize.segments import Segment
 
 LONGEST = 1e9
-"""Seconds, some 31 years: no time in a file may be larger."""
+"""Seconds, about 31 years: the largest time allowed in a file."""
 
-# Stricter than float(), which also takes '1_000', 'nan' and digits of any script.
+# Stricter than float(), which also accepts '1_000', 'nan' and digits of any script.
 _NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
-_SHOWN = 40  # characters of a line or a field in an error message
+_SHOWN = 40  # most characters of a line or field in an error message
 
 
 class Place:
-    """A place in a file, such as ``turns[3]``, that can say what is wrong with it."""
+    """A place in a file, such as ``turns[3]``, which names itself in errors."""
 
     __slots__ = ("name", "path", "text")
 
@@ -36,7 +36,7 @@ class Place:
         return FormatError(f"{self.path}, {self.name}: {what}" + (f" ({shown})" if shown else ""))
 
     def real(self, field: str, name: str) -> float:
-        """A field as a finite number; ``name`` says in the error what it should have been."""
+        """A field as a finite number; ``name`` is the word for it in errors."""
         value = float(field) if _NUMBER.fullmatch(field) else math.nan
         if not math.isfinite(value):
             raise self.error(f"{shorten(field)!r} is no {name}")
@@ -50,14 +50,14 @@ class Place:
         return value
 
     def limited(self, value: float, name: str) -> float:
-        """A time that was computed, at most `LONGEST`."""
+        """The given time, after a check that it is at most `LONGEST`."""
         if not is_time(value):
             raise self.error(f"the {name} is {value:g}; times are seconds, at most {LONGEST:g}")
         return value
 
     def whole(self, field: str, name: str, most: float) -> int:
         """A field as a whole number from 0 to ``most``."""
-        # Python refuses to read more than some thousand digits, with an error of its own.
+        # Python refuses to read several thousand digits.
         digits = field.isascii() and field.isdigit() and len(field) < 100
         if not digits or int(field) > most:
             raise self.error(f"{shorten(field)!r} is no {name}")
@@ -84,12 +84,12 @@ class Line(Place):
 
 @dataclass(frozen=True)
 class Content(os.PathLike[str]):
-    """What an open file holds, under the file's name: a reader takes it as it takes a path.
+    """The content of an open file, with the file's name. Readers accept it in place of a path.
 
     Parameters
     ----------
     name : str
-        Names the recording where the format holds no id, and the file in errors.
+        Names the file in errors, and the recording if the format holds no id.
     data : bytes
     """
 
@@ -108,7 +108,7 @@ File = str | os.PathLike[str]
 
 
 def as_file(source: Any) -> File | None:
-    """What readers take as a path: a path, or the content of an open file or bytes; None for other things."""
+    """A path as it is, or the content of an open file or bytes; None for objects of other types."""
     if isinstance(source, str | os.PathLike):
         return source
     if isinstance(source, bytes | bytearray):
@@ -121,26 +121,26 @@ def as_file(source: Any) -> File | None:
 
 
 def is_time(value: float) -> bool:
-    """Whether a number can be a time: neither infinite nor larger than `LONGEST`."""
+    """Whether a number can be a time: at most `LONGEST` in magnitude, not nan."""
     return -LONGEST <= value <= LONGEST
 
 
 def shorten(text: str) -> str:
-    """How a text begins, on one line."""
+    """The beginning of a text, on one line."""
     text = " ".join(text.split())
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN].rstrip()} ..."
 
 
 @dataclass(frozen=True)
 class Text:
-    r"""A decoded text, under the name of its file: what the parsers of formats take.
+    r"""A decoded text with the name of its file, the input of the parsers of formats.
 
     Parameters
     ----------
     content : str
-        With ``\n`` between the lines.
+        Lines separated by ``\n``.
     path : path
-        Names the file in errors, and the recording where the format holds no id. Nothing is opened there.
+        Names the file in errors, and the recording if the format holds no id. It is not opened.
     """
 
     content: str
@@ -148,12 +148,12 @@ class Text:
 
     @property
     def recording(self) -> str:
-        """The recording of a file that names none: the file's name without suffix."""
+        """The recording of a file that holds no id: the file's name without suffix."""
         return Path(self.path).stem
 
     def lines(self) -> list[Line]:
-        """Every line, blank ones too."""
-        # str.splitlines would also split at the rarer separators that a name may hold.
+        """All lines, including blank ones."""
+        # str.splitlines would also split at rare separators, which a name may hold.
         return [
             Line(self.path, number, text) for number, text in enumerate(self.content.split("\n"), start=1)
         ]
@@ -163,25 +163,27 @@ class Text:
         return Place(self.path, name)
 
     def error(self, what: str) -> FormatError:
-        """An error that names the file alone."""
+        """An error that names only the file."""
         return FormatError(f"{self.path}: {what}")
 
 
 def open_text(path: File) -> Text:
-    """The text of a file; errors as `read_text`."""
+    """The text of a file. Errors are those of `read_text`."""
     return Text(read_text(path), path)
 
 
 def read_text(path: File) -> str:
-    r"""The content of a text file, UTF-8 or marked UTF-16, with ``\n`` between the lines.
+    r"""The content of a text file, with ``\n`` between the lines.
+
+    The file is UTF-8, or UTF-16 with a byte order mark.
 
     Raises
     ------
     FormatError
-        When it cannot be read or decoded, or holds a NUL, which no text does.
+        If it cannot be read or decoded, or holds a NUL.
     """
     content = path.data if isinstance(path, Content) else _read_bytes(path)
-    utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # as Praat saves
+    utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # Praat writes UTF-16
     try:
         text = content.decode("utf-16" if utf16 else "utf-8-sig")
     except UnicodeDecodeError as error:
@@ -189,29 +191,29 @@ def read_text(path: File) -> str:
         raise FormatError(f"{path}, line {number}: not UTF-8 text; save it as UTF-8") from error
     if "\0" in text:
         number = text.count("\n", 0, text.index("\0")) + 1
-        raise FormatError(f"{path}, line {number}: a NUL character, which is no text; save it as UTF-8")
+        raise FormatError(f"{path}, line {number}: holds a NUL character; save it as UTF-8 text")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return text.replace("\n\ufeff", "\n")  # marks of files that were joined
+    return text.replace("\n\ufeff", "\n")  # byte order marks of joined files
 
 
 def read_lines(path: File) -> list[Line]:
-    """Every line of a text file, blank ones too.
+    """All lines of a text file, including blank ones.
 
     Raises
     ------
     FormatError
-        When the file cannot be read or decoded.
+        If the file cannot be read or decoded.
     """
     return open_text(path).lines()
 
 
 def write_text(text: str, path: str | Path) -> None:
-    """Write a text file, UTF-8, whole or not at all.
+    """Write a text file in UTF-8, whole or not at all.
 
     Raises
     ------
     DiarizeError
-        When it cannot be written.
+        If it cannot be written.
     """
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")

@@ -1,7 +1,43 @@
-"""Annotation formats. Files are opened, decoded and written here; the modules of formats see text alone.
+"""Annotation formats. This package opens and writes files; the module of a format works on text only.
 
 The module of a format has two pure functions: ``parse``, from a text (`diarize.files.text.Text`) to sorted
-turns, and ``render``, from turns to text. A new format is such a module and its line in `FORMATS`.
+turns, and ``render``, from turns to text. To add a format, write such a module and add it to `FORMATS`.
+
+Formats of turns and regions:
+
+- ``rttm``: RTTM
+- ``uem``: UEM, the scored regions
+- ``lab``: label files
+- ``json_format``: the JSON document of a diarization
+- ``json_transcripts``: JSON of WhisperX, meeteval and pyannote
+- ``csv_format``: CSV
+- ``srt``: SubRip subtitles
+- ``vtt``: WebVTT subtitles
+- ``textgrid``: Praat's TextGrid
+- ``elan``: ELAN's annotation files
+- ``audacity``: Audacity's label tracks
+- ``stm``: STM, read only
+- ``ctm``: CTM, read only
+- ``svg``: a timeline as a drawing, written only
+
+Data folders and tables of embeddings:
+
+- ``kaldi``: Kaldi's data folders
+- ``ark``: tables of embeddings as Kaldi archives
+- ``vector_tables``: tables of embeddings as NumPy archives, Parquet and TSV
+
+What they share:
+
+- ``registry``: the formats by name
+- ``rows``: from turns to the rows of a file and back
+- ``times``: times in whole milliseconds
+- ``nist``: lines of RTTM, UEM, STM and CTM
+- ``cues``: the cues of SubRip and WebVTT
+- ``transcripts``: the speakers of a transcript's cues
+- ``tiers``: the speakers of Praat's and ELAN's tiers
+- ``speaker_names``: which words name a speaker
+- ``silence``: which labels mean silence
+- ``json_text``: JSON, with errors of one line
 """
 
 from __future__ import annotations
@@ -36,14 +72,14 @@ __all__ = [
 
 
 def read_turns(path: File | IO[Any] | bytes, format: str | None = None) -> list[Turn]:
-    r"""The turns of a file, sorted, in the named format or the one of its suffix.
+    r"""The turns of a file, sorted. The format is the named one, otherwise that of the suffix.
 
-    An open file or bytes will do; without a suffix, the format is recognised by how they begin.
+    `path` may also be an open file or bytes; without a suffix, the format is recognised by the beginning.
 
     Raises
     ------
     FormatError
-        When the format is unknown, or the file cannot be read or does not follow it.
+        If the format is unknown, or the file cannot be read or does not follow it.
 
     Examples
     --------
@@ -57,25 +93,25 @@ def read_turns(path: File | IO[Any] | bytes, format: str | None = None) -> list[
 
 
 def write_turns(turns: Iterable[Turn], path: str | Path, format: str | None = None) -> None:
-    """Write turns to a file, in the named format or the one of its suffix.
+    """Write turns to a file, in the named format, otherwise in that of its suffix.
 
     Raises
     ------
     FormatError
-        When the format is unknown or cannot hold these turns.
+        If the format is unknown or cannot hold these turns.
     DiarizeError
-        When the file cannot be written.
+        If the file cannot be written.
     """
     write_text(find_format(path, format).render(turns, path), path)
 
 
 def render_turns(turns: Iterable[Turn], format: str, recording: str = "recording") -> str:
-    r"""What `write_turns` would write to a file that is named after the recording.
+    r"""The text that `write_turns` writes to a file named after the recording.
 
     Raises
     ------
     FormatError
-        When the format is unknown or cannot hold these turns.
+        If the format is unknown or cannot hold these turns.
 
     Examples
     --------
@@ -89,20 +125,20 @@ def render_turns(turns: Iterable[Turn], format: str, recording: str = "recording
 def convert_turns(
     source: str | Path, output: str | Path, *, source_format: str | None = None, format: str | None = None
 ) -> dict[Path, list[Turn]]:
-    """The files to write for a conversion, and the turns of each; nothing is written.
+    """The files of a conversion, and the turns of each. Nothing is written yet.
 
-    An existing folder, or a name without suffix or with a slash at its end, gets one file a recording, in the
-    named format.
+    If the output is an existing folder, or a name that has no suffix or ends in a slash, it is a folder with
+    one file for each recording, in the named format.
 
     Raises
     ------
     FormatError
-        When a format is unknown, the source is malformed, a folder is given without a format, or a
+        If a format is unknown, the source is malformed, a folder is given without a format, or a
         recording's id cannot name a file.
     """
     turns, is_folder = read_turns(source, source_format), str(output).endswith(("/", os.sep))
     output = Path(output)
-    # os.path says no where pathlib raises: a name too long.
+    # For a name that is too long, os.path returns False where pathlib raises.
     if output.suffix and not is_folder and not os.path.isdir(output):  # noqa: PTH112
         find_format(output, format)
         return {output: turns}
@@ -111,66 +147,69 @@ def convert_turns(
     suffix = find_format(output, format).suffix
     by_recording: dict[Path, list[Turn]] = {}
     for turn in turns:
-        if "/" in turn.recording:  # it would lead out of the folder
-            raise FormatError(f"recording {turn.recording!r}: files are named by it; use an id without /")
+        if "/" in turn.recording:  # the file would be outside the folder
+            raise FormatError(f"recording {turn.recording!r}: the id names a file; use an id without /")
         by_recording.setdefault(output / f"{turn.recording}{suffix}", []).append(turn)
     return by_recording
 
 
 def read_rttm(path: File | IO[Any] | bytes) -> list[Turn]:
-    """The turns of an RTTM file, which may be open, sorted.
+    """The turns of an RTTM file, sorted. The file may be open.
 
-    Comments (``;;``) and other types than SPEAKER are ignored; where there is nothing else, a warning says
-    so. Turns of duration 0, and turns whose speaker is ``<NA>``, are left out with a warning.
+    Comments (``;;``) and other types than SPEAKER are ignored; a warning follows if nothing else is found.
+    Turns of duration 0, and turns whose speaker is ``<NA>``, are left out with a warning.
 
     Raises
     ------
     FormatError
-        When the file cannot be read, or with the number of the line that is wrong.
+        If the file cannot be read, or a line is malformed; the message gives its number.
     """
     return read_turns(path, "rttm")
 
 
 def write_rttm(turns: Iterable[Turn], path: str | Path) -> None:
-    """Write the turns as RTTM, three decimals, sorted; blanks in names become underscores.
+    """Write the turns as RTTM, sorted, with three decimals; blanks in names become underscores.
 
     Raises
     ------
     FormatError
-        When two names would become the same, or one is ``<NA>``.
+        If two names become the same, or one is ``<NA>``.
     DiarizeError
-        When the file cannot be written.
+        If the file cannot be written.
     """
     write_turns(turns, path, "rttm")
 
 
 def read_rttm_speech(path: File) -> dict[str, list[Segment]]:
-    """Where anybody speaks, by recording, also where the speaker is ``<NA>``; errors as `read_rttm`."""
+    """The segments of speech of each recording, unknown speakers (``<NA>``) included.
+
+    Errors are those of `read_rttm`.
+    """
     from diarize.formats import rttm
 
     return rttm.parse_speech(open_text(path))
 
 
 def read_lab(path: File) -> list[Segment]:
-    """The segments of speech of a label file, in order, overlapping ones joined.
+    """The segments of speech of a label file, in order, with overlapping ones joined.
 
     Raises
     ------
     FormatError
-        When the file cannot be read, or with the number of the line that is wrong.
+        If the file cannot be read, or a line is malformed; the message gives its number.
     """
     return join_segments(turn.segment for turn in read_turns(path, "lab"))
 
 
 def read_uem(path: File) -> dict[str, list[Segment]]:
-    """The scored segments of each recording, in order, overlapping ones joined, those of all channels.
+    """The scored segments of each recording, of all channels, in order, with overlapping ones joined.
 
-    Empty segments are left out with a warning; a recording that has no others has none to score.
+    Empty segments are left out with a warning; a recording with only empty segments has an empty list.
 
     Raises
     ------
     FormatError
-        When the file cannot be read, or with the number of the line that is wrong.
+        If the file cannot be read, or a line is malformed; the message gives its number.
     """
     from diarize.formats import uem
 
@@ -178,12 +217,12 @@ def read_uem(path: File) -> dict[str, list[Segment]]:
 
 
 def write_uem(scored: Mapping[str, Iterable[Segment]], path: str | Path) -> None:
-    """Write the scored segments of each recording, sorted, three decimals.
+    """Write the scored segments of each recording, sorted, with three decimals.
 
     Raises
     ------
     DiarizeError
-        When the file cannot be written.
+        If the file cannot be written.
     """
     from diarize.formats import uem
 

@@ -1,8 +1,8 @@
-"""Tables of embeddings as Kaldi archives: ``x.ark`` and ``x.scp`` with the vectors, ``x.segments`` with
-their times, and ``x.utt2spk`` where speakers are known.
+"""Tables of embeddings as Kaldi archives.
 
-A key is the row's number and its recording, ``0000012-meeting``: sorted, unique, and no data is read
-back from it.
+``x.ark`` and ``x.scp`` hold the vectors, ``x.segments`` their times, and ``x.utt2spk`` the speakers if known.
+A key is the row's number and its recording, ``0000012-meeting``, so keys are sorted and unique. No data is
+read from a key.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from diarize.formats.rows import is_one_word
 from diarize.segments import normal_name
 
 _NUMBERS = {b"\0BFV ": "<f4", b"\0BDV ": "<f8"}
-_LONGEST_KEY = 1000  # bytes; beyond it the file is something else
+_LONGEST_KEY = 1000  # bytes; a file with a longer key is not an archive
 
 
 def read_ark(path: str | Path) -> dict[str, NDArray[Any]]:
-    """A table (see ``vector_tables.py``) from ``x.ark`` or ``x.scp``, with ``x.segments`` beside it.
+    """A table (see ``vector_tables.py``) from ``x.ark`` or ``x.scp`` and the ``x.segments`` beside it.
 
-    Rows come in the order of the segments.
+    Rows are in the order of the segments.
 
     Raises
     ------
     FormatError
-        When a file cannot be read, or vectors and segments do not fit each other.
+        If a file cannot be read, or vectors and segments do not fit each other.
     """
     path = Path(path)
     vectors = dict(_scp_vectors(path) if path.suffix.lower() == ".scp" else _ark_vectors(path))
@@ -81,17 +81,15 @@ def write_ark(table: Mapping[str, NDArray[Any]], path: str | Path) -> None:
     Raises
     ------
     FormatError
-        For a name with blanks.
+        If a name is empty or has blanks.
     DiarizeError
-        When a file cannot be written.
+        If a file cannot be written.
     """
     ark = Path(path).with_suffix(".ark")
     for column in ("recording", "speaker"):
         for name in sorted(set(table[column].tolist())) if column in table else ():
             if not is_one_word(name):
-                raise FormatError(
-                    f"{path}: {column} {name!r} is empty or has blanks; .npz and .parquet hold it"
-                )
+                raise FormatError(f"{path}: {column} {name!r} is empty or has blanks; write .npz or .parquet")
     recordings = table["recording"].tolist()
     keys = [f"{row:07d}-{recording}" for row, recording in enumerate(recordings)]
     times = zip(keys, recordings, table["start"].tolist(), table["end"].tolist(), strict=True)
@@ -111,11 +109,11 @@ def write_ark(table: Mapping[str, NDArray[Any]], path: str | Path) -> None:
         lines = (f"{key} {name}\n" for key, name in zip(keys, table["speaker"].tolist(), strict=True))
         write_text("".join(lines), ark.with_suffix(".utt2spk"))
     else:
-        ark.with_suffix(".utt2spk").unlink(missing_ok=True)  # of an older archive of this name
+        ark.with_suffix(".utt2spk").unlink(missing_ok=True)  # from an older archive of this name
 
 
 def _ark_vectors(path: Path) -> Iterator[tuple[str, NDArray[np.floating]]]:
-    """Keys and vectors of an archive."""
+    """The keys and vectors of an archive."""
     try:
         with path.open("rb") as file:
             while key := _read_key(file, path):
@@ -125,24 +123,26 @@ def _ark_vectors(path: Path) -> Iterator[tuple[str, NDArray[np.floating]]]:
 
 
 def _read_key(file: BinaryIO, path: Path) -> str:
-    """The characters up to the next blank; none at the end of the file."""
+    """The characters up to the next blank; an empty text at the end of the file."""
     key = bytearray()
     while (byte := file.read(1)) not in (b" ", b""):
         key += byte
         if len(key) > _LONGEST_KEY:
-            raise FormatError(f"{path}: no Kaldi archive")
+            raise FormatError(f"{path}: not a Kaldi archive")
     try:
         return normal_name(key.decode())
     except UnicodeDecodeError as error:
-        raise FormatError(f"{path}: no Kaldi archive") from error
+        raise FormatError(f"{path}: not a Kaldi archive") from error
 
 
 def _scp_vectors(path: Path) -> Iterator[tuple[str, NDArray[np.floating]]]:
-    """Keys and vectors that a script file points to, ``<file>:<offset>``; commands are never run."""
+    """The keys and vectors that a script file points to as ``<file>:<offset>``; commands are never run."""
     for key, entry in read_scp(path).items():
         name, _, offset = entry.rpartition(":")
-        if not (offset.isascii() and offset.isdigit() and len(offset) < 19):  # what a file offset can be
-            raise FormatError(f"{path}: {shorten(entry)!r} is no <file>:<offset>")
+        if not (
+            offset.isascii() and offset.isdigit() and len(offset) < 19
+        ):  # larger numbers are not file offsets
+            raise FormatError(f"{path}: {shorten(entry)!r} is not <file>:<offset>")
         try:
             with Path(name).open("rb") as file:
                 file.seek(int(offset))
@@ -152,13 +152,13 @@ def _scp_vectors(path: Path) -> Iterator[tuple[str, NDArray[np.floating]]]:
 
 
 def _read_vector(file: BinaryIO, path: Path, key: str) -> NDArray[np.floating]:
-    """The binary vector that begins here: a mark, FV or DV (float, double), 4, the length, the numbers."""
+    """The binary vector at the file's position: a mark, FV or DV (float, double), 4, length, numbers."""
     mark, size = file.read(5), file.read(1)
     if mark[:2] == b"\0B" and mark[3:] == b"M ":
         raise FormatError(f"{path}: {key!r} is a matrix, not a vector")
     length = file.read(4)
     if mark not in _NUMBERS or size != b"\4" or len(length) != 4:
-        raise FormatError(f"{path}: {key[:40]!r} is no binary Kaldi vector of floats")
+        raise FormatError(f"{path}: {key[:40]!r} is not a binary Kaldi vector of floats")
     dtype = np.dtype(_NUMBERS[mark])
     data = file.read(max(0, struct.unpack("<i", length)[0]) * dtype.itemsize)
     if len(data) != struct.unpack("<i", length)[0] * dtype.itemsize:

@@ -1,4 +1,4 @@
-r"""Audacity's label tracks: ``<start>\t<end>\t<label>`` a line. The recording is the file's name."""
+r"""Audacity's label tracks: lines of ``<start>\t<end>\t<label>``. The recording is the file's name."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from diarize.segments import Turn, normal_name
 
 
 def parse(text: Text) -> list[Turn]:
-    """The turns of a label track: each label that is not silence is a speaker, or names one before its text.
+    """The turns of a label track.
 
-    Point labels, and labels of a transcript without a speaker, are left out with a warning.
+    A label that does not mean silence is a speaker, or text after the name of one. Point labels, and labels
+    of a transcript without a speaker, are left out with a warning.
 
     Raises
     ------
     FormatError
-        With the number of the line that is wrong.
+        If a line is malformed; the message gives its number.
     """
     labels = list(_labels(text))
     speakers = _speakers([label for *_, label in labels])
@@ -38,8 +39,8 @@ def render(turns: Iterable[Turn], path: File = "") -> str:
     Raises
     ------
     FormatError
-        For turns of several recordings, of a speaker whose name means silence, or of speakers whose names
-        would be read as a transcript.
+        If the turns are of several recordings, a speaker's name means silence, or the names would be read as
+        a transcript.
     """
     rows = to_rows(turns, holder="a label track")
     labels = [row.speaker for row in rows]
@@ -49,10 +50,10 @@ def render(turns: Iterable[Turn], path: File = "") -> str:
 
 
 def _speakers(labels: list[str]) -> list[str | None]:
-    """Who each label names: "Ann: good morning" Ann, where this is sure, else all that it says.
+    """The speaker of each label: the name before a transcript's text ("Ann: good morning"), else all of it.
 
-    It is sure in a transcript (``transcripts.py``) of numbered speakers, or of at least two, where three of
-    four labels have a name: "Team: Ann" and "Team: Bob" are two speakers.
+    The labels are a transcript (``transcripts.py``) if three of four have a name, and the speakers are
+    numbered or at least two. "Team: Ann" and "Team: Bob" are two speakers, not a transcript.
     """
     names = [found[0] if found else None for found in find_prefixes([[label] for label in labels])]
     before_text = {
@@ -66,7 +67,7 @@ def _speakers(labels: list[str]) -> list[str | None]:
 
 def _labels(text: Text) -> Iterator[tuple[Line, str, float, float, str]]:
     for line in text.lines():
-        if not line.text.strip() or line.text.startswith("\\"):  # the label's range of frequencies
+        if not line.text.strip() or line.text.startswith("\\"):  # a line with the label's frequency range
             continue
         fields = line.text.split("\t", maxsplit=2)
         if len(fields) != 3:

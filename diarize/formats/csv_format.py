@@ -1,4 +1,4 @@
-"""CSV with the columns recording, start, end and speaker (seconds)."""
+"""CSV with the columns recording, start, end (seconds) and speaker."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ COLUMNS = ("recording", "start", "end", "speaker")
 
 
 def parse(text: Text) -> list[Turn]:
-    """The turns of a CSV file. Columns may stand in any order; further ones are ignored.
+    """The turns of a CSV file. Columns may be in any order; other columns are ignored.
 
     Raises
     ------
     FormatError
-        When a column is missing, or with the number of the line that is wrong.
+        If a column is missing, or a line is malformed; the message gives its number.
     """
     return collect_turns(_rows(text))
 
 
 def render(turns: Iterable[Turn], path: File = "") -> str:
-    """The turns as CSV, sorted, three decimals."""
+    """The turns as CSV, sorted, with three decimals."""
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
     writer.writerow(COLUMNS)

@@ -1,4 +1,4 @@
-"""CTM, NIST's transcripts of words; read, not written.
+"""CTM, NIST's transcripts of words. Read, not written.
 
 ::
 
@@ -25,19 +25,19 @@ _TYPES = frozenset(
 )
 _CONFIDENCE = re.compile(r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?")
 _NO_SPEAKERS = frozenset({"ch", "ihm", "l", "left", "mdm", "mix", "mono", "r", "right", "sdm", "stereo"})
-"""Channels that are named by where they come from."""
+"""Channels that are named after their source, not after a speaker."""
 
 
 def parse(text: Text) -> list[Turn]:
-    """The words of a CTM file as turns of the speaker in its last field, or of the channel's.
+    """The words of a CTM file as turns. The speaker is in the last field, otherwise the channel.
 
-    A channel is a speaker where it is named like one, or where the channels are A and B, the sides of
-    telephone calls. Words without a speaker are left out with a warning.
+    A channel is a speaker if it is named like one, or if the channels are A and B, the sides of a telephone
+    call. Words without a speaker are left out with a warning.
 
     Raises
     ------
     FormatError
-        When the file has no speakers, or with the number of the line that is wrong.
+        If the file has no speakers, or a line is malformed; the message gives its number.
     """
     words = list(_first_alternatives(data_lines(text, 5)))
     for line, fields in words:
@@ -56,7 +56,7 @@ def _words(words: list[tuple[Line, list[str]]]) -> Iterator[Found]:
 
 
 def _first_alternatives(lines: Iterable[tuple[Line, list[str]]]) -> Iterator[tuple[Line, list[str]]]:
-    """The lines of words; of several readings (``<ALT_BEGIN>``, ``<ALT>``, ``<ALT_END>``) the first."""
+    """The lines of words; of alternatives (``<ALT_BEGIN>``, ``<ALT>``, ``<ALT_END>``), the first one."""
     first = True
     for line, fields in lines:
         if fields[-1].startswith("<ALT"):
@@ -66,7 +66,7 @@ def _first_alternatives(lines: Iterable[tuple[Line, list[str]]]) -> Iterator[tup
 
 
 def _speaker(fields: list[str]) -> str | None:
-    """The name in the eighth field; in an earlier one where that is no confidence and no type of words."""
+    """The name in the eighth field, or in the last one if that is not a confidence or a type of word."""
     if len(fields) == 5:
         return None
     who = normal_name(fields[-1])

@@ -1,4 +1,4 @@
-"""ELAN's annotation files (EAF 3.0): a tier a speaker. The recording is the file's name.
+"""ELAN's annotation files (EAF 3.0), with a tier for each speaker. The recording is the file's name.
 
 References
 ----------
@@ -21,30 +21,30 @@ logger = logging.getLogger(__name__)
 
 _SCHEMA = "http://www.mpi.nl/tools/elan/EAFv3.0.xsd"
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
-# The schema demands a date; a fixed one, so that the same turns always give the same bytes.
+# The schema requires a date. It is fixed, so that the same turns always give the same bytes.
 _DATE = "1970-01-01T00:00:00+00:00"
 
 
 def parse(text: Text) -> list[Turn]:
     """The time-aligned annotations of each independent tier as turns. Times are those of the media file.
 
-    A tier's participant speaks, else its name or its labels tell (``tiers.py``). Tiers that depend on
-    others (words, glosses, translations) are left out with a warning.
+    A tier's speaker is its participant, otherwise its name or its labels (``tiers.py``). Dependent tiers
+    (words, glosses, translations) are left out with a warning.
 
     Raises
     ------
     FormatError
-        When the text is not ELAN's, has no speakers, or an annotation has no possible times.
+        If this is not an ELAN file, has no speakers, or an annotation has impossible times.
     """
-    if "<!ENTITY" in text.content:  # a few lines of these can grow to gigabytes; ELAN writes none
-        raise text.error("it defines XML entities, which no ELAN file does")
+    if "<!ENTITY" in text.content:  # entities can expand to gigabytes; ELAN writes none
+        raise text.error("defines XML entities, which ELAN files never do; save it again in ELAN")
     try:
         root = ElementTree.fromstring(text.content)
     except ElementTree.ParseError as error:
         what = str(error).partition(":")[0]
         raise FormatError(f"{text.path}, line {error.position[0]}: not XML ({what})") from error
     if root.tag != "ANNOTATION_DOCUMENT":
-        raise text.error(f"no ELAN file (its root is {shorten(root.tag)!r})")
+        raise text.error(f"not an ELAN file (its root is {shorten(root.tag)!r})")
     return collect_turns(find_speakers(text, _tiers(text, root)))
 
 
@@ -56,7 +56,7 @@ def render(turns: Iterable[Turn], path: File = "") -> str:
     Raises
     ------
     FormatError
-        For turns of several recordings.
+        If the turns are of several recordings.
     """
     tiers = to_tiers(to_rows(turns, holder="an ELAN file"))
     root = ElementTree.Element(
@@ -71,7 +71,7 @@ def render(turns: Iterable[Turn], path: File = "") -> str:
     )
     _add(root, "HEADER", MEDIA_FILE="", TIME_UNITS="milliseconds")
     order = _add(root, "TIME_ORDER")
-    # Two slots an annotation, as ELAN writes them, in the order of their times.
+    # Two time slots for each annotation, as ELAN writes them, in the order of their times.
     spans = [(speaker, span) for speaker, spans in tiers.items() for span in spans]
     boundaries = sorted(
         (time, index, side) for index, (_, span) in enumerate(spans) for side, time in enumerate(span)
@@ -127,7 +127,7 @@ def _tiers(text: Text, root: ElementTree.Element) -> list[Tier]:
                 continue
             if end < start:
                 raise place.error(f"ends at {end / 1000:g}, not after its start {start / 1000:g}")
-            # What a media file that begins later than the annotations does not have is cut off.
+            # Annotations from before the beginning of the media file are cut off.
             start, end = (max(0.0, round(time + origin, 3)) / 1000 for time in (start, end))
             label = normal_name(annotation.findtext("ANNOTATION_VALUE") or "").strip()
             spans.append((place, start, end, label))
@@ -138,13 +138,13 @@ def _tiers(text: Text, root: ElementTree.Element) -> list[Tier]:
 
 
 def _slots(text: Text, root: ElementTree.Element) -> dict[str | None, float]:
-    """The time of each slot in milliseconds; those without one lie evenly between their neighbours.
+    """The time of each slot in milliseconds; slots without a time are spaced evenly between the others.
 
     ::
 
         0    ?    ?   900   ?        ->   0   300   600   900   (none)
 
-    So ELAN shows them. Before the first time there is 0, behind the last one nothing.
+    ELAN shows them like this. Slots before the first time start from 0; slots after the last time have none.
     """
     times: dict[str | None, float] = {}
     waiting: list[str | None] = []
@@ -162,9 +162,9 @@ def _slots(text: Text, root: ElementTree.Element) -> dict[str | None, float]:
 
 
 def _origin(text: Text, root: ElementTree.Element) -> int:
-    """Milliseconds of the media file at the annotations' time 0.
+    """The time of the media file, in milliseconds, at the annotations' time 0.
 
-    Of several media files with different origins the first sound file counts, else the first file.
+    If several media files have different origins, the first audio file is used, otherwise the first file.
     """
     units = [header.get("TIME_UNITS") or "milliseconds" for header in root.iter("HEADER")]
     if units and units[0] != "milliseconds":

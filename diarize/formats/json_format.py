@@ -1,6 +1,6 @@
-"""The diarization document: JSON with a version, described by ``docs/diarization.schema.json``.
+"""The JSON document of a diarization, with a version; ``docs/diarization.schema.json`` describes it.
 
-It holds no times of day and no run times: the same recording and settings give the same bytes.
+It holds no dates and no run times, so the same recording and settings give the same bytes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ KEYS = (
     *("format", "version", "recording", "duration", "speakers", "turns", "exclusive"),
     *("evidence", "settings", "model"),
 )
-"""What a document may hold, in the order in which it is written."""
+"""The keys of a document, in the order in which they are written."""
 
 
 def parse(text: Text) -> list[Turn]:
@@ -33,31 +33,31 @@ def parse(text: Text) -> list[Turn]:
     Raises
     ------
     FormatError
-        When it is not JSON, has another version, or with the place of the item that is wrong.
+        If it is not JSON, has another version, or an item is malformed; the message names the item.
     """
     document = load_json(text)
     others = find_segments(text, document)
     if others is not None:
         return collect_turns(others, speakers="a speaker in its segments")
     if not isinstance(document, dict) or document.get("format") != "diarize":
-        raise text.error(f'no diarization; it begins with {{"format": "diarize"; read are {KINDS}')
+        raise text.error(f"not a known document; the formats read are {KINDS}")
     version = document.get("version")
     if not is_number(version) or version != VERSION:
-        raise text.error(f"version {shorten(f'{version!r:.60}')}; version {VERSION} is read")
+        raise text.error(f"has version {shorten(f'{version!r:.60}')}; only version {VERSION} is read")
     return collect_turns(_turns(text, document))
 
 
 def format_json(document: Mapping[str, Any]) -> str:
-    """A document as text: keys in the order of ``KEYS``, one turn a line, times in whole milliseconds.
+    """A document as text: keys in the order of ``KEYS``, a line for each turn, times in whole milliseconds.
 
-    Values of numpy are written as the numbers and lists that they are.
+    NumPy numbers and arrays become numbers and lists.
 
     Raises
     ------
     ValueError
-        For an unknown key or a number that JSON cannot hold.
+        If a key is unknown, or JSON cannot hold a number.
     FormatError
-        For a NUL in a name.
+        If a name has a NUL.
     """
     document = {"format": "diarize", "version": VERSION, **document}
     if unknown := sorted(set(document) - set(KEYS)):
@@ -81,14 +81,14 @@ def format_json(document: Mapping[str, Any]) -> str:
 
 
 def render(turns: Iterable[Turn], path: File = "") -> str:
-    """The turns of one recording as a document that holds nothing else.
+    """The turns of one recording as a document without other content.
 
-    Without turns, the recording is that of the file.
+    If there are no turns, the recording is named after the file.
 
     Raises
     ------
     FormatError
-        For turns of several recordings.
+        If the turns are of several recordings.
     """
     turns = sorted(turns)
     to_rows(turns, str, holder="a JSON document")
@@ -109,7 +109,7 @@ def list_turns(turns: Iterable[Turn]) -> list[dict[str, Any]]:
 
 
 def list_speakers(turns: Iterable[Turn]) -> list[dict[str, Any]]:
-    """The ``speakers`` of a document by first appearance: seconds of their turns, number of turns."""
+    """The ``speakers`` of a document by first appearance: total seconds and number of their turns."""
     speakers: dict[str, list[int]] = {}
     for turn in sorted(turns):
         start, end = milliseconds(turn.segment)
@@ -133,7 +133,7 @@ def _with_whole_times(item: Mapping[str, Any]) -> dict[str, Any]:
 
 def _dump(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, default=lambda array: array.tolist())
-    # A name of undecodable bytes holds lone surrogates; JSON's escape for them is Python's.
+    # A name from undecodable bytes holds lone surrogates; JSON and Python have the same escape for them.
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 

@@ -1,4 +1,4 @@
-"""JSON from anybody: its content, or one line that says what is wrong, also where Python's parser fails."""
+"""JSON from any source: its content or an error of one line, also where Python's parser fails."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ def load_json(text: Text) -> Any:
     Raises
     ------
     FormatError
-        When it is not JSON: also for NaN and Infinity, for a key that is there
-        twice, for numbers of thousands of digits and thousands of nested brackets.
+        If it is not JSON, or holds NaN or Infinity, a key twice in one object, a number of thousands of
+        digits, or thousands of nested brackets.
     """
 
     def refuse(constant: str) -> NoReturn:
-        raise text.error(f"{constant} is no number of JSON")
+        raise text.error(f"{constant} is not a number in JSON")
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         item = dict(pairs)
         if len(item) < len(pairs):
             keys = [key for key, _ in pairs]
             twice = next(key for index, key in enumerate(keys) if key in keys[:index])
-            raise text.error(f"the key {shorten(twice)!r} is there twice in one object")
+            raise text.error(f"the key {shorten(twice)!r} occurs twice in one object")
         return item
 
     try:
@@ -37,22 +37,22 @@ def load_json(text: Text) -> Any:
         raise FormatError(f"{text.path}, line {error.lineno}: not JSON ({error.msg})") from error
     except RecursionError as error:
         raise text.error("brackets are nested too deeply") from error
-    except ValueError as error:  # Python reads no more than some thousand digits
+    except ValueError as error:  # Python refuses numbers of several thousand digits
         raise text.error("a whole number has thousands of digits") from error
 
 
 def is_number(value: object) -> bool:
-    """Whether JSON has a number here; for Python true and false are some, too."""
+    """Whether a value is a number in JSON; in Python, true and false are numbers, too."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def name_of(place: Place, item: Mapping[str, Any], key: str) -> str:
-    """A name of an item.
+    """The name in an item.
 
     Raises
     ------
     FormatError
-        When it is missing, empty or no text.
+        If it is missing, empty or not a text.
     """
     value = _get(place, item, key)
     if not isinstance(value, str) or not value.strip():
@@ -61,12 +61,12 @@ def name_of(place: Place, item: Mapping[str, Any], key: str) -> str:
 
 
 def time_of(place: Place, item: Mapping[str, Any], key: str) -> float:
-    """A time of an item, seconds.
+    """The time in an item, in seconds.
 
     Raises
     ------
     FormatError
-        When it is missing, no number, or larger than any time.
+        If it is missing, not a number, or too large for a time.
     """
     value = _get(place, item, key)
     if not is_number(value):
@@ -77,12 +77,12 @@ def time_of(place: Place, item: Mapping[str, Any], key: str) -> float:
 
 
 def list_of(place: Place, item: Mapping[str, Any], key: str) -> list[Any]:
-    """A list of an item.
+    """The list in an item.
 
     Raises
     ------
     FormatError
-        When it is missing or no list.
+        If it is missing or not a list.
     """
     value = _get(place, item, key)
     if not isinstance(value, list):
@@ -91,12 +91,12 @@ def list_of(place: Place, item: Mapping[str, Any], key: str) -> list[Any]:
 
 
 def object_of(place: Place, value: object) -> dict[str, Any]:
-    """A value that is an object.
+    """The value, if it is an object.
 
     Raises
     ------
     FormatError
-        When it is none.
+        If it is not.
     """
     if not isinstance(value, dict):
         raise FormatError(f"{place.path}: {place.name} is no object: {_shown(value)}")

@@ -1,4 +1,4 @@
-"""JSON of other tools that says who speaks when, told apart by what it holds.
+"""JSON of other tools that says who speaks when. The kind is recognised by the content.
 
 =======================  ==========================================================================
 WhisperX                 ``{"segments": [{"start", "end", "text", "speaker"}]}``
@@ -26,14 +26,14 @@ from diarize.formats.speaker_names import is_nobody
 from diarize.segments import normal_name
 
 KINDS = "this program's, WhisperX's, pyannote's and SegLST (docs/formats.md)"
-"""What JSON is read, for errors."""
+"""For errors: the kinds of JSON that are read."""
 
 _UNTIMED = "segments without times"
 _CLOCK = re.compile(r"([0-9]{1,4}):([0-9]{1,2}):([0-9]{1,2}(?:\.[0-9]+)?)")
 
 
 def find_segments(text: Text, document: Any) -> Iterator[Found] | None:
-    """The segments of another tool's document; None where it is none of those known."""
+    """The segments of another tool's document; None if its kind is unknown."""
     where = text.place("")
     if isinstance(document, list):
         items = [item for item in document if isinstance(item, dict)]
@@ -58,7 +58,7 @@ def find_segments(text: Text, document: Any) -> Iterator[Found] | None:
 
 
 def _segments(text: Text, key: str, items: list[Any]) -> Iterator[Found]:
-    """Segments with start, end and perhaps a speaker; without one, its words may have speakers."""
+    """Segments with start, end and perhaps a speaker. If a segment has none, its words may have speakers."""
     untimed: list[Place] = []
     unaligned: list[Place] = []
     for place, item in _objects(text, key, items):
@@ -111,7 +111,7 @@ def _seglst(text: Text, items: list[Any]) -> Iterator[Found]:
 
 
 def _is_untimed(item: dict[str, Any], *keys: str) -> bool:
-    """Whether a time is null, as where words could not be aligned with the sound."""
+    """Whether a time is null, for example because words could not be aligned with the sound."""
     return any(key in item and item[key] is None for key in keys)
 
 
@@ -126,7 +126,7 @@ def _written_time(place: Place, item: dict[str, Any], key: str) -> float:
 
 
 def _speaker(place: Place, item: dict[str, Any], key: str) -> str | None:
-    """Who speaks; None where nobody is named."""
+    """The speaker of an item; None if there is none."""
     value = item.get(key)
     if isinstance(value, str) and is_nobody(normal_name(value)):
         return None
@@ -134,7 +134,7 @@ def _speaker(place: Place, item: dict[str, Any], key: str) -> str | None:
 
 
 def _number_or_name(place: Place, item: dict[str, Any], key: str) -> str | None:
-    """A name, which may be a whole number; None where there is none."""
+    """The name in an item, which may be a whole number; None if there is none."""
     value = item.get(key)
     if value is None:
         return None

@@ -18,21 +18,21 @@ from diarize.formats.rows import is_one_word
 from diarize.segments import MOST_SPEAKERS, Segment, normal_name
 
 FILES = ("wav.scp", "segments", "utt2spk", "spk2utt", "reco2num_spk")
-"""What a data folder may hold; wav.scp it has to."""
+"""The files of a data folder; only wav.scp is required."""
 
 
 @dataclass(frozen=True)
 class DataFolder:
-    """What a data folder holds; files that it may lack give empty mappings.
+    """The content of a data folder; a file that it lacks is an empty mapping.
 
     Parameters
     ----------
     wav_scp : dict
-        Recording to file name (or to a command that ends in a pipe).
+        Recording to file name, or to a command that ends in a pipe.
     utt2spk : dict
         Utterance to speaker.
     segments : dict
-        Utterance to its recording and segment. Without the file, utterances are whole recordings.
+        Utterance to its recording and segment. If empty, utterances are whole recordings.
     reco2num_spk : dict
         Recording to number of speakers.
     """
@@ -44,24 +44,23 @@ class DataFolder:
 
 
 def read_scp(path: str | Path, allow_pipes: bool = False) -> dict[str, str]:
-    """Keys and file names of a script file, in its order.
+    """The keys and file names of a script file, in its order.
 
     Raises
     ------
     FormatError
-        When the file cannot be read, or with the number of the line that is wrong: a key that is there
-        twice, or a command where these are not allowed.
+        If the file cannot be read, a key occurs twice, or an entry is a command and `allow_pipes` is false.
     """
     return _entries(_parse_table(open_text(path)), allow_pipes)
 
 
 def read_data_folder(path: str | Path, allow_pipes: bool = False) -> DataFolder:
-    """A data folder, checked: sorted in the C locale, no key twice, and the files fit each other.
+    """A data folder, checked: sorted in the C locale, no key occurs twice, and the files agree.
 
     Raises
     ------
     FormatError
-        With the file and the number of the line that is wrong.
+        If a file is malformed; the message gives file and line.
     """
     folder = Path(path)
     names = [name for name in FILES if name == "wav.scp" or (folder / name).exists()]
@@ -69,7 +68,7 @@ def read_data_folder(path: str | Path, allow_pipes: bool = False) -> DataFolder:
 
 
 def parse_data_folder(texts: Mapping[str, Text], allow_pipes: bool = False) -> DataFolder:
-    """A data folder from the texts of its files by name; errors as `read_data_folder`."""
+    """A data folder from the texts of its files by name. Errors are those of `read_data_folder`."""
     tables = {name: _parse_table(text) for name, text in texts.items()}
     for table in tables.values():
         _check_sorted(table)
@@ -104,7 +103,7 @@ def read_whole_recordings(path: str | Path) -> DataFolder:
     Raises
     ------
     FormatError
-        When it has segments, or nobody is known to speak; and as `read_data_folder`.
+        If it has segments or no speakers, and as `read_data_folder`.
     """
     data = read_data_folder(path)
     if data.segments or not data.utt2spk:
@@ -113,7 +112,7 @@ def read_whole_recordings(path: str | Path) -> DataFolder:
 
 
 def read_corpora(path: str | Path, utterances: Iterable[str]) -> dict[str, str]:
-    """The corpus of each utterance by utt2corpus; all are of one where a data folder has no such file.
+    """The corpus of each utterance from utt2corpus; without this file, all are of one corpus.
 
     Raises
     ------
@@ -131,7 +130,7 @@ def read_utt2spk(path: str | Path) -> dict[str, str]:
     Raises
     ------
     FormatError
-        When the file cannot be read, or with the number of the line that is wrong.
+        If the file cannot be read, or a line is malformed; the message gives its number.
     """
     return {utterance: _values(line, 1)[0] for utterance, line in _parse_table(open_text(path)).items()}
 
@@ -143,16 +142,16 @@ def write_data_folder(
     segments: Mapping[str, tuple[str, Segment]] | None = None,
     reco2num_spk: Mapping[str, int] | None = None,
 ) -> None:
-    """Write a data folder, sorted in the C locale, spk2utt with utt2spk.
+    """Write a data folder, sorted in the C locale. With utt2spk, spk2utt is written, too.
 
-    Of these five files, those that are not given are removed from an older folder: they would not fit.
+    If an older folder has any of the five files that is not given, it is removed, because it would not agree.
 
     Raises
     ------
     FormatError
-        For a key or a speaker with blanks.
+        If a key or a speaker has blanks.
     DiarizeError
-        When a file cannot be written.
+        If a file cannot be written.
     """
     for name, text in render_data_folder(wav_scp, utt2spk, segments, reco2num_spk).items():
         if text is None:
@@ -167,12 +166,12 @@ def render_data_folder(
     segments: Mapping[str, tuple[str, Segment]] | None = None,
     reco2num_spk: Mapping[str, int] | None = None,
 ) -> dict[str, str | None]:
-    """The texts of a data folder's files by name, None for those that it does not have.
+    """The texts of a data folder's files by name; None for a file that it does not have.
 
     Raises
     ------
     FormatError
-        For a key or a speaker with blanks.
+        If a key or a speaker has blanks.
     """
     speakers: dict[str, list[str]] = {}
     for utterance, speaker in sorted((utt2spk or {}).items()):
@@ -192,19 +191,19 @@ def render_data_folder(
 
 
 def is_command(entry: str) -> bool:
-    """Whether an entry of a script file is a command, rather than a file name."""
+    """Whether an entry of a script file is a command and not a file name."""
     return entry.rstrip().endswith("|")
 
 
 def run_command(entry: str) -> bytes:
-    """What the command of a script file's entry writes to its standard output.
+    """The standard output of the command in an entry of a script file.
 
-    Never call it for a file that the user has not allowed to run commands.
+    Call it only if the user has allowed commands.
 
     Raises
     ------
     FormatError
-        When the command fails.
+        If the command fails.
     """
     command = entry.rstrip().removesuffix("|")
     done = subprocess.run(command, shell=True, capture_output=True, stdin=subprocess.DEVNULL, check=False)
@@ -230,7 +229,7 @@ def _parse_table(text: Text) -> dict[str, Line]:
         if not rest:
             raise line.error("a key without a value")
         if key in table:
-            raise line.error(f"{key!r} is there twice, first in line {table[key].number}")
+            raise line.error(f"{key!r} occurs twice, first in line {table[key].number}")
         table[key] = line
     return table
 
@@ -258,10 +257,10 @@ def _segment(line: Line, wav_scp: Mapping[str, str]) -> tuple[str, Segment]:
 
 
 def _check_sorted(table: Mapping[str, Line]) -> None:
-    # The C locale compares bytes, and UTF-8 keeps the order of code points, by which Python compares.
+    # The C locale compares bytes. UTF-8 bytes sort like code points, which Python compares.
     before = ""
     for line in table.values():
-        key = line.text.split(maxsplit=1)[0]  # as it is written, in whatever normal form
+        key = line.text.split(maxsplit=1)[0]  # as written, in any normal form
         if key < before:
             raise line.error(f"{key!r} comes after {before!r}; sort with LC_ALL=C")
         before = key
@@ -282,5 +281,5 @@ def _check_inverse(spk2utt: Mapping[str, Line], utt2spk: Mapping[str, str]) -> N
 
 def _word(name: str) -> str:
     if not is_one_word(name):
-        raise FormatError(f"{name!r} cannot stand in a Kaldi data folder; names hold no blanks")
+        raise FormatError(f"{name!r} cannot be written to a Kaldi data folder; names must not hold blanks")
     return name

@@ -1,4 +1,4 @@
-"""Label files: ``<start> <end> <label>`` a line, in seconds. The recording is the file's name."""
+"""Label files: lines of ``<start> <end> <label>``, in seconds. The recording is the file's name."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from diarize.segments import Turn, normal_name
 
 
 def parse(text: Text) -> list[Turn]:
-    """The turns of a label file: each label that is not silence is a speaker.
+    """The turns of a label file. Each label that does not mean silence is a speaker.
 
     Raises
     ------
     FormatError
-        With the number of the line that is wrong.
+        If a line is malformed; the message gives its number.
     """
     return collect_turns(_labels(text))
 
 
 def render(turns: Iterable[Turn], path: File = "") -> str:
-    """The turns of one recording as a label file, under their speakers' names.
+    """The turns of one recording as a label file; the labels are the speakers' names.
 
     Raises
     ------
     FormatError
-        For turns of several recordings, or of a speaker whose name means silence.
+        If the turns are of several recordings, or of a speaker whose name means silence.
     """
     rows = to_rows(turns, one_word, holder="a label file")
     refuse_names(rows, SILENCE, path)

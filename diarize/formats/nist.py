@@ -1,4 +1,4 @@
-"""What NIST's formats of lines share (RTTM, UEM, STM, CTM): comments, and times as start and duration."""
+"""Lines of NIST's formats (RTTM, UEM, STM, CTM): comments, and times as start and duration."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from diarize.files.text import Line, Text
 
 
 def data_lines(text: Text, n_needed: int) -> Iterator[tuple[Line, list[str]]]:
-    """The lines that hold data, each with its fields, without blank lines and comments.
+    """The lines that hold data, each with its fields. Blank lines and comments are left out.
 
-    A comment begins with ``;;`` (or ``#``, as the first field), and behind data only after the fields that
-    are needed: a name may begin with anything.
+    A comment begins with ``;;`` or, at the beginning of a line, with ``#``. After data it begins only behind
+    the first `n_needed` fields, because a name may begin with these characters.
     """
     for line in text.lines():
         fields = line.text.split()
@@ -27,9 +27,9 @@ def start_and_end(line: Line, start: str, duration: str) -> tuple[float, float]:
     Raises
     ------
     FormatError
-        When one is no time, or the duration is negative.
+        If one is not a time, or the duration is negative.
     """
-    # 0.1 + 0.2 is not 0.3 in binary: round back to the decimals of the file.
+    # 0.1 + 0.2 is not 0.3 in binary, so the sum is rounded to the decimals of the file.
     begin = round(line.seconds(start, "start"), 6)
     length = line.seconds(duration, "duration")
     if length < 0:

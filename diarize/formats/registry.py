@@ -1,4 +1,4 @@
-"""The formats of turns by name, and the choice of one by a file's suffix or by how a text begins."""
+"""The formats of turns by name, and the choice of one by name, suffix or content."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from diarize.segments import Turn
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A format of turns: its suffix, and its module, which is loaded when first used.
+    """A format of turns: its suffix and its module, which is loaded on first use.
 
     The module has ``parse(text)``, from a `Text` to sorted turns, and ``render(turns, path)``, from turns to
-    the content of a file; neither touches a file.
+    the content of a file. Neither opens a file.
     """
 
     suffix: str
@@ -31,7 +31,7 @@ class Format:
         return turns
 
     def render(self, turns: Iterable[Turn], path: File = "") -> str:
-        """The turns as the text of a file; its `path` is shown in errors, and nothing is opened there."""
+        """The turns as the text of a file. `path` is only shown in errors; no file is opened."""
         text: str = self._load().render(turns, path)
         return text
 
@@ -50,34 +50,34 @@ FORMATS = {
     "audacity": Format(".txt", "diarize.formats.audacity"),
     "lab": Format(".lab", "diarize.formats.lab"),
 }
-"""The formats by name. What each keeps and loses: ``docs/formats.md``."""
+"""The formats by name. ``docs/formats.md`` says what each one keeps and loses."""
 
 READ_ONLY = {
     "stm": Format(".stm", "diarize.formats.stm"),
     "ctm": Format(".ctm", "diarize.formats.ctm"),
 }
-"""Formats of transcripts, which are read and not written: a diarization has no words."""
+"""Formats of transcripts, which are only read, because a diarization has no words."""
 
-READABLE = ChainMap(READ_ONLY, FORMATS)  # in its order, the last one comes first
-"""All formats, those that are written first."""
+READABLE = ChainMap(READ_ONLY, FORMATS)  # a ChainMap lists its last mapping first
+"""All formats; those that can be written are listed first."""
 
 
 def find_format(path: File, name: str | None = None, *, reading: bool = False) -> Format:
-    """The format of this name, or else the one that the suffix of ``path`` tells (in any case).
+    """The named format, otherwise the one of the suffix of ``path`` (upper or lower case).
 
-    The format of an open file without a suffix is recognised by how it begins.
+    The format of an open file without a suffix is recognised by its beginning.
 
     Parameters
     ----------
     path : path
     name : str, optional
     reading : bool
-        Also find formats that are only read.
+        Whether to include formats that are only read.
 
     Raises
     ------
     FormatError
-        When neither is known; the message lists the known ones.
+        If neither is known; the message lists the known formats.
     """
     formats = READABLE if reading else FORMATS
     if name is not None:
@@ -95,7 +95,7 @@ def find_format(path: File, name: str | None = None, *, reading: bool = False) -
 
 
 def _guess(text: str) -> str:
-    """The name of the format of a text, by how it begins."""
+    """The name of a text's format, recognised by its beginning."""
     text = text.lstrip()
     first = next((line for line in text.split("\n") if not line.startswith((";;", "#"))), "")
     signs = {

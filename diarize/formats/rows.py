@@ -1,4 +1,4 @@
-"""Between turns and the rows of a file: names that the format can hold, order, checks."""
+"""From turns to the rows of a file and back: names that the format can hold, order, checks."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from diarize.segments import Turn, normal_name
 
 logger = logging.getLogger(__name__)
 
-# Control characters, line and paragraph separators, surrogates, non-characters: what neither a line of
-# text nor XML can hold.
+# Characters that neither a line of text nor XML can hold: control characters, line and paragraph separators,
+# surrogates, non-characters.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 
 
 Found = tuple[Place, str, float, float, str | None]
-"""Where a turn is in a file, its recording, start, end (seconds), and its speaker if one is named."""
+"""A turn that was read: its place in the file, recording, start and end (seconds), and speaker if known."""
 
 
 class Row(NamedTuple):
-    """A turn as it is written: times in milliseconds, names that the format can hold."""
+    """A turn to write: times in milliseconds, names in the form that the format can hold."""
 
     recording: str
     start: int
@@ -33,27 +33,27 @@ class Row(NamedTuple):
 
 
 def one_line(name: str) -> str:
-    """A name for formats where it may hold blanks."""
+    """A name for a format whose names may hold blanks."""
     return _UNPRINTABLE.sub("_", name).strip() or "_"
 
 
 def one_word(name: str) -> str:
-    """A name for formats whose fields are separated by blanks."""
+    """A name for a format whose fields are separated by blanks."""
     return re.sub(r"\s+", "_", _UNPRINTABLE.sub("_", name)) or "_"
 
 
 def is_one_word(name: str) -> bool:
-    """Whether a name can stand in such a format as it is: it has a character, no blank and no NUL."""
+    """Whether such a format can hold a name unchanged: the name is not empty and has no blank and no NUL."""
     return name.split() == [name] and "\0" not in name
 
 
 def refuse_nul(what: str, names: Iterable[str]) -> None:
-    """Refuse names of recordings or speakers (`what`) that no reader would take.
+    """Check that no name of recordings or speakers (`what`) holds a NUL, which no reader accepts.
 
     Raises
     ------
     FormatError
-        Naming the first one.
+        If one does; the message shows the first such name.
     """
     for name in names:
         if "\0" in name:
@@ -61,16 +61,18 @@ def refuse_nul(what: str, names: Iterable[str]) -> None:
 
 
 def refuse_names(rows: Iterable[Row], reserved: Iterable[str], path: object) -> None:
-    """Refuse speakers whose names mean something else in a format, such as silence.
+    """Check that no speaker's name means something else in the format, such as silence.
 
     Raises
     ------
     FormatError
-        Naming the first one.
+        If one does; the message shows the first such name.
     """
     for row in rows:
         if row.speaker.lower() in reserved:
-            raise FormatError(f"{path}: no speaker is called {row.speaker!r} in this format; rename it")
+            raise FormatError(
+                f"{path}: in this format, {row.speaker!r} cannot be a speaker's name; rename it"
+            )
 
 
 def to_rows(
@@ -82,15 +84,15 @@ def to_rows(
     ----------
     turns : iterable of Turn
     clean : callable
-        What a name is written as.
+        Function from a name to the form in which it is written.
     holder : str, optional
-        What the file is called when it can hold one recording only ("a TextGrid").
+        The file in words ("a TextGrid"), if it can hold one recording only.
 
     Raises
     ------
     FormatError
-        When two names would become the same or one has a NUL, or for several recordings where the file holds
-        one.
+        If two names become the same, a name has a NUL, or there are several recordings and the file can hold
+        only one.
     """
     turns = list(turns)
     recordings = _clean_names("recording", {turn.recording for turn in turns}, clean)
@@ -103,9 +105,9 @@ def to_rows(
 
 
 def to_tiers(rows: Iterable[Row]) -> dict[str, list[tuple[int, int]]]:
-    """The spans of each speaker in milliseconds, speakers by first appearance.
+    """The spans of each speaker in milliseconds; speakers are in order of first appearance.
 
-    A tier holds one thing at a time, so overlapping turns of one speaker are joined.
+    The intervals of a tier must not overlap, so overlapping turns of one speaker are joined.
     """
     tiers: dict[str, list[tuple[int, int]]] = {}
     for row in rows:
@@ -116,21 +118,21 @@ def to_tiers(rows: Iterable[Row]) -> dict[str, list[tuple[int, int]]]:
 def collect_turns(
     found: Iterable[Found], *, speakers: str = "a name before the text of each segment"
 ) -> list[Turn]:
-    """Sorted turns from places parsed to recording, start, end (seconds) and speaker, None where unknown.
+    """The turns that a parser found, checked and sorted.
 
-    Turns of duration 0, which many corpora hold, and segments without a speaker are left out with a warning.
+    Turns of duration 0, which many corpora hold, and segments without a speaker (None) are left out with a
+    warning.
 
     Parameters
     ----------
     found : iterable of tuple
     speakers : str
-        What the error asks for when no segment has a speaker.
+        What the file needs, for the error if no segment has a speaker.
 
     Raises
     ------
     FormatError
-        For a negative start or duration, for a speaker without a name, for a NUL in a name, and for a
-        transcript in which no segment has a speaker.
+        If a start or duration is negative, a name is empty or has a NUL, or a transcript has no speakers.
     """
     turns: list[Turn] = []
     empty: list[Place] = []
@@ -159,7 +161,7 @@ def collect_turns(
 
 
 def report_left_out(what: str, places: Sequence[Place]) -> None:
-    """Warn of what a reader leaves out: how many, and where the first one is."""
+    """Log a warning about items that a reader leaves out: their number and the place of the first."""
     if places:
         first = places[0]
         logger.warning("%s: %s left out: %d, the first in %s", first.path, what, len(places), first.name)

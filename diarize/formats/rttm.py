@@ -1,10 +1,10 @@
-"""RTTM, the format of the NIST evaluations: one turn a line, ten fields.
+"""RTTM, the format of the NIST evaluations: one turn on each line, ten fields.
 
 ::
 
     SPEAKER <recording> <channel> <start> <duration> <NA> <NA> <speaker> <NA> <NA>
 
-The last one or two fields may be missing, as in older evaluations.
+The last one or two fields may be missing, as in files of older evaluations.
 
 References
 ----------
@@ -30,13 +30,13 @@ _OTHER_TYPES = frozenset({
 def parse(text: Text) -> list[Turn]:
     """The turns of an RTTM file, sorted.
 
-    Comments (``;;``) and other types than SPEAKER are ignored; where there is nothing else, a warning says
-    so. Turns of duration 0, and turns whose speaker is ``<NA>``, are left out with a warning.
+    Comments (``;;``) and other types than SPEAKER are ignored; a warning follows if nothing else is found.
+    Turns of duration 0, and turns whose speaker is ``<NA>``, are left out with a warning.
 
     Raises
     ------
     FormatError
-        With the number of the line that is wrong.
+        If a line is malformed; the message gives its number.
     """
     named: Iterator[Found] = (
         (line, recording, start, end, None if normal_name(who) == "<NA>" else who)
@@ -46,7 +46,7 @@ def parse(text: Text) -> list[Turn]:
 
 
 def parse_speech(text: Text) -> dict[str, list[Segment]]:
-    """Where anybody speaks, by recording, also where the speaker is ``<NA>``; errors as `parse`."""
+    """The segments of speech of each recording, unknown speakers (``<NA>``) included. Errors as `parse`."""
     speech: dict[str, list[Segment]] = {}
     for turn in collect_turns(_turns(text)):
         speech.setdefault(turn.recording, []).append(turn.segment)
@@ -54,12 +54,12 @@ def parse_speech(text: Text) -> dict[str, list[Segment]]:
 
 
 def render(turns: Iterable[Turn], path: File = "") -> str:
-    """The turns as RTTM, three decimals, sorted; blanks in names become underscores.
+    """The turns as RTTM, sorted, with three decimals; blanks in names become underscores.
 
     Raises
     ------
     FormatError
-        When two names would become the same, or one is ``<NA>``.
+        If two names become the same, or one is ``<NA>``.
     """
     rows = to_rows(turns, one_word)
     refuse_names(rows, ("<na>",), "RTTM")
@@ -79,7 +79,7 @@ def _turns(text: Text) -> Iterator[tuple[Line, str, float, float, str]]:
             continue
         n_turns += 1
         if fields[0] != "SPEAKER":
-            raise line.error(f"{fields[0]!r} is no type of RTTM")
+            raise line.error(f"{fields[0]!r} is not a type of RTTM line")
         if len(fields) not in (8, 9, 10):
             raise line.error(f"{len(fields)} fields, RTTM has 10; names hold no blanks")
         yield line, fields[1], *start_and_end(line, fields[3], fields[4]), fields[7]

@@ -1,6 +1,6 @@
-"""Which words name a speaker: what transcripts and tiers of other tools are read by.
+"""Which words name a speaker, for reading transcripts and tiers of other tools.
 
-What is no sure name of a speaker is never made one.
+In doubt, a word is not a speaker's name.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 
 _NUMBERED = re.compile(
     r"(?i:speaker|spkr?|sprecher(?:in)?|locuteur|locutor|hablante|parlante|participant|channel|voice|person)"
-    r"(?:[ _-]?[0-9]{1,6}|(?:[ _-]|(?<=[a-z]))[A-Z])"  # a capital, or "Speakers" would be one
+    r"(?:[ _-]?[0-9]{1,6}|(?:[ _-]|(?<=[a-z]))[A-Z])"  # a capital, so that "Speakers" does not match
 )
 _SMALL = "a al and bin d' da das de del della den der di dos du e el et la le of ten the und van von y zu"
 _OTHER = """
@@ -28,18 +28,18 @@ _WORD = re.compile(r"[^\W\d_][\w.'\u2019&-]*|[0-9]+")
 
 
 def is_nobody(name: str) -> bool:
-    """Whether tools write this where they know no speaker: "", "UNKNOWN", "SPEAKER_UNKNOWN", "None"."""
+    """Whether tools write this name for an unknown speaker: "", "UNKNOWN", "SPEAKER_UNKNOWN", "None"."""
     short = re.sub(r"^(?:speaker|spk)[ _-]", "", name.strip().lower())
     return short in _NOBODY
 
 
 def is_numbered_speaker(name: str) -> bool:
-    """Whether tools name speakers like this: SPEAKER_00, "Speaker 1", spk3, CHANNEL_2, "Speaker A"."""
+    """Whether this is a numbered speaker: SPEAKER_00, "Speaker 1", spk3, CHANNEL_2, "Speaker A"."""
     return _NUMBERED.fullmatch(name) is not None
 
 
 def may_be_name(name: str) -> bool:
-    """Whether this could name a speaker at all: it is short, has a letter, and is no "Note" or "Step 2"."""
+    """Whether this could name a speaker: it is short, has a letter, and is not like "Note" or "Step 2"."""
     words = {word.lower().strip(".") for word in name.split() if not word.isdigit()}
     if words <= _NO_NAMES or words & _VERBS:
         return False
@@ -47,9 +47,9 @@ def may_be_name(name: str) -> bool:
 
 
 def looks_like_name(name: str) -> bool:
-    """Whether this may be a speaker's name or role: at most four words, written like names.
+    """Whether this looks like a speaker's name or role: at most four words, written like names.
 
-    Each word but particles ("van") begins with a capital, in a script that has them, and no word is one that
+    Every word except particles ("van") begins with a capital, in scripts that have capitals. No word
     introduces something else ("Note", "Chapter 2", "Music").
     """
     if is_numbered_speaker(name):

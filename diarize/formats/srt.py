@@ -1,4 +1,4 @@
-"""SubRip's subtitles: a cue a turn, whose text is ``[Ann]:``. The recording is the file's name."""
+"""SubRip subtitles: a cue for each turn, with the text ``[Ann]:``. The recording is the file's name."""
 
 from __future__ import annotations
 
@@ -18,17 +18,19 @@ _OWN = re.compile(r"\[(.*)\]:")
 def parse(text: Text) -> list[Turn]:
     """The turns of SubRip subtitles whose cues name their speakers.
 
-    Lines behind a blank line belong to the cue before it, until there are times again. Cues without a
-    speaker are left out with a warning.
+    Lines after a blank line belong to the previous cue until the next times. Cues without a speaker are left
+    out with a warning.
 
     Raises
     ------
     FormatError
-        When the file names no speakers, or with the number of the line that is wrong.
+        If the file names no speakers, or a line is malformed; the message gives its number.
     """
     cues = list(find_cues(_join_texts(find_blocks(text))))
     own = [_OWN.fullmatch(texts[0]) if len(texts) == 1 else None for *_, texts in cues]
-    speakers = [[match[1]] for match in own if match]  # as `render` writes; a name may hold anything
+    speakers = [
+        [match[1]] for match in own if match
+    ]  # the form that `render` writes; a name may hold any character
     if len(speakers) < len(cues):
         speakers = find_prefixes([texts for *_, texts in cues])
     return collect_turns(cue_turns(text, cues, speakers), speakers=HOW)
@@ -40,7 +42,7 @@ def render(turns: Iterable[Turn], path: File = "") -> str:
     Raises
     ------
     FormatError
-        For turns of several recordings.
+        If the turns are of several recordings.
     """
     rows = to_rows(turns, holder="a subtitle file")
     return "\n".join(
@@ -50,7 +52,7 @@ def render(turns: Iterable[Turn], path: File = "") -> str:
 
 
 def _join_texts(blocks: Iterable[Block]) -> list[Block]:
-    """The blocks, those without times joined to the cue before them, for a text may have blank lines."""
+    """The blocks, with those without times joined to the previous cue: a text may have blank lines."""
     joined: list[Block] = []
     for block in blocks:
         if joined and has_times(joined[-1]) and not has_times(block):

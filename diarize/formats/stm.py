@@ -1,4 +1,4 @@
-"""STM, NIST's transcripts of segments; read, not written.
+"""STM, NIST's transcripts of segments. Read, not written.
 
 ::
 
@@ -24,12 +24,12 @@ _IGNORED = "ignore_time_segment_in_scoring"
 
 
 def parse(text: Text) -> list[Turn]:
-    """The segments of an STM file as turns. Segments that are not to be scored are left out with a warning.
+    """The segments of an STM file as turns. Segments excluded from scoring are left out with a warning.
 
     Raises
     ------
     FormatError
-        With the number of the line that is wrong.
+        If a line is malformed; the message gives its number.
     """
     return collect_turns(_segments(text), speakers="names in the third field")
 

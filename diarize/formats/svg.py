@@ -8,13 +8,13 @@ from html import escape
 from diarize.segments import Turn
 
 COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb")
-"""Paul Tol's "bright" scheme, which colour-blind readers can tell apart."""
+"""Paul Tol's "bright" colours, which colour-blind readers can distinguish."""
 
 _ROW, _LEFT, _WIDTH = 22, 130, 900  # pixels
 
 
 def draw_timeline(turns: Sequence[Turn], duration: float) -> str:
-    """An SVG drawing (text): a row a speaker, from 0 to `duration` seconds, titles with the times."""
+    """An SVG drawing as text: a row for each speaker, from 0 to `duration` seconds, times as titles."""
     speakers = list(dict.fromkeys(turn.speaker for turn in turns))
     scale = _WIDTH / max(duration, 1e-3)
     height = _ROW * (len(speakers) + 1)

@@ -1,9 +1,9 @@
-"""Praat's TextGrid: an interval tier a speaker. The recording is the file's name.
+"""Praat's TextGrid, with an interval tier for each speaker. The recording is the file's name.
 
 References
 ----------
 Praat manual, "TextGrid file formats": in a text file Praat reads the quoted strings, the free-standing
-numbers and the flags, and takes all the rest for comment. So one reader serves long and short files.
+numbers and the flags, and ignores the rest as comment. So one reader is enough for long and short files.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _TOKEN = re.compile(
 
 
 def parse(text: Text) -> list[Turn]:
-    """The intervals with text as turns; tiers or their labels name the speakers (``tiers.py``).
+    """The intervals with text as turns. Tiers or their labels name the speakers (``tiers.py``).
 
     Points, and tiers without speakers, are left out with a warning.
 
     Raises
     ------
     FormatError
-        When the file has no speakers, or with the number of the line that is wrong.
+        If the file has no speakers, or a line is malformed; the message gives its number.
     """
     return collect_turns(find_speakers(text, list(_tiers(text))))
 
@@ -40,12 +40,12 @@ def parse(text: Text) -> list[Turn]:
 def render(turns: Iterable[Turn], path: File = "") -> str:
     """The turns of one recording as a TextGrid; overlapping turns of one speaker are joined.
 
-    Without turns it holds one empty tier, ``speaker``: Praat opens no file without tiers.
+    Without turns it holds one empty tier, ``speaker``, because Praat cannot open a file without tiers.
 
     Raises
     ------
     FormatError
-        For turns of several recordings.
+        If the turns are of several recordings.
     """
     rows = to_rows(turns, holder="a TextGrid")
     end = max((row.end for row in rows), default=1000)
@@ -82,7 +82,7 @@ def render(turns: Iterable[Turn], path: File = "") -> str:
 
 
 def _tile(spans: Iterable[tuple[int, int]], end: int) -> Iterator[tuple[int, int, bool]]:
-    """Intervals that fill the time from 0 to ``end``, and whether each is one of the spans."""
+    """Intervals that fill the time from 0 to ``end`` (milliseconds), and whether each one is a span."""
     time = 0
     for left, right in spans:
         if time < left:
@@ -96,7 +96,7 @@ def _tile(spans: Iterable[tuple[int, int]], end: int) -> Iterator[tuple[int, int
 def _tiers(text: Text) -> Iterator[Tier]:
     tokens = _Tokens(text)
     if (tokens.text("file type"), tokens.text("object class")) != ("ooTextFile", "TextGrid"):
-        raise tokens.line.error("no TextGrid in Praat's text format")
+        raise tokens.line.error("not a TextGrid in Praat's text format")
     tokens.number("xmin")
     tokens.number("xmax")
     if tokens.next("flag", "flag <exists>") != "<exists>":
@@ -120,7 +120,7 @@ def _tiers(text: Text) -> Iterator[Tier]:
 
 
 class _Tokens:
-    """What Praat reads of a text file, in order; ``line`` is where the last token stands."""
+    """The tokens that Praat reads from a text file, in order; ``line`` is the line of the last one."""
 
     def __init__(self, text: Text) -> None:
         self._content = text.content
@@ -129,7 +129,7 @@ class _Tokens:
         self.line = Line(text.path, 1, "")
 
     def next(self, kind: str, what: str) -> str:
-        """The next token, which has to be of this kind."""
+        """The next token, which must be of this kind."""
         for match in self._matches:
             if match.lastgroup is None:
                 continue  # a comment

@@ -1,6 +1,6 @@
-"""Who speaks in tiers of labelled intervals, as Praat and ELAN have them.
+"""The speakers in tiers of labelled intervals, for Praat and ELAN.
 
-Most files have a tier a speaker, and the tier's name is the speaker's. These are told apart:
+Most files have one tier for each speaker, with the speaker's name. The rules:
 
 =========================================  ==============================================================
 tier                                       read as
@@ -11,7 +11,7 @@ that are all like SPEAKER_00
 "Ann - words", "words@Ann"                 turns of Ann, once: words rather than phones
 "words", "phones", "text", "tier 1", ...   no speakers
 "silences", "vad", ... alone               speech, under its label ("sounding")
-any other                                  turns of the speaker who is named like the tier
+any other                                  turns of the speaker with the tier's name
 =========================================  ==============================================================
 """
 
@@ -43,7 +43,7 @@ asr action actions code context event events eyes face gaze gesture gestures han
 posture turn_type asr default tier ipa mau kan trn mas kas ort_mau kan_mau kan_mas ort_kas
 """
 _NUMBERED = re.compile(r"(?:annotations?|item|layer|level|line|segmentation|tier|track|untitled)?_?[0-9]*")
-_WORDS = tuple(_TEXT.split())  # the first of a speaker's tiers that occurs here gives the turns
+_WORDS = tuple(_TEXT.split())  # the turns of a speaker come from the first of these that exists
 _SOUNDS = (
     "activity detection pause pauses sad silence silences sound speech speech_activity vad voice voiced vuv"
 )
@@ -52,17 +52,17 @@ _ACTIVITY = frozenset(_SOUNDS.split())
 
 @dataclass(frozen=True)
 class Tier:
-    """A tier as a file has it.
+    """A tier of a file.
 
     Parameters
     ----------
     name : str
     spans : list of (Place, float, float, str)
-        Start and end in seconds, and the label without blanks around it.
+        Place in the file, start and end in seconds, and the label without blanks around it.
     speaker : str, optional
-        Who speaks in it where the file says so (ELAN's participant).
+        The speaker, if the file names one (ELAN's participant).
     blanks : bool
-        Whether an interval without a label is speech: so in ELAN, where nothing fills the pauses.
+        Whether an interval without a label is speech. It is in ELAN, where no interval marks a pause.
     """
 
     name: str
@@ -72,12 +72,12 @@ class Tier:
 
 
 def find_speakers(text: Text, tiers: Sequence[Tier]) -> Iterator[Found]:
-    """The turns of the tiers that have speakers; the log says which tiers are left out.
+    """The turns of the tiers that have speakers. Tiers that are left out are logged.
 
     Raises
     ------
     FormatError
-        When there are labels and none is a speaker's.
+        If there are labels, and none of them belongs to a speaker.
     """
     filled = [
         tier for tier in tiers if tier.spans and (tier.blanks or any(label for *_, label in tier.spans))
@@ -99,7 +99,7 @@ def find_speakers(text: Text, tiers: Sequence[Tier]) -> Iterator[Found]:
 
 
 def _choose(text: Text, tiers: Sequence[Tier]) -> list[tuple[Tier, str | None]]:
-    """The tiers that are read, each with its speaker, or None where its labels are the speakers."""
+    """The tiers to read, each with its speaker, or None if its labels are the speakers."""
     if all(tier.speaker is None and _repeats_its_name(tier) for tier in tiers):
         return [(tier, tier.name) for tier in tiers]
     named = [tier for tier in tiers if tier.speaker is None and _labels_are_speakers(tier)]
@@ -125,7 +125,7 @@ def _choose(text: Text, tiers: Sequence[Tier]) -> list[tuple[Tier, str | None]]:
         what = _activity(text, tier)
         if _labels(tier):
             logger.warning(
-                "%s: tier %r tells speech, not who speaks; it becomes turns of %r", text.path, tier.name, what
+                "%s: tier %r marks speech, not speakers; it becomes turns of %r", text.path, tier.name, what
             )
         chosen.append((tier, what))
     return chosen
@@ -146,7 +146,7 @@ def _labels_are_speakers(tier: Tier) -> bool:
 
 
 def _is_activity(tier: Tier) -> bool:
-    """Whether a tier tells speech from silence, of whomever: by its name, or without one by its labels."""
+    """Whether a tier marks speech and silence, by its name or, without a name, by its labels."""
     if re.sub(r"_?[0-9]+$", "", _word(tier.name)) in _ACTIVITY:
         return True
     unnamed = _NUMBERED.fullmatch(_word(tier.name)) is not None
@@ -154,12 +154,12 @@ def _is_activity(tier: Tier) -> bool:
 
 
 def _activity(text: Text, tier: Tier) -> str:
-    """What a tier of silences calls speech.
+    """The label of speech in a tier that marks speech and silence.
 
     Raises
     ------
     FormatError
-        When it has several labels and it is unknown which is silence.
+        If it has several labels and none is known to be silence.
     """
     labels = sorted(_labels(tier))
     if len(labels) > 1 and not {label.lower() for label in labels} <= SOUNDING:
@@ -171,7 +171,7 @@ def _activity(text: Text, tier: Tier) -> str:
 
 
 def _split_name(name: str) -> tuple[str | None, int | None]:
-    """The speaker in a tier's name, and the rank of its kind: Ann and words of "Ann - words", "words@Ann"."""
+    """The speaker in a tier's name, and the rank of its kind: Ann, words for "Ann - words", "words@Ann"."""
     name = name.strip()
     if _word(name) in _WORDS:
         return None, _WORDS.index(_word(name))

@@ -1,4 +1,4 @@
-"""Times as they are written: whole milliseconds."""
+"""Times to write, in whole milliseconds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from diarize.segments import Segment
 
 
 def milliseconds(segment: Segment) -> tuple[int, int]:
-    """Start and end in whole milliseconds, at least one apart: no written turn is empty."""
+    """Start and end in whole milliseconds, at least one apart, so that no written turn is empty."""
     start = round(segment.start * 1000)
     return start, max(start + 1, round(segment.end * 1000))
 
@@ -25,7 +25,7 @@ def clock(time: int, mark: str) -> str:
 
 
 def join_overlapping(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The spans (milliseconds) in order, overlapping ones joined; those that only touch stay apart.
+    """The spans (milliseconds) in order, with overlapping ones joined; those that only touch stay apart.
 
     ::
 

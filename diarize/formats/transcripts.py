@@ -1,4 +1,4 @@
-r"""Who speaks in the cues of a transcript, by the names before their texts.
+r"""The speakers in the cues of a transcript, by the names before the texts.
 
 ============================================  =============================================================
 a line of a cue                               its speaker
@@ -6,15 +6,14 @@ a line of a cue                               its speaker
 ``[Ann]: text``, ``(Ann): text``              Ann
 ``SPEAKER_00: text``, ``[Speaker 1] text``,   the numbered speaker
 ``SPEAKER_00``
-``Ann: text``, ``[Ann] text``, ``(Ann) text`` Ann, where at least two cues and three of four begin so, and
-                                              this looks like a name or comes again: not "Note: ...", not
+``Ann: text``, ``[Ann] text``, ``(Ann) text`` Ann, if at least two cues and three of four begin so, and this
+                                              looks like a name or occurs again: not "Note: ...", not
                                               "10:30 we met"
-``text``, ``[music]``                         nobody
+``text``, ``[music]``                         none
 ============================================  =============================================================
 
-A cue may have several speakers, a line each. Styling (``<i>``, ``{\an8}``) and marks of a change of speaker
-(``-``, ``>>``) count for nothing. A cue without a name has no speaker: it is not sure that the previous
-one goes on.
+A cue may have several speakers, one on each line. Styling (``<i>``, ``{\an8}``) and marks for a change of
+speaker (``-``, ``>>``) are ignored. A cue without a name has no speaker: it may not be the previous one.
 """
 
 from __future__ import annotations
@@ -25,9 +24,9 @@ from collections.abc import Sequence
 
 from diarize.formats.speaker_names import is_nobody, is_numbered_speaker, looks_like_name, may_be_name
 
-# No expression here looks further than some hundred characters: a line may have a million.
+# A line may have a million characters, so no expression here looks further than a few hundred.
 VOICE = re.compile(r"<v(?:\.[^\s>]{0,200})?\s([^<>]{1,1000})>")
-"""A voice tag, perhaps with classes: ``<v.loud Ann>``."""
+"""A voice tag, with or without classes: ``<v.loud Ann>``."""
 
 _STYLING = re.compile(
     r"</?(?:[ibus]|font|c|lang|ruby|rt|span|v)\b[^<>]{0,1000}>|<[0-9:.]{1,20}>"
@@ -38,15 +37,15 @@ _CHANGE = re.compile(r"\s*(?:>>+|[-\u2010-\u2015\u2022*]+(?=\s|[\[(]|\w))?\s*")
 _MARKED = re.compile(r"(?:\[([^\[\]]+)\]|\(([^()]+)\))\s*(:)?\s*(.*)", re.DOTALL)
 _PLAIN = re.compile(r"([^:\uff1a]{1,80}?)\s*(?:\uff1a|:(?=\s|$))\s*(.*)", re.DOTALL)
 _GLUED = re.compile(r"([^:]{1,80}?)\s*:.*", re.DOTALL)
-_SHARE = 0.75  # of the cues with words have a name before them, or none of the unsure ones is one
+_SHARE = 0.75  # this share of the cues with words has a name; otherwise unsure names do not count
 
 
 def find_prefixes(cues: Sequence[Sequence[str]]) -> list[list[str]]:
-    """The speakers of each cue, from its lines of text; none where nobody is named for sure."""
+    """The speakers of each cue, from its lines of text; empty for a cue without a certain name."""
     found = [[_prefix(line) for line in lines] for lines in cues]
     spoken = [lines for lines in found if any(words for _, _, words in lines)]
     times = Counter(name for lines in spoken for name in {name for name, _, _ in lines if name})
-    # Prose has no word before a colon in cue after cue; what looks like no name has to come again.
+    # Prose rarely has a word before a colon in every cue. A word unlike a name must occur again.
     names = {name for name, count in times.items() if count > 1 or looks_like_name(name)}
     named = sum(any(sure or name in names for name, sure, _ in lines) for lines in spoken)
     trusted = named >= 2 and named >= _SHARE * len(spoken)
@@ -56,10 +55,10 @@ def find_prefixes(cues: Sequence[Sequence[str]]) -> list[list[str]]:
 
 
 def _prefix(line: str) -> tuple[str, bool, bool]:
-    """The name before a line of text, whether it is one for sure, and whether words are spoken."""
+    """The name before a line of text, whether it is certainly a name, and whether words follow."""
     voice = VOICE.search(line)
     text = _STYLING.sub("", line)
-    text = text[_CHANGE.match(text).end() :].strip()  # type: ignore[union-attr]  # it matches nothing, too
+    text = text[_CHANGE.match(text).end() :].strip()  # type: ignore[union-attr]  # it also matches an empty text
     if voice:
         return _known(voice[1].strip()), True, bool(text)
     if marked := _MARKED.fullmatch(text):

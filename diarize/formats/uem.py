@@ -1,4 +1,4 @@
-"""UEM: the parts of each recording that are scored, ``<recording> <channel> <start> <end>`` a line."""
+"""UEM, the scored regions of each recording: lines of ``<recording> <channel> <start> <end>``."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from diarize.segments import Segment, join_segments, normal_name
 
 
 def parse(text: Text) -> dict[str, list[Segment]]:
-    """The scored segments of each recording, in order, overlapping ones joined, those of all channels.
+    """The scored segments of each recording, of all channels, in order, with overlapping ones joined.
 
-    Empty segments are left out with a warning; a recording that has no others has none to score.
+    Empty segments are left out with a warning; a recording with only empty segments has an empty list.
 
     Raises
     ------
     FormatError
-        With the number of the line that is wrong.
+        If a line is malformed; the message gives its number.
     """
     scored: dict[str, list[Segment]] = {}
     empty: list[Line] = []
@@ -37,6 +37,6 @@ def parse(text: Text) -> dict[str, list[Segment]]:
 
 
 def render(scored: Mapping[str, Iterable[Segment]]) -> str:
-    """The scored segments of each recording as UEM, sorted, three decimals."""
+    """The scored segments of each recording as UEM, sorted, with three decimals."""
     rows = sorted((one_word(name), *milliseconds(s)) for name, segments in scored.items() for s in segments)
     return "".join(f"{recording} 1 {seconds(start)} {seconds(end)}\n" for recording, start, end in rows)

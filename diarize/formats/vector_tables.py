@@ -1,7 +1,7 @@
 """Tables of embeddings as files: NumPy archives, Parquet and tab-separated text.
 
 A table is a mapping of arrays: ``recording`` (n,) str, ``start`` and ``end`` (n,) float64 in seconds,
-``vectors`` (n, dim) float32, and ``speaker`` (n,) str where speakers are known.
+``vectors`` (n, dim) float32, and ``speaker`` (n,) str if speakers are known.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ COLUMNS = ("recording", "start", "end", "vectors")
 
 
 def read_npz(path: str | Path) -> Table:
-    """A table from a NumPy archive, never through pickle.
+    """A table from a NumPy archive, read without pickle.
 
     Raises
     ------
     FormatError
-        When the file cannot be read or an array is missing.
+        If the file cannot be read or an array is missing.
     """
     try:
         with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
@@ -38,8 +38,8 @@ def read_npz(path: str | Path) -> Table:
     except OSError as error:
         raise FormatError(f"{path}: cannot be read ({error.strerror or 'damaged'})") from error
     except (ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
-        # numpy gives a bare array (no context manager) for a .npy, and ValueError for pickled objects.
-        raise FormatError(f"{path}: no NumPy archive of plain arrays") from error
+        # NumPy returns an array, not a context manager, for .npy, and raises ValueError for pickled objects.
+        raise FormatError(f"{path}: not a NumPy archive of plain arrays") from error
 
 
 def write_npz(table: Table, path: str | Path) -> None:
@@ -48,7 +48,7 @@ def write_npz(table: Table, path: str | Path) -> None:
     Raises
     ------
     DiarizeError
-        When the file cannot be written.
+        If the file cannot be written.
     """
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         np.savez(file, allow_pickle=False, **table)
@@ -60,7 +60,7 @@ def read_parquet(path: str | Path) -> Table:
     Raises
     ------
     FormatError
-        When the file cannot be read, or a column is missing or of another type.
+        If the file cannot be read, or a column is missing or of another type.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -71,7 +71,7 @@ def read_parquet(path: str | Path) -> Table:
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.strerror:
             raise FormatError(f"{path}: cannot be read ({error.strerror})") from error
-        raise FormatError(f"{path}: no Parquet file") from error
+        raise FormatError(f"{path}: not a Parquet file") from error
     found = columns.column_names
     for name in ("recording", "start", "end", "vector"):
         if name not in found:
@@ -89,12 +89,12 @@ def read_parquet(path: str | Path) -> Table:
 
 
 def write_parquet(table: Table, path: str | Path) -> None:
-    """Write a table as Parquet, the vectors as one column of lists of fixed size.
+    """Write a table as Parquet, with the vectors as one column of lists of fixed size.
 
     Raises
     ------
     DiarizeError
-        When the file cannot be written.
+        If the file cannot be written.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -112,19 +112,19 @@ def write_parquet(table: Table, path: str | Path) -> None:
 
 
 def read_tsv(path: str | Path) -> Table:
-    """A table from tab-separated text: a header, then recording, start, end, perhaps speaker, v0, v1, ...
+    """A table from tab-separated text: a header, then rows of recording, start, end, [speaker,] v0, v1, ...
 
     Raises
     ------
     FormatError
-        When the file cannot be read, or with the number of the line that is wrong.
+        If the file cannot be read, or a line is malformed; the message gives its number.
     """
     header, *lines = read_lines(path)
     names = header.text.split("\t")
     labels = ["recording", "start", "end", *(["speaker"] if names[3:4] == ["speaker"] else [])]
     dim = len(names) - len(labels)
     if names != [*labels, *(f"v{index}" for index in range(dim))]:
-        raise header.error("the header is not recording, start, end, perhaps speaker, v0, v1, ...")
+        raise header.error("the header is not recording, start, end, [speaker,] v0, v1, ...")
     rows = [(line, line.text.split("\t")) for line in lines if line.text]
     vectors = np.empty((len(rows), dim), dtype=np.float32)
     for index, (line, fields) in enumerate(rows):
@@ -146,23 +146,21 @@ def write_tsv(table: Table, path: str | Path) -> None:
     Raises
     ------
     FormatError
-        For a name with tabs or line breaks.
+        If a name has tabs or line breaks.
     DiarizeError
-        When the file cannot be written.
+        If the file cannot be written.
     """
     labels = [name for name in ("recording", "start", "end", "speaker") if name in table]
     for name in set(labels) & _NAMES:
         for value in sorted(set(table[name].tolist())):
             if any(mark in value for mark in "\t\n\r\0"):
-                raise FormatError(
-                    f"{path}: {name} {value!r} has tabs or line breaks; .npz and .parquet hold it"
-                )
+                raise FormatError(f"{path}: {name} {value!r} has tabs or line breaks; write .npz or .parquet")
     dim = table["vectors"].shape[1]
     lines = ["\t".join([*labels, *(f"v{index}" for index in range(dim))])]
     for vector, *values in zip(
         table["vectors"].tolist(), *(table[name].tolist() for name in labels), strict=True
     ):
-        # Nine digits tell any float32 from its neighbours; str of a Python float tells any float64.
+        # Nine digits identify any float32, str of a Python float any float64.
         lines.append("\t".join([*map(str, values), *(f"{value:.9g}" for value in vector)]))
     write_text("\n".join(lines) + "\n", path)
 

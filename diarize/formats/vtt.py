@@ -1,4 +1,6 @@
-"""WebVTT subtitles: a cue a turn, with a voice tag, ``<v Ann>Ann</v>``. The recording is the file's name.
+"""WebVTT subtitles: a cue with a voice tag, ``<v Ann>Ann</v>``, for each turn.
+
+The recording is the file's name.
 
 References
 ----------
@@ -20,23 +22,23 @@ from diarize.segments import Turn, normal_name
 
 
 def parse(text: Text) -> list[Turn]:
-    """The turns of WebVTT subtitles: their voice tags ``<v Ann>``, or the names before their texts.
+    """The turns of WebVTT subtitles, by their voice tags ``<v Ann>`` or the names before their texts.
 
-    Cues without a speaker, and blocks that are neither cues nor remarks, are left out with a warning.
+    Cues without a speaker, and blocks that are neither cues nor comments, are left out with a warning.
 
     Raises
     ------
     FormatError
-        When the file names no speakers, or with the number of the line that is wrong.
+        If the file names no speakers, or a line is malformed; the message gives its number.
     """
     blocks = find_blocks(text) or [[Line(text.path, 1, "")]]
     if not re.match(r"WEBVTT(\s|$)", blocks[0][0].text):
         raise blocks[0][0].error("does not begin with WEBVTT")
     header = next((i for i, line in enumerate(blocks[0]) if TIMES.fullmatch(line.text)), len(blocks[0]))
-    blocks[0] = blocks[0][header:]  # a cue that no blank line parts from the header
+    blocks[0] = blocks[0][header:]  # a cue may follow the header without a blank line
     blocks = [block for block in blocks if block and not _is_remark(block)]
     cues = list(find_cues(block for block in blocks if has_times(block)))
-    # As in browsers: behind a blank line no cue goes on.
+    # As in browsers, a blank line ends a cue.
     report_left_out("blocks without times", [block[0] for block in blocks if not has_times(block)])
     texts = [texts for *_, texts in cues]
     speakers = [[html.unescape(voice) for voice in VOICE.findall("\n".join(lines))] for lines in texts]
@@ -51,7 +53,7 @@ def render(turns: Iterable[Turn], path: File = "") -> str:
     Raises
     ------
     FormatError
-        For turns of several recordings.
+        If the turns are of several recordings.
     """
     cues = ["WEBVTT\n"]
     for row in to_rows(turns, holder="a subtitle file"):
@@ -61,7 +63,7 @@ def render(turns: Iterable[Turn], path: File = "") -> str:
 
 
 def _is_remark(block: Block) -> bool:
-    """Whether a block holds no cue."""
+    """Whether a block is a comment or style and not a cue."""
     kind = block[0].text.split()[0]
-    is_cue = any(TIMES.fullmatch(line.text) for line in block[:2])  # also one of that name
+    is_cue = any(TIMES.fullmatch(line.text) for line in block[:2])  # also a cue whose name is such a word
     return kind in ("NOTE", "STYLE", "REGION") and not (is_cue or "-->" in block[0].text)

@@ -1,8 +1,8 @@
-"""The machine: its threads, its devices, and what native libraries do.
+"""Threads, devices and native libraries.
 
 - ``threads``: one thread for torch, OpenMP and BLAS
-- ``devices``: the device of a network, and its precision
-- ``sessions``: ONNX networks
-- ``quiet_imports``: packages that would send telemetry or write files when imported
-- ``description``: the processor, for tables of results
+- ``devices``: the device and the precision of a network
+- ``sessions``: networks in ONNX files, on one thread
+- ``quiet_imports``: imports of packages that otherwise send telemetry or write files
+- ``description``: the name of the processor, for tables of results
 """

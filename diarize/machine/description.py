@@ -1,4 +1,4 @@
-"""The machine that a figure was measured on."""
+"""The description of the machine, for figures that depend on it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def describe_machine() -> str:
-    """The processor's name as the system gives it, and the number of cores."""
+    """The system's name of the processor, and the number of cores."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
     named = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]

@@ -1,4 +1,4 @@
-"""Where torch computes."""
+"""The device and the precision in which torch computes."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from diarize.errors import ConfigError
 
 
 def find_device(name: str) -> str:
-    """The device of that name; for "auto", CUDA where there is one, otherwise the CPU.
+    """The device with the given name; for "auto", CUDA if available, otherwise the CPU.
 
     Raises
     ------
     ConfigError
-        When the name is unknown or the machine has no such device.
+        If the name is unknown or the machine has no such device.
     """
     there = {
         "cuda": torch.cuda.is_available(),
@@ -25,14 +25,14 @@ def find_device(name: str) -> str:
     if name not in there:
         raise ConfigError(f"unknown device {name!r}; known: auto, {', '.join(there)}")
     if not there[name]:
-        raise ConfigError(f"device {name!r}: this machine has none that torch can use; take auto or cpu")
+        raise ConfigError(f"device {name!r}: this machine has none that torch can use; choose auto or cpu")
     return name
 
 
 def mixed_precision(device: str, wanted: bool = True) -> torch.autocast:
-    """The context in which matrix products are in bfloat16, where `wanted` and where that is fast.
+    """A context in which matrix products use bfloat16, if `wanted` and if the device is fast at it.
 
-    A processor without AVX-512 computes them number by number, ten times and more as slowly as in float32.
+    A processor without AVX-512 computes them one number at a time, at least ten times slower than in float32.
     """
     kind = device.split(":")[0]
     slow = kind == "cpu" and torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "NO AVX", "AVX2")

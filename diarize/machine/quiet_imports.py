@@ -1,7 +1,7 @@
-"""Imports of packages that write files or send data of their own, so that they do neither.
+"""Imports of packages that otherwise write files or send data.
 
-Each reads the environment once, as it is imported. The environment is changed for the import alone, under a
-lock, and is then what it was. A package that the program has imported before stays as that import left it.
+Each package reads the environment once, when it is imported. The environment is changed only during the
+import, under a lock, and then restored. A package that the program has already imported is not affected.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ def import_onnxruntime() -> Any:
     """Import onnxruntime without its telemetry.
 
     From 1.29 on it writes a device id and a database of events below ``~/.cache/Microsoft`` and a file
-    ``.ses`` into the folder for temporary files, and after some 17 s asks for the address of a host. Only
-    ``ORT_DISABLE_TELEMETRY`` stops all of it, and only where it is set before the import.
+    ``.ses`` into the folder for temporary files, and after about 17 s looks up the address of a host. Only
+    ``ORT_DISABLE_TELEMETRY`` stops all of this, and only if it is set before the import.
     """
     with _environment(ORT_DISABLE_TELEMETRY="1"):
         return import_module("onnxruntime")
@@ -32,10 +32,10 @@ def import_onnxruntime() -> Any:
 def import_matplotlib() -> Any:
     """Import matplotlib without its folders in the user's home.
 
-    As its fonts are looked up first, it writes a list of them below ``~/.cache/matplotlib``, makes
+    On first use of fonts, it writes a list of them below ``~/.cache/matplotlib``, makes
     ``~/.config/matplotlib`` and runs ``fc-list``, which writes a cache as well. Here its folder is a
-    temporary one, removed at once, and no program is found to run; its own fonts and those of the system are
-    found all the same.
+    temporary one, which is removed at once, and an empty PATH keeps it from running a program. It still finds
+    its own fonts and those of the system.
     """
     if "matplotlib.font_manager" not in sys.modules:
         with (
@@ -49,8 +49,8 @@ def import_matplotlib() -> Any:
 def import_torch_compiler() -> Any:
     """Import torch._dynamo without its folder.
 
-    Every optimizer of torch imports it. It makes ``torchinductor_USER`` in the folder for temporary files,
-    and leaves its name in the environment. Here that folder is a temporary one, removed at once.
+    Every torch optimizer imports it. It makes ``torchinductor_USER`` in the folder for temporary files, and
+    leaves the name in the environment. Here that folder is a temporary one, which is removed at once.
     """
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -60,9 +60,9 @@ def import_torch_compiler() -> Any:
 
 
 def import_pyannote(name: str) -> Any:
-    """Import a module of pyannote, as "core", without matplotlib, unless the program uses that already.
+    """Import a module of pyannote, such as "core", without matplotlib, unless that is already imported.
 
-    pyannote.core draws in notebooks, and for that imports all of matplotlib where it is installed.
+    pyannote.core draws in notebooks, so it imports matplotlib if it is installed.
     """
     with _lock:
         hidden = "matplotlib" not in sys.modules
@@ -77,7 +77,7 @@ def import_pyannote(name: str) -> Any:
 
 @contextmanager
 def _environment(**values: str) -> Iterator[None]:
-    """Variables of the environment set inside the block, and as before behind it."""
+    """Set environment variables inside the block, and restore them afterwards."""
     with _lock:
         before = {name: os.environ.get(name) for name in values}
         os.environ.update(values)

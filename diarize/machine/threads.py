@@ -1,8 +1,8 @@
-"""One thread for what torch, OpenMP and BLAS compute, and the previous numbers of threads afterwards.
+"""One thread for torch, OpenMP and BLAS during a call; afterwards the previous numbers of threads.
 
-Sums over several threads are added in another order: with one the bytes are the same everywhere.
+Several threads add sums in another order; with one thread, the bytes are the same everywhere.
 
-torch and OpenMP keep a number for each thread, BLAS one for the process::
+torch and OpenMP keep a number of threads for each calling thread, BLAS one for the process::
 
     call 1    |---- one thread ----|
     call 2           |---- one thread ----|
@@ -25,15 +25,15 @@ _torch_lock = Lock()
 
 
 def set_own_threads(number: int = 1) -> int:
-    """Set on how many threads torch computes what the calling thread asks for; gives the previous number.
+    """Set the number of threads that torch uses for the calling thread; returns the previous number.
 
-    torch has one more number, of the process: a thread takes it over when it first uses torch.
-    `torch.set_num_threads` changes that one as well, so another thread puts it back.
+    torch also keeps a number for the process, which each thread takes when it first uses torch.
+    `torch.set_num_threads` changes that number as well, so it is restored from another thread.
     """
-    with _torch_lock:  # or this thread, when it first uses torch, could take over another call's number
+    with _torch_lock:  # otherwise a thread that first uses torch now could take another call's number
         previous = torch.get_num_threads()
         if previous != number:
-            with ThreadPoolExecutor(1) as fresh:  # a new thread has the process's number
+            with ThreadPoolExecutor(1) as fresh:  # a new thread has the number of the process
                 of_process = fresh.submit(torch.get_num_threads).result()
                 try:
                     torch.set_num_threads(number)
@@ -43,14 +43,14 @@ def set_own_threads(number: int = 1) -> int:
 
 
 def own_threads() -> int:
-    """On how many threads torch computes what the calling thread asks for."""
+    """The number of threads that torch uses for the calling thread."""
     with _torch_lock:
         return torch.get_num_threads()
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Let torch compute on one thread what the calling thread asks for."""
+    """Limit torch to one thread for the calling thread inside the block."""
     previous = set_own_threads(1)
     try:
         yield
@@ -59,26 +59,26 @@ def one_thread() -> Iterator[None]:
 
 
 class _Limits:
-    """One thread for BLAS and OpenMP, as long as a call needs it."""
+    """The limit of BLAS and OpenMP to one thread, as long as at least one call needs it."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._n_calls = 0
-        self._shared: dict[str, tuple[Any, int]] = {}  # library and its number, by path
+        self._shared: dict[str, tuple[Any, int]] = {}  # library and its previous number, by path
         self._controller: ThreadpoolController | None = None
         self._n_modules = 0
 
     def enter(self) -> list[tuple[Any, int]]:
-        """Set one thread; gives the libraries that keep a number for each thread, and that of this one."""
+        """Set one thread; returns the libraries that keep a number for each thread, with the previous one."""
         with self._lock:
-            # A search for libraries locks the system's loader, so one is made only where modules are new.
+            # A search for libraries locks the system's loader, so it is made only after new imports.
             if self._controller is None or self._n_modules != len(sys.modules):
                 self._n_modules, self._controller = len(sys.modules), ThreadpoolController()
             own: list[tuple[Any, int]] = []
-            # OpenMP first: an OpenBLAS that is built on it shows its number.
+            # OpenMP first, because an OpenBLAS that is built on it reports its number.
             found = [
                 each for each in self._controller.lib_controllers if each.num_threads
-            ]  # not built for one
+            ]  # 0 or None: built without threads
             for library in sorted(found, key=lambda each: each.user_api != "openmp"):
                 if library.user_api == "openmp" or library.internal_api == "mkl":
                     own.append((library, library.num_threads))
@@ -89,7 +89,7 @@ class _Limits:
             return own
 
     def leave(self, own: list[tuple[Any, int]]) -> None:
-        """Restore the numbers, those of the process unless another call still needs one thread."""
+        """Restore the numbers; those of the process only if no other call still needs one thread."""
         with self._lock:
             self._n_calls -= 1
             if self._n_calls == 0:
@@ -105,7 +105,7 @@ _limits = _Limits()
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Let BLAS compute on one thread, and OpenMP what the calling thread asks for."""
+    """Limit BLAS, and OpenMP for the calling thread, to one thread inside the block."""
     own = _limits.enter()
     try:
         yield
@@ -114,6 +114,6 @@ def one_blas_thread() -> Iterator[None]:
 
 
 def _set_threads(library: Any, number: int) -> None:
-    """Set the number of threads of a library of threadpoolctl."""
-    # From 3.8 on the public method does nothing where another thread was the first to set OpenBLAS.
+    """Set the number of threads of a library found by threadpoolctl."""
+    # From 3.8 on, the public method does nothing if another thread was the first to set OpenBLAS.
     getattr(library, "_real_set_num_threads", library.set_num_threads)(number)

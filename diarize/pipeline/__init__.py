@@ -1,10 +1,11 @@
 """A recording to turns.
 
 - ``stages``: the five stages, each a function from one record to the next
-- ``labels``, ``one_voice``: a speaker for each window
-- ``resegmentation``: borders between speakers
-- ``turns``: labelled windows to turns
-- ``records``: what passes from stage to stage
-- ``diarizer``: `Diarizer`, all stages
-- ``result``: `Diarization`
+- ``labels``: the stage `label`, a speaker for each window
+- ``one_voice``: whether the speakers found are one speaker after all
+- ``resegmentation``: the stage `resegment`, a speaker for each shorter window
+- ``turns``: the stage `turns`, labelled windows to turns
+- ``records``: the records that pass from stage to stage
+- ``diarizer``: `Diarizer`, which runs all stages
+- ``result``: `Diarization`, the result
 """

@@ -1,4 +1,4 @@
-"""The main job: a recording in, who spoke when out."""
+"""`Diarizer`: a recording in, the turns of its speakers out."""
 
 from __future__ import annotations
 
@@ -27,18 +27,20 @@ R = TypeVar("R")
 
 
 class Diarizer:
-    """Recordings to diarizations.
+    """Labels recordings: who spoke when.
 
     Parameters
     ----------
     model : path, name or Model, optional
-        The embedding model: a folder, the name of a bundled one, or nothing for the default one.
+        The embedding model: a folder, FILE.onnx with settings beside it, the name of a bundled model, or
+        "resemblyzer"; by default, the default bundled model.
     config : Config, optional
         All settings (docs/settings.md).
     device : str
         "auto", "cpu", "cuda" or "mps".
     threads : int, optional
-        Threads on the CPU; the result does not depend on them.
+        Threads on the CPU; by default, torch's number, usually that of the cores. The result does not depend
+        on it.
 
     Examples
     --------
@@ -58,7 +60,7 @@ class Diarizer:
         threads: int | None = None,
     ) -> None:
         self.config = (config or Config()).model_copy(deep=True)
-        make_clusterer(self.config)  # what is wrong with it is told before any work
+        make_clusterer(self.config)  # raises errors in its settings before any work
         self.embedder = Embedder(model, device=device, threads=threads)
 
     def __call__(
@@ -78,48 +80,49 @@ class Diarizer:
         recording: str | None = None,
         hook: Hook = ignore,
     ) -> Diarization:
-        """Who spoke when in a recording.
+        """The diarization of a recording.
 
         Parameters
         ----------
         source : path, file, bytes, array, tensor or mapping
-            A file by its path, its content or opened; samples (n_samples,) or (n_samples, n_channels) with
-            their `rate` in Hz; or ``{"waveform": samples, "sample_rate": rate}``.
+            A file: its path, its content, or the open file. Or samples (n_samples,) or (n_samples,
+            n_channels) with their `rate` in Hz, or ``{"waveform": samples, "sample_rate": rate}``.
         channel : int, optional
-            Counts from 1; without it the mean of `mixed_channels`.
+            Counted from 1; by default, the mean of `mixed_channels`.
         channels : "speakers", optional
             Each channel is one speaker; nothing is clustered.
         channel_names : sequence of str, optional
-            The speakers of the channels; without it CHANNEL_1, CHANNEL_2, ...
+            The speakers of the channels; by default, CHANNEL_1, CHANNEL_2, ...
         track : int, optional
-            Audio track of a file with several, from 1; without it the default track.
+            Audio track, counted from 1; by default, the default track of the file.
         n_speakers, min_speakers, max_speakers : int, optional
-            Instead of the config's. A recording without any speech has no speakers, whatever is asked for.
+            Exact, least and largest number of speakers; they override the config. A recording without speech
+            has no speakers, whatever the numbers.
         num_speakers : int, optional
             The same as `n_speakers`.
         speech : list of Segment, optional
-            Where there is speech, instead of detecting it.
+            Known speech; by default, speech is detected.
         recording : str, optional
-            Its id, instead of the file's name.
+            Id of the recording; by default, the file's name without suffix.
         hook : callable, optional
             Called with the name of a stage (``pipeline/stages.py``) and a record: `Progress` while the stage
-            runs, its result when it has ended.
+            runs, its result when it ends.
 
         Raises
         ------
         AudioError
-            When the recording cannot be read.
+            If the recording cannot be read.
         ConfigError
-            When there are fewer windows of speech than `n_speakers`, or the parameters contradict each other.
-            Fewer than `min_speakers` are a warning.
+            If there are fewer windows of speech than `n_speakers`, or the parameters contradict each other.
+            Fewer windows than `min_speakers` cause a warning.
         ValueError
-            When `n_speakers` and `num_speakers` differ.
+            If `n_speakers` and `num_speakers` differ.
         """
         names = check_channels(channels, channel, channel_names)
         if n_speakers is None:
             n_speakers = num_speakers
         elif num_speakers not in (None, n_speakers):
-            raise ValueError(f"n_speakers and num_speakers are one, got {n_speakers!r} and {num_speakers!r}")
+            raise ValueError(f"n_speakers and num_speakers differ, got {n_speakers!r} and {num_speakers!r}")
         source = resolve_source(source, rate)
         if recording is None:
             recording = source_id(source)
@@ -136,7 +139,7 @@ class Diarizer:
         finer = run("resegment", resegment, labelled, voices, backend, config)
         found = run("turns", turns, finer, heard, config.turns, recording)
 
-        # A label whose turns were all too short has no name; its windows are nobody's.
+        # A label whose turns were all too short has no name; its windows have no speaker.
         speakers = [found.names.get(int(each), "") for each in labelled.labels]
         table = make_table(recording, voices.windows, voices.vectors, speakers)
         assert labelled.evidence is not None
@@ -165,7 +168,7 @@ class Diarizer:
         speech: list[Segment] | None,
         hook: Hook,
     ) -> Diarization:
-        """Who spoke when in a recording whose channels are a speaker each."""
+        """The diarization of a recording in which each channel is one speaker."""
         refuse_numbers(config.clustering)
         run, model = _Clock(hook), self.embedder
         heard = run("hear", hear_channels, source, track, names, recording, config, speech, hook)
@@ -184,7 +187,7 @@ class Diarizer:
         return Diarization(recording, duration, found, table, evidence, config, self._model, run.seconds)
 
     def _with_numbers(self, n_speakers: int | None, lowest: int | None, highest: int | None) -> Config:
-        """The config with the numbers of speakers that a call gave."""
+        """The config with the numbers of speakers of a call."""
         given = {"n_speakers": n_speakers, "min_speakers": lowest, "max_speakers": highest}
         numbers = {name: value for name, value in given.items() if value is not None}
         if not numbers:
@@ -195,7 +198,7 @@ class Diarizer:
 
 
 class _Clock:
-    """Runs stages, with the wall-clock seconds of each; the hook sees their records."""
+    """Runs stages, measures the wall-clock seconds of each, and passes their records to the hook."""
 
     def __init__(self, hook: Hook) -> None:
         self.hook = hook

@@ -1,4 +1,4 @@
-"""Embedded windows to speakers: a clusterer proposes, the evidence of the back end chooses how many."""
+"""The stage `label`: a clusterer proposes partitions of the windows, and the evidence chooses one."""
 
 from __future__ import annotations
 
@@ -33,35 +33,35 @@ WINDOW_SETTINGS: dict[str, dict[str, Any]] = {
     "spectral": {"min_neighbors": 12, "max_neighbors": 0.4},
     "density": {"min_cluster_size": 5, "min_samples": 5},
 }
-"""Where the windows of a recording need other values than a clusterer's own: docs/choices.md."""
+"""Defaults of clusterers that differ for the windows of a recording (docs/choices.md)."""
 
 EVIDENCE_SETTINGS: dict[str, dict[str, Any]] = {
     "agglomerative": {"linkage": "ward"},
     "dominant-sets": {"affinity": "gaussian"},
 }
-"""Over these, where the evidence of a back end chooses among a clusterer's partitions."""
+"""Defaults that override these if the evidence of a back end chooses among a clusterer's partitions."""
 
 
 def label(
     voices: Voices, heard: Heard, backend: Backend | None, config: Config, recording: str = "recording"
 ) -> Labelled:
-    """A speaker for each window: the windows are clustered, and are one where they are one voice after all.
+    """A speaker for each window. The windows are clustered; a second check may merge all into one speaker.
 
     Parameters
     ----------
     voices : Voices
     heard : Heard
-        How many seconds of speech and overlap there are.
+        Gives the seconds of speech and overlap.
     backend : Backend, optional
-        Of the network that made the embeddings; without it the clusterer alone chooses the number.
+        The back end of the network that made the embeddings. Without it, the clusterer chooses the number.
     config : Config
     recording : str
-        Its id, for messages.
+        Id for messages.
 
     Raises
     ------
     ConfigError
-        When there are fewer windows than `n_speakers` of the config.
+        If there are fewer windows than `n_speakers` of the config.
     """
     labels, evidence = cluster_windows(voices.vectors, config, recording, backend)
     asked = config.clustering
@@ -75,15 +75,15 @@ def label(
 def cluster_windows(
     vectors: NDArray[np.float32], config: Config, recording: str, backend: Backend | None = None
 ) -> tuple[NDArray[np.int64], Evidence]:
-    """Labels (n_windows,), and why there are so many, for vectors (n_windows, dim).
+    """Labels (n_windows,), and the reason for their number, for vectors (n_windows, dim).
 
-    The evidence of the back end chooses the number of speakers.
-    Without a back end, with a given threshold or criterion, or by the config, the clusterer chooses.
+    The evidence of the back end chooses the number of speakers. The clusterer chooses it if there is no back
+    end, a threshold or criterion is given, or the config disables the evidence.
 
     Raises
     ------
     ConfigError
-        When there are fewer vectors than `n_speakers` of the config.
+        If there are fewer vectors than `n_speakers` of the config.
     """
     if not len(vectors):
         logger.warning("%s: no speech was found", recording)
@@ -98,7 +98,7 @@ def cluster_windows(
         backend = None
     clusterer = make_clusterer(config, backend is not None)
     try:
-        # Sums over several threads are added in another order: one thread gives the same bytes everywhere.
+        # Several threads add sums in another order; with one thread, the bytes are the same everywhere.
         with one_blas_thread():
             if backend is None:
                 labels = clusterer.fit_predict(vectors)
@@ -118,27 +118,27 @@ def cluster_windows(
 
 
 def _by_evidence(config: Config) -> bool:
-    """Whether a back end chooses the number, where there is one."""
+    """Whether the back end chooses the number of speakers, if there is one."""
     asked = config.clustering
     return asked.evidence and asked.threshold is None and "criterion" not in asked.options
 
 
 def make_clusterer(config: Config, by_evidence: bool = False) -> Clusterer:
-    """The clusterer of windows that the config asks for; `by_evidence`: to propose partitions to a back end.
+    """The clusterer of windows from the config; with `by_evidence`, one that proposes to a back end.
 
-    A given threshold of agglomerative clustering decides the number of speakers instead of the silhouette,
-    for which windows that share audio do not count for each other.
+    If a threshold is given, agglomerative clustering finds the number of speakers with it instead of the
+    silhouette. In the silhouette, windows that share audio are ignored.
 
     Raises
     ------
     ConfigError
-        For an unknown method or parameter, or when the numbers of speakers contradict each other.
+        If the method or a parameter is unknown, or the numbers of speakers contradict each other.
     """
     asked = config.clustering
     speaker_bounds(sys.maxsize, asked.n_speakers, asked.min_speakers, asked.max_speakers)
     settings = asked.model_dump(include={"threshold", "n_speakers", "min_speakers", "max_speakers"})
     if twice := sorted(settings.keys() & asked.options.keys()):
-        raise ConfigError(f"setting 'clustering.options.{twice[0]}': it is called 'clustering.{twice[0]}'")
+        raise ConfigError(f"setting 'clustering.options.{twice[0]}': write 'clustering.{twice[0]}' instead")
     options = dict(WINDOW_SETTINGS.get(asked.method, {}))
     if by_evidence:
         options |= EVIDENCE_SETTINGS.get(asked.method, {})

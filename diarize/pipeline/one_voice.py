@@ -1,11 +1,11 @@
-"""Whether the speakers that were found are one voice after all: a second look, in short windows.
+"""Comparison of the speakers found with one speaker, in short windows.
 
-Among few windows the best of many cuts always looks good to the windows that it was chosen on: nearly every
-short recording of one voice would be split. The short windows of the resegmentation say how much better than
-one speaker those that were found are on other vectors::
+With few windows, the best of many possible cuts always looks good on the windows it was chosen on, so nearly
+every short recording of one speaker would be split. Therefore the speakers are compared with one speaker
+again, in the short windows of the resegmentation, which had no part in the cut::
 
     windows   [----A----][----B----][----B----]      clustered; the cut is the best of many
-    pieces    AAAAAAAAAAAAAAAABBBBBBBBBBBBBBAAAAA      where one voice was cut, A and B differ less here
+    pieces    AAAAAAAAAAAAAAAABBBBBBBBBBBBBBAAAAA      if one speaker was cut, A and B differ less here
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from diarize.speakers.plda import Backend
 from diarize.speech.detect import Heard
 
 WINDOWS_COUNT = 0.5
-"""What the evidence of the windows counts, where that of the pieces counts 1."""
+"""Weight of the evidence of the windows; that of the pieces has weight 1."""
 
 
 def merge_one_voice(
     voices: Voices, labels: Labels, evidence: Evidence, backend: Backend, config: Config, heard: Heard
 ) -> tuple[Labels, Evidence]:
-    """The labels (n_windows,) and why, or one label where the speakers are one voice.
+    """The labels (n_windows,) and the reason, or one label if the speakers are one speaker after all.
 
-    One voice heard for long is several by as many nats as it is heard, so speakers must win more there; where
-    overlap is heard, several do speak.
+    The longer one speaker talks, the more the voice varies, so several speakers must gain more over one.
+    Overlapping speech is a sign of several speakers, so they need to gain less.
     """
     if count(labels) < 2:
         return labels, evidence
@@ -52,9 +52,9 @@ def merge_one_voice(
 
 
 def nats_above_one(voices: Voices, labels: Labels, backend: Backend, config: Config) -> float:
-    """Evidence in nats for speakers 0, 1, ... (n_windows,) over one speaker, in pieces and in windows.
+    """What speakers 0, 1, ... (n_windows,) gain over one speaker, in nats, in pieces and in windows.
 
-    Without pieces the windows alone count.
+    Without pieces, only the windows count.
     """
     costs = Costs(config.clustering, config.embedding.hop, len(labels))
     weight, cost = costs.number_weight, costs.speaker * (count(labels) - 1)

@@ -1,4 +1,4 @@
-"""What passes from stage to stage, once there are embeddings."""
+"""The records that pass between the stages after embedding."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from diarize.segments import Segment, Turn
 
 
 class Labelled(NamedTuple):
-    """Spans of a recording with the speaker of each."""
+    """Segments of a recording with the label of each."""
 
     spans: Sequence[Segment]
     """In the order of their starts."""
     labels: NDArray[np.int64]
     """(n_spans,): 0, 1, ..."""
     evidence: Evidence | None = None
-    """Why there are so many speakers; none where the caller gave the labels."""
+    """The reason for the number of speakers; None if the caller gave the labels."""
 
 
 class NamedTurns(NamedTuple):
-    """Turns, and the speaker of each label; a label whose turns were all too short has none."""
+    """Turns, and the speaker of each label. A label whose turns were all too short has no speaker."""
 
     turns: list[Turn]
     names: dict[int, str]

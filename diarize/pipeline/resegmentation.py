@@ -1,6 +1,6 @@
-"""Who speaks in short windows, once the speakers are found: a hidden Markov chain over them.
+"""The stage `resegment`: who speaks in short windows, by a hidden Markov chain, once the speakers are found.
 
-A window that is long enough to tell a voice by is too long to tell where a turn begins::
+A window that is long enough to identify a speaker is too long to locate where a turn begins::
 
     turns     |=======A=======|=====B======|=A==|
     windows   [----A----][----B----][----B----]      clustered: a speaker's mean and its uncertainty
@@ -9,8 +9,8 @@ A window that is long enough to tell a voice by is too long to tell where a turn
 References
 ----------
 Landini, Profant, Diez, Burget: Bayesian HMM clustering of x-vector sequences (VBx) in speaker diarization,
-Computer Speech & Language 71, 2022: the chain and its emissions; the speakers stay
-as clustering left them here.
+Computer Speech & Language 71, 2022: the chain and its emissions. Here the speakers are those of the
+clustering and are not updated.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from diarize.speakers.plda import Backend
 
 
 def resegment(labelled: Labelled, voices: Voices, backend: Backend | None, config: Config) -> Labelled:
-    """The speakers of the pieces; without pieces or a back end what the windows have.
+    """The pieces and their labels; without pieces or a back end, the windows and theirs.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def resegment(labelled: Labelled, voices: Voices, backend: Backend | None, confi
         The windows of `voices` and their labels 0, 1, ... without a gap.
     voices : Voices
     backend : Backend, optional
-        Of the network that made the embeddings.
+        The back end of the network that made the embeddings.
     config : Config
     """
     if backend is None or not voices.pieces or not voices.windows:
@@ -52,8 +52,8 @@ def resegment(labelled: Labelled, voices: Voices, backend: Backend | None, confi
 def label_pieces(voices: Voices, labels: Labels, backend: Backend, config: Config) -> Labels:
     """The speaker of each piece (n_pieces,), from labels 0, 1, ... without a gap of the windows (n_windows,).
 
-    A speaker who would lose all his pieces keeps those nearest to his windows. The back end is of the network
-    that made the vectors.
+    A speaker who would lose all pieces keeps those nearest to its windows. The back end belongs to the
+    network that made the embeddings.
     """
     windows, vectors, pieces, piece_vectors = voices
     if not len(labels) or labels.max() == 0:
@@ -97,7 +97,7 @@ def likeliest_path(scores: NDArray[np.float64], cost: float) -> Labels:
 
 
 def nearest_windows(pieces: Sequence[Segment], windows: Sequence[Segment]) -> NDArray[np.intp]:
-    """The window (n_pieces,) whose middle is nearest to a piece's, of two the earlier."""
+    """The index (n_pieces,) of the window whose middle is nearest to a piece's; of two, the earlier one."""
     middles = np.array([window.middle for window in windows])
     order = np.argsort(middles, kind="stable")
     middles = middles[order]

@@ -1,4 +1,4 @@
-"""The result of the main job: turns, embeddings, and why there are this many speakers."""
+"""`Diarization`, the result: turns, embeddings, and the reason for the number of speakers."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Diarization:
-    """Who spoke when in one recording, and why the answer is what it is.
+    """Who spoke when in one recording, and why there are this many speakers.
 
     Attributes
     ----------
     recording : str
-        Its id: the file's name without suffix.
+        Id of the recording.
     duration : float
-        Seconds.
+        Length of the recording in seconds.
     turns : list of Turn
         Sorted; turns of different speakers may overlap.
     embeddings : Embeddings
-        One row a window, with the speaker it was given to.
+        One row for each window, with its speaker.
     evidence : Evidence
-        Why this number of speakers: a reason in words, the numbers considered and their scores.
+        The reason for the number of speakers: a sentence, the numbers considered and their scores.
     config : Config
-        The settings it was made with.
+        The settings of the run.
     model : str
         Name and fingerprint of the embedding model.
     seconds : dict
@@ -56,7 +56,7 @@ class Diarization:
     seconds: Mapping[str, float] = field(repr=False)
 
     def __post_init__(self) -> None:
-        # Copies: a caller may go on to change what was given.
+        # Copies, because the caller may change the arguments later.
         object.__setattr__(self, "turns", list(self.turns))
         object.__setattr__(self, "evidence", deepcopy(self.evidence))
         object.__setattr__(self, "config", self.config.model_copy(deep=True))
@@ -64,20 +64,20 @@ class Diarization:
 
     @property
     def exclusive(self) -> list[Turn]:
-        """The turns with one speaker at a time: who began first keeps the floor."""
+        """The turns with one speaker at any time: the speaker who began first keeps speaking."""
         return exclusive_turns(self.turns)
 
     @property
     def speakers(self) -> list[str]:
-        """The speakers in the order in which they first appear."""
+        """The speakers in order of first appearance."""
         return list(dict.fromkeys(turn.speaker for turn in self.turns))
 
     def to_rttm(self, path: str | Path | None = None) -> str:
-        """The turns as RTTM text, also written to `path` if given."""
+        """The turns as RTTM; also written to `path`, if given."""
         return _text(render_rttm(self.turns), path)
 
     def to_json(self, path: str | Path | None = None) -> str:
-        """All but the vectors as a JSON document (docs/formats.md), also written to `path` if given."""
+        """Everything except the embeddings as JSON (docs/formats.md); also written to `path`, if given."""
         document = {
             "recording": self.recording,
             "duration": self.duration,
@@ -98,7 +98,7 @@ class Diarization:
 
     def to_pyannote(self) -> Annotation:
         """The turns as an Annotation of pyannote.core."""
-        import_matplotlib()  # or pyannote.core does, which writes into the home folder
+        import_matplotlib()  # first, because pyannote.core's import of it writes into the home folder
         from pyannote.core import Annotation
         from pyannote.core import Segment as PyannoteSegment
 

@@ -2,13 +2,13 @@
 
 ::
 
-    blocks  --hear-------> Heard       where somebody speaks, where several do
+    blocks  --hear-------> Heard       segments of speech and of overlapping speech
             --embed------> Voices      windows and their embeddings
-            --label------> Labelled    a speaker for each window, why there are so many
+            --label------> Labelled    a speaker for each window, and the reason for their number
             --resegment--> Labelled    a speaker for each of shorter windows
             --turns------> NamedTurns  who spoke when
 
-A caller may begin at any of them with a record of their own. `Diarizer` calls all five.
+A caller may begin with any stage and their own record. `Diarizer` calls all five.
 """
 
 from diarize.audio.progress import Progress as Progress

@@ -31,9 +31,9 @@ from diarize.speech.detect import Heard
 
 
 def turns(labelled: Labelled, heard: Heard, config: TurnConfig, recording: str = "") -> NamedTurns:
-    """Turns from labelled spans; SPEAKER_00 is who speaks first.
+    """Turns from labelled segments. SPEAKER_00 speaks first.
 
-    In overlapping speech, whoever else speaks nearest in time has a turn as well::
+    In overlapping speech, the other speaker who is nearest in time has a turn as well::
 
         speech    |==========================|
         overlap        |=====|           |===|
@@ -45,12 +45,12 @@ def turns(labelled: Labelled, heard: Heard, config: TurnConfig, recording: str =
     Parameters
     ----------
     labelled : Labelled
-        Spans in the order of their starts.
+        Segments in the order of their starts.
     heard : Heard
-        Where there is speech, and overlap in it.
+        Speech, and overlap within it.
     config : TurnConfig
     recording : str
-        Its id.
+        Id for the turns.
     """
     spans = labelled.spans
     if not spans:
@@ -88,7 +88,7 @@ def smooth_labels(labels: ArrayLike, windows: Sequence[Segment], n: int) -> NDAr
     Raises
     ------
     ValueError
-        When n is not odd and positive, the lengths differ, or the windows are not in order.
+        If n is not odd and positive, the lengths differ, or the windows are not in order.
     """
     labels = _as_labels(labels, windows)
     if n < 1 or n % 2 == 0:
@@ -119,17 +119,17 @@ def label_turns(
     recording: str,
     names: Mapping[int, str] | Sequence[str] | None = None,
 ) -> list[Turn]:
-    """Turns from labelled windows by the midpoint rule: a moment belongs to the window of the nearest middle.
+    """Turns from labelled windows by the midpoint rule: the window with the nearest middle has the moment.
 
-    So the border between two windows is half-way between their middles::
+    The border between two windows is half-way between their middles::
 
         speech  |===================================|
         windows [-----0-----]     [------1------]
         middles       ^      |           ^
         turns   |==== 0 =====|========== 1 =========|
 
-    The windows of a speech segment are those with their middle in it; a segment without any takes the nearest
-    windows of the recording. Every moment of speech gets a speaker, and no other moment does.
+    The windows of a speech segment are those whose middle lies in it; a segment without windows takes the
+    nearest windows of the recording. Every moment of speech gets a speaker, and no other moment does.
 
     Parameters
     ----------
@@ -138,14 +138,14 @@ def label_turns(
     speech : iterable of Segment
         Segments that overlap are joined first.
     recording : str
-        Its id, which the turns carry.
+        Id for the turns.
     names : mapping or sequence, optional
-        The speaker of each label; without it SPEAKER_00, SPEAKER_01, ... by first appearance in time.
+        The speaker of each label; by default, SPEAKER_00, SPEAKER_01, ... by first appearance in time.
 
     Raises
     ------
     ValueError
-        When the lengths differ, or there is speech without any window.
+        If the lengths differ, or there is speech without any window.
     """
     labels = _as_labels(labels, windows)
     middles = np.array([window.middle for window in windows])
@@ -173,9 +173,9 @@ def label_turns(
 
 
 def other_labels(labels: ArrayLike, windows: Sequence[Segment]) -> NDArray[np.intp]:
-    """Of each window the label of the nearest window in time that has another one; shape (n_windows,).
+    """For each window, the label of the nearest window in time with another label; shape (n_windows,).
 
-    Near is a small distance of the middles; of two windows that are equally near the earlier one counts::
+    Distance is that of the middles; of two windows at the same distance, the earlier one counts::
 
         windows  [----][----][----][----][----][----]
         labels      0     0     0     1     1     2
@@ -184,13 +184,15 @@ def other_labels(labels: ArrayLike, windows: Sequence[Segment]) -> NDArray[np.in
     Raises
     ------
     ValueError
-        When there are no two labels, or the lengths differ.
+        If there are no two labels, or the lengths differ.
     """
     labels = _as_labels(labels, windows)
     middles = np.array([window.middle for window in windows])
     order = np.argsort(middles, kind="stable")
     middles, ordered = middles[order], labels[order]
-    firsts = np.flatnonzero(np.diff(ordered)) + 1  # of each run of one label but the first
+    firsts = (
+        np.flatnonzero(np.diff(ordered)) + 1
+    )  # first index of each run of one label, except the first run
     if not len(firsts):
         raise ValueError("two labels are needed")
     run = np.searchsorted(firsts, np.arange(len(labels)), side="right")
@@ -205,7 +207,7 @@ def other_labels(labels: ArrayLike, windows: Sequence[Segment]) -> NDArray[np.in
 def _as_labels(labels: ArrayLike, windows: Sequence[Segment]) -> NDArray[np.intp]:
     labels = np.asarray(labels)
     if labels.shape != (len(windows),):
-        raise ValueError(f"one label a window is needed, got shape {labels.shape} for {len(windows)} windows")
+        raise ValueError(f"each window needs one label, got shape {labels.shape} for {len(windows)} windows")
     if labels.size and not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(f"labels must be integers, got {labels.dtype}")
     return labels.astype(np.intp)

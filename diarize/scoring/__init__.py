@@ -1,7 +1,7 @@
-"""How far a result is from the truth.
+"""Scores of a result against a reference.
 
 - ``der``: diarization error rate and Jaccard error rate
 - ``inputs``: turns and regions by recording, from files or objects
-- ``clusterings``: misclassification rate, purities, ARI, V, NMI of labelled utterances
-- ``verification``: equal error rate
+- ``clusterings``: misclassification rates, purities, ARI, V, NMI of labelled utterances
+- ``verification``: trials of speaker verification and the equal error rate
 """

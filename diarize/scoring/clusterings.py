@@ -1,7 +1,7 @@
-"""How well labels agree with the speakers: misclassification rates, purities, ARI, V-measure, NMI.
+"""Agreement of labels with speakers: misclassification rates, purities, ARI, V-measure, NMI.
 
-Every function takes the true speakers and the labels of the same utterances, in any type that NumPy sorts,
-and none depends on how clusters are named. ``n_ij`` below counts the utterances of speaker j in cluster i.
+Every function takes the true speakers and the labels of the same utterances, in any type that NumPy sorts.
+The names of the clusters do not matter. ``n_ij`` is the number of utterances of speaker j in cluster i.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ Counts = NDArray[np.int64]
 
 
 def count_table(true: ArrayLike, predicted: ArrayLike) -> Counts:
-    """How many utterances of each speaker each cluster holds: ``n_ij``, (n_clusters, n_speakers).
+    """The number of utterances of each speaker in each cluster: ``n_ij``, (n_clusters, n_speakers).
 
     Raises
     ------
     ValueError
-        When the two are empty, not one-dimensional, or of different lengths.
+        If the two are empty, not one-dimensional, or of different lengths.
     """
     t, p = np.asarray(true), np.asarray(predicted)
     if t.ndim != 1 or t.shape != p.shape or not t.size:
@@ -56,11 +56,11 @@ def _misclassification_rate(counts: Counts) -> float:
 
 
 def legacy_misclassification_rate(true: ArrayLike, predicted: ArrayLike) -> float:
-    """Legacy MR, the stricter rate of two early papers; never to be compared with the ordinary one.
+    """Legacy MR, the stricter rate of two early papers; not comparable with MR.
 
-    A speaker's utterances in a cluster are right only when (a) the cluster holds most of that speaker's
-    utterances, (b) nobody else has more there, (c) it holds more than one utterance, and (d) it holds no
-    other speaker's. Rule (d) implies (b).
+    A speaker's utterances in a cluster are right only if (a) the cluster holds most of that speaker's
+    utterances, (b) no other speaker has more there, (c) it holds more than one utterance, and (d) it holds no
+    utterance of another speaker. Rule (d) implies (b).
 
     References
     ----------
@@ -82,7 +82,7 @@ def legacy_misclassification_rate(true: ArrayLike, predicted: ArrayLike) -> floa
 def minimal_misclassification_rate(linkage: NDArray[np.float64], true: ArrayLike) -> float:
     """Oracle: the smallest MR over all cuts of a SciPy linkage (n - 1, 4), as the papers of 2016-2018 report.
 
-    It uses the true speakers to choose the cut, so it is a lower bound and no result of an algorithm.
+    It chooses the cut with the true speakers, so it is a lower bound and not the result of an algorithm.
 
     References
     ----------
@@ -97,7 +97,7 @@ def minimal_misclassification_rate(linkage: NDArray[np.float64], true: ArrayLike
         counts[a] += counts[b]
         counts[b] = 0
         node[parent], parent = a, parent + 1
-        # Neither the clusters' nor the speakers' largest counts can be exceeded: skips most assignments.
+        # The sums of the largest counts by cluster and by speaker are bounds; they skip most assignments.
         bound = 1 - min(counts.max(axis=1).sum(), counts.max(axis=0).sum()) / len(counts)
         if bound < best:
             best = min(best, _misclassification_rate(counts[list(node.values())]))
@@ -105,19 +105,19 @@ def minimal_misclassification_rate(linkage: NDArray[np.float64], true: ArrayLike
 
 
 def minimal_legacy_misclassification_rate(linkage: NDArray[np.float64], true: ArrayLike) -> float:
-    """Oracle: the smallest legacy MR over all cuts of a SciPy linkage, by the published walk of the merges.
+    """Oracle: the smallest legacy MR over all cuts of a SciPy linkage, by the published procedure.
 
-    All utterances start wrong. A merge of two utterances of one speaker makes both right; any other merge
-    makes all its members wrong.
+    The merges are visited in order. All utterances start as wrong. A merge of two utterances of one speaker
+    makes both right; any other merge makes all its members wrong.
 
     Raises
     ------
     ValueError
-        Unless every speaker has exactly two utterances: the walk is defined for nothing else.
+        Unless every speaker has exactly two utterances; the procedure is defined for this case only.
 
     References
     ----------
-    Y. Lukic et al., MLSP 2016 and 2017, as told in T. Stadelmann et al., ANNPR 2018.
+    Y. Lukic et al., MLSP 2016 and 2017, as described in T. Stadelmann et al., ANNPR 2018.
     """
     speakers = np.asarray(true)
     n = len(_checked(linkage, speakers)) + 1
@@ -138,7 +138,7 @@ def minimal_legacy_misclassification_rate(linkage: NDArray[np.float64], true: Ar
 
 
 def _checked(linkage: NDArray[np.float64], speakers: NDArray[Any]) -> NDArray[np.float64]:
-    """The linkage, once it fits the speakers."""
+    """The linkage, after a check that its shape fits the speakers."""
     if linkage.shape != (len(speakers) - 1, 4):
         raise ValueError(
             f"{len(speakers)} utterances need a linkage of ({len(speakers) - 1}, 4), got {linkage.shape}"
@@ -158,7 +158,7 @@ def cluster_purity(true: ArrayLike, predicted: ArrayLike) -> float:
 
 
 def speaker_purity(true: ArrayLike, predicted: ArrayLike) -> float:
-    """ASP, average speaker purity: the cluster purity with the roles exchanged; 1 when no speaker is split.
+    """ASP, average speaker purity: the cluster purity with the roles exchanged; 1 if no speaker is split.
 
     References
     ----------
@@ -186,7 +186,7 @@ def normalized_mutual_information(
 ) -> float:
     """NMI: mutual information over the mean of the two entropies.
 
-    scikit-learn took the geometric mean before 0.22, and so did papers of that time.
+    scikit-learn before 0.22, and papers of that time, used the geometric mean.
 
     References
     ----------
@@ -200,7 +200,7 @@ def normalized_mutual_information(
 
 
 def wilson_interval(successes: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
-    """Interval of a proportion: the lowest and highest share that the counts do not contradict.
+    """Wilson's confidence interval of a proportion: the lowest and the highest share.
 
     Raises
     ------
@@ -221,7 +221,7 @@ def wilson_interval(successes: float, n: float, confidence: float = 0.95) -> tup
 
 
 def clustering_scores(true: ArrayLike, predicted: ArrayLike) -> dict[str, float]:
-    """All of them by name, with the numbers of speakers and of clusters."""
+    """All scores by name, with the numbers of speakers and clusters."""
     n_clusters, n_speakers = count_table(true, predicted).shape
     return {
         "n_speakers": n_speakers,
@@ -242,7 +242,7 @@ def score_utterances(reference: str | Path, hypothesis: str | Path) -> dict[str,
     Raises
     ------
     FormatError
-        For a malformed file, or when the files do not hold the same utterances.
+        If a file is malformed, or the files do not hold the same utterances.
     """
     true, predicted = read_utt2spk(reference), read_utt2spk(hypothesis)
     if alone := sorted(true.keys() ^ predicted.keys()):

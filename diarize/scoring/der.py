@@ -1,7 +1,7 @@
-"""How far a diarization is from its reference: DER with its parts, and JER, through pyannote.metrics.
+"""Errors of a diarization against its reference: DER with its parts, and JER, by pyannote.metrics.
 
-Three conditions decide a figure and are stated with every table: the collar, whether overlapped speech
-counts, and which time is scored. The collar here is NIST's, removed on **each side** of a reference boundary;
+A figure depends on three conditions, which every table states: the collar, whether overlapping speech is
+scored, and which time is scored. The collar here is NIST's, removed on **each side** of a reference boundary;
 pyannote.metrics takes the total width, twice that::
 
     reference       |======= anna =======|
@@ -27,7 +27,7 @@ from diarize.segments import Segment, Turn, join_segments
 
 logger = logging.getLogger(__name__)
 
-# Only partly typed.
+# pyannote.metrics is only partly typed.
 _core: Any = import_pyannote("core")
 _metrics: Any = import_pyannote("metrics.diarization")
 
@@ -37,7 +37,7 @@ FROM_EXTENT = "reference and hypothesis extent"
 
 @dataclass(frozen=True)
 class DiarizationScore:
-    """The errors of a recording, or of several together.
+    """The errors of one recording, or of several together.
 
     Parameters
     ----------
@@ -47,9 +47,9 @@ class DiarizationScore:
     missed, false_alarm, confusion : float
         Seconds.
     jer : float
-        Jaccard error rate, 0 to 1: mean over reference speakers; nan without any.
+        Jaccard error rate, 0 to 1: mean over reference speakers; nan without reference speakers.
     n_reference, n_hypothesis : int
-        Speakers with time in the scored region, collars taken out.
+        Speakers with time in the scored region, without the collars.
     scored_region_source : str
         ``FROM_UEM`` or ``FROM_EXTENT``.
     """
@@ -66,11 +66,11 @@ class DiarizationScore:
 
     @property
     def der(self) -> float:
-        """Diarization error rate, from 0 and possibly above 1; nan without scored reference speech."""
+        """Diarization error rate: at least 0, may exceed 1; nan without scored reference speech."""
         return self.share(self.missed + self.false_alarm + self.confusion)
 
     def share(self, seconds: float) -> float:
-        """Seconds over those of scored reference speech; nan when there are none."""
+        """Seconds divided by the seconds of scored reference speech; nan without such speech."""
         return seconds / self.total if self.total else math.nan
 
 
@@ -89,17 +89,17 @@ def score_diarization(
     reference, hypothesis : sequence of Turn, Diarization, pyannote's Annotation, path or open file
         Of one recording; overlapping turns of one speaker count once.
     scored : sequence of Segment, optional
-        The time to score, usually of a UEM. Without it: from 0 to the last end of reference and hypothesis,
+        The time to score, usually from a UEM. By default, from 0 to the last end in reference and hypothesis,
         so that false alarms before the first and after the last reference turn count.
     collar : float
         Seconds left out on each side of every reference boundary.
     skip_overlap : bool
-        Leave out the time when two reference speakers talk at once.
+        Whether to leave out the time in which several reference speakers talk at once.
 
     Raises
     ------
     ValueError
-        For turns of more than one recording, or a negative collar.
+        If the turns are of more than one recording, or the collar is negative.
 
     References
     ----------
@@ -137,9 +137,9 @@ def score_diarization(
 
 
 def _annotation(turns: Iterable[Turn]) -> Any:
-    """The turns for pyannote; those of one speaker that overlap become one, those that touch stay two.
+    """The turns for pyannote; overlapping turns of one speaker are joined, those that touch are not.
 
-    Otherwise a speaker would overlap with itself, counted twice by DER and left out by ``skip_overlap``.
+    Otherwise a speaker would overlap with itself: DER would count it twice and ``skip_overlap`` leave it out.
     """
     own: dict[str, list[Segment]] = defaultdict(list)
     for turn in sorted(turns):
@@ -152,15 +152,15 @@ def _annotation(turns: Iterable[Turn]) -> Any:
 
 
 def pool(scores: Sequence[DiarizationScore]) -> DiarizationScore:
-    """All recordings as one: seconds and speakers are summed, JER is the mean over all reference speakers.
+    """The score of all recordings together: seconds are summed, JER is the mean over reference speakers.
 
-    So DER weights recordings by their speech and JER weights them by their speakers, both as the scoring tool
-    of DIHARD does (https://github.com/nryant/dscore).
+    DER weights recordings by their speech and JER by their speakers, like the scoring tool of DIHARD
+    (https://github.com/nryant/dscore).
 
     Raises
     ------
     ValueError
-        Without a score, or when only some of the scored regions come from a UEM.
+        If there are no scores, or only some of the scored regions come from a UEM.
     """
     sources = {score.scored_region_source for score in scores}
     if len(sources) != 1:
@@ -187,30 +187,30 @@ def score(
     collar: float = 0.0,
     skip_overlap: bool = False,
 ) -> list[DiarizationScore]:
-    """Scores of the recordings in order of their ids; recordings are matched by id.
+    """The score of each recording, in order of ids. Reference and hypothesis are matched by id.
 
-    A reference recording without hypothesis counts as all missed, a recording that the UEM names and the
-    reference has no turns of as all false alarm. Recordings that a given UEM does not name are left out, and
-    without a UEM those that only the hypothesis has. The log warns of each.
+    If a reference recording has no hypothesis, all its speech is missed. If the UEM names a recording without
+    reference turns, all its speech is false alarm. With a UEM, recordings that it does not name are left out;
+    without one, those that only the hypothesis has. The log warns of each.
 
     Parameters
     ----------
     reference, hypothesis : path, open file, Diarization, pyannote's Annotation, turns, or several of these
-        A path is an annotation file in any format, or a folder of such files. An object that names no
-        recording is the only recording of the other side.
+        A path is an annotation file in any format, or a folder of such files. An object without a recording's
+        name belongs to the only recording of the other side.
     uem : path, open file, mapping from recording to segments, or segments, optional
-        The regions that are scored.
+        The regions to score.
     collar : float
         Seconds left out on each side of every reference boundary.
     skip_overlap : bool
-        Leave out the time when two reference speakers talk at once.
+        Whether to leave out the time in which several reference speakers talk at once.
 
     Raises
     ------
     FormatError
-        For an unreadable file, no recording to score, or a hypothesis of quite other recordings.
+        If a file cannot be read, there is no recording to score, or the hypothesis has none of them.
     DiarizeError
-        For a collar that is no time.
+        If the collar is negative or not a finite number.
 
     Examples
     --------
@@ -221,7 +221,7 @@ def score(
     0.2
     """
     if not (collar >= 0 and is_time(collar)):
-        raise DiarizeError(f"collar {collar:g}: give seconds from 0 on")
+        raise DiarizeError(f"collar {collar:g}: give seconds, at least 0")
     truth, found = turns_by_recording(reference), turns_by_recording(hypothesis)
     regions = regions_by_recording(uem) if uem is not None else {}
     share_names(truth, found, regions)
@@ -260,20 +260,20 @@ def score(
 
 
 def _called(source: Any, role: str) -> str:
-    """What an error calls a source: a path by its name, anything else by its role."""
+    """The name of a source in errors: a path, or the role of anything else."""
     return str(source) if isinstance(source, str | os.PathLike) else f"the {role}"
 
 
 def _some(names: Iterable[str], most: int = 3) -> str:
-    """The first few names, and that there are more; "none" for none."""
+    """The first few names and the number of the others; "none" if there are none."""
     ordered = sorted(names) or ["none"]
     return ", ".join(ordered[:most]) + (f" and {len(ordered) - most} more" if len(ordered) > most else "")
 
 
 def format_score_table(scores: Sequence[DiarizationScore], *, collar: float, skip_overlap: bool) -> str:
-    """A Markdown table, a row a recording and TOTAL, below one line that states the conditions.
+    """A Markdown table with a row for each recording and TOTAL, below a line with the conditions.
 
-    Rates are per cent of scored reference speech; ``-`` where there is none, and a line below says so.
+    Rates are per cent of scored reference speech. Without such speech a rate is ``-``, with a line below.
     """
     pooled = pool(scores)
     heads = ("recording", "DER", "miss", "false alarm", "confusion", "JER", "speakers ref/hyp")

@@ -1,4 +1,4 @@
-"""Turns and scored regions by recording, from whatever holds them: paths, folders, open files, objects."""
+"""Turns and scored regions by recording, from paths, folders, open files and objects."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from diarize.segments import Segment, Turn, normal_name
 UNNAMED = ""
 """The recording of an object that does not name one, such as an Annotation without uri."""
 
-_MANY = {READABLE[name].suffix for name in ("rttm", "csv", "stm", "ctm")}  # recordings a file
+_MANY = {READABLE[name].suffix for name in ("rttm", "csv", "stm", "ctm")}  # formats of several recordings
 
 
 def list_turns(source: Any) -> list[Turn]:
-    """The turns of anything that `turns_by_recording` takes, sorted."""
+    """The turns of any source that `turns_by_recording` takes, sorted."""
     return sorted(turn for turns in turns_by_recording(source).values() for turn in turns)
 
 
 def turns_by_recording(source: Any) -> dict[str, list[Turn]]:
-    """The turns of each recording; a recording that is known to have none has an empty list.
+    """The turns of each recording; a recording without turns has an empty list.
 
     Parameters
     ----------
@@ -36,9 +36,9 @@ def turns_by_recording(source: Any) -> dict[str, list[Turn]]:
     Raises
     ------
     FormatError
-        For a file that cannot be read, and a folder without annotation files.
+        If a file cannot be read, or a folder has no annotation files.
     TypeError
-        For anything else.
+        If the source is of another type.
     """
     if isinstance(source, Turn):
         return {source.recording: [source]}
@@ -72,12 +72,12 @@ def regions_by_recording(source: Any) -> dict[str, list[Segment]]:
     Parameters
     ----------
     source : path, open file, bytes, mapping from recording to segments, or segments
-        A path is a UEM file or a folder of such files; segments are of ours or a Timeline of pyannote's.
+        A path is a UEM file or a folder of such files; segments may be a Timeline of pyannote.core.
 
     Raises
     ------
     FormatError
-        For a file that cannot be read, and a folder without UEM files.
+        If a file cannot be read, or a folder has no UEM files.
     """
     regions: dict[str, list[Segment]] = defaultdict(list)
     if (file := as_file(source)) is not None:
@@ -93,19 +93,19 @@ def regions_by_recording(source: Any) -> dict[str, list[Segment]]:
 
 
 def share_names(*tables: dict[str, list[Any]]) -> None:
-    """Give a recording without a name that of the only recording that has one, in place.
+    """Give a recording without a name the name of the only other recording, in place.
 
     Raises
     ------
     DiarizeError
-        When it could be any of several.
+        If there are several others.
     """
     if not any(UNNAMED in table for table in tables):
         return
     names = {name for table in tables for name in table if name != UNNAMED}
     if len(names) > 1:
         raise DiarizeError(
-            f"a recording without a name beside {len(names)} with names; name it, an Annotation by its uri"
+            f"a recording without a name beside {len(names)} with names; name it (an Annotation by its uri)"
         )
     for table in tables:
         if UNNAMED in table:
@@ -118,7 +118,7 @@ def _segments(source: Iterable[Any]) -> list[Segment]:
 
 
 def _of_file(path: File) -> dict[str, list[Turn]]:
-    """The turns of a file, or of the annotation files of a folder, by recording."""
+    """The turns of a file, or of the annotation files in a folder, by recording."""
     found: dict[str, list[Turn]] = defaultdict(list)
     in_folder = _is_folder(path)
     for file in _files(path, [known.suffix for known in READABLE.values()]):
@@ -127,14 +127,14 @@ def _of_file(path: File) -> dict[str, list[Turn]]:
         for turn in turns:
             found[turn.recording].append(turn)
         if not turns and (in_folder or format.suffix not in _MANY):
-            found.setdefault(normal_name(Path(file).stem), [])  # nobody speaks in it
+            found.setdefault(normal_name(Path(file).stem), [])  # a recording without turns
     return dict(found)
 
 
 def _files(path: File, suffixes: Sequence[str]) -> list[File]:
-    """The file itself; of a folder, its files with the first of the suffixes that occurs there.
+    """The file itself, or the files of a folder that have the first suffix found there.
 
-    One suffix only, because a folder of results may hold the same turns in several formats.
+    Only one suffix is used, because a folder of results may hold the same turns in several formats.
     """
     if not _is_folder(path):
         return [path]
@@ -147,5 +147,5 @@ def _files(path: File, suffixes: Sequence[str]) -> list[File]:
 
 
 def _is_folder(path: File) -> bool:
-    # os.path says no where pathlib raises: a name too long.
+    # For a name that is too long, os.path returns False where pathlib raises.
     return not isinstance(path, Content) and os.path.isdir(path)  # noqa: PTH112

@@ -15,7 +15,7 @@ def make_trials(
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Pairs (n_trials, 2) of recordings within a group, and whether they are of the same speaker (n_trials,).
 
-    All pairs of one speaker, and up to `impostors` times as many of different speakers, drawn at random.
+    They are all pairs of one speaker, and up to `impostors` times as many random pairs of different speakers.
     """
     speaker, group = np.unique(speakers, return_inverse=True)[1], np.unique(groups, return_inverse=True)[1]
     first, second = np.triu_indices(len(speaker), 1)
@@ -30,7 +30,7 @@ def make_trials(
 
 
 def crop_middle(samples: Samples, seconds: float) -> Samples:
-    """The middle `seconds` of samples (n_samples,); all of them when there are fewer."""
+    """The middle `seconds` of samples (n_samples,); all samples if there are fewer."""
     length = round(seconds * SAMPLE_RATE)
     start = max(0, (len(samples) - length) // 2)
     return samples[start : start + length]
@@ -42,22 +42,22 @@ def score_trials(vectors: NDArray[np.floating], trials: NDArray[np.int64]) -> ND
 
 
 def equal_error_rate(scores: NDArray[np.floating], same: NDArray[np.bool_]) -> float:
-    """The share of errors where false acceptances and false rejections are equally frequent.
+    """The error rate at the threshold where false acceptances and false rejections are equally frequent.
 
     Raises
     ------
     ValueError
-        When there are no pairs of one kind.
+        If there are no trials of one of the two kinds.
     """
     n_same, n_different = int(same.sum()), int((~same).sum())
     if not n_same or not n_different:
         raise ValueError(f"needs trials of both kinds, got {n_same} same and {n_different} different")
     order = np.argsort(scores, kind="stable")
-    # A threshold lies below all scores, or just above the last of equal ones, which are then rejected.
+    # Thresholds lie below all scores or just above a score; equal scores are rejected together.
     last = np.append(-1, np.flatnonzero(np.diff(scores[order], append=np.inf)))
     rejected = np.append(0, np.cumsum(same[order]) / n_same)[last + 1]
     accepted = 1 - np.append(0, np.cumsum(~same[order]) / n_different)[last + 1]
-    # The curve is straight between two thresholds; both rates are equal where the difference is 0.
+    # The curve is linear between two thresholds; both rates are equal where their difference is 0.
     after = int(np.argmax(rejected >= accepted))
     low, high = (rejected - accepted)[[after - 1, after]]
     return float(np.interp(0, [low, high], rejected[[after - 1, after]]))
@@ -74,7 +74,7 @@ def bootstrap_interval(
 ) -> tuple[float, float]:
     """The 95 % interval of the equal error rate over draws of the speakers with replacement.
 
-    A trial counts as often as both its speakers were drawn (for one of a single speaker: as he was).
+    A trial counts as often as its speakers were drawn: the product for two speakers, the number for one.
     """
     names, number = np.unique(speakers, return_inverse=True)
     first, second = number[trials[:, 0]], number[trials[:, 1]]

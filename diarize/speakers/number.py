@@ -1,4 +1,4 @@
-"""How many speakers: the partition with the largest evidence, whichever clusterer proposed it."""
+"""The number of speakers: the partition with the largest evidence among those that a clusterer proposes."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ from diarize.config import ClusteringConfig
 from diarize.speakers.plda import Backend
 
 MOST_CANDIDATES = 20
-_MORE = 4  # clusters above a bound: reassignment may empty so many
-_MOST_STEPS = 10  # of a reassignment that goes on until nothing changes
-_MOST_TRIES = 5  # exchanges that are tried out for one that is taken
+_MORE = 4  # clusters proposed above a bound, because reassignment may empty some
+_MOST_STEPS = 10  # steps of a reassignment that is repeated until nothing changes
+_MOST_TRIES = 5  # exchanges that are tried in each step
 _STEPS_A_TRY = 3
 
 
-_FREE_SECONDS = 25.0  # of speech, up to which one voice needs no evidence against it
+_FREE_SECONDS = 25.0  # seconds of speech; `second_speaker_rate` applies to the speech beyond
 
 
 def window_weight(config: ClusteringConfig, hop: float) -> float:
-    """What a window counts, of windows every `hop` seconds; 1 where they are independent."""
+    """The weight of a window, for windows every `hop` seconds; 1 if they are independent."""
     return min(hop / config.seconds_a_sample, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What windows count and what speakers cost, in nats, in the choice of the number of speakers.
+    """The weight of windows and the cost of speakers, in nats, in the choice of the number of speakers.
 
-    A voice changes slowly in a long recording, and slow changes do not average out. Beyond
-    ``seconds_in_full`` seconds the windows together count as the cube root of their duration, and the cost
-    of a speaker grows with its logarithm.
+    In a long recording a voice changes slowly, and slow changes do not average out. Beyond
+    ``seconds_in_full`` seconds, the total weight of the windows grows with the cube root of their duration,
+    and the cost of a speaker with its logarithm.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class Costs:
     hop : float
         Seconds from one window to the next.
     n_windows : int
-        Of the recording.
+        Number of windows in the recording.
     """
 
     config: ClusteringConfig
@@ -57,21 +57,21 @@ class Costs:
 
     @property
     def weight(self) -> float:
-        """What a window counts for who speaks."""
+        """The weight of a window in the estimates of the speakers."""
         return window_weight(self.config, self.hop)
 
     @property
     def number_weight(self) -> float:
-        """What a window counts for the number of speakers."""
+        """The weight of a window in the choice of the number of speakers."""
         return self.weight * self._in_full
 
     @property
     def speaker(self) -> float:
-        """What each speaker costs."""
+        """The cost of each speaker."""
         return self.config.speaker_cost + self.config.long_speaker_cost * math.log(self._times_in_full)
 
     def second_speaker(self, speech: float, overlap: float) -> float:
-        """What speakers must win over one voice, with so many seconds of speech and of overlap."""
+        """What several speakers must gain over one, given the seconds of speech and of overlap."""
         rate, gain = self.config.second_speaker_rate, self.config.overlap_gain
         return rate * max(0, speech * self._in_full - _FREE_SECONDS) - gain * overlap * self._in_full
 
@@ -93,34 +93,35 @@ def cluster_by_evidence(
     number_weight: float = 1.0,
     one_speaker_cost: float = 0.0,
 ) -> tuple[Labels, Evidence]:
-    """Labels (n_windows,) numbered by first appearance, and why, for vectors X (n_windows, dim).
+    """Labels (n_windows,) numbered by first appearance, and the reason, for vectors X (n_windows, dim).
 
-    The clusterer proposes partitions of every number within its bounds. In each the windows go to the most
-    likely speaker, which takes the stray windows out of clusters of their own; the partition with the largest
-    evidence, less the costs, is taken. Where none keeps a number within the bounds, the
-    clusterer's own labels are.
+    The clusterer proposes partitions into every number of speakers within its bounds. In each, windows are
+    reassigned to the most likely speaker, so that stray windows do not remain a speaker. The partition with
+    the largest evidence, less the costs, is taken. If no partition stays within the bounds, the labels are
+    those of the clusterer.
 
     Parameters
     ----------
     X : array (n_windows, dim)
     clusterer : Clusterer
-        With the numbers of speakers wanted.
+        Its parameters hold the numbers of speakers.
     backend : Backend
-        Of the network that made the vectors.
+        The back end of the network that made the vectors.
     weight : float
-        What each window counts; 1 where windows are independent.
+        Weight of each window; 1 if windows are independent.
     speaker_cost : float
-        Nats; what (2) of ``plda.py`` asks for a speaker comes on top.
+        Cost of a speaker in nats, in addition to that in (2) of ``plda.py``.
     number_weight : float
-        What each window counts in the choice of the number of speakers, where that is less. Windows then go
-        to and fro until they stay, which empties speakers who are but another one's mood.
+        Weight of each window in the choice of the number of speakers, if it is less than `weight`. Windows
+        are then reassigned until nothing changes, so a spurious speaker that merely captured a change in
+        someone's voice ends up empty.
     one_speaker_cost : float
-        Nats that one speaker alone costs beside it.
+        Extra cost of one speaker alone, in nats.
 
     Raises
     ------
     ConfigError
-        When ``n_speakers`` is impossible for this many windows.
+        If ``n_speakers`` is impossible for this many windows.
     """
     X = np.asarray(X, dtype=np.float64)
     lowest, highest = speaker_bounds(
@@ -152,11 +153,11 @@ def cluster_by_evidence(
     scores = {k: score for k, (score, _) in sorted(best.items())}
     chosen = max(scores, key=lambda k: scores[k])
     if number_weight < weight:
-        best |= best_by_number(weight, 1)  # who the speakers are every window tells in full
+        best |= best_by_number(weight, 1)  # every window counts in full for who the speakers are
     labels = best[chosen][1]
     if lowest == highest:
         labels = exchange(Y, labels, backend, weight)
-        reason = f"{chosen} speakers, as asked for, in the partition with the largest evidence"
+        reason = f"{chosen} speakers, as requested, in the partition with the largest evidence"
     else:
         others = [
             f"{scores[chosen] - scores[k]:.1f} nats above {k}"
@@ -169,10 +170,10 @@ def cluster_by_evidence(
 
 
 def exchange(Y: Matrix, labels: Labels, backend: Backend, weight: float) -> Labels:
-    """Labels (n_windows,) of as many speakers with more evidence, where two are one and a third is two.
+    """Labels (n_windows,) with the same number of speakers and more evidence, if any are found.
 
-    A clusterer that has to find a number may spend it on stray windows, and leave two voices together.
-    Merging two speakers and splitting a third is done again and again while the evidence grows.
+    A clusterer with a given number may spend a speaker on stray windows and leave two speakers merged. So two
+    speakers are merged and a third is split, repeatedly, while the evidence grows.
 
     Parameters
     ----------
@@ -182,7 +183,7 @@ def exchange(Y: Matrix, labels: Labels, backend: Backend, weight: float) -> Labe
         Speakers 0, 1, ... without a gap.
     backend : Backend
     weight : float
-        What each window counts.
+        Weight of each window.
     """
     k, score = count(labels), backend.evidence(Y, labels, weight)
     for _ in range(_MOST_STEPS):
@@ -199,7 +200,7 @@ def exchange(Y: Matrix, labels: Labels, backend: Backend, weight: float) -> Labe
 
 
 def _merged_and_split(Y: Matrix, labels: Labels, backend: Backend, weight: float) -> Iterator[Labels]:
-    """Labels with two speakers merged and a third split; those with the most evidence as they stand."""
+    """Labels with two speakers merged and a third split, in order of their evidence before reassignment."""
     k, half = count(labels), _second_halves(Y * np.sqrt(backend.spread / (1 + backend.spread)), labels)
     sizes, sums = weight * np.bincount(labels), weight * sum_clusters(Y, labels)
     half_sizes = weight * np.bincount(labels, half)
@@ -219,7 +220,7 @@ def _merged_and_split(Y: Matrix, labels: Labels, backend: Backend, weight: float
 
 
 def _second_halves(Y: Matrix, labels: Labels) -> NDArray[np.bool_]:
-    """Which windows (n_windows,) lie on one side of their speaker's mean, along his widest direction."""
+    """Mask (n_windows,) of one side of each speaker's mean, along the speaker's widest direction."""
     half = np.zeros(len(Y), dtype=bool)
     for speaker in range(count(labels)):
         X = Y[labels == speaker]

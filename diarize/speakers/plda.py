@@ -1,16 +1,16 @@
-r"""Two-covariance model of windows' vectors: how far voices lie apart, how far windows of one voice.
+r"""Two-covariance model of embeddings: how they vary between speakers and within one speaker.
 
-In a space in which windows of one speaker have covariance I, a speaker y and his window x are
+In a space in which windows of one speaker have covariance I, a speaker y and a window x of this speaker are
 
     y ~ N(0, Psi),    x | y ~ N(y, I),    Psi = diag(psi)                                             (1)
 
-after the recording's mean is taken off, which takes its channel along. The n windows of one speaker with the
-sum s then have, up to a factor that is the same for every partition, the likelihood
+after the recording's mean is subtracted, which also removes the effect of its channel. The n windows of one
+speaker with the sum s then have, up to a factor that is the same for every partition, the likelihood
 
     log p(x_1 ... x_n) = 1/2 sum_d [psi_d s_d^2 / (1 + n psi_d) - log(1 + n psi_d)]                   (2)
 
-Its last term is the price of a speaker: two clusters are better than one only where their means lie apart by
-more than chance lets them. Windows near in time share audio, words and mood, so each counts for less than
+The last term is the cost of a speaker: two clusters are better than one only if their means lie farther apart
+than expected by chance. Windows close in time share audio, words and tone of voice, so each counts less than
 one: with weight w, n becomes w n and s becomes w s.
 
 References
@@ -44,19 +44,19 @@ _REMEDY = "remove it or run recipes/train_backend.py"
 
 @dataclass(frozen=True, eq=False)
 class Backend:
-    """The model (1) for the vectors of one network."""
+    """The model (1) for the embeddings of one network."""
 
     projection: Matrix
-    """(dim, n): to where windows of one speaker have covariance I and speakers a diagonal one."""
+    """(dim, n), to the space where windows of one speaker have covariance I, and speakers a diagonal one."""
     spread: NDArray[np.float64]
-    """(n,): psi, the variances of speakers, largest first."""
+    """(n,), psi: the variances of speakers, largest first."""
 
     def __post_init__(self) -> None:
-        for name in ("projection", "spread"):  # copies: a caller may go on to change the arrays
+        for name in ("projection", "spread"):  # copies, because the caller may change the arrays later
             object.__setattr__(self, name, np.array(getattr(self, name), dtype=np.float64))
 
     def whiten(self, vectors: ArrayLike, centre: ArrayLike | None = None) -> Matrix:
-        """Vectors (n_windows, dim) of a recording in the space of (1), about a centre or their mean."""
+        """Vectors (n_windows, dim) of a recording in the space of (1), less a centre or their mean."""
         X = np.asarray(vectors, dtype=np.float64)
         about = X.mean(axis=0) if centre is None else np.asarray(centre, dtype=np.float64)
         whitened: Matrix = (X - about) @ self.projection
@@ -67,7 +67,7 @@ class Backend:
         return float(self.evidence_of(weight * np.bincount(labels), weight * sum_clusters(Y, labels)).sum())
 
     def evidence_of(self, sizes: NDArray[Any], sums: Matrix) -> Matrix:
-        """The log-likelihood (2) in nats of each cluster (...), of its size (...) and its sum (..., n)."""
+        """The log-likelihood (2) in nats of clusters (...), from their sizes (...) and sums (..., n)."""
         scale = 1 + sizes[..., None] * self.spread
         nats: Matrix = 0.5 * (self.spread * sums**2 / scale - np.log(scale)).sum(axis=-1)
         return nats
@@ -75,8 +75,8 @@ class Backend:
     def reassign(self, Y: Matrix, labels: Labels, weight: float, n_steps: int = 1) -> Labels:
         """The most likely speaker of each whitened window, numbered as in `labels`.
 
-        In each step the speakers are estimated from their windows, and each window is shared out among the
-        speakers. A speaker without enough of his own can lose all his windows.
+        In each step, the speakers are estimated from their windows, and each window is divided among the
+        speakers by likelihood. A speaker with too few clear windows can lose all of them.
         """
         shares = np.eye(int(labels.max()) + 1)[labels]  # (n_windows, k)
         for _ in range(n_steps):
@@ -96,32 +96,32 @@ class Backend:
         return variance * (weight * shares.T @ Y), variance
 
     def log_likelihoods(self, Y: Matrix, mean: Matrix, variance: Matrix) -> Matrix:
-        """E log p(x | y) (n_windows, k) of windows Y for speakers, up to what is common to all of them."""
+        """E log p(x | y) (n_windows, k) of windows Y for each speaker, up to a term common to all of them."""
         fit: Matrix = Y @ mean.T - 0.5 * (mean**2 + variance).sum(axis=1)  # x m - (m^2 + C) / 2
         return fit
 
 
 def learn_backend(vectors: ArrayLike, speakers: ArrayLike, clips: ArrayLike, n_dims: int = 64) -> Backend:
-    """The model from windows' vectors (n_windows, dim), the speaker and the clip of each.
+    """The model learned from vectors of windows (n_windows, dim), with the speaker and the clip of each.
 
-    Clips weigh alike. What differs between two clips of a speaker counts as within him, so speakers with one
-    clip alone are left out.
+    All clips have the same weight. Differences between two clips of a speaker count as variation within the
+    speaker, so speakers with only one clip are left out.
 
     Raises
     ------
     ValueError
-        When too few speakers have two clips: as many as dimensions of a vector, and one more, are needed.
+        If too few speakers have two clips: one more than the dimensions of a vector is needed.
     """
     X = np.asarray(vectors, dtype=np.float64)
     _, first, clip = np.unique(clips, return_index=True, return_inverse=True)
-    speaker = np.unique(speakers, return_inverse=True)[1][first]  # of each clip
+    speaker = np.unique(speakers, return_inverse=True)[1][first]  # speaker of each clip
     many = np.bincount(speaker)[speaker] > 1
     X, clip = X[many[clip]], np.unique(clip[many[clip]], return_inverse=True)[1]
     speaker = np.unique(speaker[many], return_inverse=True)[1]
     n_windows, n_clips = np.bincount(clip), np.bincount(speaker)
     if len(n_clips) <= X.shape[1]:
         raise ValueError(f"{len(n_clips)} speakers with two clips are too few for {X.shape[1]} dimensions")
-    # The mean of a clip has the clip's covariance and that of its windows over their number; so do speakers'.
+    # The covariance of clip means is that of clips plus that of windows over their number; speakers alike.
     of_clips = sum_clusters(X, clip) / n_windows[:, None]
     of_speakers = sum_clusters(of_clips, speaker) / n_clips[:, None]
     window = _scatter(X - of_clips[clip], len(clip) - len(n_windows))
@@ -134,7 +134,7 @@ def learn_backend(vectors: ArrayLike, speakers: ArrayLike, clips: ArrayLike, n_d
 
 
 def centre_groups(vectors: Matrix, groups: ArrayLike) -> Matrix:
-    """Vectors (n, dim), each less the mean of its group's."""
+    """Vectors (n, dim), each less the mean of its group."""
     _, group = np.unique(groups, return_inverse=True)
     centred = vectors.copy()
     for number in range(int(group.max()) + 1):
@@ -143,13 +143,13 @@ def centre_groups(vectors: Matrix, groups: ArrayLike) -> Matrix:
 
 
 def backend_file(model: Path) -> Path:
-    """Where the back end of a model is: in its folder, or beside FILE.onnx."""
+    """The path of a model's back end: in the model folder, or beside FILE.onnx."""
     name = "backend.safetensors"
     return model.with_suffix(f".{name}") if model.suffix.lower() == ".onnx" else model / name
 
 
 def save_backend(backend: Backend, model: Path, fingerprint: str) -> None:
-    """Write it to a model; the fingerprint of the weights tells later to whom it belongs."""
+    """Write a back end to its model, with the fingerprint of the weights to which it belongs."""
     tensors = {"projection": backend.projection, "spread": backend.spread}
     tensors32 = {name: np.ascontiguousarray(tensor, np.float32) for name, tensor in tensors.items()}
     with atomic_path(backend_file(model)) as path:
@@ -157,12 +157,12 @@ def save_backend(backend: Backend, model: Path, fingerprint: str) -> None:
 
 
 def load_backend(model: Path, fingerprint: str) -> Backend | None:
-    """The back end of a model; None where there is none.
+    """The back end of a model; None if it has none.
 
     Raises
     ------
     ModelError
-        When the file is damaged, or was learned with other weights.
+        If the file is damaged, or was learned with other weights.
     """
     path = backend_file(model)
     if not path.is_file():
@@ -172,13 +172,13 @@ def load_backend(model: Path, fingerprint: str) -> Backend | None:
             weights = (file.metadata() or {}).get("weights")
             projection, spread = (file.get_tensor(name) for name in ("projection", "spread"))
     except SafetensorError as error:
-        raise ModelError(f"{path}: no back end ({error}); {_REMEDY}") from error
+        raise ModelError(f"{path}: not a back end ({error}); {_REMEDY}") from error
     if weights != fingerprint:
-        raise ModelError(f"{path}: learned with other weights; {_REMEDY}")
+        raise ModelError(f"{path}: belongs to other weights; {_REMEDY}")
     return Backend(projection.astype(np.float64), spread.astype(np.float64))
 
 
 def _scatter(deviations: Matrix, n_free: int) -> Matrix:
-    """Covariance (dim, dim) of deviations (n, dim) from means, with so many degrees of freedom."""
+    """Covariance (dim, dim) of deviations (n, dim) from means, with `n_free` degrees of freedom."""
     covariance: Matrix = deviations.T @ deviations / n_free
     return covariance

@@ -1,10 +1,13 @@
-"""Samples to where somebody speaks.
+"""Speech detection: samples to segments of speech and overlap.
 
-- ``detect``: where somebody speaks, by any detector
-- ``silero``, ``energy``: probabilities of speech
+- ``detect``: `hear`, speech and overlap by any detector
+- ``silero``: probabilities of speech by Silero's network
+- ``energy``: scores of loud sound, without a network
 - ``hysteresis``: probabilities to segments
-- ``activity``: speech and overlapped speech by the bundled network
-- ``segmentation``: the same by a third-party ONNX network
+- ``activity``: speech and overlap by the bundled network
+- ``segmentation``: speech and overlap by a third-party ONNX network
 - ``windows``: windows over speech
-- ``channels``, ``crosstalk``, ``channel_options``: one speaker a channel
+- ``channels``: the speech of each channel, if each channel is one speaker
+- ``crosstalk``: cross-talk between such channels
+- ``channel_options``: checks of the options and names of such channels
 """

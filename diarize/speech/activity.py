@@ -1,7 +1,7 @@
-"""Speech and overlapping speech in a stream of samples, by the network that comes with the package.
+"""Speech and overlapping speech in a stream of samples, by the bundled network.
 
-Silero's probability and the log-mel frames go through it together; both are made in one pass. A network of
-others may take its place (``segmentation.py``).
+Its input is the log-mel frames and Silero's probability, both computed in one pass. A third-party network may
+replace it (``segmentation.py``).
 """
 
 from __future__ import annotations
@@ -29,33 +29,33 @@ from diarize.speech.segmentation import load_segmentation
 from diarize.speech.silero import BLOCK_FRAMES, FRAME_SAMPLES, Silero, cut_frames
 
 OUTPUT_LENGTH = 0.02
-"""Seconds an output of the network."""
+"""Seconds from one output of the network to the next."""
 
 HOP = 160
-"""Samples from one log-mel frame to the next; an output is two of them."""
+"""Samples from one log-mel frame to the next; there is an output for every second frame."""
 
 SILENT_FRAME = float(np.log(1e-6))
-"""What lies around a recording: log-mel frames of nothing at all."""
+"""The value of log-mel frames of digital silence, which are added around a recording."""
 
-_CHUNK = 3000  # outputs a call of the network: a minute
+_CHUNK = 3000  # outputs in one call of the network: a minute
 
 
 class Activity(NamedTuple):
-    """What the networks heard in a recording: probabilities, and its length in seconds."""
+    """The probabilities that the networks give for a recording, and its length in seconds."""
 
     speech: Probabilities
-    """(n_outputs,), that somebody speaks."""
+    """(n_outputs,), of speech, by the bundled network."""
     overlap: Probabilities
-    """(n_outputs,), that several do."""
+    """(n_outputs,), of overlapping speech."""
     silero: Probabilities
-    """(n_frames,), that somebody speaks, by Silero."""
+    """(n_frames,), of speech, by Silero's network."""
     n_seconds: float
 
 
 def detect_activity(blocks: Iterable[Samples], model: str | Path | None = None) -> Activity:
-    """What the network, and Silero's, hear in a recording that comes block by block.
+    """The probabilities of the bundled network and Silero's for a recording in blocks.
 
-    How the recording is cut into blocks changes nothing.
+    The result does not depend on the size of the blocks.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def detect_activity(blocks: Iterable[Samples], model: str | Path | None = None) 
     Raises
     ------
     ModelError
-        When the model or the network of silero-vad is missing.
+        If the model or the network of silero-vad is missing.
     """
     path = Path(model or ACTIVITY)
     heard: list[Probabilities] = []
@@ -84,12 +84,12 @@ def detect_activity(blocks: Iterable[Samples], model: str | Path | None = None) 
     def frames(features: FeatureConfig) -> Iterator[tuple[Frames, Probabilities]]:
         first = 0
         for mel in stream_log_mel(listen(), features):
-            # No frame reaches back further than into the block before the last.
+            # Frames need no samples from before the previous block.
             recent = np.concatenate(heard[-2:])
             yield mel, silero_of_frames(recent, max(0, len(heard) - 2) * BLOCK_FRAMES, first, len(mel))
             first += len(mel)
 
-    probabilities = bytearray()  # in one piece: small arrays would lie between large ones that come and go
+    probabilities = bytearray()  # one buffer: many small arrays would fragment the memory
     with one_thread():
         if path.suffix.lower() == ".onnx":
             parts = load_segmentation(path).stream(listen())
@@ -110,9 +110,9 @@ def load_activity(folder: Path = ACTIVITY) -> tuple[ActivityNetwork, FeatureConf
     Raises
     ------
     ModelError
-        When a part of the folder is missing, or the weights do not fit its config.
+        If a part of the folder is missing, or the weights do not fit its config.
     ConfigError
-        For an unknown or impossible setting in its config.
+        If a setting in its config is unknown or impossible.
     """
     path = folder / "config.toml"
     if not path.is_file():
@@ -131,8 +131,8 @@ def load_activity(folder: Path = ACTIVITY) -> tuple[ActivityNetwork, FeatureConf
 def silero_of_frames(probabilities: Probabilities, before: int, first: int, n_frames: int) -> Probabilities:
     """Silero's probabilities at the middles of log-mel frames `first` to `first + n_frames`: (n_frames,).
 
-    `probabilities` (n,) begin behind `before` others. Log-mel frame t is centred on sample 160 t; the last
-    one may lie at the end of Silero's last frame, and takes that.
+    `probabilities` (n,) are those from frame `before` on. Log-mel frame t is centred on sample 160 t. The
+    last one may lie at the end of Silero's last frame, and gets its probability.
     """
     index = np.arange(first, first + n_frames) * HOP // FRAME_SAMPLES - before
     return probabilities[np.minimum(index, len(probabilities) - 1)]
@@ -148,14 +148,14 @@ def pad_frames(mel: Frames, silero: Probabilities, left: int, right: int) -> tup
 def _run(
     network: ActivityNetwork, frames: Iterable[tuple[Frames, Probabilities]]
 ) -> Iterator[NDArray[np.float32]]:
-    """Probabilities (n, 2) from frames as they come, in calls that do not hang on how they come.
+    """Probabilities (n, 2) from blocks of frames. Calls have a fixed size, whatever the size of the blocks.
 
     ::
 
         silence |  frames ...                                     | silence
-        [== context ==]                output j sees the context frames from 2 j on, so that its middle
-          [== context ==]              is frame 2 j of the recording; a call has _CHUNK outputs, and what
-            [== ...                    the next one needs again is carried over
+        [== context ==]                output j depends on the context frames from 2 j on, so its middle
+          [== context ==]              is frame 2 j of the recording; a call has _CHUNK outputs, and the
+            [== ...                    frames that the next one needs again are kept
     """
     half, length = network.context // 2, network.context + 2 * (_CHUNK - 1)
     mel = np.full((half, network.n_mels), SILENT_FRAME, np.float32)

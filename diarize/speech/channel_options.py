@@ -1,4 +1,4 @@
-"""What may be asked of channels that are a speaker each, and how their speakers are called."""
+"""Options of recordings in which each channel is one speaker: checks, and the speakers' names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from diarize.formats.rows import one_line, one_word
 from diarize.segments import normal_name
 
 SPEAKERS = "speakers"
-"""The one thing that channels can be."""
+"""The only value of the option: each channel is one speaker."""
 
 
 def check_channels(
@@ -21,12 +21,11 @@ def check_channels(
     Raises
     ------
     ConfigError
-        When channels are asked to be something unknown, one channel is asked for beside that, or there are
-        names for channels that are no speakers.
+        If `channels` is unknown, is given together with one channel, or is missing although there are names.
     """
     if channels is None:
         if names is not None:
-            raise ConfigError("channel names need channels that are a speaker each; add --channels speakers")
+            raise ConfigError(f"channel names need channels={SPEAKERS!r}; add --channels {SPEAKERS}")
         return None
     if channels != SPEAKERS:
         raise ConfigError(f"channels {channels!r} is unknown; known: {SPEAKERS}")
@@ -36,12 +35,12 @@ def check_channels(
 
 
 def check_names(names: Sequence[str] | None) -> list[str] | None:
-    """Names as they are compared, without blanks around them; None where there are none.
+    """The names in the form in which names are compared, without blanks around them; None if none are given.
 
     Raises
     ------
     ConfigError
-        When a name is empty, or two would be the same in a format without blanks.
+        If a name is empty, or two become the same in a format without blanks.
     """
     if names is None:
         return None
@@ -59,12 +58,12 @@ def check_names(names: Sequence[str] | None) -> list[str] | None:
 
 
 def name_channels(n_channels: int, names: Sequence[str] | None, recording: str) -> list[str]:
-    """The speaker of each channel: as given, otherwise CHANNEL_1, CHANNEL_2, ...
+    """The speaker of each channel: the given name, otherwise CHANNEL_1, CHANNEL_2, ...
 
     Raises
     ------
     AudioError
-        When there is one channel, or not a name for each.
+        If there is only one channel, or the number of names is not that of the channels.
     """
     if n_channels < 2:
         raise AudioError(f"{recording}: has one channel, not one for each speaker; leave --channels out")
@@ -77,16 +76,16 @@ def name_channels(n_channels: int, names: Sequence[str] | None, recording: str) 
 
 
 def refuse_numbers(asked: ClusteringConfig) -> None:
-    """Stop where a number of speakers is asked for, which the channels decide.
+    """Check that no number of speakers is set, because the channels decide it.
 
     Raises
     ------
     ConfigError
-        Naming the setting.
+        If one is set; the message names the setting.
     """
     given = {"n_speakers": asked.n_speakers, "max_speakers": asked.max_speakers}
     if asked.min_speakers > 1:
         given["min_speakers"] = asked.min_speakers
     for name, value in given.items():
         if value is not None:
-            raise ConfigError(f"{name}={value}: each channel is one speaker; leave one of both out")
+            raise ConfigError(f"{name}={value}: each channel is one speaker; leave one of the two out")

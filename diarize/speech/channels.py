@@ -1,4 +1,4 @@
-"""Recordings whose channels are a speaker each: the speech of every channel by itself, without cross-talk.
+"""Recordings in which each channel is one speaker: the speech of every channel, without cross-talk.
 
 ::
 
@@ -29,46 +29,46 @@ from diarize.speech.hysteresis import Hysteresis, Probabilities
 from diarize.speech.windows import sliding_windows
 
 HOP_LENGTH = HOP / SAMPLE_RATE
-"""Seconds a frame of levels."""
+"""Seconds from one frame of levels to the next."""
 
-_REACH = 20  # frames by which levels may move the start of speech, and its end
-_SOUND = 9.0, 40.0  # dB above the noise, and below the speech: a level above both belongs to speech beside it
-_STILL = 45.0  # dB below the speech: a quieter level is none
+_REACH = 20  # frames by which levels may move the start and the end of speech
+_SOUND = 9.0, 40.0  # dB above the noise, dB below the speech: sound above both belongs to adjacent speech
+_STILL = 45.0  # dB below the speech: quieter frames are not speech
 
-_FAINT = -60.0  # dB; cross-talk below is no word worth
+_FAINT = -60.0  # dB; weaker cross-talk is not mentioned
 
 _logger = logging.getLogger(__name__)
 
 
 class ChannelSpeech(NamedTuple):
-    """Where the speaker of a channel speaks."""
+    """The speech of a channel's speaker."""
 
     channel: int
-    """Counts from 1."""
+    """Counted from 1."""
     speaker: str
     segments: list[Segment]
     mixed: list[Segment]
-    """Where another channel's speaker is heard as well, or alone."""
+    """Segments in which the channel also holds another channel's speaker, or only that one."""
     n_seconds: float
-    """The recording's length."""
+    """Length of the recording in seconds."""
 
 
 class ChannelsHeard(NamedTuple):
-    """The speech of all channels, and why there are so many speakers."""
+    """The speech of all channels, and the reason for the number of speakers."""
 
     speech: list[ChannelSpeech]
     reason: str
 
 
 class _Heard(NamedTuple):
-    """What is heard in one channel by itself."""
+    """The probabilities and levels of one channel."""
 
     probabilities: Probabilities
-    """(n,) that somebody speaks."""
+    """(n,), of speech."""
     frame_length: float
-    """Seconds each."""
+    """Seconds from one probability to the next."""
     powers: NDArray[np.float32]
-    """Of the bands (n_frames, n_bands), every 10 ms."""
+    """Powers of the bands, (n_frames, n_bands), every 10 ms."""
     n_seconds: float
 
 
@@ -81,12 +81,13 @@ def hear_channels(
     given: list[Segment] | None,
     hook: Hook,
 ) -> ChannelsHeard:
-    """`find_channel_speech` of a resolved source, with the seconds heard reported to `hook`.
+    """`find_channel_speech` of a resolved source. `hook` gets the seconds heard.
 
     Raises
     ------
     AudioError
-        When the recording cannot be read, has one channel, not a name for each, or carries one signal twice.
+        If the recording cannot be read, has one channel, has not a name for each channel, or two channels
+        carry the same signal.
     """
     names = name_channels(count_channels(source, track=track), names, recording)
 
@@ -109,20 +110,19 @@ def find_channel_speech(
     Parameters
     ----------
     open_channel : callable
-        Blocks of mono samples at 16 kHz of a channel, counted from 1.
+        Returns the blocks of samples at 16 kHz of a channel, counted from 1.
     names : sequence of str
         The speaker of each channel.
     recording : str
-        Its id, for messages.
+        Id for messages.
     speech, channels : SpeechConfig, ChannelsConfig
-        Settings.
     given : list of Segment, optional
-        Where there is speech; nobody speaks elsewhere.
+        Known speech of the recording; no speaker speaks outside it.
 
     Raises
     ------
     AudioError
-        When a channel cannot be read, or two carry the same signal.
+        If a channel cannot be read, or two carry the same signal.
     """
     heard = [_hear(open_channel(number), speech) for number in range(1, len(names) + 1)]
     n_frames = min(len(each.powers) for each in heard)
@@ -138,7 +138,7 @@ def find_channel_speech(
         )
     for i, j, decibels in found.close:
         _logger.warning(
-            "%s: channels %d and %d are %.1f dB apart, too little to tell their speakers by; "
+            "%s: channels %d and %d are %.1f dB apart, too little to distinguish their speakers; "
             "without --channels they are distinguished by their voices",
             *(recording, i + 1, j + 1, decibels),
         )
@@ -169,9 +169,10 @@ def embed_channels(
     config: EmbeddingConfig,
     whole: bool = False,
 ) -> tuple[list[Segment], NDArray[np.float32], list[str]]:
-    """Windows of each channel's speech by their starts, embeddings (n, dim) and speakers; or one a channel.
+    """Windows of each channel's speech, sorted by start, with embeddings (n, dim) and speakers.
 
-    `embed` gives the embeddings of windows over a channel's blocks, without what is mixed.
+    Or one row for each channel. `embed` gives the embeddings of windows over a channel's blocks, without
+    mixed segments.
     """
     rows: list[tuple[Segment, str, NDArray[np.float32]]] = []
     width = 0
@@ -191,7 +192,7 @@ def embed_channels(
 def channel_turns(
     speech: Sequence[ChannelSpeech], recording: str, min_turn: float, min_gap: float
 ) -> list[Turn]:
-    """The turns of the channels' speakers; short ones and pauses are treated as those of any turns."""
+    """The turns of the channels' speakers, after the settings for short turns and pauses are applied."""
     turns = [Turn(recording, segment, each.speaker) for each in speech for segment in each.segments]
     return sorted(close_pauses(drop_short_turns(turns, min_turn), min_gap))
 
@@ -202,11 +203,11 @@ def _warn_of_silence(speech: Sequence[ChannelSpeech], recording: str) -> None:
         _logger.warning("%s: no speech was found", recording)
         return
     for channel in silent:
-        _logger.warning("%s: channel %d holds no speech of its own; it is no speaker", recording, channel)
+        _logger.warning("%s: channel %d holds no speech of its own; it is not a speaker", recording, channel)
 
 
 def _hear(blocks: Iterator[Samples], config: SpeechConfig) -> _Heard:
-    """One pass over a channel."""
+    """The probabilities and levels of a channel, by one pass over its samples."""
     bands = BandPowers()
     probabilities, frame_length, n_seconds = any_probabilities(bands.listen(blocks), config)
     return _Heard(probabilities, frame_length, bands.powers, n_seconds)
@@ -215,7 +216,7 @@ def _hear(blocks: Iterator[Samples], config: SpeechConfig) -> _Heard:
 def _segments(
     heard: _Heard, level: NDArray[np.float32], own: NDArray[np.bool_], config: SpeechConfig
 ) -> list[Segment]:
-    """Speech in the own frames (n_frames,) of a channel, its edges by the levels (n_frames,) in dB."""
+    """The speech in a channel's own frames (n_frames,); the levels (n_frames,) in dB give its edges."""
     if not len(level):
         return []
     index = (np.arange(len(heard.probabilities) + 1) * heard.frame_length / HOP_LENGTH).round().astype(int)
@@ -240,12 +241,12 @@ def _segments(
 def _move_edges(
     segment: Segment, sound: NDArray[np.bool_], still: NDArray[np.bool_], n_seconds: float
 ) -> Segment:
-    """The segment from where its sound begins to where it ends, as far as these lie near its own edges.
+    """The segment with its edges moved to the start and end of its sound, if these are near.
 
     ::
 
         sound           ####################      ###
-        segment           |===================|            where a detector begins late and ends late
+        segment           |===================|            the detector begins late and ends late
         moved           |===================|
     """
     start = min(round(segment.start / HOP_LENGTH), len(sound) - 1)
@@ -263,18 +264,18 @@ def _move_edges(
 
 
 def _run_length(active: NDArray[np.bool_]) -> int:
-    """How many of the first frames are active in a row."""
+    """The number of active frames before the first inactive one."""
     return len(active) if active.all() else int(np.argmin(active))
 
 
 def _runs(active: NDArray[np.bool_]) -> list[Segment]:
-    """The runs of frames of levels that are active."""
+    """The runs of active frames of levels, as segments."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], active, [False]]))).reshape(-1, 2)
     return [Segment(first * HOP_LENGTH, last * HOP_LENGTH) for first, last in edges.tolist()]
 
 
 def _explain(speech: Sequence[ChannelSpeech], leaks: dict[tuple[int, int], float]) -> str:
-    """One sentence with figures: why there are so many speakers."""
+    """The reason for the number of speakers: one sentence with figures."""
     speaking = [each for each in speech if each.segments]
     if not speaking:
         return "0 speakers: no speech was found"

@@ -1,16 +1,16 @@
-r"""Whose sound is in a channel: its own speaker's, or the cross-talk of another channel's.
+r"""Separation of a channel's own speaker from the cross-talk of other channels.
 
-Channels are compared by their levels in a few bands every 10 ms. How loud the speaker of channel j is in
-channel i, relative to channel j, is a *leak gain*: it shows where j is loud and i is quiet. Where channel i
-holds no more than the leaks of the others and its own noise, nobody speaks into it::
+Channels are compared by their levels in a few bands every 10 ms. The *leak gain* is the level of channel j's
+speaker in channel i, relative to channel j. It is measured where j is loud and i is quiet. Where channel i
+holds no more than the leaks of the others and its own noise, its speaker is silent::
 
     level of 2    _______/=======\_______________/=====\__
     its leak in 1 _______/-------\_______________/-----\__    20 dB lower
     level of 1    ======\_-------_/=====\______/===\---___
     own frames    ######           #####        ####           the last ones are double-talk
 
-Gains of the channels do not matter: they raise one leak gain by what they lower the other. What matters is
-the *separation* of two channels: minus the sum of their two leak gains.
+The gains of the channels do not matter, because they raise one leak gain by as much as they lower the other.
+What matters is the *separation* of two channels: minus the sum of their two leak gains.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ HOP = 160
 """Samples from one frame to the next: 10 ms."""
 
 FRAME = 400
-"""Samples a frame: 25 ms, centred on its 10 ms."""
+"""Samples of a frame: 25 ms, centred on its 10 ms."""
 
 BANDS = (100.0, 300.0, 700.0, 1500.0, 3000.0, 8000.0)
 """Borders of the bands in Hz."""
@@ -38,30 +38,30 @@ N_BANDS = len(BANDS) - 1
 Decibels = NDArray[np.float32]
 
 _FFT = 512
-_SILENCE = 1e-12  # power
-_SMOOTH = 5  # frames whose powers are averaged: what leaks comes up to 10 ms late
-_EARLY, _LATE = 3, 3  # frames before and behind one in which its leak may be heard
-_DECAY = 1.5  # dB a frame that a leak falls off by, as in a room that takes 0.4 s for 60 dB
-_FLOOR = 5  # percentile of a channel's levels that is its noise
+_SILENCE = 1e-12  # power; the lowest one
+_SMOOTH = 5  # frames whose powers are averaged, because leaks come up to 10 ms late
+_EARLY, _LATE = 3, 3  # frames before and after a frame in which its leak may occur
+_DECAY = 1.5  # dB per frame of a leak's decay, as in a room with a reverberation time of 0.4 s
+_FLOOR = 5  # percentile of a channel's levels that counts as its noise
 _ABOVE_FLOOR, _LOUDEST = (
     10.0,
     10.0,
-)  # dB: frames that show leaks lie above the floor and below the loudest by these
-_QUIET = 30  # percentile of another channel's levels in those frames that is the leak
-_SEPARATION = 8.0  # dB; channels that are less apart have one speaker, or the same
-_LOUDER = 8.0  # dB; a channel that is so much louder than another all the time is no copy of it
-_ONE_SIGNAL, _TOO_CLOSE = 3.0, 5.0  # dB by which copies differ at most, and two speakers at least
+)  # dB: leaks are measured in frames this far above the floor and within this of the loudest
+_QUIET = 30  # percentile of another channel's levels in those frames that counts as the leak
+_SEPARATION = 8.0  # dB; channels with less separation have one speaker, or the same one
+_LOUDER = 8.0  # dB; a channel that is always this much louder than another one is not a copy of it
+_ONE_SIGNAL, _TOO_CLOSE = 3.0, 5.0  # dB: most for copies of one signal, least for two speakers
 _LAGS = range(-10, 11)  # frames by which one copy may be later
-_NEAR = 1.5  # dB around the extremes in which leaks are sought
-_MARGIN_SHARE = 4.0  # the margin is at most this part of the separation
-_ACTIVE = 6.0  # dB above the noise; other bands have no say
-_SHARE = 0.2  # of the active bands that have to be louder than the leaks: one of five
-_AUDIBLE = -3.0  # dB below the noise; a leak that is quieter is not heard
-_CHUNK, _CONTEXT = 60000, 200  # frames worked on at once, and more on either side
+_NEAR = 1.5  # dB around the extremes in which leaks are measured
+_MARGIN_SHARE = 4.0  # the margin is at most the separation divided by this
+_ACTIVE = 6.0  # dB above the noise; quieter bands do not count
+_SHARE = 0.2  # share of the active bands that must be louder than the leaks: one of five
+_AUDIBLE = -3.0  # dB relative to the noise; a quieter leak is inaudible
+_CHUNK, _CONTEXT = 60000, 200  # frames processed at once, and additional ones on either side
 
 
 class BandPowers:
-    """Powers of a channel in the bands, from samples that come block by block."""
+    """Powers of a channel in the bands, measured block by block."""
 
     def __init__(self) -> None:
         self._found: list[NDArray[np.float32]] = []
@@ -71,7 +71,7 @@ class BandPowers:
         self._window = np.hanning(FRAME).astype(np.float32)
 
     def listen(self, blocks: Iterator[Samples]) -> Iterator[Samples]:
-        """The same blocks of samples (n,) at 16 kHz, each measured as it passes."""
+        """The same blocks of samples (n,) at 16 kHz; each block is measured on the way."""
         for block in blocks:
             self._add(block)
             yield block
@@ -79,7 +79,7 @@ class BandPowers:
 
     @property
     def powers(self) -> NDArray[np.float32]:
-        """Of each frame, shape (n_frames, n_bands), once all samples have passed."""
+        """The powers of all frames, shape (n_frames, n_bands), once all blocks were read."""
         return np.concatenate([np.zeros((0, N_BANDS), np.float32), *self._found])
 
     def _add(self, block: Samples) -> None:
@@ -95,19 +95,19 @@ class BandPowers:
 
 @dataclass(frozen=True)
 class Crosstalk:
-    """What the levels of channels say of their noise and of what they hear of each other, in dB."""
+    """The noise of each channel and the leaks between channels, in dB."""
 
     floors: NDArray[np.float64]
     """Noise of each channel and band, shape (n_channels, n_bands)."""
     gains: NDArray[np.float64]
-    """Leak gain from channel j into i by band, -inf where there is none: gains[i, j, band]."""
+    """Leak gain from channel j into i by band, gains[i, j, band]; -inf if there is no leak."""
     copies: list[tuple[int, int, float]]
-    """Pairs of channels, from 0, that carry one signal, and how much louder the first one is."""
+    """Pairs of channels, counted from 0, with the same signal, and how many dB the first one is louder."""
     close: list[tuple[int, int, float]]
-    """Pairs whose separation is too small to tell two speakers by, and how large it is."""
+    """Pairs whose separation is too small to distinguish two speakers, and the separation."""
 
     def separation(self, i: int, j: int) -> float:
-        """How far apart two channels are; inf where one does not leak into the other."""
+        """The separation of two channels; inf if one does not leak into the other."""
         both = self.gains[i, j] + self.gains[j, i]
         return max(0.0, -float(np.median(both))) if np.isfinite(both).all() else np.inf
 
@@ -117,7 +117,7 @@ class Crosstalk:
 
 
 def to_decibels(powers: NDArray[np.float32]) -> Decibels:
-    """Levels of powers (n_frames, ...), smoothed over 50 ms."""
+    """Levels in dB of powers (n_frames, ...), smoothed over 50 ms."""
     smooth = uniform_filter1d(powers, _SMOOTH, axis=0, mode="nearest") if len(powers) else powers
     return np.asarray(10 * np.log10(np.maximum(smooth, _SILENCE)), np.float32)
 
@@ -144,14 +144,14 @@ def find_crosstalk(levels: Decibels) -> Crosstalk:
 def own_frames(
     levels: Decibels, found: Crosstalk, margin: float
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Frames in which a channel may hold its own speaker, and those in which a leak is loud beside that.
+    """Frames in which a channel may hold its own speaker, and those in which a leak is loud as well.
 
     Parameters
     ----------
     levels : array, shape (n_frames, n_channels, n_bands)
     found : Crosstalk
     margin : float
-        dB by which an own sound is louder than the leaks; less where channels are hardly apart.
+        dB by which a channel's own sound is louder than the leaks; less for channels with little separation.
 
     Returns
     -------
@@ -186,7 +186,7 @@ def _sum_bands(levels: Decibels) -> NDArray[np.float32]:
 
 
 def _loud_frames(level: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """The frames (n_frames,) of a channel that lie near its loudest ones, and above its noise."""
+    """Mask (n_frames,) of a channel's frames that are near its loudest ones and above its noise."""
     if not len(level):
         return np.zeros(0, bool)
     above = level > np.percentile(level, _FLOOR) + _ABOVE_FLOOR
@@ -196,18 +196,18 @@ def _loud_frames(level: NDArray[np.float32]) -> NDArray[np.bool_]:
 def _settle(
     found: Crosstalk, i: int, j: int, whole: NDArray[np.float32], loud: NDArray[np.bool_], levels: Decibels
 ) -> None:
-    """Decide between two channels whose leaks look as loud as what they leak from.
+    """Correct the leaks between two channels that appear as loud as their sources.
 
-    That is where the loudest frames of a channel are leaks, as its speaker is silent or hardly ever speaks.
-    Where one channel is much louder, it keeps its speaker, and nothing leaks into it. Otherwise the leaks are
-    sought among the frames in which the channels differ most, to either side.
+    This happens if the loudest frames of a channel are leaks, because its speaker is silent or hardly speaks.
+    If one channel is much louder, it has a speaker and nothing leaks into it. Otherwise the leaks are
+    measured in the frames in which the channels differ most, in either direction.
 
     Parameters
     ----------
     whole : array, shape (n_frames, n_channels)
         Levels over all bands.
     loud : array, shape (n_frames,)
-        Where one of both channels is loud.
+        Frames in which one of the two channels is loud.
     levels : array, shape (n_frames, n_channels, n_bands)
     """
     apart, bands = whole[loud, i] - whole[loud, j], levels[loud, i] - levels[loud, j]
@@ -230,7 +230,7 @@ def _range(apart: NDArray[np.float32]) -> float:
 
 
 def _spread(levels: Decibels) -> Decibels:
-    """The loudest that each level (n_frames, ...) may be heard as in a leak: early, late, and falling off."""
+    """The upper bound of each level (n_frames, ...) in a leak, which may be early or late, and decays."""
     ramp = (np.arange(len(levels), dtype=np.float32) * _DECAY)[:, None, None]
     spread = np.maximum.accumulate(levels + ramp, axis=0) - ramp
     for k in range(1, _LATE + 1):
@@ -244,7 +244,7 @@ def _spread(levels: Decibels) -> Decibels:
 def _leaks(
     sources: Decibels, found: Crosstalk, i: int, margin: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The loudest leak into channel i by frame and band, and the margin of the channel it comes from."""
+    """The loudest leak into channel i by frame and band, and the margin for its source channel."""
     leak = np.full(sources[:, 0].shape, -np.inf)
     above = np.zeros_like(leak)
     for j in range(sources.shape[1]):

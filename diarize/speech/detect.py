@@ -1,4 +1,4 @@
-"""Where somebody speaks in a recording: `hear`, by any detector."""
+"""Speech and overlapping speech in a recording: `hear`, for all detectors."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ from diarize.speech.silero import BLOCK_FRAMES, FRAME_LENGTH, FRAME_SAMPLES, Sil
 
 
 class Heard(NamedTuple):
-    """Where there is speech in a recording, in seconds."""
+    """Speech in a recording: segments in seconds."""
 
     segments: list[Segment]
-    """Where somebody speaks."""
+    """Segments of speech."""
     overlap: list[Segment]
-    """Where, within that, several speak at once."""
+    """Segments in which several speakers talk at once."""
     mixed: list[Segment]
-    """Where several may, and a voice is not heard alone."""
+    """Segments in which several speakers may talk at once; they are excluded from embeddings."""
     n_seconds: float
-    """The recording's length."""
+    """Length of the recording in seconds."""
 
     @property
     def seconds(self) -> tuple[float, float]:
-        """Seconds of speech, and of those in which several may speak at once."""
+        """Seconds of speech, and seconds of mixed speech within it."""
         mixed = crop((Turn("", each, "") for each in self.mixed), self.segments)
         speech = join_segments(self.segments)
         return sum(each.duration for each in speech), sum(turn.segment.duration for turn in mixed)
 
 
 def hear(blocks: Iterable[Samples], config: SpeechConfig, given: list[Segment] | None = None) -> Heard:
-    """Speech and overlapping speech by any detector.
+    """Speech and overlapping speech, by the detector in `config`.
 
-    Where speech is `given`, what of it lies in the recording is the speech, and only overlap is looked for.
-    The detector "energy" finds no overlap.
+    If speech is `given`, its part inside the recording is the speech, and only overlap is detected. The
+    detector "energy" finds no overlap.
 
     Raises
     ------
     ModelError
-        When a network is missing.
+        If a network is missing.
     """
     found = _detect(blocks, config, given is None)
     segments = found.segments
@@ -57,7 +57,7 @@ def hear(blocks: Iterable[Samples], config: SpeechConfig, given: list[Segment] |
 
 
 def _detect(blocks: Iterable[Samples], config: SpeechConfig, speech: bool) -> Heard:
-    """Speech where it is wanted, and overlap where the config wants it, which may lie outside."""
+    """Speech, if `speech` is true, and overlap, if the config enables it; overlap may lie outside speech."""
     overlap = min(config.overlap, config.mixed) < 1 and config.detector != "energy"
     if overlap or (speech and config.detector == "activity"):
         heard = detect_activity(blocks, config.model)
@@ -77,31 +77,31 @@ def _detect(blocks: Iterable[Samples], config: SpeechConfig, speech: bool) -> He
 
 
 def overlap_segments(probabilities: Probabilities, n_seconds: float, threshold: float) -> list[Segment]:
-    """Where several speak at once by probabilities (n_outputs,) of overlap; with a threshold of 1 nowhere."""
+    """Segments of overlap from its probabilities (n_outputs,); none with a threshold of 1."""
     shape = Hysteresis(threshold, max(threshold - 0.1, 0.01), min_speech=0.1, min_silence=0.1)
     return shape.segments(probabilities, OUTPUT_LENGTH, n_seconds) if threshold < 1 else []
 
 
 def mixed_segments(probabilities: Probabilities, n_seconds: float, threshold: float) -> list[Segment]:
-    """Where several may speak at once, without bridged pauses; with a threshold of 1 nowhere."""
+    """Segments of possible overlap from its probabilities, pauses not bridged; none with a threshold of 1."""
     shape = Hysteresis(threshold, max(threshold, 0.01))
     return shape.segments(probabilities, OUTPUT_LENGTH, n_seconds) if threshold < 1 else []
 
 
 def speech_segments(blocks: Iterable[Samples], config: SpeechConfig | None = None) -> list[Segment]:
-    """Speech in a recording that comes block by block, in seconds; empty when there is none.
+    """The segments of speech in a recording, in seconds; empty if there are none.
 
     Parameters
     ----------
     blocks : iterable of arrays
         Mono samples ``(n,)`` at 16 kHz, in blocks of any size.
     config : SpeechConfig, optional
-        Of the detector "silero" (the default here) or "energy"; for "activity" see `hear`.
+        Settings for the detector "silero" (the default) or "energy"; for "activity" use `hear`.
 
     Raises
     ------
     ModelError
-        When the network of silero-vad is not installed.
+        If the network of silero-vad is not installed.
     """
     config = config or SpeechConfig(detector="silero")
     probabilities, n_seconds = speech_probabilities(blocks, config.detector)
@@ -109,12 +109,12 @@ def speech_segments(blocks: Iterable[Samples], config: SpeechConfig | None = Non
 
 
 def any_probabilities(blocks: Iterable[Samples], config: SpeechConfig) -> tuple[Probabilities, float, float]:
-    """Probabilities (n_frames,) of speech by the detector of the config, seconds a frame, and seconds heard.
+    """Probabilities (n_frames,) of speech, seconds of a frame and of the recording, by the config's detector.
 
     Raises
     ------
     ModelError
-        When a network is missing.
+        If a network is missing.
     """
     if config.detector == "activity":
         heard = detect_activity(blocks, config.model)
@@ -124,14 +124,14 @@ def any_probabilities(blocks: Iterable[Samples], config: SpeechConfig) -> tuple[
 
 
 def speech_probabilities(blocks: Iterable[Samples], detector: str = "silero") -> tuple[Probabilities, float]:
-    """Probability of speech in each frame of 32 ms, ``(n_frames,)``, and the seconds heard.
+    """The probability of speech in each frame of 32 ms, ``(n_frames,)``, and the seconds of the recording.
 
-    The last frame is filled up with zeros. How the recording is cut into blocks changes nothing.
+    The last frame is filled up with zeros. The result does not depend on the size of the blocks.
 
     Raises
     ------
     ModelError
-        When the network of silero-vad is not installed.
+        If the network of silero-vad is not installed.
     """
     n_samples = 0
 

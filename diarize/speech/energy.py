@@ -1,4 +1,4 @@
-"""Energy alone: scores that frames hold loud sound."""
+"""The detector "energy": scores of loud sound, without a network."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from diarize.speech.hysteresis import Probabilities
 
 
 def energy_scores(log_energies: NDArray[Any]) -> Probabilities:
-    """Scores within 0..1 that frames hold speech, from their energies alone.
+    """Scores in 0..1 of speech in frames, from their energies alone.
 
-    With the floor n and the peak s, the 10th and 95th percentile of the energies above digital silence
-    (-90 dB), and m halfway between them but at least 9 dB over the floor::
+    Floor n and peak s are the 10th and 95th percentile of the energies above digital silence (-90 dB), and m
+    is half-way between them, but at least 9 dB above the floor::
 
         m = n + max(9 dB, (s - n) / 2)
         score(e) = 1 / (1 + exp(-(e - m) / 2 dB))
 
-    so that steady noise, which stays within 1 dB of its floor, scores below 0.02. It hears loud sound, not
-    speech: meant for quiet rooms and for tests without a network.
+    Steady noise, which stays within 1 dB of its floor, scores below 0.02. The scores mark loud sound, not
+    speech; they are meant for quiet rooms and for tests without a network.
 
     Parameters
     ----------
@@ -39,6 +39,6 @@ def energy_scores(log_energies: NDArray[Any]) -> Probabilities:
 
 
 def log_energies(blocks: Iterable[Samples]) -> NDArray[np.float64]:
-    """Energy of each frame in dB of full scale, its DC removed: 10 log10(var + 1e-12)."""
+    """Energy of each frame in dB of full scale, without DC: 10 log10(var + 1e-12)."""
     energies = [10 * np.log10(frames.var(axis=1, dtype=np.float64) + 1e-12) for frames in blocks]
     return np.concatenate([np.zeros(0), *energies])

@@ -1,4 +1,4 @@
-"""Probabilities of frames to segments, by two thresholds; the probabilities may come block by block.
+"""Probabilities of frames to segments, with two thresholds, also block by block.
 
 ::
 
@@ -23,12 +23,12 @@ from diarize.segments import Segment
 
 Probabilities = NDArray[np.float32]
 
-_ROUNDING = 1e-9  # seconds; sums of frames are not exact
+_ROUNDING = 1e-9  # seconds, because sums of frame lengths are not exact
 
 
 @dataclass(frozen=True, slots=True)
 class Hysteresis:
-    """Five numbers that turn probabilities into segments.
+    """The five parameters that turn probabilities into segments.
 
     A segment begins where the probability reaches `onset`. It ends where the probability falls below `offset`
     and stays there for `min_silence`. Segments shorter than `min_speech` are dropped; the others grow by
@@ -50,7 +50,7 @@ class Hysteresis:
 
     @classmethod
     def of(cls, config: SpeechConfig) -> Hysteresis:
-        """The numbers of the settings; `offset` is at least 0.01."""
+        """The parameters from the settings; `offset` is at least 0.01."""
         offset = max(config.onset - config.release, 0.01)
         return cls(config.onset, offset, config.min_speech, config.min_silence, config.padding)
 
@@ -70,7 +70,7 @@ class Hysteresis:
 
 
 class SegmentStream:
-    """The segments of probabilities that come block by block; how they are cut changes nothing.
+    """Segments from blocks of probabilities; the result does not depend on the size of the blocks.
 
     Parameters
     ----------
@@ -82,13 +82,13 @@ class SegmentStream:
     def __init__(self, shape: Hysteresis, frame_length: float) -> None:
         self.shape, self.frame_length = shape, frame_length
         self._n_frames = 0
-        self._last = 0  # frame behind the last one that reached the offset
+        self._last = 0  # frame after the last one that reached the offset
         self._first: int | None = None  # the first frame that reached the onset since speech ended
-        self._open = False  # whether speech may go on
-        self._pending: tuple[float, float] | None = None  # what a later segment may join
+        self._open = False  # whether speech may continue
+        self._pending: tuple[float, float] | None = None  # the segment that a later one may join
 
     def push(self, probabilities: NDArray[Any]) -> Iterator[Segment]:
-        """The segments that no further probability (n_frames,) can change."""
+        """The segments that are final after these further probabilities (n_frames,)."""
         found = np.asarray(probabilities)
         for first, last in _runs(found >= self.shape.offset).tolist():
             yield from self._go_on(self._n_frames + first)
@@ -101,25 +101,25 @@ class SegmentStream:
         yield from self._go_on(self._n_frames)
 
     def end(self, n_seconds: float) -> Iterator[Segment]:
-        """The segments that are left when the recording ends after so many seconds."""
+        """The remaining segments, if the recording ends after `n_seconds`."""
         yield from self._close(n_seconds)
         if self._pending is not None:
             yield Segment(self._pending[0], min(self._pending[1], n_seconds))
             self._pending = None
 
     def _go_on(self, frame: int) -> Iterator[Segment]:
-        """What is sure where all frames from the last one to this are silent."""
+        """The segments that are final if all frames from the last one to `frame` are silent."""
         silence = (frame - self._last) * self.frame_length
         if self._open and frame > self._last and silence >= self.shape.min_silence - _ROUNDING:
             yield from self._close(None)
         if not self._open and self._pending is not None:
-            earliest = frame * self.frame_length - self.shape.padding  # of a later segment
+            earliest = frame * self.frame_length - self.shape.padding  # start of a later segment
             if earliest > self._pending[1] + 2 * _ROUNDING:
                 yield Segment(*self._pending)
                 self._pending = None
 
     def _close(self, n_seconds: float | None) -> Iterator[Segment]:
-        """End the speech that is open; a segment before it that it does not join is sure."""
+        """End the open speech. If it does not join the pending segment, that one is final."""
         first, self._first, self._open = self._first, None, False
         if first is None:
             return
@@ -138,6 +138,6 @@ class SegmentStream:
 
 
 def _runs(active: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """First frame, and frame behind the last, of each run of true frames, shape ``(n_runs, 2)``."""
+    """The first frame of each run of true frames and the frame after its last one, shape ``(n_runs, 2)``."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], active, [False]])))
     return edges.reshape(-1, 2)

@@ -1,7 +1,7 @@
-"""Speech and overlapping speech by a network of others that hears ten seconds at once, in an ONNX file.
+"""Speech and overlapping speech by a third-party network in an ONNX file, for ten seconds at a time.
 
-Such a file takes samples (batch, 160000) and gives probabilities (batch, 500, 2), every 20 ms, that somebody
-speaks and that several do; ``recipes/export_teacher.py segmentation`` writes one.
+The network takes samples (batch, 160000) and gives, every 20 ms, probabilities of speech and of overlapping
+speech (batch, 500, 2). ``recipes/export_teacher.py segmentation`` writes such a file.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from diarize.errors import ModelError
 from diarize.machine.sessions import first_line, open_session
 
 WINDOW = 10 * SAMPLE_RATE
-"""Samples that the network hears at once."""
+"""Samples of one window of the network: ten seconds."""
 
 OUTPUT_SAMPLES = 320
-"""From one output to the next."""
+"""Samples from one output to the next."""
 
 _HALF = WINDOW // 2
 _N_HALF = _HALF // OUTPUT_SAMPLES
@@ -35,7 +35,7 @@ class Segmentation:
     Raises
     ------
     ModelError
-        When the file is missing, cannot be read, or takes or gives something else.
+        If the file is missing or cannot be read, or its input or output has another shape.
     """
 
     def __init__(self, path: Path) -> None:
@@ -45,19 +45,19 @@ class Segmentation:
             self._session = open_session(path)
             self._input = self._session.get_inputs()[0].name
             shape = self._hear(np.zeros(WINDOW, np.float32)).shape
-        except Exception as error:  # onnxruntime's errors have no class of their own
+        except Exception as error:  # onnxruntime's errors have no common class but Exception
             raise ModelError(
-                f"{path}: no network that hears ten seconds of samples ({first_line(error)})"
+                f"{path}: not a network that takes ten seconds of samples ({first_line(error)})"
             ) from error
         if shape != (2 * _N_HALF, 2):
-            raise ModelError(f"{path}: gives {shape} of ten seconds, not two probabilities every 20 ms")
+            raise ModelError(f"{path}: gives {shape} for ten seconds, not two probabilities every 20 ms")
 
     def __call__(self, samples: Samples) -> Voices:
-        """Probabilities (n, 2) of samples (n_samples,), n of them a moment of 20 ms that has begun."""
+        """Probabilities (n, 2) of samples (n_samples,), one row for every 20 ms, the last one included."""
         return np.concatenate([np.zeros((0, 2), np.float32), *self.stream([samples])])
 
     def stream(self, blocks: Iterable[Samples]) -> Iterator[Voices]:
-        """Probabilities (n, 2) from samples that come block by block; how they come changes nothing.
+        """Probabilities (n, 2) from blocks of samples; the result does not depend on the size of the blocks.
 
         ::
 
@@ -66,10 +66,10 @@ class Segmentation:
                                 [=====================]
                                            [==========================]
 
-        Where two windows hear a moment, their mean counts.
+        Where two windows overlap, the mean of their outputs is taken.
         """
-        before: Samples | None = None  # the half before
-        behind: Voices | None = None  # what was heard in it by the window that began there
+        before: Samples | None = None  # the previous half
+        behind: Voices | None = None  # its outputs from the window that began there
         for half in regroup(blocks, _HALF):
             if before is not None:
                 heard = self._hear(np.concatenate([before, half]))
@@ -83,7 +83,7 @@ class Segmentation:
         yield behind[: -(-len(before) // OUTPUT_SAMPLES)]
 
     def _hear(self, samples: Samples) -> Voices:
-        """Probabilities (500, 2) of at most ten seconds, with zeros behind them."""
+        """Probabilities (500, 2) of at most ten seconds, filled up with zeros."""
         window = np.pad(samples, (0, WINDOW - len(samples)))
         (voices,) = self._session.run(None, {self._input: window[None]})
         return np.asarray(voices[0], np.float32)
@@ -91,5 +91,5 @@ class Segmentation:
 
 @cache
 def load_segmentation(path: Path) -> Segmentation:
-    """The network of a file, read once."""
+    """The network of a file, which is read only once."""
     return Segmentation(path)

@@ -23,10 +23,10 @@ from diarize.speech.hysteresis import Probabilities
 
 FRAME_SAMPLES = 512
 FRAME_LENGTH = FRAME_SAMPLES / SAMPLE_RATE
-"""Seconds a frame: 0.032."""
+"""Seconds of a frame: 0.032."""
 
-BLOCK_FRAMES = 512  # frames a call of a detector: 16.4 s
-_CONTEXT_SAMPLES = 64  # of the frame before, which the network sees in front of each frame
+BLOCK_FRAMES = 512  # frames in one call of a detector: 16.4 s
+_CONTEXT_SAMPLES = 64  # from the previous frame; the network takes them in front of each frame
 
 
 def cut_frames(block: Samples) -> NDArray[np.float32]:
@@ -35,7 +35,7 @@ def cut_frames(block: Samples) -> NDArray[np.float32]:
 
 
 class Silero:
-    """Silero's network; its memory (h, c) and the context pass from call to call."""
+    """Silero's network; its state (h, c) and the context are kept from call to call."""
 
     def __init__(self) -> None:
         self._hidden = np.zeros((1, 1, 128), np.float32)
@@ -43,7 +43,7 @@ class Silero:
         self._context = np.zeros((1, _CONTEXT_SAMPLES), np.float32)
 
     def __call__(self, frames: NDArray[np.float32]) -> Probabilities:
-        """Probabilities (n,) of speech in the frames (n, 512) that follow those of the call before."""
+        """Probabilities (n,) of speech in the frames (n, 512) that follow those of the previous call."""
         before = np.concatenate([self._context, frames[:-1, -_CONTEXT_SAMPLES:]])
         inputs = {"input": np.concatenate([before, frames], axis=1), "h": self._hidden, "c": self._cell}
         values, self._hidden, self._cell = _silero_session().run(["speech_probs", "hn", "cn"], inputs)
@@ -53,12 +53,12 @@ class Silero:
 
 @cache
 def _silero_session() -> Any:
-    """The network, on one thread. Its file is found without importing silero_vad, which would load torch."""
+    """The network, on one thread. Its file is found without importing silero_vad, which imports torch."""
     package = find_spec("silero_vad")
     folder = Path(package.origin).parent if package and package.origin else Path()
     path = folder / "data" / "silero_vad_16k_sequence.onnx"
     if not package or not path.is_file():
         raise ModelError(
-            "the speech network is missing; pip install 'silero-vad>=6.2.3', or use detector energy"
+            "the speech network is missing; pip install 'silero-vad>=6.2.3', or set speech.detector to energy"
         )
     return open_session(path)

@@ -10,9 +10,9 @@ from diarize.segments import TOUCH, Segment
 def sliding_windows(
     segments: Iterable[Segment], window: float = 1.5, hop: float = 0.75, min_last: float = 0.001
 ) -> list[Segment]:
-    """Windows of fixed length inside each segment; together they cover it.
+    """Windows of fixed length inside each segment, which together cover it.
 
-    The last window is moved back to end with the segment; a segment shorter than the window is its window::
+    The last window is moved back to end with the segment. A segment shorter than a window is one window::
 
         |========= segment =========|
         [--window--]
@@ -22,16 +22,16 @@ def sliding_windows(
     Parameters
     ----------
     segments : iterable of Segment
-        Speech; each is cut on its own.
+        Segments of speech; each is cut by itself.
     window, hop : float
-        Seconds a window, and seconds between the starts of windows.
+        Length of a window and time between the starts of windows, in seconds.
     min_last : float
-        Seconds; a rest of the segment that is not longer gets no window of its own.
+        Seconds; a remainder of the segment that is not longer gets no window.
 
     Raises
     ------
     ValueError
-        When the window or the hop is not positive.
+        If the window or the hop is not positive.
     """
     if not (window > 0 and hop > 0):
         raise ValueError(f"window and hop must be positive, got window={window!r} hop={hop!r}")

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Makes meeting.flac and meeting.rttm: a minute of small talk between four synthetic voices.
+"""Makes meeting.flac and meeting.rttm: a minute of conversation between four synthetic voices.
 
 It needs two speech synthesisers: apt-get install flite festival festvox-kdlpc16k
-The same versions of them give the same samples every time.
+The same versions of these give the same samples every time.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from diarize.formats import write_rttm
 from diarize.segments import Segment, Turn
 
 APT = "apt-get install flite festival festvox-kdlpc16k"
-MILLISECOND = SAMPLE_RATE // 1000  # everything begins and ends on one, so that RTTM's 3 decimals are exact
-PAUSE = 0.45  # seconds between the sentences of one speaker, which are turns of their own
-SILENCE = 0.01  # of a clip's peak; its quieter ends are cut
+MILLISECOND = SAMPLE_RATE // 1000  # all times are multiples of it, so that RTTM's three decimals are exact
+PAUSE = 0.45  # seconds between the sentences of one speaker; each sentence is a turn
+SILENCE = 0.01  # share of a clip's peak; quieter ends are cut
 NOISE = 10 ** (-82 / 20)  # root mean square of the noise floor; full scale is 1
 
-# Level in dB, speed, and the command that speaks. Speed 1.25 makes kal, a man, sound like a woman.
+# Level in dB, speed, and the command of the synthesiser. Speed 1.25 makes kal, a man, sound like a woman.
 VOICES = {
     "slt": (-26.0, 1.0, ["flite", "-voice", "slt", "TEXT", "WAV"]),
     "rms": (-29.0, 1.0, ["flite", "-voice", "rms", "TEXT", "WAV"]),
@@ -38,7 +38,7 @@ VOICES = {
     "kal": (-25.0, 1.25, ["flite", "-voice", "kal16", "--setf", "duration_stretch=1.2", "TEXT", "WAV"]),
 }
 
-# Seconds of pause before the speaker begins; below zero the one before has not finished yet.
+# Seconds of pause before the speaker begins; a negative value overlaps the previous speaker.
 MEETING = [
     (0.8, "slt", "Good morning everybody. Shall we talk about the summer party first?"),
     (0.5, "rms", "Yes please. I have looked at three places, and the old boat house is the best one."),
@@ -60,7 +60,7 @@ MEETING = [
 
 
 def speak(text: str, voice: str) -> Samples:
-    """The text in that voice, at its level, without silence at the ends; shape (n_samples,)."""
+    """The spoken text in a voice, at its level, without silence at the ends; shape (n_samples,)."""
     level, speed, command = VOICES[voice]
     with tempfile.TemporaryDirectory() as folder:
         files = {"TEXT": f"{folder}/text", "WAV": f"{folder}/voice.wav"}
@@ -76,7 +76,7 @@ def speak(text: str, voice: str) -> Samples:
 
 
 def make_meeting() -> tuple[NDArray[np.int16], list[Turn]]:
-    """The samples, 16 bit at 16 kHz, and the turns, exact to the sample."""
+    """The samples (16 bit, 16 kHz) and the turns, exact to the sample."""
     placed: list[tuple[int, Samples]] = []
     turns = []
     end = 0
@@ -94,7 +94,7 @@ def make_meeting() -> tuple[NDArray[np.int16], list[Turn]]:
 
 
 def main() -> None:
-    """Write both files."""
+    """Write the recording and its reference."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

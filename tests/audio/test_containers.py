@@ -82,7 +82,7 @@ def test_the_default_track_is_read(speech, caplog):
     """The first track was read, whichever the file marks as default."""
     path = DATA / "two_tracks_second_default.mkv"
     assert lag(load_audio(path), speech, 0.5, 2.5) == pytest.approx(0.0, abs=0.07)
-    assert "2 audio tracks; track 2 (the default) is read, --track N or track=N reads another" in caplog.text
+    assert "2 audio tracks; track 2 (the default) is read; --track N or track=N reads another" in caplog.text
     caplog.clear()
     assert np.array_equal(load_audio(path, track=2), load_audio(path))
     assert not starts(path, track=1)

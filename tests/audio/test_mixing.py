@@ -50,9 +50,9 @@ TURNED = np.concatenate([A[: N // 2], -A[N // 2 :]])
         ([SILENCE, A, SILENCE], (2,), "channels 1 and 3 are silent"),
         ([A, SILENCE + 0.5], (1,), "channel 2 is silent"),
         ([0.001 * A, A], (2,), "channel 1 is 60 dB quieter than channel 2"),
-        ([A, noise(-80)], (1,), "channel 2 holds steady noise alone (-80 dB of full scale"),
-        ([A, noise(-20)], (1,), "channel 2 holds steady noise alone (-20 dB of full scale"),
-        ([HUM, A], (2,), "channel 1 holds steady noise alone (-23 dB of full scale"),
+        ([A, noise(-80)], (1,), "channel 2 holds only steady noise (-80 dB of full scale"),
+        ([A, noise(-20)], (1,), "channel 2 holds only steady noise (-20 dB of full scale"),
+        ([HUM, A], (2,), "channel 1 holds only steady noise (-23 dB of full scale"),
         ([A, B + noise(-30)], (1, 2), "channel 2 is noisy: its level varies by"),
         ([A, B + 3 * HUM], (1, 2), "channel 2 is noisy: its level varies by"),
         ([A, np.clip(20 * B, -0.5, 0.5)], (1, 2), "channel 2 is clipped: "),
@@ -151,7 +151,7 @@ def test_noise_that_is_not_steady_is_left_out_beside_speech(shape, demo_recordin
     noise = 0.3 * level * np.random.default_rng(0).normal(size=len(speech))
     both = np.stack([noise.astype(np.float32), speech], axis=1)
     assert mixed_channels(both, rate=SAMPLE_RATE) == (2,)
-    assert "channel 1 holds noise alone" in caplog.text
+    assert "channel 1 holds only noise" in caplog.text
 
 
 def test_a_passage_that_cancels_is_not_lost(demo_recording, caplog):

@@ -145,7 +145,7 @@ def test_what_is_nearly_a_recording(tmp_path):
         (io.BytesIO(b""), "file object: empty file"),
         (b"nowhere.wav", "nowhere.wav: no such file"),
         (bytes(9999), "bytes: not audio that FFmpeg can read"),
-        (Path("a\0b.wav"), "'a\\\\x00b.wav': no name of a file"),
+        (Path("a\0b.wav"), "'a\\\\x00b.wav': not a valid file name"),
     ],
 )
 def test_sources_without_audio(source, message):

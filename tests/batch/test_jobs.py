@@ -166,7 +166,7 @@ def test_a_recording_too_short_for_reco2num_spk_is_labelled_all_the_same(data, m
     (data / "reco2num_spk").write_text("meet1 2\nmeet2 3\nmeet3 1\n")
     done = call("run", data, "--model", model, "-o", tmp_path / "out")
     assert done.status == 0
-    assert "meet2: 1 window cannot be 3 speakers, the least asked for; there are at most 1\n" in done.err
+    assert "meet2: 1 window cannot be 3 speakers, the requested minimum; there are at most 1\n" in done.err
     assert {turn.speaker for turn in read_rttm(tmp_path / "out" / "meet2.rttm")} == {"SPEAKER_00"}
     done = call("run", data, "--set", "clustering.n_speakers=2", "--model", model, "-o", tmp_path / "exact")
     assert done.status == 2
@@ -194,7 +194,7 @@ def test_an_id_that_leads_out_of_the_output_folder_is_refused(id, sound, tmp_pat
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "wav.scp").write_text(f"{id} {sound('a.wav')}\n")
     line = complaint(call("run", tmp_path / "data", "-o", tmp_path / "out", "--model", "none"))
-    assert line == f"recording {id!r}: results are named by it; use an id without /"
+    assert line == f"recording {id!r}: the id names a file; use an id without /"
 
 
 # Commands in a wav.scp
@@ -312,7 +312,7 @@ def test_speech_is_checked_before_any_work(tmp_path):
     (tmp_path / "a.lab").write_text("")
     check_speech(tmp_path, 3)
     check_speech(tmp_path / "a.lab", 1)
-    with pytest.raises(FormatError, match="a label file is of one recording"):
+    with pytest.raises(FormatError, match="a label file is for one recording"):
         check_speech(tmp_path / "a.lab", 2)
     with pytest.raises(FormatError, match="No such file"):
         check_speech(tmp_path / "b.lab", 1)

@@ -121,7 +121,9 @@ def test_a_name_that_no_file_can_have_is_one_line(tmp_path):
         ["score", tmp_path / "long.rttm", tmp_path / f"{'a' * 300}.rttm"],
     ):
         assert complaint(call(*command)).endswith("(File name too long)")
-    assert complaint(call("run", "a\0b.wav")) == "'a\\x00b.wav': no file has a NUL in its name"
+    assert (
+        complaint(call("run", "a\0b.wav")) == "'a\\x00b.wav': a file name cannot hold a NUL; check the name"
+    )
     message = r"^'a\\x00b': cannot be written \(embedded null byte\)$"
     with pytest.raises(DiarizeError, match=message), atomic_path("a\0b"):
         pass
@@ -153,4 +155,4 @@ def test_empty_names_are_no_folders(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", ["a.stm", "a.ctm", "a.uem"])
 def test_formats_that_are_only_read_are_no_folders(name, tmp_path):
-    assert " is not written; written are " in complaint(call("run", "a.wav", "-o", tmp_path / name))
+    assert " cannot be written; known: " in complaint(call("run", "a.wav", "-o", tmp_path / name))

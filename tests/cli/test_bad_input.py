@@ -201,16 +201,16 @@ def test_a_folder_that_may_not_be_written_to_is_told_before_any_work(command, go
     }
     line = complaint(process(command, *arguments[command], before=words))
     assert line.startswith(str(folder))
-    assert "nothing may be written there" in line or "Permission denied" in line
+    assert "the folder cannot be written to" in line or "Permission denied" in line
 
 
 @pytest.mark.parametrize("below", ["", "/deeper"])
 def test_a_file_where_the_output_folder_should_be_is_told(below, good, tmp_path):
     (tmp_path / "out").write_text("")
     line = complaint(call("run", good, "-o", f"{tmp_path / 'out'}{below}", "--model", "none"))
-    assert line.startswith(f"{tmp_path / 'out'}{below}: no folder for results can be made there (")
+    assert line.startswith(f"{tmp_path / 'out'}{below}: the folder for results cannot be made (")
     line = complaint(call("embed", good, "-o", f"{tmp_path / 'out'}{below}/a.npz", "--model", "none"))
-    assert "no folder for results can be made there" in line
+    assert "the folder for results cannot be made" in line
 
 
 def test_a_folder_where_an_output_file_should_be_is_told_even_with_force(good, model, tmp_path):
@@ -326,7 +326,7 @@ def test_speech_that_cannot_be_used_is_told(name, good, model, tmp_path):
 def test_a_label_file_cannot_be_the_speech_of_two_recordings(good, tmp_path):
     (tmp_path / "a.lab").write_text("0 1 speech\n")
     line = complaint(call("run", good, tmp_path / "b.wav", "--speech", tmp_path / "a.lab", "--model", "none"))
-    assert line.endswith("a label file is of one recording; give a folder with one for each")
+    assert line.endswith("a label file is for one recording; give a folder with one for each")
 
 
 def test_a_folder_of_speech_without_the_recording_is_told(good, model, tmp_path):
@@ -348,7 +348,7 @@ WRONG_OPTIONS = {
     "--set speech.threshold=high": "setting 'speech.threshold': input should be a valid number",
     "--set speech.threshold.x=1": "setting 'speech.threshold': ",
     "--set clustering.options.depth=3": "clusterer 'agglomerative' has no parameter 'depth'; known: ",
-    "--set clustering.options.threshold=1": "threshold': it is called 'clustering.threshold'",
+    "--set clustering.options.threshold=1": "threshold': write 'clustering.threshold' instead",
     "--clusterer kmeans": "unknown clusterer 'kmeans'; known: agglomerative, dominant-sets, ",
     "--format mp3": "unknown format 'mp3'; known: rttm, json, csv, srt, vtt, textgrid, eaf, audacity, lab",
     "--format rttm --format json": "several formats need a folder; give one with --output",

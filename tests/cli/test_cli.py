@@ -245,7 +245,7 @@ def test_a_folder_gets_rttm_and_json_and_stdout_a_summary(recording, model, tmp_
         assert re.fullmatch(rf"  0:00:[\d.]{{5}} - 0:00:[\d.]{{5}}  {turn.speaker}", line)
     assert lines[len(turns) + 1 : len(turns) + 3] == [
         "speakers: 2",
-        "why: 2 speakers, as asked for: 2 of 2 clusters hold at least 3 vectors",
+        "why: 2 speakers, as requested: 2 of 2 clusters hold at least 3 embeddings",
     ]
     assert re.match(r"16\.0 s of audio in \d+\.\d\d s: detect speech ", lines[len(turns) + 3])
     assert lines[-2:] == [f"written: {out / 'talk.rttm'}", f"written: {out / 'talk.json'}"]
@@ -369,7 +369,7 @@ def test_embeddings_are_the_same_in_every_format(suffix, recording, model, tmp_p
     done = call("embed", recording, "--model", model, "-o", path, "--window", 2, "--hop", 1)
     assert (done.status, done.err) == (0, "")
     table = Embeddings.load(path)
-    assert done.out == f"talk: {len(table)} vectors of 32\n"
+    assert done.out == f"talk: {len(table)} embeddings of 32 dimensions\n"
     assert set(table.recording) == {"talk"}
     assert (table.end - table.start).max() == pytest.approx(2.0)
     np.testing.assert_allclose(np.linalg.norm(table.vectors, axis=1), 1, atol=1e-5)
@@ -393,7 +393,7 @@ def test_a_recording_without_speech_is_a_table_without_rows(suffix, model, tmp_p
     soundfile.write(tmp_path / "silence.wav", np.zeros(32000), 16000)
     path = tmp_path / f"a{suffix}"
     done = call("embed", tmp_path / "silence.wav", "--model", model, "-o", path)
-    assert (done.status, done.out) == (0, "silence: 0 vectors of 32\n")
+    assert (done.status, done.out) == (0, "silence: 0 embeddings of 32 dimensions\n")
     assert len(Embeddings.load(path)) == 0
 
 
@@ -420,8 +420,8 @@ def test_a_model_of_the_clustering_recipes_is_refused_with_the_remedy(recording,
     features = FeatureConfig(n_mels=N_MELS)
     save_model(tmp_path / "net", tiny_network(family), features, {"family": family, **TINY[family]}, "")
     expected = (
-        f"model net: a {family.upper()} has no running windows; embed with recipes/embed_parts.py, "
-        "or give a model with a resnet or tdnn"
+        f"model net: a {family.upper()} cannot run over a whole recording; "
+        "embed with recipes/embed_parts.py, or give a model with a resnet or tdnn"
     )
     assert complaint(call("run", recording, "--model", tmp_path / "net")) == expected
     table = tmp_path / "a.npz"

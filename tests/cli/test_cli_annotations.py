@@ -186,4 +186,4 @@ def test_a_recording_of_an_annotation_never_leads_out_of_the_folder(tmp_path):
     source = tmp_path / "a.rttm"
     source.write_text("SPEAKER ../out 1 0.0 1.0 <NA> <NA> A <NA> <NA>\n")
     line = complaint(call("convert", source, "-o", tmp_path / "folder", "--format", "csv"))
-    assert line == "recording '../out': files are named by it; use an id without /"
+    assert line == "recording '../out': the id names a file; use an id without /"

@@ -78,9 +78,9 @@ def test_an_existing_folder_stays_a_folder(linked, tmp_path):
         ("a.txt", ["lab", "audacity"], "a.txt: the suffix is that of audacity, --format says lab; "),
         ("-", ["rttm", "csv"], "several formats need a folder; give one with --output"),
         ("a.rttm", ["nonsense"], "unknown format 'nonsense'; known: rttm, "),
-        ("file/a.rttm", [], "file: no folder for results can be made there (File exists)"),
-        ("file/", [], "file: no folder for results can be made there (File exists)"),
-        ("file", [], "file: no folder for results can be made there (File exists)"),
+        ("file/a.rttm", [], "file: the folder for results cannot be made (File exists)"),
+        ("file/", [], "file: the folder for results cannot be made (File exists)"),
+        ("file", [], "file: the folder for results cannot be made (File exists)"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_one_line(output, formats, expected, tmp_path):
@@ -135,7 +135,7 @@ def test_a_table_is_no_folder(recording, model, tmp_path):
     for output in ("there.npz", "new.npz/", "."):
         for force in ([], ["--force"]):
             line = complaint(call("embed", recording, "--model", model, "-o", output, *force))
-            assert line.startswith(f"{output}: a folder; a table is one file, name it, such as ")
+            assert line.startswith(f"{output}: a folder; a table is one file, such as ")
     assert call("embed", recording, "--model", model, "-o", "NEW.NPZ").status == 0
     assert np.isfinite(Embeddings.load("NEW.NPZ").vectors).all()
 

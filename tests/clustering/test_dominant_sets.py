@@ -121,7 +121,7 @@ def test_dynamics_are_the_same_at_any_scale(scale):
 def test_too_few_steps_are_logged(caplog):
     with caplog.at_level(logging.WARNING):
         replicator_dynamics(random_affinity(0), max_iterations=3)
-    assert "still moving after 3 steps on 30 items" in caplog.text
+    assert "not converged after 3 steps on 30 embeddings" in caplog.text
 
 
 def test_peeling_ends_where_no_affinity_is_left():
@@ -249,7 +249,7 @@ def test_windows_of_a_recording(seed):
     clusterer = DominantSets(**WINDOWS).fit(X)
     assert adjusted_rand_score(who, clusterer.labels_) == 1
     assert clusterer.evidence_["reason"] == (
-        f"{2 + seed} dominant sets hold at least 3 vectors at coarseness 0.25"
+        f"{2 + seed} dominant sets hold at least 3 embeddings at coarseness 0.25"
     )
 
 
@@ -289,7 +289,7 @@ def test_more_items_than_fit_into_memory(caplog):
     with caplog.at_level(logging.INFO):
         clusterer = DominantSets(**WINDOWS | {"max_items": 70}).fit(X)
     assert adjusted_rand_score(who, clusterer.labels_) > 0.95
-    assert "200 items: one in 3 is clustered" in caplog.text
+    assert "200 embeddings: one in 3 is clustered" in caplog.text
     assert (clusterer.participation_ > 0).sum() <= 67
     assert DominantSets(**WINDOWS | {"max_items": 70, "n_speakers": 100}).fit(X).n_speakers_ == 100
 

@@ -62,10 +62,10 @@ def test_tuples_are_lists_and_none_is_left_out(tmp_path):
 @pytest.mark.parametrize(
     ("value", "error", "message"),
     [
-        ("\ud800", ConfigError, "'\\ud800': no text that UTF-8 can hold; write it without surrogates"),
+        ("\ud800", ConfigError, "'\\ud800': UTF-8 cannot hold this text; write it without surrogates"),
         (2**63, ConfigError, "config: the number 9223372036854775808 is too large; integers have 64 bits"),
-        (object, TypeError, "TOML holds no type, got <class 'object'>"),
-        (b"x", TypeError, "TOML holds no bytes, got b'x'"),
+        (object, TypeError, "TOML cannot hold type, got <class 'object'>"),
+        (b"x", TypeError, "TOML cannot hold bytes, got b'x'"),
     ],
 )
 def test_what_toml_cannot_hold_is_told(value, error, message):

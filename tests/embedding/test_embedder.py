@@ -130,7 +130,7 @@ def test_a_window_longer_than_the_recording_hears_its_edge_repeated(embedder):
 
 @pytest.mark.parametrize("start", [66.3, 70.0, 500.0])
 def test_a_window_after_the_end_is_told(embedder, samples, start):
-    with pytest.raises(AudioError, match=r"^a window begins after the recording's end; do times and audio"):
+    with pytest.raises(AudioError, match=r"^a window begins after the recording's end; check that the times"):
         embedder.windows([samples], [Segment(1, 2.5), Segment(start, start + 1.5)])
 
 

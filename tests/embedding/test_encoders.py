@@ -180,7 +180,7 @@ def test_recordings_are_diarized_and_embedded_with_an_onnx_file(embedder, demo_r
     assert found.model == f"net.onnx {embedder.model.fingerprint}"
     done = call("embed", demo_recording, "--model", path, "-o", tmp_path / "a.npz")
     assert (done.status, done.err) == (0, "")
-    assert done.out == f"meeting: {len(found.embeddings)} vectors of {DIM}\n"
+    assert done.out == f"meeting: {len(found.embeddings)} embeddings of {DIM} dimensions\n"
 
 
 def test_an_onnx_file_may_have_a_back_end_beside_it(demo_recording, tmp_path):
@@ -209,9 +209,9 @@ def refused(path: Path, error: type[DiarizeError], message: str) -> None:
         ('dim = 6\n', '', ConfigError, "net.toml: [model]: setting 'dim': field required"),
         ("n_mels = 20", "n_mels = 24", ModelError, "net.onnx: the graph fails ("),
         ("n_mels = 20", "mels = 20", ConfigError, "net.toml: [features]: unknown setting 'mels'; known: "),
-        ("[features]", 'axes = "samples"\n[features]', ConfigError, "net.toml: axes 'samples' takes no"),
+        ("[features]", 'axes = "samples"\n[features]', ConfigError, "net.toml: with axes 'samples', leave"),
         ("[features]", "[feature]", ConfigError, "net.toml: unknown table 'feature'; known: model, features"),
-        ("dim = 6", 'dim = 6\nlength = "feats"', ModelError, "net.onnx: input 'feats' is a tensor(float),"),
+        ("dim = 6", 'dim = 6\nlength = "feats"', ModelError, "net.onnx: input 'feats' is a tensor(float);"),
         ("[features]", "= [", ConfigError, "net.toml: not TOML: "),
     ],
 )  # fmt: skip
@@ -237,21 +237,23 @@ def test_an_output_of_another_rank_is_told(tmp_path):
 
 def test_a_batch_of_a_fixed_size_is_told(tmp_path):
     path = write_model(tmp_path, batch=5)
-    refused(path, ModelError, f"{path}: takes batches of 5 alone; export it with a free batch axis")
+    refused(path, ModelError, f"{path}: takes batches of 5 only; export it with a dynamic batch axis")
 
 
 def test_missing_and_strange_files_are_told(tmp_path):
     path = write_model(tmp_path)
     path.write_bytes(b"no graph")
-    refused(path, ModelError, f"{path}: no ONNX that can be read (")
-    assert complaint(call("run", "x.wav", "--model", path)).startswith(f"{path}: no ONNX that can be read (")
+    refused(path, ModelError, f"{path}: not an ONNX file that can be read (")
+    assert complaint(call("run", "x.wav", "--model", path)).startswith(
+        f"{path}: not an ONNX file that can be read ("
+    )
     (tmp_path / "net.toml").unlink()
-    refused(path, ModelError, f"{path}: no net.toml beside it, which says what it takes; see docs/models.md")
+    refused(path, ModelError, f"{path}: no net.toml beside it to describe its input; see docs/models.md")
     refused(tmp_path / "none.onnx", ModelError, f"{tmp_path / 'none.onnx'}: no such file")
 
 
 def test_a_vector_without_direction_is_told(embedder):
-    with pytest.raises(ModelError, match=r"net.onnx: vectors of windows of 1.5 s are zero or not finite;"):
+    with pytest.raises(ModelError, match=r"net.onnx: embeddings of windows of 1.5 s are zero or not finite;"):
         embedder.model.embed(np.full((1, 24_000), np.nan, np.float32))
 
 

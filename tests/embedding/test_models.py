@@ -63,7 +63,7 @@ def test_a_classifier_embeds_no_windows_and_the_error_says_what_does(tmp_path, f
     table = {"family": family, **TINY[family]}
     save_model(tmp_path / "net", tiny_network(family), FeatureConfig(n_mels=N_MELS), table, "")
     message = (
-        f"model net: a {kind} has no running windows; embed with recipes/embed_parts.py, "
+        f"model net: a {kind} cannot run over a whole recording; embed with recipes/embed_parts.py, "
         "or give a model with a resnet or tdnn"
     )
     for model in (tmp_path / "net", load_model(tmp_path / "net")):

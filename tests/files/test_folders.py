@@ -79,7 +79,7 @@ def test_a_link_through_which_the_folder_was_named_is_followed(corpus):
 @pytest.mark.parametrize(
     ("target", "reason"),
     [
-        ("nowhere", "the link leads nowhere"),
+        ("nowhere", "the link is dead"),
         ("lost", "it cannot be read (Too many levels of symbolic links)"),
     ],
 )
@@ -160,7 +160,7 @@ def test_dead_links_are_told_by_the_command(corpus):
     done = call("run", corpus)
     assert done.status == 2
     told, complaint_ = done.err.splitlines()
-    assert told == f"{corpus / 'lost.wav'}: left out; the link leads nowhere"
+    assert told == f"{corpus / 'lost.wav'}: left out; the link is dead"
     assert complaint_.startswith(f"diarize: {corpus}: no audio files")
 
 
@@ -174,7 +174,7 @@ def test_folders_of_references_are_read_the_same_way(tmp_path, caplog):
     link(tmp_path / "hyp" / "b.rttm", "nowhere")
     (scored,) = score(tmp_path / "ref", tmp_path / "hyp")
     assert scored.der == 0
-    assert caplog.messages == [f"{tmp_path / 'hyp' / 'b.rttm'}: left out; the link leads nowhere"]
+    assert caplog.messages == [f"{tmp_path / 'hyp' / 'b.rttm'}: left out; the link is dead"]
     (tmp_path / "empty").mkdir()
     assert complaint(call("score", tmp_path / "ref", tmp_path / "empty")).startswith(
         f"{tmp_path / 'empty'}: no file"

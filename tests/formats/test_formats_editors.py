@@ -83,7 +83,7 @@ def test_textgrid_in_utf16_is_read(tmp_path: Path) -> None:
     [
         ("xmax = 2.000", "xmax = two", 'line 22: the xmax is missing here ("s")'),
         ("xmax = 2.000", "xmax = 0.1", "line 20: ends at 0.1, not after its start 0.5 (0.500)"),
-        ('"ooTextFile"', '"ooBinaryFile"', 'line 2: no TextGrid in Praat\'s text format ("TextGrid")'),
+        ('"ooTextFile"', '"ooBinaryFile"', 'line 2: not a TextGrid in Praat\'s text format ("TextGrid")'),
         ("size = 1", "size = 2", "line 22: the file ends before the class of tier"),
     ],
 )
@@ -137,10 +137,10 @@ def test_the_eaf_of_pympi_is_read(tmp_path: Path) -> None:
             'TIME_VALUE="2500"',
             ", annotation 'a1' of tier 's': ends at 2, not after its start 2.5",
         ),
-        ("ANNOTATION_DOCUMENT", "DOCUMENT", ": no ELAN file (its root is 'DOCUMENT')"),
+        ("ANNOTATION_DOCUMENT", "DOCUMENT", ": not an ELAN file (its root is 'DOCUMENT')"),
         ('"500"', '"0x1F4"', ", time slot 'ts1': '0x1F4' is no time in milliseconds"),
         ("milliseconds", "PAL-frames", ": its times are PAL-frames; save it with milliseconds"),
-        ("<ANN", '<!DOCTYPE x [<!ENTITY a "b">]><ANN', ": it defines XML entities, which no ELAN file does"),
+        ("<ANN", '<!DOCTYPE x [<!ENTITY a "b">]><ANN', ": defines XML entities, which ELAN files never do"),
         ("</TIER>", "", ", line 16: not XML (mismatched tag)"),
     ],
 )

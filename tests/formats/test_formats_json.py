@@ -82,10 +82,10 @@ def test_an_unknown_key_is_refused() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"version": 2}, ": version 2; version 1 is read"),
-        ({"version": True}, ": version True; version 1 is read"),
-        ({"version": "1"}, ": version '1'; version 1 is read"),
-        ({"format": "other"}, ': no diarization; it begins with {"format": "diarize"'),
+        ({"version": 2}, ": has version 2; only version 1 is read"),
+        ({"version": True}, ": has version True; only version 1 is read"),
+        ({"version": "1"}, ": has version '1'; only version 1 is read"),
+        ({"format": "other"}, ": not a known document; the formats read are"),
         ({"recording": " "}, ": recording is no name: ' '"),
         ({"turns": {}}, ": turns is no list: {}"),
         ({"turns": [{"start": 0, "end": 1, "speaker": "a"}, 5]}, ": turns[1] is no object: 5"),

@@ -80,7 +80,7 @@ def test_a_folder_is_parsed_and_rendered_as_texts() -> None:
 
 def test_a_folder_that_cannot_be_written_is_left_as_it_was(tmp_path: Path) -> None:
     folder = make_folder(tmp_path)
-    with pytest.raises(FormatError, match="'Ann Lee' cannot stand in a Kaldi data folder"):
+    with pytest.raises(FormatError, match="'Ann Lee' cannot be written to a Kaldi data folder"):
         write_data_folder(folder, {"c": "c.wav"}, {"c": "Ann Lee"})
     assert {path.name: path.read_text() for path in folder.iterdir()} == GOOD
 
@@ -93,14 +93,16 @@ def test_files_of_an_older_folder_that_would_not_fit_are_removed(tmp_path: Path)
 
 def test_names_with_blanks_are_refused(tmp_path: Path) -> None:
     for bad in ({"wav_scp": {"a b": "x"}}, {"wav_scp": {}, "utt2spk": {"u": "Ann Lee"}}):
-        with pytest.raises(FormatError, match="cannot stand in a Kaldi data folder; names hold no blanks"):
+        with pytest.raises(
+            FormatError, match="cannot be written to a Kaldi data folder; names must not hold blanks"
+        ):
             write_data_folder(tmp_path, **bad)
 
 
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("wav.scp", "a a.wav\n\na b.wav\n", "line 3: 'a' is there twice, first in line 1 (a b.wav)"),
+        ("wav.scp", "a a.wav\n\na b.wav\n", "line 3: 'a' occurs twice, first in line 1 (a b.wav)"),
         ("wav.scp", "b b.wav\na a.wav\n", "line 2: 'a' comes after 'b'; sort with LC_ALL=C (a a.wav)"),
         ("wav.scp", "a a.wav\nb\n", "line 2: a key without a value (b)"),
         ("segments", "u1 a 0 1\nu2 c 0 1\n", "line 2: recording 'c' is not in wav.scp (u2 c 0 1)"),

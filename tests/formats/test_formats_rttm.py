@@ -125,7 +125,7 @@ def test_turns_of_duration_0_are_left_out_with_a_warning(
         ("SPEAKER a 1 0 nan <NA> <NA> s <NA> <NA>", "'nan' is no duration"),
         ("SPEAKER a 1 0 1 <NA> <NA>", "7 fields, RTTM has 10; names hold no blanks"),
         ("SPEAKER a 1 0 1 <NA> <NA> Ann Lee <NA> <NA>", "11 fields, RTTM has 10; names hold no blanks"),
-        ("a 1 0 1", "'a' is no type of RTTM (a 1 0 1)"),
+        ("a 1 0 1", "'a' is not a type of RTTM line (a 1 0 1)"),
     ],
 )
 def test_rttm_errors_name_the_line(tmp_path: Path, line: str, message: str) -> None:

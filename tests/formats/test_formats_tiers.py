@@ -33,7 +33,7 @@ def test_silence_of_praat_is_no_turn(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         assert spans(read_turns(path)) == [(1, 4, "sounding")]
     assert caplog.messages == [
-        f"{path}: tier 'silences' tells speech, not who speaks; it becomes turns of 'sounding'"
+        f"{path}: tier 'silences' marks speech, not speakers; it becomes turns of 'sounding'"
     ]
 
 

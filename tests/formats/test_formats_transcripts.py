@@ -273,7 +273,7 @@ def test_json_of_other_tools_is_told_by_what_it_holds(
             '[{"session_id": "m", "speaker": "A", "start_time": true, "end_time": 1}]',
             ": segment[0].start_time is no",
         ),
-        ('{"text": "x"}', ': no diarization; it begins with {"format": "diarize"; read are'),
+        ('{"text": "x"}', ": not a known document; the formats read are"),
     ],
 )
 def test_json_errors_name_the_item(text: str, message: str, tmp_path: Path) -> None:
@@ -333,7 +333,7 @@ def test_ctm_reads_one_of_several_readings_and_no_microphone(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(("suffix", "name"), [(".lab", "sil"), (".lab", "Noise"), (".txt", "silence")])
 def test_names_that_mean_silence_are_not_written(suffix: str, name: str, tmp_path: Path) -> None:
-    with pytest.raises(FormatError, match=f"no speaker is called '{name}' in this format; rename it"):
+    with pytest.raises(FormatError, match=f"in this format, '{name}' cannot be a speaker's name; rename it"):
         write_turns([Turn("a", Segment(0, 1), name)], tmp_path / f"a{suffix}")
 
 

@@ -206,7 +206,7 @@ def test_a_label_without_a_name_in_a_transcript_is_left_out(
 
 def test_names_that_would_be_read_as_a_transcript_are_not_written_as_labels(tmp_path: Path) -> None:
     turns = [Turn("a", Segment(i, i + 0.5), f"{name}: x") for i, name in enumerate(["Ann", "Bob"])]
-    with pytest.raises(FormatError, match="no speaker is called 'Ann: x' in this format; rename it"):
+    with pytest.raises(FormatError, match="in this format, 'Ann: x' cannot be a speaker's name; rename it"):
         write_turns(turns, tmp_path / "a.txt")
     write_turns(turns[:1], tmp_path / "a.txt")
     assert read_turns(tmp_path / "a.txt") == turns[:1]

@@ -51,7 +51,7 @@ def test_the_number_of_speakers_has_both_names(samples):
     for numbers in ({"num_speakers": 2}, {"n_speakers": 2, "num_speakers": 2}):
         assert diarizer(samples, rate=16000, **numbers).to_json() == by_one.to_json()
     assert len(by_one.speakers) == 2
-    with pytest.raises(ValueError, match=r"^n_speakers and num_speakers are one, got 2 and 3$"):
+    with pytest.raises(ValueError, match=r"^n_speakers and num_speakers differ, got 2 and 3$"):
         diarizer(samples, rate=16000, n_speakers=2, num_speakers=3)
 
 

@@ -95,7 +95,7 @@ def test_diarization_error_prints_every_row(run_script, sets, model, tmp_path):
     titles = re.findall(r"^## (.*)", text, re.MULTILINE)
     assert [title.split(":")[0] for title in titles] == [
         "demo",
-        "demo, recordings that no setting was chosen on",
+        "demo, recordings on which no setting was chosen",
     ]
     rows = rows_of(text, 9)
     methods = ["agglomerative", "dominant-sets", "spectral", "density"]
@@ -158,7 +158,7 @@ def test_the_ablation_varies_settings_together(run_script, sets, model):
 @pytest.mark.parametrize("script", ["ablation.py", "choose_defaults.py"])
 def test_two_sets_of_one_name_are_told(run_script, sets, script):
     twice = (sets / "demo", sets / ".." / sets.name / "demo")
-    message = f"{script}: {twice[0]}: another set is called demo, too; rename one"
+    message = f"{script}: {twice[0]}: another set is also called demo; rename one"
     with pytest.raises(SystemExit, match=f"^{re.escape(message)}$"):
         run_script(script, "--data", *twice)
 

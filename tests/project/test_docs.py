@@ -106,6 +106,12 @@ def test_the_settings_that_the_page_shows_are_valid(tmp_path):
         make_clusterer(config)
 
 
+@pytest.mark.parametrize("name", ["window", "hop"])
+def test_the_help_of_embed_gives_the_defaults_of_the_windows(name):
+    (option,) = (param for param in COMMANDS["embed"].params if param.name == name)
+    assert option.help.endswith(f"; default {getattr(Config().embedding, name):g}.")
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_page_of_the_command_line_has_every_option(command):
     text = text_of(DOCS / "reference" / "command-line.md")

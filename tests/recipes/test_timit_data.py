@@ -213,7 +213,7 @@ def test_a_name_twice_in_a_list_is_told(corpus, tmp_path):
     (lists / "dev_40.txt").write_text("# two\nFTLH0\nFTLH0\n")
     message = complaint("--corpus", corpus, "--out", tmp_path / "data", "--lists", lists)
     assert message == (
-        f"prepare_data.py: {lists / 'dev_40.txt'}, line 3: 'FTLH0' is there twice, first in line 2 (FTLH0)\n"
+        f"prepare_data.py: {lists / 'dev_40.txt'}, line 3: 'FTLH0' occurs twice, first in line 2 (FTLH0)\n"
     )
 
 

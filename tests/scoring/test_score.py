@@ -194,7 +194,7 @@ def test_objects_that_cannot_be_matched_are_told():
     with pytest.raises(TypeError, match=r"needs a path, .* got 3"):
         score(3, REFERENCE)
     for collar in (-1, math.nan, 1e300):
-        with pytest.raises(DiarizeError, match=r"^collar \S+: give seconds from 0 on$"):
+        with pytest.raises(DiarizeError, match=r"^collar \S+: give seconds, at least 0$"):
             score(REFERENCE, REFERENCE, collar=collar)
     with pytest.raises(
         FormatError, match="the hypothesis: no recording of the reference in it; it has other"

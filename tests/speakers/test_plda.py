@@ -242,10 +242,10 @@ def test_a_back_end_belongs_to_its_weights(tmp_path):
     loaded = load_backend(tmp_path, "abc")
     assert np.allclose(loaded.spread, SPREAD)
     assert np.array_equal(loaded.projection, np.eye(24))
-    with pytest.raises(ModelError, match="learned with other weights; remove it or run"):
+    with pytest.raises(ModelError, match="belongs to other weights; remove it or run"):
         load_backend(tmp_path, "def")
     backend_file(tmp_path).write_bytes(b"\x07" * 40)
-    with pytest.raises(ModelError, match="no back end"):
+    with pytest.raises(ModelError, match="not a back end"):
         load_backend(tmp_path, "abc")
 
 

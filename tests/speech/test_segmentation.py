@@ -62,10 +62,10 @@ def test_what_is_no_such_network_is_told(tmp_path):
     with pytest.raises(ModelError, match=r"net\.onnx: no such file; recipes/export_teacher\.py segmentation"):
         Segmentation(tmp_path / "net.onnx")
     (tmp_path / "text.onnx").write_text("no network")
-    with pytest.raises(ModelError, match=r"text\.onnx: no network that hears ten seconds of samples \("):
+    with pytest.raises(ModelError, match=r"text\.onnx: not a network that takes ten seconds of samples \("):
         Segmentation(tmp_path / "text.onnx")
-    with pytest.raises(ModelError, match=r"mels\.onnx: no network that hears ten seconds of samples \("):
+    with pytest.raises(ModelError, match=r"mels\.onnx: not a network that takes ten seconds of samples \("):
         Segmentation(write_graph(tmp_path / "mels.onnx"))
     other = write_segmentation(tmp_path / "slow.onnx", n_outputs=250)
-    with pytest.raises(ModelError, match=r"slow\.onnx: gives \(250, 2\) of ten seconds, not two probabilit"):
+    with pytest.raises(ModelError, match=r"slow\.onnx: gives \(250, 2\) for ten seconds, not two probabilit"):
         Segmentation(other)
