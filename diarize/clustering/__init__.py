@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from diarize.config.registry import find_class
 from diarize.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -35,6 +34,10 @@ def build_clusterer(method: str, **params: Any) -> Clusterer:
     >>> build_clusterer("agglomerative", n_speakers=2).fit_predict(X).tolist()
     [0, 0, 1, 1]
     """
+    from diarize.config.registry import (
+        find_class,
+    )  # pydantic comes with it, which a list of names does not need
+
     clusterer: Clusterer = find_class(CLUSTERERS, method, "clusterer")()
     if params.get("threshold", 0) is None:
         del params["threshold"]
