@@ -253,9 +253,8 @@ def _mix(
     n_samples = 0
     for piece in pieces:
         if channels is not None and max(channels) > piece.shape[1]:
-            raise AudioError(
-                f"{name}: has {piece.shape[1]} channels, no channel {max(channels)}; choose another"
-            )
+            has = f"has {piece.shape[1]} channel{'s' * (piece.shape[1] > 1)}"
+            raise AudioError(f"{name}: {has}, no channel {max(channels)}; choose another")
         chosen = piece
         if channels is not None and channels != tuple(range(1, piece.shape[1] + 1)):
             chosen = piece[:, [number - 1 for number in channels]]

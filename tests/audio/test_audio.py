@@ -170,7 +170,7 @@ def test_a_channel_that_is_not_there(tmp_path, name):
         soundfile.write(path, tone(), 16000)
     else:
         write_with_av(path, "flac", tone(), 16000)
-    with pytest.raises(AudioError, match=rf"^{path}: has 1 channels, no channel 2; choose another$"):
+    with pytest.raises(AudioError, match=rf"^{path}: has 1 channel, no channel 2; choose another$"):
         load_audio(path, channel=2)
 
 

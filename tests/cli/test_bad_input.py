@@ -138,7 +138,7 @@ def test_a_name_too_long_is_told(name, model):
 
 def test_a_channel_that_is_not_there_is_told(good, model):
     line = complaint(call("run", good, "--channel", 2, "--model", model))
-    assert line == f"{good}: has 1 channels, no channel 2; choose another"
+    assert line == f"{good}: has 1 channel, no channel 2; choose another"
 
 
 def test_a_name_that_is_no_text_gives_a_result(model, tmp_path):
