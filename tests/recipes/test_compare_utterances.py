@@ -105,7 +105,7 @@ def test_wrong_folders_are_told(data, tmp_path):
     with pytest.raises(FormatError, match=r"utt2part: utterance 'y' of wav\.scp is missing"):
         read_parts(tmp_path)
     (tmp_path / "utt2part").write_text("x 1-A\ny 1-A\n")
-    with pytest.raises(FormatError, match="part '1-A' is of '1' and of '2'"):
+    with pytest.raises(FormatError, match="part '1-A' has two speakers, '1' and '2'"):
         read_parts(tmp_path)
     (tmp_path / "held_out").write_text("z\n")
     with pytest.raises(FormatError, match=r"held_out: utterance 'z' is not in wav\.scp"):

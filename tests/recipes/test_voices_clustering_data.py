@@ -86,9 +86,9 @@ def test_a_speaker_of_two_sets_is_named():
 
 
 def test_one_recording_makes_no_two_parts(tmp_path):
-    with pytest.raises(FormatError, match="speaker 'a' has 1 recordings, two parts need 2"):
+    with pytest.raises(FormatError, match="speaker 'a' has 1 recordings, but two parts need 2"):
         write_speaker_set(tmp_path, {"a": {"a-1": "1.wav"}})
-    with pytest.raises(FormatError, match="'x-1' is an utterance of two speakers"):
+    with pytest.raises(FormatError, match="utterance 'x-1' has two speakers"):
         write_speaker_set(tmp_path, {name: {"x-1": "1.wav", f"{name}-2": "2.wav"} for name in "ab"})
 
 
