@@ -1,6 +1,6 @@
 """Write the model card of a trained model, and [about] of its config.toml, which `diarize models` shows.
 
-Facts about the data come from a Markdown file (--data-notes); the rest is read from the recipe's own files.
+Facts about the data come from a Markdown file (--data-notes), all others from the recipe's own files.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ finds unlike their speaker's others where it is an ONNX file.
 
 
 def name_corpora(notes: str) -> str:
-    """The first cells of the table of corpora, without what stands in brackets."""
+    """The first cells of the table of corpora, without the text in brackets."""
     rows = [line.strip("|").split("|")[0] for line in notes.splitlines() if line.startswith("| ")]
     return ", ".join(row.partition(" (")[0].strip() for row in rows[1:])
 
 
 def name_teacher(teacher: str) -> str:
-    """What the card calls the teacher."""
+    """The name of the teacher in the card."""
     if teacher == "resemblyzer":
         return "Resemblyzer's open network"
     return str(
@@ -50,7 +50,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="model folder that gets the card")
     parser.add_argument("--name", required=True)
-    parser.add_argument("--license", default="", help="of the weights")
+    parser.add_argument("--license", default="", help="licence of the weights")
     parser.add_argument("--command", required=True, help="the command that makes the model")
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--train", type=Path, required=True, help="Kaldi data folder of the training set")
@@ -59,9 +59,13 @@ def main() -> None:
     parser.add_argument(
         "--data-notes", type=Path, required=True, help="Markdown on the data and its licences"
     )
-    parser.add_argument("--teacher", default="resemblyzer", help="of the distillation, as embed_teacher.py's")
-    parser.add_argument("--seed", type=int, help="of the training (default: that of the config)")
-    parser.add_argument("--threads", type=int, default=1, help="of the training (default: %(default)s)")
+    parser.add_argument(
+        "--teacher", default="resemblyzer", help="teacher of the distillation, as for embed_teacher.py"
+    )
+    parser.add_argument("--seed", type=int, help="seed of the training (default: that of the config)")
+    parser.add_argument(
+        "--threads", type=int, default=1, help="threads of the training (default: %(default)s)"
+    )
     parser.add_argument("--run", type=Path, required=True, help="run.json of the recipe: date, machine")
     arguments = parser.parse_args()
 

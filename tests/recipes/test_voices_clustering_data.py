@@ -167,7 +167,7 @@ def test_other_speakers_are_split_by_a_hash(tmp_path):
         touch(tmp_path / "corpus", f"{number:03d}", ["a b.wav", "c.wav"] if number else ["a.wav"])
     lines = said("--corpus", tmp_path / "corpus", "--out", tmp_path / "data")
     assert lines[0] == (
-        f"{tmp_path / 'corpus'}: other speakers than those of {LISTS}; they are split by a hash"
+        f"{tmp_path / 'corpus'}: the speakers are not those of {LISTS}; they are split by a hash"
     )
     assert lines[1] == "1 speakers with one recording are left out, first 000"
     sets = {name: speakers_of(tmp_path / "data" / name) for name in SETS}

@@ -282,7 +282,7 @@ def test_what_is_wrong_is_told_with_the_file(monkeypatch, tmp_path):
     told = complaint(monkeypatch, tmp_path, "--test", good, "--speakers", tmp_path / "list.txt")
     assert told == f"score_clustering.py: {tmp_path}/list.txt: speaker 'x/99' has no part in {good}"
     told = complaint(monkeypatch, tmp_path, "--test", good, "--set", f"all={good}")
-    assert "a list of speakers has the name already" in told
+    assert "a list of speakers already has this name" in told
     assert "cannot be read" in complaint(monkeypatch, tmp_path, "--test", tmp_path / "none.npz")
     alone = save(tmp_path / "alone.npz", X[:2], speakers[:2])
     assert "two speakers or more are needed, got 1" in complaint(monkeypatch, tmp_path, "--test", alone)
