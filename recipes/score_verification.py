@@ -44,7 +44,7 @@ def network(embedder: Embedder) -> System:
 
 
 def find_peer(name: str) -> tuple[str, System]:
-    """The name and the system of a peer: Resemblyzer (the mean over parts, as its authors do) or FILE.onnx."""
+    """The name and system of a peer: Resemblyzer (the mean over parts, as its authors do) or FILE.onnx."""
     peer = find_network(name)
     title = "Resemblyzer" if name == RESEMBLYZER else Path(name).stem
     return title, lambda recordings: np.stack([peer.utterance(samples) for samples in recordings])

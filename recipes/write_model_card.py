@@ -24,9 +24,9 @@ from diarize.training.embedding_objective import EmbeddingLossConfig as LossConf
 from diarize.training.optimizers import TrainingConfig
 
 BACK_END = """
-A back end, `backend.safetensors`, tells how much windows of one voice differ and how much voices do; it is
-learned by `recipes/train_backend.py` from windows of the same training clips, without those that the teacher
-finds unlike their speaker's others where it is an ONNX file.
+A back end, `backend.safetensors`, models how much windows differ within a speaker and between speakers. It is
+trained by `recipes/train_backend.py` on windows of the same training clips. If the teacher is an ONNX file,
+clips that it finds unlike the other clips of their speaker are left out.
 """
 
 
@@ -105,7 +105,7 @@ def main() -> None:
 
 A speaker-embedding network: a {kind} whose convolutions pad nothing in time, with attentive statistics
 pooling. {n_parameters / 1e6:.2f} million numbers, {weights.stat().st_size / 1e6:.1f} MB, 16 kHz speech in,
-one vector for each window of about 1.5 s out. Made for telling apart the speakers of one recording.
+one embedding for each window of about 1.5 s out. Its purpose is to distinguish the speakers of one recording.
 
 Made by `{arguments.command}` on {run["date"]}, seed {seed}, {run["machine"]}.
 
@@ -120,23 +120,22 @@ tilt and masks.
 {back_end}
 {notes}
 
-## Error on speakers that it never saw
+## Error on unseen speakers
 
 Equal error rate in %, with the 95 % interval by bootstrap over speakers. Trials are pairs of recordings
 within one language or corpus, all of one speaker and up to four times as many of different speakers. "MFCC
-statistics" are mean and deviation of 19 coefficients. Set `test`: other speakers of the corpora that were
-trained on; set `unseen`: corpora without any speaker in training. Resemblyzer knows LibriSpeech better than
-these rows should: its authors trained on all of it.
+statistics" are mean and standard deviation of 19 coefficients. Set `test`: other speakers of the training
+corpora; set `unseen`: corpora without any speaker in training. Resemblyzer's rates on LibriSpeech are too
+low, because its authors trained on all of it.
 
 {table}
 
 ## Limits
 
-Trained on read and isolated speech, mostly one microphone a speaker: it hears the channel as well as the
-voice. Whispering, singing, shouting and overlapping voices were not measured; children only in
-speechocean762, where half of the speakers are.
-It is no means to identify or verify a person; nobody should try to find out who a contributor to its
-training data is.
+The network is trained on read and isolated speech, mostly with one microphone for each speaker, so embeddings
+depend on the channel as well as on the voice. Whispering, singing, shouting and overlapping speech were not
+measured; children only in speechocean762, where half of the speakers are children.
+Do not use it to identify or verify a person, or to find out who a contributor to its training data is.
 """,
         arguments.model / "MODEL_CARD.md",
     )
