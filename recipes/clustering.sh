@@ -1,23 +1,23 @@
 # shellcheck shell=bash disable=SC2154  # options are declared as words
-# Of speaker clustering:
+# Options of speaker clustering:
 #   --exp DIR                     where everything is written
-#   --system NAME                 only this system, as often as wanted; a finished one is refused without --force
-#   --seed "1 2 3"                of the networks
-#   --steps N                     train fewer batches than the papers did
-#   --set TABLE.SETTING=VALUE     change a setting of all trainings, as often as wanted
-#   --conf DIR                    other systems and experiments than those of recipes/conf
-#   --nj N                        processes; networks that are trained at a time
-#   --results FILE                the page of results, instead of EXP/RESULTS.md
-# Interrupted, run it again: trainings go on where they were, what is finished is kept.
+#   --system NAME                 only this system (repeatable); a finished one is refused without --force
+#   --seed "1 2 3"                seeds of the networks
+#   --steps N                     train for fewer batches than the papers
+#   --set TABLE.SETTING=VALUE     change a setting of all trainings (repeatable)
+#   --conf DIR                    folder of systems and experiments; default: recipes/conf
+#   --nj N                        number of processes; networks trained at the same time
+#   --results FILE                the page of results; default: EXP/RESULTS.md
+# After an interruption, run the same command again: trainings resume, and finished results are kept.
 
-# What each corpus's run.sh of speaker clustering shares: the options, and a function for each stage.
+# Common parts of each corpus's run.sh of speaker clustering: the options, and a function for each stage.
 . recipes/stages.sh
 help_files=(recipes/clustering.sh "${help_files[@]}")
 options stage=1 stop_stage=8 nj=2 seed='1 2 3' steps='' exp='' conf=recipes/conf results=''
 lists system set
-default_systems=() # those of a run without --system; none: all of --conf
+default_systems=() # the systems of a run without --system; none: all of --conf
 
-# Check the options, and find the systems: $networks, $baselines and $identified are those to be run.
+# Check the options, and find the systems to run: $networks, $baselines and $identified.
 begin() {
   local each seeds made number
   need_numbers steps
@@ -56,7 +56,7 @@ is_one_of() {
   [[ " ${2//$'\n'/ } " == *" $1 "* ]]
 }
 
-# Whether the run in a folder is finished, and is to be left as it is.
+# Whether the run in a folder is finished and must be kept.
 finished() {
   [ -e "$1/run.json" ] && [ -z "$force" ] && echo "$1: finished, kept"
 }
@@ -67,7 +67,7 @@ test_sets() {
   for each in dev test_80 timit_sample; do [ ! -d "$exp/data/$each" ] || echo "$each"; done
 }
 
-# Stage 2: the features of each of the sets that is there.
+# Stage 2: the features of each set that exists.
 pack_features() {
   local each
   for each in "$@"; do
@@ -76,7 +76,7 @@ pack_features() {
   done
 }
 
-# A line of the list of jobs for each seed: name, system, options of run_system.sh.
+# Add a line to the list of jobs for each seed: name, system, options of run_system.sh.
 add_job() {
   local number each line name=$1 config=$conf/$2.toml
   local words=()
@@ -89,16 +89,16 @@ add_job() {
   done
 }
 
-# The list of jobs, --nj at a time.
+# Run the list of jobs, --nj at a time.
 run_jobs() {
   if [ -s "$exp/jobs.txt" ] && ! xargs -P "$nj" -L 1 recipes/run_system.sh < "$exp/jobs.txt"; then
-    echo "${_script##*/}: a network failed, see above; run it again to go on" >&2
+    echo "${_script##*/}: a network failed, see above; run the command again to resume" >&2
     exit 1
   fi
   rm -f "$exp/jobs.txt"
 }
 
-# Stages 3 to 5: each network with each seed, from stage $1 to $2 of run_system.sh.
+# Stages 3 to 5: each network with each seed, stages $1 to $2 of run_system.sh.
 run_networks() {
   local each
   for each in $networks; do add_job "$each" "$each" --stage "$1" --stop-stage "$2"; done
@@ -113,7 +113,7 @@ run_baselines() {
   done
 }
 
-# Stage 6: whose held-out recordings are recognised, by each network that is trained, and by mixtures.
+# Stage 6: identify the speakers of held-out recordings, by each trained network and by mixtures.
 identify_speakers() {
   local each number trained out train
   for each in $identified; do

@@ -1,8 +1,8 @@
-"""Compare the parts of a data folder without training a network: distances of all pairs, or a vector a part.
+"""Compare the parts of a data folder without training a network: distances, or embeddings of the parts.
 
-The kind of the comparison is that of [baseline] in --config: one of diarize/experiments/baselines.py, or
-model, the mean embedding of a trained model (`model`; by default the bundled one). gmm and svm write the
-arrays recording, speaker and distances (n, n), the others embeddings.
+The kind of comparison comes from [baseline] in --config: one of diarize/experiments/baselines.py, or model,
+the mean embedding by a trained model (`model`; by default the bundled one). gmm and svm write the arrays
+recording, speaker and distances (n, n); the others write embeddings.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ KINDS = {**BASELINES, "model": Baseline(embed_by_model)}
 
 
 def tell(stage: str, done: int, total: int) -> None:
-    """Say how far a long comparison is, every ten parts."""
+    """Print the progress of a long comparison, every ten parts."""
     if done % 10 == 0 or done == total:
         print(f"{stage}: {done} of {total}", flush=True)
 
@@ -54,13 +54,13 @@ def main() -> None:
     )
     parser.add_argument("--config", type=Path, required=True, help="TOML with [baseline]")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="baseline.SETTING=VALUE", help="over the config"
+        "--set", action="append", default=[], metavar="baseline.SETTING=VALUE", help="overrides the config"
     )
     parser.add_argument("--data", type=Path, required=True, help="Kaldi data folder with utt2part")
-    parser.add_argument("--speakers", type=Path, help="list of the speakers to take; by default all")
-    parser.add_argument("--train", type=Path, help="Kaldi data folder that svm and anchor-gmm learn from")
+    parser.add_argument("--speakers", type=Path, help="list of speakers; by default all")
+    parser.add_argument("--train", type=Path, help="Kaldi data folder that svm and anchor-gmm train on")
     parser.add_argument("--out", type=Path, required=True, help="npz file")
-    parser.add_argument("--nj", type=int, default=1, help="processes of svm")
+    parser.add_argument("--nj", type=int, default=1, help="number of processes of svm")
     arguments = parser.parse_args()
 
     started = time.monotonic()
@@ -72,7 +72,7 @@ def main() -> None:
         raise ConfigError(f"{source}: unknown kind '{config.kind}'; known: {', '.join(KINDS)}")
     baseline = KINDS[config.kind]
     if baseline.learns and arguments.train is None:
-        raise ConfigError(f"{config.kind} needs --train, a data folder to learn from")
+        raise ConfigError(f"{config.kind} needs --train, a data folder to train on")
     parts = read_parts(arguments.data, read_list(arguments.speakers) if arguments.speakers else None)
     recording = np.array([part.name for part in parts])
     speaker = np.array([part.speaker for part in parts])

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Copy a data folder without the clips that do not sound like the others of their speaker.
+"""Copy a data folder without the clips that do not sound like the other clips of their speaker.
 
-A contributor's code can be shared, and years can lie between its clips; in a conversation a voice is one
-person's on one day. The clips of a speaker are clustered by average linkage on the cosine of their vectors,
-each corpus (utt2corpus) about its own mean, and the largest cluster is kept. Other tables of the folder come
-along.
+Several people may use one contributor's code, and years may lie between its clips, whereas in a conversation
+a speaker is one person on one day. The clips of a speaker are clustered by average linkage on the cosine of
+their embeddings, each corpus (utt2corpus) about its own mean, and the largest cluster is kept. The other
+tables of the folder are copied too.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from diarize.segments import Segment
 from diarize.speakers.plda import centre_groups
 
 LONGEST = 10.0
-"""Seconds of a clip that are heard."""
+"""Seconds at the beginning of a clip that are embedded."""
 
 
 def embed_clips(files: list[str], model: Path) -> NDArray[np.float64]:
-    """A vector (n_clips, dim) of the beginning of each clip."""
+    """Embeddings (n_clips, dim) of the beginning of each clip."""
     embedder = Embedder(model, device="cpu")
     vectors = []
     for file in files:
@@ -40,7 +40,7 @@ def embed_clips(files: list[str], model: Path) -> NDArray[np.float64]:
 
 
 def in_main_voice(vectors: NDArray[np.float64], cosine: float) -> NDArray[np.bool_]:
-    """Which vectors (n_clips, dim) of a speaker are in the largest cluster of at least this mean cosine."""
+    """Whether each embedding (n_clips, dim) is in the largest cluster of at least this mean cosine."""
     clusterer = Agglomerative(linkage="average", threshold=1 - cosine, min_cluster_size=1)
     labels = clusterer.fit_predict(vectors)
     chosen: NDArray[np.bool_] = labels == np.bincount(labels).argmax()
@@ -48,7 +48,7 @@ def in_main_voice(vectors: NDArray[np.float64], cosine: float) -> NDArray[np.boo
 
 
 def main() -> None:
-    """Read the command line, listen, write what is kept."""
+    """Read the command line, embed, write the clips that are kept."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -56,9 +56,9 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True, help="model folder, or FILE.onnx")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument(
-        "--cosine", type=float, default=0.35, help="least mean of a cluster's clips (default: %(default)s)"
+        "--cosine", type=float, default=0.35, help="least mean cosine within a cluster (default: %(default)s)"
     )
-    parser.add_argument("--skip", nargs="+", default=[], metavar="CORPUS", help="left out as a whole")
+    parser.add_argument("--skip", nargs="+", default=[], metavar="CORPUS", help="corpora to leave out")
     arguments = parser.parse_args()
 
     data = read_whole_recordings(arguments.data)

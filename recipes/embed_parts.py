@@ -1,7 +1,8 @@
 """Embed the parts A and B of every speaker of a data folder: the mean of a layer over all their segments.
 
-The frames of each recording are cut into consecutive segments; what is left over at its end is dropped, and a
-recording shorter than a segment runs on into zeros. Writes OUT/<layer>.npz for each layer, a row a part.
+The frames of each recording are cut into consecutive segments. The remainder at its end is dropped, and a
+recording shorter than a segment is padded with zeros. Writes OUT/<layer>.npz for each layer, with a row for
+each part.
 
 Lukic et al., "Learning embeddings for speaker clustering based on voice equality", MLSP 2017.
 """
@@ -33,7 +34,9 @@ from diarize.training.packed import PackedFeatures, cut_segments
 def activations(network: Network, segments: Frames, device: str) -> dict[str, NDArray[np.float32]]:
     """Each layer's activations (n, dim) for segments (n, n_frames, n_mels)."""
     if isinstance(network, FrameNetwork):
-        raise ConfigError("the model ends in embeddings and has no layers to choose; give a cnn or blstm")
+        raise ConfigError(
+            "the output of the model is embeddings, so there are no layers to choose; give a cnn or blstm"
+        )
     batches = [network.layers(batch.to(device)) for batch in torch.from_numpy(segments).split(200)]
     return {name: torch.cat([batch[name] for batch in batches]).cpu().numpy() for name in batches[0]}
 
@@ -42,16 +45,18 @@ def main() -> None:
     """Read the command line, embed, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, required=True)
-    parser.add_argument("--weights", type=Path, help="a snapshot of the training, instead of the model's")
+    parser.add_argument(
+        "--weights", type=Path, help="a snapshot of the training instead of the model's weights"
+    )
     parser.add_argument("--data", type=Path, required=True, help="Kaldi data folder with utt2part")
-    parser.add_argument("--features", type=Path, required=True, help="the same, packed")
+    parser.add_argument("--features", type=Path, required=True, help="the packed features of --data")
     parser.add_argument("--seconds", type=float, required=True, help="length of a segment")
-    parser.add_argument("--layers", nargs="+", help="which ones; by default all")
+    parser.add_argument("--layers", nargs="+", help="names of layers; by default all")
     parser.add_argument("--shuffle", choices=("none", "segment", "utterance"), default="none")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=1, help="of the shuffling")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the shuffling")
     arguments = parser.parse_args()
 
     torch.set_num_threads(arguments.threads)

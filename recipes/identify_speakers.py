@@ -1,9 +1,9 @@
-"""Identify the speakers of the recordings that `held_out` names: the share that is right, as JSON.
+"""Identify the speakers of the recordings in `held_out`, and write the share that is correct as JSON.
 
-Identified is each held-out recording, and all of a speaker's together. Without --model by Gaussian mixtures,
-32 a speaker, over his other recordings: the greatest mean log-likelihood wins. With it by a CNN that was
-trained on the other recordings: the greatest mean of its softmax outputs for consecutive segments wins. The
-intervals are Wilson's, 95 %.
+Each held-out recording is identified alone, and all held-out recordings of a speaker together. Without
+--model, the system is Gaussian mixtures, 32 for each speaker over their other recordings, and the largest
+mean log-likelihood decides. With --model, it is a CNN that was trained on the other recordings, and the
+largest mean of its softmax outputs for consecutive segments decides. The intervals are Wilson's, 95 %.
 
 Stadelmann and Freisleben, "Unfolding speaker clustering potential: a biomimetic approach", ACM MM 2009;
 Lukic et al., "Speaker identification and clustering using convolutional neural networks", MLSP 2016.
@@ -34,11 +34,11 @@ def identify_by_cnn(folder: Path, features: Path, model: Path) -> dict[str, obje
     """Scores of single recordings and of whole parts, by the mean softmax output of their segments."""
     network = load_model(model).network
     if not isinstance(network, CNN):
-        raise ConfigError(f"{model}: no cnn; give the model of a training of recipes/conf/cnn-*.toml")
+        raise ConfigError(f"{model}: not a cnn; give the model of a training of recipes/conf/cnn-*.toml")
     packed, n_speakers = PackedFeatures.load(features, network.n_mels), network.classifier.layer.out_features
     if n_speakers != packed.n_speakers:
         raise ConfigError(
-            f"{model}: trained on {n_speakers} speakers, {features} has {packed.n_speakers}; "
+            f"{model}: trained on {n_speakers} speakers, but {features} has {packed.n_speakers}; "
             "give the features of its training"
         )
     utterances, held_out = read_text(features / "utterances.txt").split(), read_list(folder / "held_out")
@@ -63,8 +63,8 @@ def main() -> None:
     """Read the command line, identify, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="Kaldi data folder with held_out")
-    parser.add_argument("--features", type=Path, help="the same, packed; for --model")
-    parser.add_argument("--model", type=Path, help="model folder of a CNN that was trained on them")
+    parser.add_argument("--features", type=Path, help="the packed features of --data; for --model")
+    parser.add_argument("--model", type=Path, help="model folder of a CNN that was trained on these speakers")
     parser.add_argument("--out", type=Path, required=True, help="JSON file")
     arguments = parser.parse_args()
     if (arguments.model is None) != (arguments.features is None):

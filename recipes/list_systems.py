@@ -1,8 +1,8 @@
-"""Print what a folder of recipes' TOML files (recipes/conf) holds, a line each, for the scripts of shell.
+"""Print the systems or experiments of a folder of TOML files (recipes/conf), one a line, for shell scripts.
 
-networks, baselines: the names of the systems that are trained, and of the others. identified: those whose
-file has [identification]. experiments: EXPERIMENT/RUN, the system, and its options for run_system.sh. With
---system, only what is of that system.
+networks, baselines: the names of the systems that train a network, and of the others. identified: the systems
+whose file has [identification]. experiments: EXPERIMENT/RUN, the system, and its options for run_system.sh.
+With --system, only the lines of that system.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("kind", choices=KINDS)
     parser.add_argument("--conf", type=Path, required=True, help="folder of the TOML files")
-    parser.add_argument("--system", action="append", default=[], metavar="NAME", help="by default all")
+    parser.add_argument(
+        "--system", action="append", default=[], metavar="NAME", help="a system, repeatable; by default all"
+    )
     arguments = parser.parse_args()
 
     systems = choose_systems(find_systems(arguments.conf), arguments.system)

@@ -1,17 +1,17 @@
 # shellcheck shell=bash disable=SC2034  # what is declared here is used in the scripts
-# The options of every script of shell:
+# The options of every shell script:
 #
 #   . recipes/options.sh
 #   options corpus='' stop_stage=8 seed='1 2 3'    # --corpus DIR is $corpus, --stop-stage N is $stop_stage
 #   flags force                                    # --force: $force is yes, otherwise empty
-#   lists system                                   # --system NAME, as often as wanted: ${system[@]}
-#   parse_options recipes/run_system.sh "$@"            # the script's path, and its words
+#   lists system                                   # --system NAME, repeatable: ${system[@]}
+#   parse_options recipes/run_system.sh "$@"            # the script's path, and its arguments
 #
-# --name VALUE and --name=VALUE mean the same. An option whose default is a number takes numbers. --help prints
-# the comment at the head of the script, and of the files in ${help_files[@]}. What is wrong is one line, and
-# the exit status is 2. Afterwards $command is the command as it was given.
+# --name VALUE and --name=VALUE are equivalent. An option whose default is a number takes numbers. --help prints
+# the comment at the head of the script, and of the files in ${help_files[@]}. An error is one line, and the
+# exit status is 2. Afterwards $command is the command as given.
 
-# Variables of this file begin with _, so that an option may have any name.
+# Variables of this file begin with _, so an option may have any name.
 help_files=()
 _names=' ' _flags=' ' _lists=' ' _numbers=' ' _script=$0
 
@@ -46,7 +46,7 @@ lists() {
   done
 }
 
-# Whether each of the options has whole numbers, or nothing.
+# Check that each of the options has integers, or is empty.
 need_numbers() {
   local _name _each
   for _name in "$@"; do
@@ -60,7 +60,7 @@ need_folder() {
   [ -d "$1" ] || fail "$1: no such folder"
 }
 
-# The comment at the head of a file.
+# Print the comment at the head of a file.
 print_head() {
   local _line
   while IFS= read -r _line; do

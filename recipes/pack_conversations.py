@@ -1,12 +1,12 @@
-"""Simulate conversations for a network that finds speech and overlap, and pack what it needs of them.
+"""Simulate conversations to train the network of speech and overlap on, and pack its inputs and targets.
 
-Each of the N conversations lasts --seconds and has 0 to 4 voices of DATA, each at a level and a distance of
-its own, with interruptions and interjections, over a background and with sounds that are no speech. Writes
-OUT/mel.npy (n, n_frames, n_mels) and OUT/silero.npy (n, n_frames), both float16, a frame every 10 ms, and
-OUT/voices.npy (n, n_frames / 2), the number of voices in every 20 ms. Where a clean clip holds speech is
-said by its energy within what Silero finds at a low threshold: pauses of 0.2 s count. With --teacher, also
-what that network hears, OUT/teacher.npy (n, n_frames / 2, 2), float16: the probabilities that somebody speaks
-and that several do.
+Each of the N conversations lasts --seconds and has 0 to 4 speakers of DATA, each with their own level and
+distance, with interruptions and interjections, a background, and sounds other than speech. Writes OUT/mel.npy
+(n, n_frames, n_mels) and OUT/silero.npy (n, n_frames), both float16, with a frame every 10 ms, and
+OUT/voices.npy (n, n_frames / 2), the number of speakers who speak in every 20 ms. The speech in a clean clip
+is found by its energy, within the speech that Silero finds at a low threshold; pauses of 0.2 s or more
+count. With --teacher, it also writes the probabilities of that network, OUT/teacher.npy (n, n_frames / 2, 2),
+float16, of speech and of overlapping speech.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from diarize.training.simulator import ConversationFeatures, Simulator
 
 
 def load_rooms(folder: Path | None) -> list[list[Samples]]:
-    """Impulse responses by room: those of one room have one name up to the last underscore."""
+    """Impulse responses by room: file names of one room are the same up to the last underscore."""
     rooms: dict[str, list[Samples]] = {}
     for path in find_audio(folder) if folder else []:
         rooms.setdefault(f"{path.parent}/{path.stem.rpartition('_')[0]}", []).append(load_audio(path))
@@ -46,8 +46,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="Kaldi data folder")
     parser.add_argument("--config", type=Path, required=True, help="TOML with [features]")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--n", type=int, default=5000, help="conversations (default: %(default)s)")
-    parser.add_argument("--seconds", type=float, default=20.0, help="of each (default: %(default)s)")
+    parser.add_argument("--n", type=int, default=5000, help="number of conversations (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=20.0, help="length of each (default: %(default)s)")
     parser.add_argument("--noise", type=Path, nargs="+", required=True, help="folders of noise and music")
     parser.add_argument("--rooms", type=Path, help="folder of impulse responses")
     parser.add_argument("--teacher", type=Path, help="FILE.onnx of recipes/export_teacher.py segmentation")
@@ -64,7 +64,7 @@ def main() -> None:
     n_frames = round(arguments.seconds * features.frame_rate)
 
     if arguments.teacher:
-        Segmentation(arguments.teacher)  # a missing one is told here, not in a process
+        Segmentation(arguments.teacher)  # reports a missing teacher here, not in a subprocess
 
     n = arguments.n
     kinds = {

@@ -1,8 +1,8 @@
-"""Pack the log-mel frames of a training set into one file: every recording clean, then in augmented copies.
+"""Pack the log-mel frames of a training set into one file: each recording clean and in augmented copies.
 
-Each copy has a speed (another speed is another speaker) and may be augmented with noise, babble, rooms,
-telephone and level. Reads a Kaldi data folder; writes OUT/mel.f16, OUT/index.npz, OUT/utterances.txt and
-OUT/speakers.txt.
+Each copy has a speed (another speed counts as another speaker) and may be augmented with noise, babble,
+rooms, telephone and level. Reads a Kaldi data folder; writes OUT/mel.f16, OUT/index.npz, OUT/utterances.txt
+and OUT/speakers.txt.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ N_BABBLE_VOICES = 300
 
 
 def load_folder(folder: Path | None) -> list[Samples]:
-    """Every recording of a folder; none for no folder."""
+    """Every recording of a folder; none if no folder is given."""
     return [load_audio(path) for path in find_audio(folder)] if folder else []
 
 

@@ -1,10 +1,11 @@
-"""Print values of a TOML or JSON file, a line each, for the scripts of shell.
+"""Print values of a TOML or JSON file, one line each, for shell scripts.
 
     recipes/print_settings.py recipes/conf/gmm.toml about.title paper.steps=0
     recipes/print_settings.py exp/timit/gmm/seed1/run.json train
 
-A name is that of a key, with a dot for each table above it; NAME=DEFAULT is for one that may be missing. The
-values of a list stand in one line. --set changes settings of a TOML file first, as in a training.
+A name is a key after the tables that contain it, separated by dots. NAME=DEFAULT is for a key that may be
+missing. The values of a list are printed in one line. --set first overrides settings of a TOML file, as in a
+training.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from diarize.experiments.runs import read_json
 
 
 def find_value(tables: dict[str, Any], name: str, source: Path) -> str:
-    """The value of a name as text; where it is missing, what follows the equals sign."""
+    """The value of a name as text; if it is missing, the default after the equals sign."""
     name, equals, default = name.partition("=")
     found: Any = tables
     for key in name.split("."):
@@ -33,7 +34,7 @@ def find_value(tables: dict[str, Any], name: str, source: Path) -> str:
 
 
 def tell(value: object) -> str:
-    """A value as shell compares it: 0.0 as `0`, True as `true`."""
+    """A value as text that shell scripts can compare: 0.0 as `0`, True as `true`."""
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value)
@@ -44,7 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("file", type=Path, help=".toml, or else JSON")
+    parser.add_argument("file", type=Path, help="a .toml file, or JSON")
     parser.add_argument("names", nargs="+", metavar="NAME[=DEFAULT]")
     parser.add_argument("--set", action="append", default=[], metavar="TABLE.SETTING=VALUE")
     arguments = parser.parse_args()

@@ -1,7 +1,7 @@
-"""Write the report of a training: one HTML file with its curve, its vectors and what its network looks at.
+"""Write the report of a training: one HTML file with its curve, its embeddings and the network's saliency.
 
-Reads DIR/curve.tsv, which a training writes while it goes, also one that was interrupted or still runs, and
-the run.json beside it or one folder up. The file opens offline, in any browser.
+Reads DIR/curve.tsv of a training, which may be interrupted or still running, and run.json in DIR or in the
+folder above. The file opens offline, in any browser.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ N_EXAMPLES = 3
 
 
 def read_facts(training: Path) -> dict[str, str]:
-    """What run.json in the folder of a training, or in the folder above, tells; nothing without it."""
+    """The facts of run.json in the folder of a training, or in the folder above; none if there is no file."""
     for path in (training / "run.json", training.parent / "run.json"):
         if path.is_file():
             break
@@ -38,7 +38,7 @@ def read_facts(training: Path) -> dict[str, str]:
         run = json.loads(read_text(path))
         return {name.replace("_", " "): tell(value) for name, value in run.items()}
     except (ValueError, AttributeError) as error:
-        raise FormatError(f"{path}: no JSON object; write it again with recipes/write_run.py") from error
+        raise FormatError(f"{path}: not a JSON object; write it again with recipes/write_run.py") from error
 
 
 def tell(value: object) -> str:
@@ -49,17 +49,17 @@ def tell(value: object) -> str:
 
 
 def read_embeddings(path: Path) -> Embeddings:
-    """A table of vectors that has speakers."""
+    """A table of embeddings that has speakers."""
     embeddings = Embeddings.load(path)
     if embeddings.speaker is None or len(embeddings) < 2:
         raise DiarizeError(
-            f"{path}: needs two vectors or more with their speakers; give another --embeddings"
+            f"{path}: needs two or more embeddings with their speakers; give another --embeddings"
         )
     return embeddings
 
 
 def choose_examples(model: Model, folder: Path, seconds: float) -> dict[str, Frames]:
-    """Spectrograms that the model takes, each the middle of a speaker's first clip that is long enough."""
+    """Spectrograms for the model, each the middle of a speaker's first clip that is long enough."""
     packed = PackedFeatures.load(folder, model.features.n_mels)
     frame_rate, network = model.features.frame_rate, model.network
     n_frames = network.n_frames or input_frames(network, seconds, frame_rate)
@@ -79,15 +79,19 @@ def main() -> None:
     """Read the command line, draw, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--training", type=Path, required=True, metavar="DIR", help="folder with curve.tsv")
-    parser.add_argument("--embeddings", type=Path, metavar="FILE", help="vectors with speakers, a row a part")
+    parser.add_argument(
+        "--embeddings", type=Path, metavar="FILE", help="embeddings with speakers, a row for each part"
+    )
     parser.add_argument("--model", type=Path, metavar="DIR", help="model folder, for the saliency")
     parser.add_argument("--features", type=Path, metavar="DIR", help="packed features, for the saliency")
-    parser.add_argument("--seconds", type=float, default=1.0, help="of a saliency; a CNN knows its own")
-    parser.add_argument("--title", help="instead of the folder's path")
     parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="instead of report.html in the training's folder"
+        "--seconds", type=float, default=1.0, help="length of an example for the saliency; a CNN has its own"
     )
-    parser.add_argument("--png", type=Path, metavar="DIR", help="write each figure as PNG as well")
+    parser.add_argument("--title", help="title of the page; default: the folder's path")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="HTML file; default: report.html in the training's folder"
+    )
+    parser.add_argument("--png", type=Path, metavar="DIR", help="also write each figure as PNG")
     arguments = parser.parse_args()
     if (arguments.model is None) != (arguments.features is None):
         parser.error("--model and --features go together")

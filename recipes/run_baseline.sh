@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# One speaker-clustering system that trains no network: compare the test speakers' parts, score.
+# Run one speaker-clustering system that trains no network: compare the test speakers' parts, and score.
 #
 #   recipes/run_baseline.sh --exp DIR --config FILE --name NAME [--set baseline.SETTING=VALUE]... [--nj 2]
 #
-# EXP holds the data that stage 1 of a corpus's run.sh makes; what learns does so from train_100. The result is
+# EXP has the data that stage 1 of a corpus's run.sh makes; systems with a training use train_100. The result is
 # EXP/NAME/seed1: a table for each set, scores.json and run.json.
 # shellcheck disable=SC2154  # options are declared as words
 set -euo pipefail

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# One speaker-clustering network with one seed: train it, embed the test speakers, score, report.
+# Run one speaker-clustering network with one seed: train it, embed the test speakers, score, report.
 #
 #   recipes/run_system.sh --exp DIR --config FILE --name NAME [--seed 1] [--steps N] [--train-set SET]
 #                         [--set TABLE.SETTING=VALUE]... [--seconds S] [--test-shuffle none|segment|utterance]
 #                         [--weights-of NAME [--snapshot N]] [--stage 3] [--stop-stage 5] [--force | --continue]
 #
-# Stages: 3 training, 4 embeddings and report.html, 5 scores.json and run.json. EXP holds the data and features
-# that stages 1 and 2 of a corpus's run.sh make; the result is EXP/NAME/seedN. --steps trains fewer batches than the
-# config says; --train-set is by default the first of the config's that the corpus has; --weights-of takes the
-# network of the run NAME of the same seed, or a snapshot of it, instead of training one. --continue trains the
-# network of a finished run further, to more --steps.
+# Stages: 3 training, 4 embeddings and report.html, 5 scores.json and run.json. EXP has the data and features
+# that stages 1 and 2 of a corpus's run.sh make; the result is EXP/NAME/seedN. --steps overrides the config's
+# number of batches. --train-set is by default the first of the config's sets that the corpus has. --weights-of
+# uses the network of the run NAME with the same seed, or a snapshot of it, instead of a training. --continue
+# extends the training of a finished run to more --steps.
 # shellcheck disable=SC2154  # options are declared as words
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -34,12 +34,12 @@ settings=$("$python" recipes/print_settings.py "$config" ${changes[@]+"${changes
 for each in "${train_sets[@]}"; do
   if [ -z "$train_set" ] && [ -d "$exp/data/$each" ]; then train_set=$each; fi
 done
-[ -n "$train_set" ] || train_set=${train_sets[0]} # its absence is told by the training
+[ -n "$train_set" ] || train_set=${train_sets[0]} # if it is missing, the training reports it
 
 out=$exp/$name/seed$seed
 trained=$exp/${weights_of:-$name}/seed$seed
 if [ -e "$out/run.json" ]; then
-  [ -n "$force$continue" ] || fail "$out is finished; give --force to make it again, --continue to go on"
+  [ -n "$force$continue" ] || fail "$out is finished; give --force to make it again, or --continue to extend it"
   rm -f "$out/run.json"
   [ -z "$force" ] || ! runs 3 || rm -rf "$out"
 fi

@@ -1,14 +1,14 @@
 """Score how well the parts of each speaker cluster, on one or several lists of speakers, as JSON.
 
-A test file is a table of embeddings (.npz, one row a part), or a matrix of distances for systems without
-vectors (.npz with recording, speaker and distances). Each list of speakers becomes an entry of `sets` with
-the name of its file; without lists the whole test file is the entry `all`. --set NAME=FILE adds an entry of
-another file.
+A test file is a table of embeddings (.npz, one row for each part), or a matrix of distances for systems
+without embeddings (.npz with recording, speaker and distances). Each list of speakers becomes an entry of
+`sets` with the name of its file; without lists, the whole test file is the entry `all`. --set NAME=FILE adds
+an entry for another file.
 
-In each entry: `agglomerative`, complete linkage on cosine distance, on the distances (`condensed`) and on
+Each entry has: `agglomerative`, complete linkage on cosine distance, on the distances (`condensed`) and on
 the rows of their matrix (`rows`, as the published code does); `dominant_sets` with the number that they
-find; `clusterers`, many side by side. A key that holds `oracle` used the true speakers of the test. With
---dev, `dev_threshold` is the tree cut where the development speakers are clustered best.
+find; `clusterers`, many side by side. A key that contains `oracle` uses the true speakers of the test. With
+--dev, `dev_threshold` is the tree cut at the best height for the development speakers.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def main() -> None:
     sets = {path.stem: test.of(read_list(path), path) for path in arguments.speakers} or {"all": test}
     for name, path in arguments.set:
         if name in sets:
-            raise FormatError(f"--set {name}={path}: a list of speakers has the name already")
+            raise FormatError(f"--set {name}={path}: a list of speakers already has this name")
         sets[name] = load(path)
     thresholds = choose_thresholds(load(arguments.dev)) if arguments.dev else None
     scores = {

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Score one run on every list of test speakers there is, by recipes/score_clustering.py.
+# Score one run on every list of test speakers, with recipes/score_clustering.py.
 #
 #   recipes/score_run.sh --exp DIR --run DIR --files PATTERN
 #
-# EXP/data/lists has the lists, RUN gets scores.json; PATTERN is the path of a set's file, with %s for its name.
+# EXP/data/lists has the lists; RUN gets scores.json; PATTERN is the path of a set's file, with %s for its name.
 # shellcheck disable=SC2154  # options are declared as words
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

@@ -1,9 +1,9 @@
-"""Equal error rates of a model on speakers it never saw, beside plain MFCC statistics, as JSON and Markdown.
+"""Equal error rates of a model on unseen speakers, beside MFCC statistics, as JSON and Markdown.
 
 Reads Kaldi data folders with utt2group (recordings to compare with each other), utt2corpus (rows of the
-table) and, where there is one, spk2gender. Each system gets the same trials: whole recordings, and 3 s and
-1.5 s from their middles. A second table has the model's rates among women, among men, and within each
-language of enough speakers. The intervals are 95 % by bootstrap over speakers.
+table) and optionally spk2gender. Each system gets the same trials: whole recordings, and 3 s and 1.5 s from
+their middles. A second table has the model's rates among women, among men, and within each language with
+enough speakers. The intervals are 95 %, by bootstrap over speakers.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MODEL = "model"
 
 
 def network(embedder: Embedder) -> System:
-    """The model's vectors: the mean over the windows of a recording."""
+    """The model's embeddings: the mean over the windows of a recording."""
 
     def embed(recordings: list[Samples]) -> NDArray[np.floating]:
         vectors = []
@@ -44,7 +44,7 @@ def network(embedder: Embedder) -> System:
 
 
 def find_peer(name: str) -> tuple[str, System]:
-    """Resemblyzer, the mean over parts as its authors take it, or FILE.onnx; and what it is called."""
+    """The name and system of a peer: Resemblyzer (the mean over parts, as its authors do) or FILE.onnx."""
     peer = find_network(name)
     title = "Resemblyzer" if name == RESEMBLYZER else Path(name).stem
     return title, lambda recordings: np.stack([peer.utterance(samples) for samples in recordings])
@@ -58,7 +58,9 @@ def main() -> None:
     parser.add_argument(
         "--peer", action="append", default=[], metavar="PEER", help="campplus, resemblyzer, or FILE.onnx"
     )
-    parser.add_argument("--out", type=Path, required=True, help="JSON file; the table goes beside it as .md")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="JSON file; the table is written beside it as .md"
+    )
     arguments = parser.parse_args()
 
     torch.set_num_threads(1)

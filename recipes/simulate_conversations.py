@@ -1,12 +1,11 @@
 #!/usr/bin/env python3
-"""Make conversations with known turns out of clips of single speakers.
+"""Make conversations with known turns from clips of single speakers.
 
-DATA is a Kaldi data folder with utt2spk. OUT gets audio/*.flac, rttm/*.rttm and uem/*.uem. The turns are
-the speech that is detected in the clips; who goes on after a pause of at most half a second goes on with
-his turn, as references that people wrote have it. No clip is used twice in one conversation, which may so
-end early; with --again, not twice at one speed and tone. The conditions take turns: clean, room (one
-impulse response for all), noise (5 to 20 dB below the speech), telephone. The same arguments give the same
-files.
+DATA is a Kaldi data folder with utt2spk. OUT gets audio/*.flac, rttm/*.rttm and uem/*.uem. The turns are the
+speech that is detected in the clips. Pauses of one speaker of at most half a second are part of a turn, as
+human annotators do it. No clip is used twice in one conversation, which may therefore end early; with
+--again, no clip is used twice at one speed and tone. The conditions alternate: clean, room (one impulse
+response for all), noise (5 to 20 dB below the speech), telephone. The same arguments give the same files.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ def seconds_range(text: str) -> tuple[float, float]:
 
 
 def at_least_one(text: str) -> int:
-    """A whole number from 1 on."""
+    """An integer of at least 1."""
     if int(text) < 1:
         raise ValueError(text)
     return int(text)
@@ -58,25 +57,25 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--data", type=Path, required=True, help="Kaldi data folder with utt2spk")
     parser.add_argument("--out", type=Path, required=True, help="folder for audio/, rttm/ and uem/")
-    parser.add_argument("--n", type=int, default=24, help="conversations (default: %(default)s)")
+    parser.add_argument("--n", type=int, default=24, help="number of conversations (default: %(default)s)")
     parser.add_argument(
         "--seconds",
         type=seconds_range,
         default=(60.0, 60.0),
-        help="of each, about, as 60 (default), or as 3-60: any length of that range as often, in logarithms",
+        help="approximate length of each: 60 (default), or a range such as 3-60, log-uniformly distributed",
     )
     parser.add_argument(
         "--longest-phrase",
         type=float,
         default=10.0,
         metavar="S",
-        help="seconds; a longer clip is cut in its pauses (default: %(default)s)",
+        help="seconds; a longer clip is cut at its pauses (default: %(default)s)",
     )
     parser.add_argument(
-        "--speakers", type=number_range, default=(1, 6), help="number of, as 1-6 (default) or 2"
+        "--speakers", type=number_range, default=(1, 6), help="number of speakers: 1-6 (default), or 2"
     )
     parser.add_argument(
-        "--overlap", type=float, default=0.1, help="share of the speech (default: %(default)s)"
+        "--overlap", type=float, default=0.1, help="share of the speech that overlaps (default: %(default)s)"
     )
     parser.add_argument(
         "--again",
@@ -85,9 +84,11 @@ def parse_arguments() -> argparse.Namespace:
         metavar="N",
         help="use a clip up to N times (default: %(default)s)",
     )
-    parser.add_argument("--noise", type=Path, help="folder of noises; without it, no such condition")
     parser.add_argument(
-        "--rooms", type=Path, help="folder of impulse responses; without it, no such condition"
+        "--noise", type=Path, help="folder of noises; without it, there is no condition of noise"
+    )
+    parser.add_argument(
+        "--rooms", type=Path, help="folder of impulse responses; without it, there is no condition of rooms"
     )
     parser.add_argument("--seed", type=int, default=1, help="(default: %(default)s)")
     return parser.parse_args()
@@ -98,7 +99,7 @@ def main() -> None:
     arguments = parse_arguments()
     data = read_data_folder(arguments.data)
     if not data.utt2spk:
-        raise DiarizeError(f"{arguments.data}: no utt2spk, so nobody knows who speaks")
+        raise DiarizeError(f"{arguments.data}: no utt2spk; it is needed to know the speakers")
     shape = Shape(
         seconds=arguments.seconds,
         n_speakers=arguments.speakers,

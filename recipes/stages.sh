@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2154,SC2034  # options are declared as words
-# Of every recipe:
+# Options of every recipe:
 #   --stage N, --stop-stage N   first and last stage
-#   --force                     make again what is finished
+#   --force                     make finished results again
 
 . recipes/options.sh
 help_files+=(recipes/stages.sh)
@@ -9,11 +9,11 @@ flags force
 
 python=${PYTHON:-.venv/bin/python}
 export OMP_NUM_THREADS=1
-# The C library keeps the memory of a batch for the next one; else a fifth to a third of a training goes into
-# page faults.
+# The C library keeps the memory of a batch for the next one. Otherwise page faults take a fifth to a third of a
+# training.
 export MALLOC_TRIM_THRESHOLD_=17179869184 MALLOC_MMAP_THRESHOLD_=17179869184 MALLOC_TOP_PAD_=268435456
 
-# Nothing, where the stages from --stage to --stop-stage are some of 1 to $1.
+# Check that the stages from --stage to --stop-stage are within 1 to $1.
 need_stages() {
   if [ "$stage" -lt 1 ] || [ "$stop_stage" -gt "$1" ] || [ "$stage" -gt "$stop_stage" ]; then
     fail "no stages from $stage to $stop_stage; there are 1 to $1"
@@ -25,20 +25,20 @@ runs() {
   [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ]
 }
 
-# The same, and say so: at_stage 2 "features".
+# The same, and print it: at_stage 2 "features".
 at_stage() {
   runs "$1" || return 1
   echo "== stage $1: $2 ($(date +%H:%M:%S))"
 }
 
-# Whether some of several stages are, from $first to $last: at_stages 3 5 "training, embeddings, scores".
+# The same for several stages, of which $first to $last are to be run: at_stages 3 5 "training, embeddings, scores".
 at_stages() {
   first=$((stage > $1 ? stage : $1)) last=$((stop_stage < $2 ? stop_stage : $2))
   [ "$first" -le "$last" ] || return 1
   echo "== stage $first to $last: $3 ($(date +%H:%M:%S))"
 }
 
-# Whether a setting of a TOML file is there and above 0: is_set conf/bundled.toml loss.distillation.
+# Whether a setting of a TOML file is present and not 0: is_set conf/bundled.toml loss.distillation.
 is_set() {
   local value
   value=$("$python" recipes/print_settings.py "$1" "$2=0") || exit

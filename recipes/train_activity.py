@@ -1,8 +1,8 @@
-"""Train the network that finds speech and overlap on packed conversations, and write it as a model folder.
+"""Train the network of speech and overlap on packed conversations, and write it as a model folder.
 
-Writes OUT/curve.tsv and OUT/checkpoint.safetensors while it goes (started again, it goes on from there),
-with the loss on the conversations of --dev, and OUT/model at the end. Started by torchrun, its processes
-share the work:
+Writes OUT/curve.tsv, with the loss on the conversations of --dev, and OUT/checkpoint.safetensors during the
+training, and OUT/model at the end. If it is started again, it resumes from the checkpoint. Under torchrun,
+the processes share the work:
 
     torchrun --nproc-per-node 2 recipes/train_activity.py ...
 """
@@ -35,19 +35,19 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, required=True, help="folder of recipes/pack_conversations.py")
-    parser.add_argument("--dev", type=Path, required=True, help="another one, of other speakers")
+    parser.add_argument("--dev", type=Path, required=True, help="another such folder, of other speakers")
     parser.add_argument(
         "--config", type=Path, required=True, help="TOML: [features] [network] [loss] [training]"
     )
     parser.add_argument(
-        "--set", action="append", default=[], metavar="TABLE.SETTING=VALUE", help="over the config"
+        "--set", action="append", default=[], metavar="TABLE.SETTING=VALUE", help="overrides the config"
     )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument(
-        "--start", type=Path, metavar="FILE", help="checkpoint of another training to begin with"
+        "--start", type=Path, metavar="FILE", help="checkpoint of another training, for the initial weights"
     )
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--seed", type=int, help="instead of the config's")
+    parser.add_argument("--seed", type=int, help="overrides the config's seed")
     arguments = parser.parse_args()
 
     torch.set_num_threads(1)
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def train(arguments: argparse.Namespace, device: str) -> None:
-    """What the command line asks for, on the device of this process."""
+    """Train as the command line says, on the device of this process."""
     source = str(arguments.config)
     tables = load_tables(arguments.config, RECIPE_TABLES, arguments.set)
     features = validate(FeatureConfig, tables["features"], source)

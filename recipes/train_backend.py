@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Learn a model's back end: how its vectors vary within speakers and between them (diarize/speakers/plda.py).
+"""Train a model's back end: how its embeddings vary within and between speakers (diarize/speakers/plda.py).
 
-DATA is a Kaldi data folder of clips with utt2spk. Where it has utt2corpus, each corpus is centred on its own
-mean first, as a recording is later: what tells corpora apart is no voice. Only speakers with two clips count;
-where they are fewer than a vector has dimensions, nothing is written. A model folder gets
-backend.safetensors, FILE.onnx gets FILE.backend.safetensors beside it.
+DATA is a Kaldi data folder of clips with utt2spk. If it has utt2corpus, each corpus is first centred on its
+own mean, as a recording is later, because differences between corpora are not differences between speakers.
+Only speakers with two or more clips are used; if there are not more of them than an embedding has dimensions,
+nothing is written. A model folder gets backend.safetensors; FILE.onnx gets FILE.backend.safetensors beside
+it.
 """
 
 from __future__ import annotations
@@ -30,14 +31,14 @@ MOST_WINDOWS = 20  # of a clip
 
 
 def main() -> None:
-    """Embed windows of the clips and write what they tell."""
+    """Embed windows of the clips and write the back end."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, required=True, help="Kaldi data folder with utt2spk")
     parser.add_argument("--model", type=Path, required=True, help="model folder, or FILE.onnx")
     parser.add_argument(
-        "--skip", nargs="+", default=[], metavar="CORPUS", help="left out where they are there"
+        "--skip", nargs="+", default=[], metavar="CORPUS", help="corpora to leave out, if present"
     )
     parser.add_argument("--dims", type=int, default=64, help="dimensions to keep (default: %(default)s)")
     arguments = parser.parse_args()
@@ -47,7 +48,7 @@ def main() -> None:
     clips = [clip for clip in data.utt2spk if corpora[clip] not in arguments.skip]
     n_clips = Counter(data.utt2spk[clip] for clip in clips)
     clips = [clip for clip in clips if n_clips[data.utt2spk[clip]] > 1]
-    backend_file(arguments.model).unlink(missing_ok=True)  # one of other weights would be refused
+    backend_file(arguments.model).unlink(missing_ok=True)  # a back end of other weights would be refused
     embedder = Embedder(arguments.model, device="cpu")
     n_speakers = len({data.utt2spk[clip] for clip in clips})
     if n_speakers <= embedder.dim:

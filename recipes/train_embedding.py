@@ -1,8 +1,8 @@
 """Train an embedding network on packed features, and write it as a model folder.
 
-Writes OUT/curve.tsv and OUT/checkpoint.safetensors while it goes (started again, it goes on from there) and
-OUT/model at the end. With --held-out, the loss on those recordings is written along; with --dev, the equal
-error rate on that set. Started by torchrun, its processes share the work:
+Writes OUT/curve.tsv and OUT/checkpoint.safetensors during the training, and OUT/model at the end. If it is
+started again, it resumes from the checkpoint. With --held-out, the curve has the loss on those recordings;
+with --dev, the equal error rate on that set. Under torchrun, the processes share the work:
 
     torchrun --nproc-per-node 2 recipes/train_embedding.py ...
 """
@@ -41,20 +41,22 @@ def main() -> None:
         type=Path,
         nargs="+",
         required=True,
-        help="TOML: [features] [network] [loss] [training]; a later file over an earlier one",
+        help="TOML: [features] [network] [loss] [training]; a later file overrides an earlier one",
     )
     parser.add_argument(
-        "--set", action="append", default=[], metavar="TABLE.SETTING=VALUE", help="over the config"
+        "--set", action="append", default=[], metavar="TABLE.SETTING=VALUE", help="overrides the config"
     )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument(
-        "--start", type=Path, metavar="FILE", help="checkpoint of another training to begin with"
+        "--start", type=Path, metavar="FILE", help="checkpoint of another training, for the initial weights"
     )
     parser.add_argument("--held-out", type=Path, help="list of recordings kept for the validation loss")
     parser.add_argument("--dev", type=Path, help="Kaldi data folder with utt2group")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--threads", type=int, default=1, help="on the CPU; the last digits depend on them")
-    parser.add_argument("--seed", type=int, help="instead of the config's")
+    parser.add_argument(
+        "--threads", type=int, default=1, help="CPU threads; the last digits of results depend on the number"
+    )
+    parser.add_argument("--seed", type=int, help="overrides the config's seed")
     arguments = parser.parse_args()
 
     torch.set_num_threads(arguments.threads)
@@ -63,7 +65,7 @@ def main() -> None:
 
 
 def train(arguments: argparse.Namespace, device: str) -> None:
-    """What the command line asks for, on the device of this process."""
+    """Train as the command line says, on the device of this process."""
     tables = load_tables(arguments.config, RECIPE_TABLES, arguments.set)
     source = " ".join(map(str, arguments.config))
     features = validate(FeatureConfig, tables["features"], source)

@@ -1,6 +1,6 @@
 """Write the model card of a trained model, and [about] of its config.toml, which `diarize models` shows.
 
-Facts about the data come from a Markdown file (--data-notes); the rest is read from the recipe's own files.
+Facts about the data come from a Markdown file (--data-notes), all others from the recipe's own files.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from diarize.training.embedding_objective import EmbeddingLossConfig as LossConf
 from diarize.training.optimizers import TrainingConfig
 
 BACK_END = """
-A back end, `backend.safetensors`, tells how much windows of one voice differ and how much voices do; it is
-learned by `recipes/train_backend.py` from windows of the same training clips, without those that the teacher
-finds unlike their speaker's others where it is an ONNX file.
+A back end, `backend.safetensors`, models how much windows differ within a speaker and between speakers. It is
+trained by `recipes/train_backend.py` on windows of the same training clips. If the teacher is an ONNX file,
+clips that it finds unlike the other clips of their speaker are left out.
 """
 
 
 def name_corpora(notes: str) -> str:
-    """The first cells of the table of corpora, without what stands in brackets."""
+    """The first cells of the table of corpora, without the text in brackets."""
     rows = [line.strip("|").split("|")[0] for line in notes.splitlines() if line.startswith("| ")]
     return ", ".join(row.partition(" (")[0].strip() for row in rows[1:])
 
 
 def name_teacher(teacher: str) -> str:
-    """What the card calls the teacher."""
+    """The name of the teacher in the card."""
     if teacher == "resemblyzer":
         return "Resemblyzer's open network"
     return str(
@@ -50,7 +50,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="model folder that gets the card")
     parser.add_argument("--name", required=True)
-    parser.add_argument("--license", default="", help="of the weights")
+    parser.add_argument("--license", default="", help="licence of the weights")
     parser.add_argument("--command", required=True, help="the command that makes the model")
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--train", type=Path, required=True, help="Kaldi data folder of the training set")
@@ -59,9 +59,13 @@ def main() -> None:
     parser.add_argument(
         "--data-notes", type=Path, required=True, help="Markdown on the data and its licences"
     )
-    parser.add_argument("--teacher", default="resemblyzer", help="of the distillation, as embed_teacher.py's")
-    parser.add_argument("--seed", type=int, help="of the training (default: that of the config)")
-    parser.add_argument("--threads", type=int, default=1, help="of the training (default: %(default)s)")
+    parser.add_argument(
+        "--teacher", default="resemblyzer", help="teacher of the distillation, as for embed_teacher.py"
+    )
+    parser.add_argument("--seed", type=int, help="seed of the training (default: that of the config)")
+    parser.add_argument(
+        "--threads", type=int, default=1, help="threads of the training (default: %(default)s)"
+    )
     parser.add_argument("--run", type=Path, required=True, help="run.json of the recipe: date, machine")
     arguments = parser.parse_args()
 
@@ -101,7 +105,7 @@ def main() -> None:
 
 A speaker-embedding network: a {kind} whose convolutions pad nothing in time, with attentive statistics
 pooling. {n_parameters / 1e6:.2f} million numbers, {weights.stat().st_size / 1e6:.1f} MB, 16 kHz speech in,
-one vector for each window of about 1.5 s out. Made for telling apart the speakers of one recording.
+one embedding for each window of about 1.5 s out. Its purpose is to distinguish the speakers of one recording.
 
 Made by `{arguments.command}` on {run["date"]}, seed {seed}, {run["machine"]}.
 
@@ -116,23 +120,22 @@ tilt and masks.
 {back_end}
 {notes}
 
-## Error on speakers that it never saw
+## Error on unseen speakers
 
 Equal error rate in %, with the 95 % interval by bootstrap over speakers. Trials are pairs of recordings
 within one language or corpus, all of one speaker and up to four times as many of different speakers. "MFCC
-statistics" are mean and deviation of 19 coefficients. Set `test`: other speakers of the corpora that were
-trained on; set `unseen`: corpora without any speaker in training. Resemblyzer knows LibriSpeech better than
-these rows should: its authors trained on all of it.
+statistics" are mean and standard deviation of 19 coefficients. Set `test`: other speakers of the training
+corpora; set `unseen`: corpora without any speaker in training. Resemblyzer's rates on LibriSpeech are too
+low, because its authors trained on all of it.
 
 {table}
 
 ## Limits
 
-Trained on read and isolated speech, mostly one microphone a speaker: it hears the channel as well as the
-voice. Whispering, singing, shouting and overlapping voices were not measured; children only in
-speechocean762, where half of the speakers are.
-It is no means to identify or verify a person; nobody should try to find out who a contributor to its
-training data is.
+The network is trained on read and isolated speech, mostly with one microphone for each speaker, so embeddings
+depend on the channel as well as on the voice. Whispering, singing, shouting and overlapping speech were not
+measured; children only in speechocean762, where half of the speakers are children.
+Do not use it to identify or verify a person, or to find out who a contributor to its training data is.
 """,
         arguments.model / "MODEL_CARD.md",
     )

@@ -1,9 +1,9 @@
-"""Write RESULTS.md: every system's clustering on the test speakers, beside what its paper prints.
+"""Write RESULTS.md: the clusterings of the test speakers by every system, beside its paper's figures.
 
 Reads EXP/<system>/seed*/{run.json,scores.json}, EXP/identification/<system>/seed*/ and
 EXP/experiments/<name>/<value>/seed*/, as write_run.py and score_clustering.py write them, and EXP/data for
-the sizes. The systems, the experiments and the papers' figures are those of --conf; a run of another name has
-its row as well, under its name. What was not run says so.
+the sizes. The systems, the experiments and the papers' figures are those of --conf; a run with another name
+has a row under its name. What was not run is marked as "not run".
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, required=True, help="Markdown file")
     parser.add_argument("--figures", type=Path, help="folder of the SVG files; default: figures beside --out")
-    parser.add_argument("--notes", type=Path, help="Markdown that stands above the tables: how to read them")
+    parser.add_argument("--notes", type=Path, help="Markdown above the tables: how to read them")
     arguments = parser.parse_args()
     out, exp = arguments.out, arguments.exp
     figures = arguments.figures or out.parent / "figures"

@@ -1,6 +1,6 @@
-"""Write run.json: by which command, when, on what machine and with which versions a result was made.
+"""Write run.json: the command, date, machine and versions that made a result.
 
-What the options leave out is not in the file, but for the command, the date, the machine and the versions.
+The file always has the command, the date, the machine and the versions; the rest only if the options give it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PACKAGES = ("diarize-toolkit", "torch", "numpy", "scipy", "scikit-learn")
 
 
 def extra_fact(text: str) -> tuple[str, Any]:
-    """Key and value of KEY=VALUE; a value that is JSON (a number, a list) is kept as such."""
+    """Key and value of KEY=VALUE; a value that is JSON (a number, a list) is kept as JSON."""
     key, equals, value = text.partition("=")
     if not key or not equals:
         raise argparse.ArgumentTypeError(f"KEY=VALUE is needed, got {text!r}")
@@ -39,9 +39,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--config", help="the config file of the system")
     parser.add_argument("--seed", type=int)
-    parser.add_argument("--seconds", type=float, help="how long the training took")
-    parser.add_argument("--steps", type=int, help="batches trained")
-    parser.add_argument("--paper-steps", type=int, help="batches that the paper trained")
+    parser.add_argument("--seconds", type=float, help="duration of the training")
+    parser.add_argument("--steps", type=int, help="number of batches trained")
+    parser.add_argument("--paper-steps", type=int, help="number of batches that the paper trained")
     parser.add_argument("--set", type=extra_fact, action="append", default=[], metavar="KEY=VALUE")
     arguments = parser.parse_args()
     run: dict[str, Any] = {

@@ -1,4 +1,16 @@
-"""Clusterers of speaker embeddings under one contract, and ``build_clusterer``."""
+"""Clusterers of speaker embeddings, and ``build_clusterer``.
+
+- ``contract``: the base class of all clusterers
+- ``agglomerative``: a tree of merges, cut at a distance, at a number of clusters, or by silhouette
+- ``dominant_sets``: dominant sets as a clusterer
+- ``replicator``: replicator dynamics, which find a dominant set
+- ``spectral``: spectral clustering that chooses its graph and number of clusters: NME-SC
+- ``density``: HDBSCAN
+- ``affinity``: affinities of embeddings
+- ``bounds``: bounds of the number of speakers
+- ``partitions``: partitions as labels: numbered, merged, split
+- ``reasons``: the reason for the number of speakers
+"""
 
 from __future__ import annotations
 
@@ -25,7 +37,7 @@ def build_clusterer(method: str, **params: Any) -> Clusterer:
     Raises
     ------
     ConfigError
-        For an unknown method or parameter, with the known ones, or an impossible number.
+        If the method or a parameter is unknown (the message lists the known ones), or a value is impossible.
 
     Examples
     --------
@@ -34,9 +46,8 @@ def build_clusterer(method: str, **params: Any) -> Clusterer:
     >>> build_clusterer("agglomerative", n_speakers=2).fit_predict(X).tolist()
     [0, 0, 1, 1]
     """
-    from diarize.config.registry import (
-        find_class,
-    )  # pydantic comes with it, which a list of names does not need
+    # This module imports pydantic, which a list of names does not need.
+    from diarize.config.registry import find_class
 
     clusterer: Clusterer = find_class(CLUSTERERS, method, "clusterer")()
     if params.get("threshold", 0) is None:
@@ -53,13 +64,13 @@ def build_clusterer(method: str, **params: Any) -> Clusterer:
 
 
 _LEAST = {"max_items": 2, "n_graphs": 1, "max_iterations": 1, "min_neighbors": 1, "one_speaker": -1}
-"""Smallest values; any other number is at least 0. Clusterers check what they alone know."""
+"""Smallest values; any other number is at least 0. Clusterers check their own further limits."""
 _ANY = {"threshold", "n_speakers", "min_speakers", "max_speakers"}
 _SHARES = {"max_neighbors", "theta"}
 
 
 def _check_value(method: str, param: str, value: Any, default: Any) -> None:
-    """Raise a ConfigError where a number or a text is needed and another value is given."""
+    """Raise a ConfigError if a number or a text is needed and another value is given."""
     if isinstance(default, str) and isinstance(value, list | dict):
         raise ConfigError(f"clusterer {method!r}: {param} is a text, got {value!r}")
     if isinstance(default, bool) or not isinstance(default, int | float) or param in _ANY:

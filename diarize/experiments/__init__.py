@@ -1,10 +1,19 @@
-"""The speaker-clustering research line. The product does not import it.
+"""Speaker-clustering experiments. The product does not import this package.
 
-- ``gmm``, ``svm``, ``mfcc_statistics``, ``pitch``: speakers without networks; each takes the frames
-  (n_frames, dim) of parts, a part being all that is known to be of one voice, and gives the distances of all
-  pairs or a vector a part
-- ``parts``: parts of speakers as lists
-- ``speaker_sets``: which speakers and utterances an experiment has
-- ``comparison``: clusterers compared on the embeddings of a training
-- ``runs``, ``tables``, ``sweeps``: results of runs, and their tables and figures
+A part is a set of utterances that are known to be from one speaker.
+
+- ``speaker_sets``: sets of speakers: lists, splits by hash, data folders with two parts of each speaker
+- ``parts``: the parts of a data folder
+- ``mfcc_statistics``: mean and standard deviation of MFCC
+- ``pitch``: the fundamental frequency
+- ``gmm``: Gaussian mixtures: their distances, and likelihoods under many
+- ``svm``: the time model: one-class machines over 130 ms of speech
+- ``baselines``: systems that train no network
+- ``comparison``: cuts of a tree and clusterers side by side, scored
+- ``compared_parts``: parts with the distances between them, and the scores of their clusterings
+- ``identification``: identification of known speakers
+- ``systems``: systems and experiments of a recipe, one TOML file each
+- ``runs``: the runs of a recipe
+- ``tables``: the tables of a page of results
+- ``sweeps``: tables and figures of experiments that vary one setting
 """

@@ -1,6 +1,6 @@
-"""Systems that train no network: distances of all pairs of parts, or a vector a part.
+"""Systems that train no network: distances of all pairs of parts, or one embedding for each part.
 
-A baseline is a function of this file and a line of `BASELINES`; its system is a TOML file with [baseline].
+A baseline is a function of this file and a line of `BASELINES`. Its system is a TOML file with [baseline].
 
 References
 ----------
@@ -38,10 +38,10 @@ class Task:
     ----------
     config : BaselineConfig
     train : path, optional
-        A Kaldi data folder to learn from.
+        A Kaldi data folder to train on.
     n_processes : int
     progress : callable, optional
-        Told the stage, how much of it is done, and of how much.
+        Called with the stage, the number of items done, and their total.
     """
 
     config: BaselineConfig
@@ -50,14 +50,14 @@ class Task:
     progress: Progress | None = None
 
     def training_frames(self, extract: Callable[[Samples], Array]) -> list[Array]:
-        """The frames of every recording to learn from."""
+        """The frames of every recording to train on."""
         assert self.train is not None
         return _load_frames(list(read_data_folder(self.train).wav_scp.values()), extract)
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """How parts are compared, what comes out, distances (n, n) or vectors (n, dim), and whether it learns."""
+    """How parts are compared; the output, distances (n, n) or embeddings (n, dim); whether it trains."""
 
     compare: Callable[[Sequence[Part], Task], Array]
     gives_distances: bool = False
@@ -75,14 +75,14 @@ def anchor_cepstra(samples: Samples) -> Array:
 
 
 def compare_by_gmm(parts: Sequence[Part], task: Task) -> Array:
-    """Distances of Gaussian mixtures over MFCC 1 to 19."""
+    """Distances between Gaussian mixtures over MFCC 1 to 19."""
     return gmm_distances([fit_mixtures(frames) for frames in _joined_frames(parts, mfcc)])
 
 
 def compare_by_svm(parts: Sequence[Part], task: Task) -> Array:
     """Cross likelihood ratios of one-class machines over 130 ms of MFCC and pitch.
 
-    The frames are scaled by the lowest and highest values of the training recordings.
+    The frames are scaled by the lowest and the highest values in the training recordings.
     """
     low, width = scaling(np.concatenate(task.training_frames(mfcc_and_pitch)))
     frames = [(part - low) / width for part in _joined_frames(parts, mfcc_and_pitch)]
@@ -93,7 +93,7 @@ def compare_by_svm(parts: Sequence[Part], task: Task) -> Array:
 def embed_by_anchors(parts: Sequence[Part], task: Task) -> Array:
     """Mean log-likelihoods under the mixtures of every training recording, MFCC 1 to 20.
 
-    The recordings of a part count alike.
+    The recordings of a part have equal weight.
     """
     anchors = task.training_frames(anchor_cepstra)
     likelihoods = Likelihoods([fit_mixtures(frames, task.config.mixtures) for frames in anchors])
@@ -102,7 +102,7 @@ def embed_by_anchors(parts: Sequence[Part], task: Task) -> Array:
 
 
 def embed_by_statistics(parts: Sequence[Part], task: Task) -> Array:
-    """Mean and deviation of MFCC 1 to 19."""
+    """Mean and standard deviation of MFCC 1 to 19."""
     return mfcc_statistics(_joined_frames(parts, mfcc))
 
 
@@ -112,7 +112,7 @@ BASELINES = {
     "anchor-gmm": Baseline(embed_by_anchors, learns=True),
     "mfcc-statistics": Baseline(embed_by_statistics),
 }
-"""By the name that [baseline] gives as its kind."""
+"""The baselines by kind, the setting of [baseline]."""
 
 
 def _load_frames(files: Sequence[str], extract: Callable[[Samples], Array]) -> list[Array]:

@@ -1,4 +1,4 @@
-"""Parts of speakers with the distances between them, as a system gives them, and how well they cluster."""
+"""Parts of speakers with the distances between them, and the scores of their clusterings."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from diarize.experiments.speaker_sets import kaldi_name
 
 AHC_INPUTS: tuple[AhcInput, ...] = ("condensed", "rows")
 NO_SETS = (
-    "left out: the published affinity exp(-d / (s_i s_j)) is made for angles and changes with the unit of d"
+    "left out: the published affinity exp(-d / (s_i s_j)) is defined for angles and depends on the unit of d"
 )
-NO_VECTORS = "left out: distances only, no vectors"
+NO_VECTORS = "left out: distances only, no embeddings"
 
 
 @dataclass(frozen=True)
 class ComparedParts:
-    """The parts of a file: speakers (n,), distances (n, n), and vectors (n, dim) where it has them."""
+    """The parts of a file: speakers (n,), distances (n, n), and embeddings (n, dim) if it has them."""
 
     path: Path
     speakers: NDArray[np.str_]
@@ -54,12 +54,12 @@ class ComparedParts:
 def load_parts(path: Path, read_vectors: Callable[[Path], NDArray[np.float32]]) -> ComparedParts:
     """The parts of a table of embeddings or of a matrix of distances, both npz with an array `speaker`.
 
-    `read_vectors` gives the vectors (n, dim) of a table, whose distances are those of the cosine.
+    `read_vectors` gives the embeddings (n, dim) of a table; their distance is the cosine distance.
 
     Raises
     ------
     FormatError
-        When the file cannot be read, for fewer than two speakers, and for distances that are none.
+        If the file cannot be read, has fewer than two speakers, or its distances are invalid.
     """
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
@@ -67,7 +67,7 @@ def load_parts(path: Path, read_vectors: Callable[[Path], NDArray[np.float32]]) 
     except OSError as error:
         raise FormatError(f"{path}: cannot be read ({error.strerror or 'damaged'})") from error
     except (ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise FormatError(f"{path}: no NumPy archive of plain arrays") from error
+        raise FormatError(f"{path}: not a NumPy archive of plain arrays") from error
     if "speaker" not in arrays:
         raise FormatError(f"{path}: no array 'speaker'; the true speakers are needed")
     speakers = arrays["speaker"].astype(np.str_)
@@ -85,7 +85,7 @@ def load_parts(path: Path, read_vectors: Callable[[Path], NDArray[np.float32]]) 
 
 
 def choose_thresholds(parts: ComparedParts) -> dict[str, dict[str, Any]]:
-    """For each input of the trees, the threshold that suits these speakers, and their scores with it."""
+    """For each input of the trees, the best threshold for these speakers, and their scores with it."""
     chosen: dict[str, dict[str, Any]] = {}
     for ahc_input in AHC_INPUTS:
         linkage = build_linkage(parts.distances, ahc_input=ahc_input)
@@ -95,7 +95,7 @@ def choose_thresholds(parts: ComparedParts) -> dict[str, dict[str, Any]]:
 
 
 def score_parts(parts: ComparedParts, thresholds: dict[str, dict[str, Any]] | None) -> dict[str, Any]:
-    """The entry of a set of speakers."""
+    """The scores of a set of speakers."""
     trees = {}
     for ahc_input in AHC_INPUTS:
         threshold = None if thresholds is None else thresholds[ahc_input]["threshold"]

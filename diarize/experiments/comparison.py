@@ -1,7 +1,7 @@
-"""Clusterings of the utterances of known speakers, scored: all cuts of a tree, and clusterers side by side.
+"""Clusterings of utterances of known speakers, scored: all cuts of a tree, and clusterers side by side.
 
-The tables are dicts fit for JSON. Where a key holds ``oracle``, the true speakers of these same utterances
-told the number of clusters or the cut: a bound, and no result of an algorithm.
+The tables are dicts that fit JSON. If a key contains ``oracle``, the number of clusters or the cut comes from
+the true speakers of the same utterances: it is a bound, not the result of an algorithm.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ UTTERANCE_SETTINGS: dict[str, dict[str, Any]] = {
     "spectral": {"min_neighbors": 1},
     "density": {"min_cluster_size": 2},
 }
-"""Where two utterances of a speaker need other values than a clusterer's own, which are for windows."""
+"""Settings for two utterances of each speaker; the default ones of the clusterers are for windows."""
 
 _BY_NUMBER = dict[str, Callable[[int], Labels]]
 
@@ -49,13 +49,13 @@ def cosine_distance(X: NDArray[Any]) -> Matrix:
 def build_linkage(distance: Matrix, method: str = "complete", ahc_input: AhcInput = "condensed") -> Matrix:
     """SciPy's matrix of merges (n - 1, 4) of a symmetric distance matrix (n, n).
 
-    ``rows`` takes each row of the matrix for a vector and clusters by the cosine distance of those. The
-    published code of the papers does so, by handing a square matrix to SciPy; the papers tell ``condensed``.
+    ``rows`` uses each row of the matrix as a vector and clusters these by cosine distance. The published code
+    of the papers does so, because it passes a square matrix to SciPy; the papers describe ``condensed``.
 
     Raises
     ------
     ValueError
-        For another ``ahc_input``, or fewer than two items.
+        If ``ahc_input`` is unknown, or there are fewer than two items.
     """
     if ahc_input not in ("condensed", "rows"):
         raise ValueError(f"ahc_input must be 'condensed' or 'rows', got {ahc_input!r}")
@@ -67,7 +67,7 @@ def build_linkage(distance: Matrix, method: str = "complete", ahc_input: AhcInpu
 
 
 def iterate_cuts(linkage: Matrix) -> Iterator[Labels]:
-    """Labels (n,) after 0, 1, ... n - 1 merges: n clusters first, one last."""
+    """Labels (n,) after 0, 1, ... n - 1 merges, from n clusters to one."""
     n = len(linkage) + 1
     labels = np.arange(n)
     yield labels
@@ -77,16 +77,16 @@ def iterate_cuts(linkage: Matrix) -> Iterator[Labels]:
 
 
 def choose_threshold(linkage: Matrix, speakers: ArrayLike) -> float:
-    """The height at which to cut the tree of development speakers: the lowest MR that a height reaches.
+    """The height at which the cut of the tree of development speakers has the lowest MR.
 
-    Many heights reach it. They form intervals, between two merges; taken is the middle of the widest one
-    (the lowest of equally wide ones)::
+    Many heights have the lowest MR. They form intervals between two merges. The result is the middle of the
+    widest interval (the lowest of equally wide ones)::
 
         MR  .3 |  .2 | .1      .1 | .2 |  .1  | .4
             ---+-----+----x-------+----+------+----> height      + a merge, x the threshold
     """
     rates = np.array([misclassification_rate(speakers, labels) for labels in iterate_cuts(linkage)])
-    # i merges are done from edges[i] up to edges[i + 1]; merges of one height cannot be told apart.
+    # i merges are done from edges[i] up to edges[i + 1]; merges of equal height are done together.
     edges = np.concatenate([[0.0], linkage[:, 2], linkage[-1:, 2]])
     reached = np.flatnonzero(np.append(np.diff(edges)[:-1] > 0, True))
     best = np.flatnonzero(rates[reached] == rates[reached].min())
@@ -97,18 +97,16 @@ def choose_threshold(linkage: Matrix, speakers: ArrayLike) -> float:
 
 
 def legacy_obstacle(speakers: ArrayLike) -> str | None:
-    """Why the legacy MR is not defined for these utterances; None: it is."""
+    """Why the legacy MR is not defined for these utterances; None if it is defined."""
     names, counts = np.unique(np.asarray(speakers), return_counts=True)
     if (counts == 2).all():
         return None
     worst = int(np.argmax(counts != 2))
-    return (
-        f"the legacy rate is defined for two utterances of every speaker, {names[worst]} has {counts[worst]}"
-    )
+    return f"the legacy rate needs two utterances of every speaker; {names[worst]} has {counts[worst]}"
 
 
 def score_labels(speakers: ArrayLike, labels: ArrayLike) -> Scores:
-    """All of `clustering_scores`; the legacy rate is None where it is not defined."""
+    """All of `clustering_scores`; the legacy rate is None if it is not defined."""
     scores: Scores = dict(clustering_scores(speakers, labels))
     if legacy_obstacle(speakers) is not None:
         scores["legacy_misclassification_rate"] = None
@@ -121,10 +119,10 @@ def score_linkage(linkage: Matrix, speakers: ArrayLike, threshold: float | None 
     Returns
     -------
     dict
-        ``oracle_cut``: the cut with the lowest MR (of equal ones, that of most clusters), with its Wilson
-        95 % interval over the utterances; ``oracle_legacy_misclassification_rate``: the lowest legacy rate of
-        any cut, or None; ``oracle_number``: as many clusters as speakers; ``dev_threshold``: cut at the
-        given height, or None.
+        ``oracle_cut``: the cut with the lowest MR (of equal ones, the one with the most clusters), with its
+        Wilson 95 % interval over the utterances; ``oracle_legacy_misclassification_rate``: the lowest legacy
+        rate of any cut, or None; ``oracle_number``: as many clusters as speakers; ``dev_threshold``: the cut
+        at the given height, or None.
     """
     cuts = list(iterate_cuts(linkage))
     n, n_speakers = len(cuts), len(np.unique(np.asarray(speakers)))
@@ -148,19 +146,19 @@ def score_linkage(linkage: Matrix, speakers: ArrayLike, threshold: float | None 
 
 
 def compare_clusterers(X: NDArray[Any], speakers: ArrayLike) -> Scores:
-    """Scores of clusterers on the same vectors X (n, dim), each with a fixed seed.
+    """Scores of clusterers on the same embeddings X (n, dim), each with a fixed seed.
 
-    Every clusterer of ``CLUSTERERS`` is there under its name, with a blank for a hyphen: it finds the number
-    of clusters (``own_number``), and gets the true one (``oracle_number``).
-    Beside them stand the competitors of a paper. Those that need a number get the true one and the one that
+    The table has every clusterer of ``CLUSTERERS`` under its name, with a blank for a hyphen: with the number
+    of clusters that it finds (``own_number``), and with the true number (``oracle_number``).
+    It also has the competitors of a paper. Those that need a number get the true one and the one that
     dominant sets find (``dominant_sets_number``); the others find theirs. Trees on cosine distance also have
-    their ``oracle_cut``. An item that a competitor calls noise is a cluster of its own.
+    their ``oracle_cut``. An item that a competitor labels as noise is a cluster of its own.
 
     References
     ----------
     F. Hibraj et al., "Speaker clustering using dominant sets", ICPR 2018: the competitors; its dominant
     sets (theta 0.1, epsilon 1e-6, 7 neighbours) and its affinity, which spectral clustering and affinity
-    propagation share.
+    propagation use too.
     """
     X = np.asarray(X, np.float64)
     affinity, distance = locally_scaled_affinity(X), cosine_distance(X)
@@ -215,7 +213,7 @@ def _k_means(X: Matrix) -> Callable[[int], Labels]:
 
 def _spectral(affinity: Matrix) -> Callable[[int], Labels]:
     def cluster(k: int) -> Labels:
-        if k == len(affinity):  # its solver finds fewer eigenvectors than items
+        if k == len(affinity):  # the solver finds fewer eigenvectors than items
             return np.arange(k)
         return np.asarray(SpectralClustering(k, affinity="precomputed", random_state=0).fit_predict(affinity))
 

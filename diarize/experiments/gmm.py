@@ -1,9 +1,9 @@
-"""Gaussian mixtures with diagonal covariance: a model a part, their distances, and likelihoods under many.
+"""Gaussian mixtures with diagonal covariance: one model for each part, distances, and likelihoods.
 
 References
 ----------
 T. Stadelmann and B. Freisleben, "Unfolding speaker clustering potential: a biomimetic approach", ACM
-Multimedia 2009: the numbers of mixtures and steps.
+Multimedia 2009 (the numbers of mixtures and steps).
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ Array = NDArray[np.float64]
 
 _KMEANS_STEPS = 10
 _EM_STEPS = 15
-_LEAST_GAIN = 100.0  # of the log-likelihood of all frames, in nats
+_LEAST_GAIN = 100.0  # in the log-likelihood of all frames, in nats
 _LEAST_VARIANCE = 0.01
-_BLOCK_ELEMENTS = 2**24  # of frames x mixtures that are held at once
+_BLOCK_ELEMENTS = 2**24  # frames x mixtures in memory at once
 
 
 @dataclass(frozen=True)
@@ -37,16 +37,16 @@ class GaussianMixtures:
 
 
 def fit_mixtures(frames: NDArray[Any], n_mixtures: int = 32) -> GaussianMixtures:
-    """The mixtures of frames (n_frames, dim), found by EM from a start that leaves nothing to chance.
+    """The mixtures of frames (n_frames, dim), found by EM from a deterministic start.
 
-    They start as clusters of k-means (10 steps), which starts from `split_by_variance`. EM makes at most 15
-    steps and ends with one that gains less than 100 nats; no variance falls below 0.01. Fewer distinct
+    EM starts from the clusters of k-means (10 steps), which starts from `split_by_variance`. It takes at most
+    15 steps and stops after one that gains less than 100 nats. No variance falls below 0.01. Fewer distinct
     frames than `n_mixtures` give as many mixtures.
 
     Raises
     ------
     ValueError
-        When there are no frames.
+        If there are no frames.
     """
     frames = np.asarray(frames, dtype=np.float64)
     seeds = split_by_variance(frames, n_mixtures)
@@ -64,15 +64,15 @@ def fit_mixtures(frames: NDArray[Any], n_mixtures: int = 32) -> GaussianMixtures
 
 
 def split_by_variance(frames: Array, n_clusters: int) -> Array:
-    """Means (n_clusters, dim), or fewer, of clusters that are split where they are widest.
+    """Means (n_clusters, dim), or fewer, of clusters that are split along their largest variance.
 
-    Each step halves the cluster with the largest sum of squares at its mean in the dimension of its largest
-    variance.
+    Each step splits the cluster with the largest sum of squares at its mean, in the dimension of its
+    largest variance.
 
     Raises
     ------
     ValueError
-        When there are no frames.
+        If there are no frames.
 
     References
     ----------
@@ -90,7 +90,7 @@ def split_by_variance(frames: Array, n_clusters: int) -> Array:
         parts = [part for part in (cluster[~above], cluster[above]) if len(part)]
         clusters += parts
         variances += [part.var(axis=0) for part in parts]
-        if len(parts) == 1:  # only copies of one frame are left
+        if len(parts) == 1:  # all frames are copies of one
             break
     return np.stack([cluster.mean(axis=0) for cluster in clusters])
 
@@ -102,7 +102,7 @@ def log_joint(frames: NDArray[Any], model: GaussianMixtures) -> NDArray[Any]:
 
 
 def beigi_distance(a: GaussianMixtures, b: GaussianMixtures) -> float:
-    """How far the mixtures of one model are from the nearest of the other, both ways.
+    """The mean distance of each mixture of one model from the nearest of the other, in both directions.
 
     With the weights w, v and the Euclidean distance d_ij of mean i of `a` to mean j of `b`::
 
@@ -128,9 +128,9 @@ def gmm_distances(models: Sequence[GaussianMixtures]) -> Array:
 
 
 class Likelihoods:
-    """The mean log-likelihoods of frames under many models, with the mixtures of all in one product.
+    """The mean log-likelihoods of frames under many models, with all mixtures in one matrix product.
 
-    Single precision is enough (of a mean of 1e2 nats it loses 1e-4) and halves the time.
+    Single precision is enough (the error is 1e-4 for a mean of 1e2 nats) and halves the time.
     """
 
     def __init__(self, models: Sequence[GaussianMixtures]) -> None:
@@ -141,7 +141,7 @@ class Likelihoods:
         self.constant = np.concatenate(constants).astype(np.float32)
 
     def __call__(self, frames: NDArray[Any]) -> Array:
-        """The mean log-likelihood of frames (n_frames, dim) under each model: (n_models,), nats a frame."""
+        """The mean log-likelihood of frames (n_frames, dim) under each model: (n_models,), nats per frame."""
         return np.sum([block.sum(axis=0) for block in self._blocks(frames)], axis=0) / len(frames)
 
     def _blocks(self, frames: NDArray[Any]) -> Iterator[Array]:
@@ -165,8 +165,8 @@ class Likelihoods:
 
 
 def _maximise(frames: Array, shares: Array) -> GaussianMixtures:
-    """The most likely mixtures where mixture k owns share (n_frames, n_mixtures) of each frame."""
-    counts = shares.sum(axis=0) + 10 * np.finfo(np.float64).eps  # a mixture may lose all its frames
+    """The most likely mixtures if mixture k has the share (n_frames, n_mixtures) of each frame."""
+    counts = shares.sum(axis=0) + 10 * np.finfo(np.float64).eps  # a mixture may have no frames left
     means = shares.T @ frames / counts[:, None]
     variances = shares.T @ frames**2 / counts[:, None] - means**2
     return GaussianMixtures(counts / counts.sum(), means, np.maximum(variances, _LEAST_VARIANCE))
@@ -177,7 +177,7 @@ def _with_squares(frames: NDArray[Any]) -> NDArray[Any]:
 
 
 def _as_projection(model: GaussianMixtures) -> tuple[Array, Array]:
-    """The matrix and the constant that take (squares, values) of a frame to its log joint densities.
+    """The matrix and the constant that map (squares, values) of a frame to its log joint densities.
 
     -1/2 sum (x - m)^2 / v = sum (-1/2 / v) x^2 + sum (m / v) x - 1/2 sum m^2 / v
     """

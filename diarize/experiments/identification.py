@@ -1,4 +1,4 @@
-"""Which of the known speakers said it: the share of held-out recordings, and of whole parts, named rightly.
+"""Identification of known speakers: the share of held-out recordings, and of whole parts, that is correct.
 
 References
 ----------
@@ -30,16 +30,16 @@ def score_identification(
     is_right: Callable[[NDArray[np.floating], S], bool],
     n_speakers: int,
 ) -> dict[str, object]:
-    """Scores of single recordings, and of all of a speaker's together, with Wilson's 95 % interval.
+    """Scores of single recordings, and of all recordings of a speaker together, with Wilson's 95 % interval.
 
     Parameters
     ----------
     held_out : dict
-        Speaker to arrays (n, dim), one a recording.
+        Speaker to arrays (n, dim), one for each recording.
     is_right : callable
-        Whether an array is recognised as the speaker's.
+        Whether an array is identified as the speaker's.
     n_speakers : int
-        How many are known.
+        Number of known speakers.
     """
     recordings = [is_right(one, speaker) for speaker, own in held_out.items() for one in own]
     parts = [is_right(np.concatenate(own), speaker) for speaker, own in held_out.items() if own]
@@ -47,9 +47,9 @@ def score_identification(
 
 
 def identify_by_gmm(folder: Path) -> dict[str, object]:
-    """Scores of the held-out recordings of a data folder, by 32 mixtures a speaker over his other ones.
+    """Scores of the held-out recordings of a data folder, by 32 mixtures of each speaker's other recordings.
 
-    The speaker with the greatest mean log-likelihood is named.
+    The identified speaker is the one with the largest mean log-likelihood.
     """
     train, test = (_load_frames(files) for files in read_split(folder))
     speakers = sorted(train)
@@ -67,7 +67,7 @@ def _load_frames(files: Mapping[str, Sequence[str]]) -> dict[str, list[Frames]]:
 
 
 def _score(right: Sequence[bool]) -> dict[str, object]:
-    """How many were identified, the share that is right, and its interval."""
+    """The number of identifications, the share that is correct, and its interval."""
     n_right = sum(right)
     return {
         "n": len(right),

@@ -1,4 +1,4 @@
-"""The plainest vector of a voice: where its cepstra lie and how far they spread."""
+"""Mean and standard deviation of MFCC, the simplest embedding of a speaker."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 def mfcc_statistics(parts: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
     """Mean and standard deviation of the frames (n_frames, dim) of each part: (n_parts, 2 * dim).
 
-    Each column is standardised over the parts, so that a vector says how a part differs from the others.
+    Each column is standardised over the parts, so an embedding describes how a part differs from the others.
     """
     frames = [np.asarray(part, dtype=np.float64) for part in parts]
     vectors = np.stack([np.concatenate([part.mean(axis=0), part.std(axis=0)]) for part in frames])

@@ -1,4 +1,4 @@
-"""The parts of a data folder: several utterances that are known to be of one voice, clustered as one."""
+"""The parts of a data folder: utterances that are known to be from one speaker, clustered as one item."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class Part:
 
 
 def read_parts(folder: str | Path, speakers: Collection[str] | None = None) -> list[Part]:
-    """The parts that `utt2part` of a data folder names, sorted; of the given speakers, or of all.
+    """The parts in `utt2part` of a data folder, sorted, of the given speakers or of all.
 
     Raises
     ------
     FormatError
-        For a folder with segments, an utterance without part, a part of two speakers, or a speaker who is
-        not there.
+        If the folder has segments, an utterance has no part, a part has two speakers, or a speaker is
+        missing.
     """
     data, utt2part = read_whole_recordings(folder), read_utt2spk(Path(folder) / "utt2part")
     if missing := sorted(set(speakers or ()) - set(data.utt2spk.values())):
@@ -42,7 +42,9 @@ def read_parts(folder: str | Path, speakers: Collection[str] | None = None) -> l
         name = utt2part[utterance]
         part = found.setdefault(name, Part(name, speaker, ()))
         if part.speaker != speaker:
-            raise FormatError(f"{folder}/utt2part: part {name!r} is of {part.speaker!r} and of {speaker!r}")
+            raise FormatError(
+                f"{folder}/utt2part: part {name!r} has two speakers, {part.speaker!r} and {speaker!r}"
+            )
         found[name] = Part(name, speaker, (*part.files, file))
     return [found[name] for name in sorted(found)]
 
@@ -53,7 +55,7 @@ def read_split(folder: str | Path) -> tuple[dict[str, list[str]], dict[str, list
     Raises
     ------
     FormatError
-        For a folder with segments, an utterance that is not there, or a speaker without files of one kind.
+        If the folder has segments, an utterance is missing, or a speaker has no files of one kind.
     """
     data, held_out = read_whole_recordings(folder), set(read_list(Path(folder) / "held_out"))
     if unknown := sorted(held_out - data.wav_scp.keys()):

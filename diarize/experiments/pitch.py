@@ -1,4 +1,4 @@
-"""The fundamental frequency of a voice by normalised cross-correlation and dynamic programming.
+"""The fundamental frequency of speech, by normalised cross-correlation and dynamic programming.
 
 References
 ----------
@@ -18,20 +18,20 @@ Array = NDArray[np.float64]
 _WINDOW = round(0.0075 * SAMPLE_RATE)
 _LAGS = np.arange(SAMPLE_RATE // 500, SAMPLE_RATE // 50 + 1)  # 500 to 50 Hz
 _N_CANDIDATES = 12
-# Talkin's values; the two costs of a change of voicing are one, without his measures of stationarity.
+# Talkin's values. The two costs of a change of voicing are equal, without his measures of stationarity.
 _LEAST_PEAK = 0.3  # of the highest peak of the frame
 _LAG_WEIGHT = 0.3
 _CHANGE_WEIGHT = 0.02
 _OCTAVE_COST = 0.35
 _VOICING_COST = 0.03
-_QUIET = 0.02  # of the mean energy: hum this quiet is hardly correlated with itself
+_QUIET = 0.02  # of the mean energy, so that faint hum is not taken as voiced
 
 
 def pitch(samples: Samples) -> Array:
     """The fundamental frequency (n_frames,) in Hz, 50 to 500, of samples (n_samples,); 0 where unvoiced.
 
     The frames are those of the MFCC: frame t is centred on sample 160 t. This is RAPT in one pass at the full
-    rate, with lags of whole samples and a constant cost of voicing and unvoicing.
+    sample rate, with lags of whole samples and a constant cost of a change of voicing.
     """
     if not len(samples):
         return np.zeros(0)
@@ -42,12 +42,12 @@ def pitch(samples: Samples) -> Array:
 
 
 def _correlations(samples: Samples) -> Array:
-    """Correlation of the window around each frame with the one a lag later: (n_frames, n_lags) in [-1, 1].
+    """Correlation of the window at each frame with the one a lag later: (n_frames, n_lags) in [-1, 1].
 
     ::
 
         |== window ==| ... |== window ==|     both 7.5 ms, the first centred on the frame
-                     |-lag-|                  the mean of all that is reached is taken off
+                     |-lag-|                  minus the mean of all samples in reach
     """
     longest = int(_LAGS[-1])
     padded = np.pad(samples.astype(np.float64), (_WINDOW // 2, _WINDOW + longest))
@@ -66,7 +66,7 @@ def _correlations(samples: Samples) -> Array:
 def _candidates(correlations: Array) -> tuple[Array, Array]:
     """Lags in samples and costs of the candidates, both (n_frames, 1 + n_candidates).
 
-    The first candidate is lag 0, unvoiced; where a frame has fewer peaks, the rest cost infinitely much.
+    The first candidate is lag 0, unvoiced. If a frame has fewer peaks, the other costs are infinite.
     """
     inner = correlations[:, 1:-1]
     peaks = (inner > correlations[:, :-2]) & (inner >= correlations[:, 2:])
@@ -79,13 +79,13 @@ def _candidates(correlations: Array) -> tuple[Array, Array]:
 
 
 def _cheapest_path(lags: Array, local: Array) -> NDArray[np.int64]:
-    """The candidate (n_frames,) of each frame on the path that costs least."""
+    """The candidate (n_frames,) of each frame on the path with the lowest cost."""
     with np.errstate(divide="ignore"):
         logs = np.log(lags)  # -inf: unvoiced
     steps = np.zeros(lags.shape, dtype=np.int64)
     total = local[0]
     for t in range(1, len(lags)):
-        total = total[:, None] + _transition(logs[t - 1], logs[t])  # (before, now)
+        total = total[:, None] + _transition(logs[t - 1], logs[t])  # (previous, current)
         steps[t] = total.argmin(axis=0)
         total = total.min(axis=0) + local[t]
     path = np.zeros(len(lags), dtype=np.int64)
@@ -96,7 +96,7 @@ def _cheapest_path(lags: Array, local: Array) -> NDArray[np.int64]:
 
 
 def _transition(before: Array, now: Array) -> Array:
-    """The cost of each candidate now after each candidate before: (n_before, n_now)."""
+    """The cost of each current candidate after each previous one: (n_before, n_now)."""
     voiced = np.isfinite(before)[:, None] & np.isfinite(now)
     unvoiced = ~np.isfinite(before)[:, None] & ~np.isfinite(now)
     change = np.abs(np.where(voiced, before[:, None], 0) - np.where(voiced, now, 0))

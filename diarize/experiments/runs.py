@@ -1,4 +1,4 @@
-"""The runs of a recipe as they lie on disk, and their numbers as cells of a Markdown table.
+"""The runs of a recipe on disk, and their numbers as cells of a Markdown table.
 
 A run is a folder seed<N> with run.json (recipes/write_run.py) and scores.json.
 """
@@ -21,13 +21,13 @@ NOTHING = "-"
 
 @dataclass(frozen=True)
 class Run:
-    """What run.json and scores.json of one seed say."""
+    """The contents of run.json and scores.json of one seed."""
 
     facts: dict[str, Any]
     scores: dict[str, Any]
 
     def find(self, *keys: str) -> Any:
-        """What lies at the end of these keys of the scores; None where nothing does."""
+        """The value at these keys of the scores; None if there is none."""
         found: Any = self.scores
         for key in keys:
             found = found.get(key) if isinstance(found, dict) else None
@@ -40,12 +40,12 @@ def read_json(path: Path, *needed: str) -> dict[str, Any]:
     Raises
     ------
     FormatError
-        When the file cannot be read, is no JSON object, or a key is missing.
+        If the file cannot be read, is not a JSON object, or a key is missing.
     """
     try:
         content = json.loads(read_text(path))
     except json.JSONDecodeError as error:
-        raise FormatError(f"{path}, line {error.lineno}: no JSON ({error.msg}); make it again") from error
+        raise FormatError(f"{path}, line {error.lineno}: not JSON ({error.msg}); make it again") from error
     if not isinstance(content, dict):
         raise FormatError(f"{path}: a JSON object is needed, got a {type(content).__name__}")
     for key in needed:
@@ -60,12 +60,12 @@ def natural_order(text: str) -> list[tuple[int, str]]:
 
 
 def read_runs(folder: Path, *needed: str) -> list[Run]:
-    """The runs of a folder that have scores, by seed; none where there is no folder.
+    """The runs of a folder that have scores, by seed; none if there is no folder.
 
     Raises
     ------
     FormatError
-        For files that are damaged, scores without a needed key, or scores without run.json.
+        If a file is damaged, scores lack a needed key, or there are scores without run.json.
     """
     scored = sorted(folder.glob("seed*/scores.json"), key=lambda path: natural_order(str(path)))
     return [
@@ -75,13 +75,13 @@ def read_runs(folder: Path, *needed: str) -> list[Run]:
 
 
 def values_of(runs: Iterable[Run], *keys: str) -> list[float]:
-    """The numbers at these keys of the scores, of the runs that have one."""
+    """The numbers at these keys of the scores, for the runs that have one."""
     found = (run.find(*keys) for run in runs)
     return [value for value in found if isinstance(value, int | float)]
 
 
 def spread(values: Sequence[float], factor: float = 1, digits: int = 3) -> str:
-    """Mean and, where they differ, range of the values: `2.19 (1.25 to 3.75)`."""
+    """Mean and, if they differ, range of the values: `2.19 (1.25 to 3.75)`."""
     if not values:
         return NOTHING
     mean, low, high = (f"{factor * x:.{digits}f}" for x in (fmean(values), min(values), max(values)))
@@ -89,18 +89,18 @@ def spread(values: Sequence[float], factor: float = 1, digits: int = 3) -> str:
 
 
 def percent(values: float | Sequence[float] | None) -> str:
-    """Shares of 1 in %, as `spread`."""
+    """Shares of 1 in %, in the form of `spread`."""
     if values is None:
         return NOTHING
     return spread(values if isinstance(values, Sequence) else [values], 100, 2)
 
 
 def code(text: str | None) -> str:
-    """Text in the type of code, fit for a cell."""
+    """Text as Markdown code that fits a table cell."""
     return f"`{text}`".replace("|", r"\|") if text else NOTHING
 
 
 def format_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table in Markdown, with a line break at its end."""
+    """A Markdown table, with a line break at its end."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"

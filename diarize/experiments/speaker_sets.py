@@ -1,4 +1,4 @@
-"""Sets of speakers for clustering: lists of names, splits by hash, and data folders with two parts a speaker.
+"""Sets of speakers: lists of names, splits by hash, and data folders with two parts of each speaker.
 
 References
 ----------
@@ -18,12 +18,12 @@ from diarize.formats.kaldi import write_data_folder
 
 
 def read_list(path: str | Path) -> list[str]:
-    """The entries of a list file: one a line, `#` begins a comment.
+    """The entries of a list file: one on each line; `#` begins a comment.
 
     Raises
     ------
     FormatError
-        When the file cannot be read, or with the number of the line whose entry was there before.
+        If the file cannot be read, or an entry occurs twice; the message has the line.
     """
     entries: dict[str, int] = {}
     for line in read_lines(path):
@@ -41,12 +41,12 @@ def kaldi_name(name: str) -> str:
 
 
 def check_disjoint(sets: Mapping[str, Iterable[str]]) -> None:
-    """Nothing, where no speaker is in two of the sets.
+    """Check that no speaker is in two of the sets.
 
     Raises
     ------
     FormatError
-        With the first speaker that is, and both sets.
+        If one is; the message names the first such speaker and both sets.
     """
     seen: dict[str, str] = {}
     for name, speakers in sets.items():
@@ -56,12 +56,12 @@ def check_disjoint(sets: Mapping[str, Iterable[str]]) -> None:
 
 
 def split_by_hash(speakers: Iterable[str]) -> tuple[list[str], list[str], list[str]]:
-    """Half of the speakers to train, an eighth for development, the rest to test, in an order that stays.
+    """Half of the speakers to train, an eighth for development, the rest to test, in a fixed order.
 
     Raises
     ------
     FormatError
-        When they are fewer than 4.
+        If there are fewer than 4.
     """
     shuffled = sorted(speakers, key=lambda speaker: (zlib.crc32(speaker.encode()), speaker))
     if len(shuffled) < 4:
@@ -72,7 +72,7 @@ def split_by_hash(speakers: Iterable[str]) -> tuple[list[str], list[str], list[s
 
 
 def split_parts(utterances: Sequence[str]) -> tuple[list[str], list[str]]:
-    """A speaker's utterances as parts A and B, about 4 to 1, each part at least one: 8 and 2 of 10."""
+    """A speaker's utterances as parts A and B, about 4 to 1, at least one in each: 8 and 2 of 10."""
     n_b = max(1, round(len(utterances) / 5))
     return list(utterances[:-n_b]), list(utterances[-n_b:])
 
@@ -80,31 +80,33 @@ def split_parts(utterances: Sequence[str]) -> tuple[list[str], list[str]]:
 def write_speaker_set(
     folder: str | Path, speakers: Mapping[str, Mapping[str, str]], *, hold_out: bool = False
 ) -> None:
-    """A Kaldi data folder with `utt2part`: which part (`FAKS0-A`, `FAKS0-B`) an utterance belongs to.
+    """Write a Kaldi data folder with `utt2part`: the part (`FAKS0-A`, `FAKS0-B`) of each utterance.
 
     Parameters
     ----------
     folder : path
     speakers : dict
-        Speaker to his utterances, each with its file, in the order that decides the parts.
+        Speaker to utterances, each with its file, in the order that decides the parts.
     hold_out : bool
-        Write `held_out` too: the utterances of all parts B, one a line, to validate a training on.
+        Also write `held_out`: the utterances of all parts B, one on each line, to validate a training on.
 
     Raises
     ------
     FormatError
-        For a speaker with one utterance, an utterance of two speakers, or a name with blanks.
+        If a speaker has one utterance, an utterance has two speakers, or a name has blanks.
     """
     wav_scp: dict[str, str] = {}
     utt2spk: dict[str, str] = {}
     utt2part: dict[str, str] = {}
     for speaker, files in speakers.items():
         if len(files) < 2:
-            raise FormatError(f"{folder}: speaker {speaker!r} has {len(files)} recordings, two parts need 2")
+            raise FormatError(
+                f"{folder}: speaker {speaker!r} has {len(files)} recordings, but two parts need 2"
+            )
         for part, utterances in zip("AB", split_parts(list(files)), strict=True):
             for utterance in utterances:
                 if utterance in utt2spk:
-                    raise FormatError(f"{folder}: {utterance!r} is an utterance of two speakers")
+                    raise FormatError(f"{folder}: utterance {utterance!r} has two speakers")
                 wav_scp[utterance] = files[utterance]
                 utt2spk[utterance] = speaker
                 utt2part[utterance] = f"{speaker}-{part}"

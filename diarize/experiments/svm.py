@@ -24,13 +24,13 @@ from diarize.machine.processes import map_in_processes, same
 
 Array = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
-"""Called with the stage, the parts done and their number."""
+"""Called with the stage, the number of parts done, and their total."""
 T = TypeVar("T")
 R = TypeVar("R")
 
 NU = 0.4825
 _WIDTH = 13  # frames
-_CENTROIDS = 0.66  # a frame
+_CENTROIDS = 0.66  # centroids per frame
 _KMEANS_STEPS = 100
 _MOST_VECTORS = 8000
 _N_GAMMAS = 25
@@ -42,7 +42,7 @@ _MOST_WITHOUT_GAIN = 3
 class TimeModel:
     """The frames (n_frames, 20) of a part at a normalised rate, and the machine trained on their contexts.
 
-    A context vector x is accepted where sum_i a_i exp(-gamma |x - s_i|^2) reaches the offset, with the
+    A context vector x is accepted if sum_i a_i exp(-gamma |x - s_i|^2) reaches the offset, with the
     support vectors s (n_support, 260) and their coefficients a (n_support,).
     """
 
@@ -53,8 +53,8 @@ class TimeModel:
     gamma: float
 
     def accepts(self, vectors: Array) -> NDArray[np.bool_]:
-        """Which of the context vectors (n, 260) lie in the region of the part: (n,)."""
-        # |x - s|^2 = |x|^2 + |s|^2 - 2 x s: one product, many times as fast as the differences.
+        """Whether each of the context vectors (n, 260) lies in the region of the part: (n,)."""
+        # |x - s|^2 = |x|^2 + |s|^2 - 2 x s: one matrix product is many times as fast as the differences.
         exponent = vectors @ (2 * self.gamma * self.support.T)
         exponent -= self.gamma * (vectors**2).sum(axis=1, keepdims=True)
         exponent -= self.gamma * (self.support**2).sum(axis=1)
@@ -63,7 +63,7 @@ class TimeModel:
     def log_likelihood(self, frames: Array) -> float:
         """The log of the accepted share of the contexts of frames (n_frames, 20) at a normalised rate.
 
-        None accepted counts as half a vector.
+        If none is accepted, the count is half a vector.
         """
         vectors = context_vectors(frames)
         return float(np.log(max(self.accepts(vectors).sum(), 0.5) / len(vectors)))
@@ -77,10 +77,10 @@ def scaling(frames: NDArray[Any]) -> tuple[Array, Array]:
 
 
 def normalise_rate(frames: Array, seed: int = 1) -> Array:
-    """Frames (n_frames, dim) at a normalised speaking rate: (n, dim), what stays alike counting once.
+    """Frames (n_frames, dim) at a normalised speaking rate: (n, dim); a run of similar frames becomes one.
 
-    Two thirds as many centroids as frames (or all distinct frames, where silence repeats itself) are found by
-    k-means; each frame becomes its centroid, and a run of one centroid becomes one frame.
+    k-means finds two thirds as many centroids as frames (or all distinct frames, if there are fewer). Each
+    frame becomes its centroid, and a run of one centroid becomes one frame.
     """
     n_centroids = min(max(1, round(_CENTROIDS * len(frames))), len(np.unique(frames, axis=0)))
     means = KMeans(n_centroids, n_init=1, max_iter=_KMEANS_STEPS, random_state=seed).fit(frames)
@@ -95,23 +95,23 @@ def context_vectors(frames: Array, width: int = _WIDTH) -> Array:
     Raises
     ------
     ValueError
-        When there are fewer frames.
+        If there are fewer than `width` frames.
     """
     if len(frames) < width:
-        raise ValueError(f"a context of {width} frames needs as many, got {len(frames)}")
+        raise ValueError(f"a context needs {width} frames, got {len(frames)}")
     windows = np.lib.stride_tricks.sliding_window_view(frames, width, axis=0)  # (n, dim, width)
     return np.ascontiguousarray(windows.transpose(0, 2, 1)).reshape(len(windows), -1)
 
 
 def fit_time_model(frames: Array, seed: int = 1) -> TimeModel:
-    """The model of a part's frames (n_frames, 20), each dimension about in [0, 1].
+    """The model of a part's frames (n_frames, 20), each dimension approximately in [0, 1].
 
-    Of more than 8000 context vectors, as many at equal distances are taken.
+    If there are more than 8000 context vectors, 8000 at equal distances are used.
 
     Raises
     ------
     ValueError
-        When fewer than 13 frames are left once the speaking rate is normalised.
+        If fewer than 13 frames are left after the speaking rate is normalised.
     """
     normalised = normalise_rate(frames, seed)
     vectors = context_vectors(normalised)
@@ -124,16 +124,16 @@ def fit_time_model(frames: Array, seed: int = 1) -> TimeModel:
 
 
 def choose_gamma(squares: Array, seed: int = 1) -> float:
-    """The gamma under which unseen vectors are accepted most nearly as often as is meant, 1 - nu.
+    """The gamma for which the share of unseen vectors that are accepted is closest to 1 - nu.
 
-    Tried are 25 values in equal ratios, from one over the largest of the squared distances (n, n) up to one
-    over the smallest that is not 0; after 4 without gain no more. The vectors are dealt at random to the 5
-    folds of the cross-validation.
+    The candidates are 25 values in equal ratios, from one over the largest of the squared distances (n, n) up
+    to one over the smallest that is not 0. The search stops after 4 candidates without gain. The vectors are
+    assigned at random to the 5 folds of the cross-validation.
     """
     n = len(squares)
     others = squares[squares > 0]
     if not len(others):
-        return 1.0  # copies of one vector: every width is the same
+        return 1.0  # copies of one vector: every gamma gives the same result
     fold = np.random.default_rng(seed).permutation(n) % min(_N_FOLDS, n)
     best, least, without_gain = 0.0, np.inf, 0
     for gamma in np.geomspace(1 / others.max(), 1 / others.min(), _N_GAMMAS):
@@ -155,7 +155,7 @@ def choose_gamma(squares: Array, seed: int = 1) -> float:
 def clr_distances(likelihoods: Array) -> Array:
     """Cross likelihood ratios (n, n), symmetric with zero diagonal, of log-likelihoods (n data, n models).
 
-    d(X, Y) = l(X|X) - l(X|Y) + l(Y|Y) - l(Y|X); it can be a little below 0 where a part fits another's
+    d(X, Y) = l(X|X) - l(X|Y) + l(Y|Y) - l(Y|X). It can be slightly below 0 if a part fits another part's
     model better than its own.
     """
     own = np.diag(likelihoods)
@@ -166,9 +166,9 @@ def clr_distances(likelihoods: Array) -> Array:
 def time_model_distances(
     parts: Sequence[Array], *, n_jobs: int = 1, seed: int = 1, progress: Progress | None = None
 ) -> Array:
-    """`clr_distances` (n, n) of the time models of n parts, frames (n_frames, 20) about in [0, 1].
+    """`clr_distances` (n, n) of the time models of n parts, frames (n_frames, 20) approximately in [0, 1].
 
-    `n_jobs` processes share the work and change nothing in the result.
+    The result does not depend on `n_jobs`, the number of processes.
     """
     models = list(_map(partial(fit_time_model, seed=seed), parts, n_jobs, "models", progress))
     data = [model.frames for model in models]
@@ -181,7 +181,7 @@ def _likelihoods(data: list[Array], model: TimeModel) -> list[float]:
 
 
 def _fit(kernel: Array) -> tuple[NDArray[np.int64], Array, float]:
-    """Which rows of the kernel (n, n) support the machine, their coefficients, and its offset."""
+    """The support vectors as rows of the kernel (n, n), their coefficients, and the offset."""
     machine = OneClassSVM(kernel="precomputed", nu=NU).fit(kernel)
     return machine.support_.astype(np.int64), machine.dual_coef_[0], -float(machine.intercept_[0])
 
@@ -189,7 +189,7 @@ def _fit(kernel: Array) -> tuple[NDArray[np.int64], Array, float]:
 def _map(
     function: Callable[[T], R], items: Sequence[T], n_jobs: int, stage: str, progress: Progress | None
 ) -> Iterator[R]:
-    """The function of each item in order, by `n_jobs` processes of one thread each."""
+    """Results of a function for each item, in order, by `n_jobs` processes with one thread each."""
     if n_jobs == 1:
         yield from _told(map(function, items), stage, len(items), progress)
         return

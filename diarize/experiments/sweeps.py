@@ -1,4 +1,4 @@
-"""What varies one setting: a table, and the lines of a figure, of its runs beside the paper's."""
+"""Experiments that vary one setting: a table and the lines of a figure, beside the paper's."""
 
 from __future__ import annotations
 
@@ -31,8 +31,9 @@ Series = dict[str, dict[float, list[float]]]
 
 
 def describe_experiment(experiment: Experiment, folder: Path) -> tuple[str, Series]:
-    """A row a value; and the lines of a figure, ours first, where the values are numbers. One line where
-    nothing was run.
+    """A table with a row for each value, and, if the values are numbers, the lines of a figure, ours first.
+
+    If nothing was run, the text is one line.
     """
     found = sorted((path.name for path in folder.glob("*") if path.is_dir()), key=natural_order)
     found_runs = {value: runs for value in found if (runs := read_runs(folder / value, "sets"))}

@@ -1,9 +1,9 @@
-"""Systems and experiments of a recipe: a TOML file each, which carries its title and its paper's figures.
+"""Systems and experiments of a recipe: one TOML file each, with its title and its paper's figures.
 
-A folder such as recipes/conf is the registry: what lies in it is run, and has its row in RESULTS.md. A
-network has the tables [network], [loss], [training] and [evaluation], a baseline [baseline]; both have
-[about] and, where a paper prints figures, [paper]. Known speakers are identified by those that have
-[identification]. An experiment is a file in the folder experiments, with [about], [runs] and [paper].
+A folder such as recipes/conf is the registry: every system in it is run and has a row in RESULTS.md. A
+network has the tables [network], [loss], [training] and [evaluation], a baseline has [baseline]. Both have
+[about] and, if a paper prints figures, [paper]. Systems with [identification] identify known speakers. An
+experiment is a file in the folder experiments, with [about], [runs] and [paper].
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from diarize.experiments.runs import read_runs
 
 EXPERIMENT_TABLES = ("about", "runs", "paper")
 NO_SYSTEMS = ("data", "experiments", "identification")
-"""Folders among the runs that are none of a system."""
+"""Folders among the runs that do not belong to a system."""
 
 S = TypeVar("S", bound=Settings)
 
 
 class About(Settings):
-    """What a system is called, and where it is implemented."""
+    """The title of a system, and where it is implemented."""
 
     title: str
     code: str
 
 
 class Paper(Settings):
-    """A system's figures in its paper, shares of 1, and the batches trained there."""
+    """A system's figures in its paper, as shares of 1, and the number of batches trained there."""
 
     source: str = ""
     misclassification_rate: float | None = None
@@ -44,14 +44,14 @@ class Paper(Settings):
 
 
 class Evaluation(Settings):
-    """The set a network is trained on, of several the first that the corpus has; its layer of vectors."""
+    """A network's training set (of several, the first that the corpus has), and its layer of embeddings."""
 
     train: list[str] = Field(min_length=1)
     layer: str
 
 
 class Identification(Settings):
-    """The share of errors that a paper prints for naming one of the known speakers."""
+    """The error rate that a paper prints for the identification of known speakers."""
 
     source: str = ""
     error: float | None = None
@@ -61,14 +61,16 @@ class BaselineConfig(Settings):
     """How parts are compared without training a network."""
 
     kind: str
-    mixtures: int = Field(128, ge=1, description="of each model of anchor-gmm")
-    model: str | None = Field(None, description="of kind model: a folder or name; by default the bundled one")
-    seed: int = Field(1, description="of svm; nothing else is random")
+    mixtures: int = Field(128, ge=1, description="mixtures of each model of anchor-gmm")
+    model: str | None = Field(
+        None, description="for kind model: a folder or name; by default the bundled model"
+    )
+    seed: int = Field(1, description="seed of svm; the other kinds are deterministic")
 
 
 @dataclass(frozen=True)
 class System:
-    """A system as its file describes it; one without file has its name as title."""
+    """A system as its file describes it; without a file, its title is its name."""
 
     name: str
     title: str
@@ -80,14 +82,14 @@ class System:
 
 
 class Axis(Settings):
-    """What an experiment is called, and what it varies."""
+    """The title of an experiment, and the setting that it varies."""
 
     title: str
     axis: str
 
 
 class Curves(Settings):
-    """An experiment's figures in its paper: of each run, one for each curve."""
+    """An experiment's figures in its paper: one for each run and curve."""
 
     source: str = ""
     curves: list[str] = Field(default_factory=list)
@@ -96,9 +98,9 @@ class Curves(Settings):
 
 @dataclass(frozen=True)
 class Experiment:
-    """A series of runs, one setting varied, and its paper's curves.
+    """A series of runs that vary one setting, and its paper's curves.
 
-    `runs` are words by the name of each run: the system, and the options of recipes/run_system.sh.
+    `runs` has words by the name of each run: the system, and the options of recipes/run_system.sh.
     """
 
     name: str
@@ -109,12 +111,12 @@ class Experiment:
 
 
 def read_system(path: Path) -> System | None:
-    """The system of a TOML file; None for one without [about], such as that of the features.
+    """The system of a TOML file; None if the file has no [about], such as that of the features.
 
     Raises
     ------
     ConfigError
-        For a table or setting that is unknown, wrong or missing.
+        If a table or setting is unknown, invalid or missing.
     """
     tables = load_tables(path, RECIPE_TABLES)
     if not tables["about"]:
@@ -139,11 +141,11 @@ def find_systems(folder: Path) -> dict[str, System]:
     Raises
     ------
     ConfigError
-        For a wrong file, or when there is none.
+        If a file is invalid, or there is none.
     """
     systems = [system for path in sorted(folder.glob("*.toml"), key=_stem) if (system := read_system(path))]
     if not systems:
-        raise ConfigError(f"{folder}: no TOML file of a system; a system has a table [about]")
+        raise ConfigError(f"{folder}: no TOML file of a system; a system needs a table [about]")
     return {system.name: system for system in sorted(systems, key=lambda one: not one.is_network)}
 
 
@@ -153,7 +155,7 @@ def find_experiments(folder: Path) -> dict[str, Experiment]:
     Raises
     ------
     ConfigError
-        For a wrong file.
+        If a file is invalid.
     """
     found = {}
     for path in sorted((folder / "experiments").glob("*.toml"), key=_stem):
@@ -162,18 +164,20 @@ def find_experiments(folder: Path) -> dict[str, Experiment]:
         if wrong := [name for name, words in tables["runs"].items() if not isinstance(words, str)]:
             raise ConfigError(f"{path}: [runs]: {wrong[0]} needs a system and its options as text")
         if wrong := [name for name, row in paper.values.items() if len(row) != len(paper.curves)]:
-            raise ConfigError(f"{path}: [paper]: {wrong[0]} needs {len(paper.curves)} figures, one a curve")
+            raise ConfigError(
+                f"{path}: [paper]: {wrong[0]} needs {len(paper.curves)} figures, one for each curve"
+            )
         found[path.stem] = Experiment(path.stem, about.title, about.axis, tables["runs"], paper)
     return found
 
 
 def choose_systems(systems: dict[str, System], names: Collection[str]) -> dict[str, System]:
-    """The named systems, or all where none is named.
+    """The named systems, or all if none is named.
 
     Raises
     ------
     ConfigError
-        For an unknown name, with the known ones.
+        If a name is unknown; the message lists the known ones.
     """
     if unknown := sorted(set(names) - systems.keys()):
         raise ConfigError(f"unknown system {unknown[0]}; known: {' '.join(systems)}")
@@ -181,7 +185,7 @@ def choose_systems(systems: dict[str, System], names: Collection[str]) -> dict[s
 
 
 def add_other_runs(systems: dict[str, System], exp: Path) -> dict[str, System]:
-    """The systems, and each that has runs in a folder of experiments but no file: its name is its title."""
+    """The systems, plus those with runs in a folder of experiments but no file; their title is their name."""
     others = sorted({path.parent.parent.name for path in exp.glob("*/seed*/scores.json")})
     found = dict(systems)
     for name in others:
@@ -192,14 +196,14 @@ def add_other_runs(systems: dict[str, System], exp: Path) -> dict[str, System]:
 
 
 def add_other_experiments(experiments: dict[str, Experiment], exp: Path) -> dict[str, Experiment]:
-    """The experiments, and each that has runs but no file."""
+    """The experiments, plus those that have runs but no file."""
     others = sorted({path.parents[2].name for path in exp.glob("experiments/*/*/seed*/scores.json")})
     found = dict(experiments)
     return found | {name: Experiment(name, name, "run", {}) for name in others if name not in found}
 
 
 def add_other_identifiers(systems: dict[str, System], exp: Path) -> dict[str, System]:
-    """The systems that identify speakers: those whose file says so, and those with such runs."""
+    """The systems that identify speakers: those with [identification], and those with such runs."""
     others = {path.parent.parent.name for path in exp.glob("identification/*/seed*/scores.json")}
     found = {name: system for name, system in systems.items() if system.identification}
     for name in sorted(others - found.keys()):

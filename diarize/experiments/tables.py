@@ -1,6 +1,6 @@
-"""The tables of a page of results: every system's clustering of test speakers, beside what its paper prints.
+"""The tables of a page of results: the clusterings of test speakers by every system, beside its paper's.
 
-Each ``describe_`` function gives Markdown; what was not run says so.
+Each ``describe_`` function gives Markdown. What was not run is marked as "not run".
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ Runs = dict[str, list[Run]]
 """The runs of each system, by seed."""
 
 TERMS = """
-Every speaker has two parts, of about 80 and 20 % of his sentences; the parts are clustered. *MR*: the share
+Every speaker has two parts, of about 80 and 20 % of their sentences; the parts are clustered. *MR*: the share
 of parts that are wrong under the best one-to-one map of clusters to speakers. *Legacy MR*: the stricter rate
 of the papers of 2016 and 2017; not to be compared with MR. *Oracle cut*: complete linkage on cosine distance
-(GMM and SVM: on their own distances), cut where the rate of these speakers is lowest, as in the papers: it
-needs the truth. *Rows*: the same on the rows of the distance matrix, as the published code does. *Threshold
+(GMM and SVM: on their own distances), cut at the lowest rate for these speakers, as in the papers; it uses
+the true speakers. *Rows*: the same on the rows of the distance matrix, as the published code does. *Threshold
 of dev*: cut at the height that is best for the development speakers. *Dominant sets*: theta 0.1, epsilon
 1e-6, 7 neighbours. *k*: the number of clusters found. *Oracle k*: cut at the true number of speakers.
 *95 % interval*: Wilson's, of the mean MR, a part an observation (2 N for N speakers).
@@ -53,12 +53,12 @@ def with_number(runs: list[Run], *keys: str) -> str:
 
 
 def side_by_side(figures: list[float | None]) -> str:
-    """A paper's figures in %, where it prints one of them."""
+    """A paper's figures in %, if it prints one of them."""
     return " / ".join(map(percent, figures)) if any(one is not None for one in figures) else NOTHING
 
 
 def batches(system: System, runs: list[Run]) -> str:
-    """How many batches were trained, and how many the paper trained; nothing for what is not trained so."""
+    """The number of batches trained, and the paper's; nothing for systems that do not train in batches."""
     steps = [run.facts["steps"] for run in runs if run.facts.get("steps") is not None]
     paper = next(
         (run.facts["paper_steps"] for run in runs if run.facts.get("paper_steps")), system.paper.steps
@@ -153,7 +153,7 @@ def describe_making(systems: Systems, runs: Runs, link: Callable[[str], str]) ->
 
 
 def describe_numbers(systems: Systems, runs: Runs) -> str:
-    """MR and legacy MR for growing sets of speakers."""
+    """MR and legacy MR for sets of speakers of increasing size."""
     rows = []
     for name, system in systems.items():
         cells = [NOT_RUN] * len(LISTS)
@@ -171,7 +171,7 @@ def describe_numbers(systems: Systems, runs: Runs) -> str:
 
 
 def describe_groups(systems: Systems, runs: Runs) -> str:
-    """MR at the oracle cut and of dominant sets for groups of speakers: lists that are no mere number."""
+    """MR at the oracle cut and of dominant sets for groups of speakers: lists whose name is not a number."""
     groups = sorted(
         {
             name
@@ -197,7 +197,7 @@ def describe_groups(systems: Systems, runs: Runs) -> str:
 
 
 def describe_clusterers(systems: Systems, runs: Runs) -> str:
-    """All clusterers on the vectors of the network with the lowest MR."""
+    """All clusterers on the embeddings of the network with the lowest MR."""
     at = ("sets", MAIN, "clusterers")
     rates = {
         name: fmean(values_of(here, "sets", MAIN, *ORACLE))
@@ -224,14 +224,14 @@ def describe_clusterers(systems: Systems, runs: Runs) -> str:
             )
     table = format_table(["clusterer", "number", "k", "MR", "legacy MR", "ARI", "ACP", "NMI"], rows)
     return (
-        f"Vectors: {systems[best].title}, the network with the lowest MR at the oracle cut of {MAIN}; "
-        f"seeds: {len(runs[best])}. *Own number*: found by the clusterer; *oracle*: told or cut by the truth."
+        f"Embeddings: {systems[best].title}, the network with the lowest MR at the oracle cut of {MAIN}; "
+        f"seeds: {len(runs[best])}. *Own number*: found by the clusterer; *oracle*: from the true speakers."
         f"\n\n{table}"
     )
 
 
 def describe_identification(systems: Systems, exp: Path, link: Callable[[str], str]) -> str:
-    """Errors in naming one of the training speakers: of his held-out part, and of its recordings."""
+    """Errors in identifying training speakers: of their held-out parts, and of the recordings of these."""
     rows = []
     for name, system in systems.items():
         runs = read_runs(exp / "identification" / name, "parts")
@@ -252,7 +252,7 @@ def describe_identification(systems: Systems, exp: Path, link: Callable[[str], s
 
 
 def describe_machines(runs: list[Run]) -> str:
-    """On what the runs were made, and when."""
+    """The machines, versions and dates of the runs."""
     rows: dict[tuple[str, ...], list[str]] = {}
     for run in runs:
         versions = ", ".join(f"{name} {version}" for name, version in run.facts.get("versions", {}).items())

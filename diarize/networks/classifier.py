@@ -1,4 +1,4 @@
-"""The last layer of a network that is trained to tell its training speakers apart."""
+"""The last layer of a network that is trained to classify its training speakers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 
 class Classifier(nn.Module):
-    """One logit or one cosine for each speaker, computed in the weights' own precision even under autocast.
+    """One logit or one cosine for each speaker, in the weights' own precision even under autocast.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ class Classifier(nn.Module):
     Raises
     ------
     ValueError
-        For another output.
+        If `output` is unknown.
     """
 
     def __init__(self, dim: int, n_speakers: int, output: str = "linear", scale: float = 30.0) -> None:
@@ -35,8 +35,8 @@ class Classifier(nn.Module):
         glorot_uniform(self.layer)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits or cosines (batch, n_speakers) of vectors (batch, dim)."""
-        # A logit of 5 in bfloat16 is good to 0.02 only: too coarse for a softmax or an angle.
+        """Logits or cosines (batch, n_speakers) of inputs (batch, dim)."""
+        # In bfloat16 a logit of 5 is exact to 0.02 only: too coarse for a softmax or an angle.
         with torch.autocast(x.device.type, enabled=False):
             x = x.to(self.layer.weight.dtype)
             if self.cosine:
@@ -44,7 +44,7 @@ class Classifier(nn.Module):
             return self.layer(x)
 
     def probabilities(self, output: Tensor) -> Tensor:
-        """The softmax of what ``forward`` gave, cosines times ``scale``."""
+        """The softmax of the output of ``forward``; cosines are first multiplied by ``scale``."""
         return (self.scale * output if self.cosine else output).softmax(dim=1)
 
 

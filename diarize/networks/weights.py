@@ -1,4 +1,4 @@
-"""A network's weights as a file: safetensors, whole or none."""
+"""The weights of a network as a file: safetensors, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ def save_weights(network: nn.Module, path: Path) -> None:
 
 
 def load_weights(network: nn.Module, path: Path) -> None:
-    """Give a network the weights of a file that `save_weights` wrote.
+    """Load the weights of a file that `save_weights` wrote into a network.
 
     Raises
     ------
     ModelError
-        When there is no such file, or its weights do not fit the network.
+        If there is no such file, or its weights do not fit the network.
     """
     try:
         network.load_state_dict(load_file(path))
     except FileNotFoundError as error:
-        raise ModelError(f"{path}: no such file of weights") from error
+        raise ModelError(f"{path}: no such weights file") from error
     except (RuntimeError, SafetensorError) as error:
         reason = str(error).splitlines()[-1].strip()
         raise ModelError(f"{path}: weights do not fit config.toml ({reason})") from error

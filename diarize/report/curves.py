@@ -1,4 +1,4 @@
-"""Curves as figures: a training's losses and rates over its steps, and results over a length."""
+"""Curves as figures: losses and rates over the steps of a training, and results over a parameter."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _WIDE = 20.0
 
 
 def find_best(rows: Rows) -> tuple[str, Mapping[str, float]] | None:
-    """The column that tells the best step, and the best row; None where nothing was held out.
+    """The column that decides the best step, and the best row; None if nothing was held out.
 
-    The column is validation_loss, else the first whose name begins with validation or dev.
+    The column is validation_loss, or else the first whose name begins with validation or dev.
     """
     held_out = [name for name in _columns(rows) if name.startswith(("validation", "dev"))]
     if not held_out:
@@ -39,13 +39,13 @@ def find_best(rows: Rows) -> tuple[str, Mapping[str, float]] | None:
 def plot_curve(rows: Rows) -> Figure:
     """The curve of a training: a panel each for losses, error rates and the learning rate, over the steps.
 
-    Every row has a `step`; names tell rates from losses (`dev_eer`, `accuracy`), and a value may be missing
-    or NaN. The best step is marked (see `find_best`).
+    Every row has a `step`. Columns are rates or losses by their names (`dev_eer`, `accuracy`). A value may be
+    missing or NaN. The best step is marked (see `find_best`).
 
     Raises
     ------
     ValueError
-        Without rows, or without a value to draw.
+        If there are no rows, or no value to draw.
     """
     panels: dict[str, list[str]] = {"loss": [], "rate": [], "learning rate": []}
     for name in _columns(rows):
@@ -82,14 +82,14 @@ def plot_curve(rows: Rows) -> Figure:
 def plot_lines(
     series: Mapping[str, Runs], x_label: str, y_label: str, *, percent: bool = True, log_x: bool = False
 ) -> Figure:
-    """Named lines of a result: each the mean of its runs, in a band from the lowest to the highest.
+    """Named lines of a result: each is the mean of its runs, in a band from the lowest to the highest.
 
     `series` has for each name the values of the runs at each x: ``{"CNN": {0.5: [0.1, 0.12], 1.0: [0.05]}}``.
 
     Raises
     ------
     ValueError
-        Without a series, or for one that has no run at some x.
+        If there is no series, or one has no run at some x.
     """
     if not series or not all(runs and all(runs.values()) for runs in series.values()):
         raise ValueError(f"every series needs a run at each of its x, got {series!r}")
@@ -118,7 +118,7 @@ def plot_lines(
 
 
 def _columns(rows: Rows) -> list[str]:
-    """The columns that have a value to draw, in their order."""
+    """The columns that have a value to draw, in order."""
     names = dict.fromkeys(name for row in rows for name in row)
     return [name for name in names if name not in _NO_CURVE and _known(rows, name)]
 

@@ -1,4 +1,4 @@
-"""Vectors and networks as figures: where the parts of a speaker lie, and what a network looks at."""
+"""Figures of embeddings and networks: t-SNE, similarities, dendrogram and saliency."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from diarize.machine.threads import one_blas_thread
 from diarize.report.style import INK, LINE_COLOURS, MARKERS, new_figure, styled
 
 _MOST_NAMED = 40
-"""Speakers whose names fit beside a matrix."""
+"""Largest number of speakers whose names fit beside a matrix."""
 _MOST_LISTED = 20
-"""Speakers whose names fit beside the map."""
+"""Largest number of speakers whose names fit beside the map."""
 _RIGHT, _WRONG = "#009e73", "#d55e00"
-"""Green and vermilion of Okabe and Ito, which colour-blind readers can tell apart."""
+"""Green and vermilion of Okabe and Ito, which colour-blind readers can distinguish."""
 _TICKS = (0, 250, 500, 1000, 2000, 4000, 8000)
 
 
 def project(vectors: ArrayLike, seed: int = 0) -> NDArray[np.float64]:
-    """t-SNE of the directions of vectors (n, dim) in the plane, (n, 2); the same seed gives the same picture.
+    """t-SNE of the directions of embeddings (n, dim), (n, 2); the same seed gives the same result.
 
-    It begins with the principal components; the perplexity is 30, or a third of the other vectors.
+    It starts from the principal components. The perplexity is 30, or a third of the number of the other ones.
 
     References
     ----------
@@ -39,7 +39,7 @@ def project(vectors: ArrayLike, seed: int = 0) -> NDArray[np.float64]:
     n = len(X)
     left, size, _ = np.linalg.svd(X - X.mean(axis=0), full_matrices=False)
     components = left[:, :2] * size[:2]
-    # The signs of singular vectors are arbitrary: the largest entry is made positive.
+    # The signs of singular vectors are arbitrary, so the largest entry is made positive.
     largest = components[np.abs(components).argmax(axis=0), np.arange(components.shape[1])]
     components = components * np.where(largest < 0, -1, 1)
     start = np.zeros((n, 2))
@@ -47,19 +47,21 @@ def project(vectors: ArrayLike, seed: int = 0) -> NDArray[np.float64]:
     start *= 1e-4 / max(float(start[:, 0].std()), 1e-12)
     if n < 3:
         return start
-    with one_blas_thread():  # sums over several threads depend on their number
+    with one_blas_thread():  # sums over several threads depend on the number of threads
         tsne = TSNE(perplexity=max(1.0, min(30.0, (n - 1) / 3)), init=start, random_state=seed)
         return np.asarray(tsne.fit_transform(X), dtype=np.float64)
 
 
 @styled
 def plot_tsne(vectors: ArrayLike, speakers: Sequence[str] | NDArray[np.str_], seed: int = 0) -> Figure:
-    """Vectors (n, dim) in the plane (see `project`): a colour and marker a speaker, his parts joined.
+    """Embeddings (n, dim) in the plane (see `project`), with a colour and marker for each speaker.
+
+    Lines join the parts of a speaker.
 
     Raises
     ------
     ValueError
-        When vectors and speakers differ in number, or there are none.
+        If embeddings and speakers differ in number, or there are none.
     """
     X, names = _checked(vectors, speakers)
     points = project(X, seed)
@@ -82,12 +84,12 @@ def plot_tsne(vectors: ArrayLike, speakers: Sequence[str] | NDArray[np.str_], se
 
 @styled
 def plot_similarity(vectors: ArrayLike, speakers: Sequence[str] | NDArray[np.str_]) -> Figure:
-    """Cosines of all pairs of vectors (n, dim) as an image, ordered by speaker.
+    """Cosines of all pairs of embeddings (n, dim) as an image, ordered by speaker.
 
     Raises
     ------
     ValueError
-        When vectors and speakers differ in number, or there are none.
+        If embeddings and speakers differ in number, or there are none.
     """
     X, names = _checked(vectors, speakers)
     order = np.argsort(names, kind="stable")
@@ -109,7 +111,7 @@ def plot_similarity(vectors: ArrayLike, speakers: Sequence[str] | NDArray[np.str
 
 
 def joined_at_once(linkage: NDArray[np.float64], speakers: ArrayLike) -> NDArray[np.bool_]:
-    """Which leaves (n,) of a SciPy linkage (n - 1, 4) are first merged with another leaf of their speaker."""
+    """Whether each leaf (n,) of a SciPy linkage (n - 1, 4) is first merged with a leaf of its own speaker."""
     names = np.asarray(speakers)
     right = np.zeros(len(names), dtype=np.bool_)
     for left, other in linkage[:, :2].astype(int):
@@ -122,12 +124,12 @@ def joined_at_once(linkage: NDArray[np.float64], speakers: ArrayLike) -> NDArray
 def plot_dendrogram(
     linkage: NDArray[np.float64], labels: Sequence[str] | NDArray[np.str_], speakers: ArrayLike
 ) -> Figure:
-    """The tree of a SciPy linkage (n - 1, 4), a row a leaf; green: joined at once (`joined_at_once`).
+    """The tree of a SciPy linkage (n - 1, 4), a row for each leaf; green: joined at once (`joined_at_once`).
 
     Raises
     ------
     ValueError
-        Unless there are n labels and n speakers, two or more.
+        If there are not n labels and n speakers, or n is below 2.
     """
     names = np.asarray(speakers)
     if len(names) < 2 or not linkage.shape == (len(names) - 1, 4) or len(labels) != len(names):
@@ -147,7 +149,7 @@ def plot_dendrogram(
     leaves = np.array(tree["leaves"])
     for joined, colour, marker in ((True, _RIGHT, "o"), (False, _WRONG, "X")):
         own = rows[right[leaves] == joined]
-        if len(own):  # an empty line that is not clipped would be given room at the figure's corner
+        if len(own):  # an empty line that is not clipped would take space at the figure's corner
             axes.plot(np.zeros(len(own)), own, marker, color=colour, markersize=5, clip_on=False)
     axes.set_yticks(rows, [str(labels[leaf]) for leaf in leaves], fontsize=7)
     for text, leaf in zip(axes.get_yticklabels(), leaves, strict=True):
@@ -167,7 +169,7 @@ def plot_dendrogram(
 
 
 def mel_row(hertz: ArrayLike, config: FeatureConfig) -> NDArray[np.float64]:
-    """Which mel band has its centre at a frequency: 0 for the first, fractions between two.
+    """The mel band with its centre at a frequency: 0 for the first, fractions between two.
 
     Slaney's scale: 3 mels are 200 Hz up to 1000 Hz; from there 27 mels are a factor of 6.4.
     """
@@ -175,7 +177,7 @@ def mel_row(hertz: ArrayLike, config: FeatureConfig) -> NDArray[np.float64]:
     frequency = np.concatenate([ends, np.atleast_1d(np.asarray(hertz, dtype=np.float64))])
     above = 15 + 27 * np.log(np.maximum(frequency, 1000) / 1000) / np.log(6.4)
     mel = np.where(frequency < 1000, frequency * 3 / 200, above)
-    # n_mels triangles have their feet and centres at n_mels + 2 equally spaced mels.
+    # n_mels triangles have their ends and centres at n_mels + 2 equally spaced mels.
     return (mel[2:] - mel[0]) / (mel[1] - mel[0]) * (config.n_mels + 1) - 1
 
 
@@ -188,7 +190,7 @@ def plot_saliency(mel: Frames, saliency: Frames, config: FeatureConfig = DEFAULT
     Raises
     ------
     ValueError
-        When the two differ in shape, or in mels from the configuration.
+        If the two differ in shape, or their number of mels is not that of the configuration.
     """
     if mel.ndim != 2 or mel.shape != saliency.shape or mel.shape[1] != config.n_mels:
         raise ValueError(
@@ -218,5 +220,5 @@ def _checked(
 ) -> tuple[NDArray[np.float64], NDArray[np.str_]]:
     X, names = np.asarray(vectors, dtype=np.float64), np.asarray(speakers, dtype=np.str_)
     if X.ndim != 2 or not X.size or names.shape != X.shape[:1]:
-        raise ValueError(f"vectors (n, dim) need speakers (n,), got {X.shape} and {names.shape}")
+        raise ValueError(f"embeddings (n, dim) need speakers (n,), got {X.shape} and {names.shape}")
     return X, names

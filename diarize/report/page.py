@@ -1,4 +1,4 @@
-"""A page of figures in one HTML file: no scripts, nothing loaded from elsewhere, light or dark."""
+"""A page of figures in one HTML file: no scripts, no external files, light and dark."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ figure { margin: 0 0 1rem; overflow-x: auto; } svg { max-width: 100%; height: au
 
 @dataclass(frozen=True)
 class Section:
-    """Figures under a title; `look` is one sentence that says what to look for."""
+    """Figures under a title; `look` is one sentence on what to look for."""
 
     name: str
     """Lower case and hyphens: the anchor of the section, and the stem of its image files."""
@@ -38,7 +38,7 @@ class Section:
     figures: tuple[Figure, ...]
 
     def figure_names(self) -> list[str]:
-        """A name a figure: the section's, with a number where there are several."""
+        """A name for each figure: the section's, with a number if there are several."""
         several = len(self.figures) > 1
         return [
             f"{self.name}-{number}" if several else self.name for number in range(1, len(self.figures) + 1)
@@ -46,7 +46,7 @@ class Section:
 
 
 def format_page(title: str, facts: Mapping[str, str], sections: Sequence[Section]) -> str:
-    """The HTML (text) of a page: its title, a table of facts, the sections. Equal input gives equal text."""
+    """The HTML of a page: its title, a table of facts, the sections. Equal input gives equal text."""
     rows = "".join(
         f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>\n'
         for name, value in facts.items()

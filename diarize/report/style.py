@@ -1,4 +1,4 @@
-"""How figures look, and how they become SVG and PNG. No display, no pyplot, no lasting global setting."""
+"""The style of figures, and figures as SVG and PNG, without a display, pyplot or lasting global settings."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from matplotlib.figure import Figure
 from diarize.formats.svg import COLOURS
 
 INK = "#20242a"
-"""Colour of text and axes; nothing else has it, so that in a page it can follow the page's own."""
+"""Colour of text and axes alone, so that a page can replace it by its own text colour."""
 LINE_COLOURS = (*COLOURS[:-1], "#ee7733")
 MARKERS = "os^DvP*X<>ph"
-"""Twelve, and seven colours: colour i mod 7 with marker i mod 12 tells 84 speakers apart."""
+"""Twelve markers, and seven colours: colour i mod 7 with marker i mod 12 distinguishes 84 speakers."""
 
 _STYLE: dict[Any, Any] = {
     "text.color": INK, "axes.labelcolor": INK, "axes.edgecolor": INK, "xtick.color": INK, "ytick.color": INK,
@@ -29,20 +29,20 @@ _STYLE: dict[Any, Any] = {
     "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True,
     "grid.color": INK, "grid.alpha": 0.2, "grid.linewidth": 0.5,
     "image.interpolation": "none",
-    "text.parse_math": False,  # a dollar in a name is a dollar
+    "text.parse_math": False,  # a dollar sign in a name is not markup
     "svg.fonttype": "none", "svg.hashsalt": "diarize",
 }  # fmt: skip
 
 
 _drawing = RLock()
-"""Held while matplotlib's settings, which are of the whole process, are those of the report."""
+"""Held while matplotlib's settings, which apply to the whole process, are those of the report."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 def styled(draw: Callable[P, R]) -> Callable[P, R]:
-    """The function, drawing in the style of the report; matplotlib's settings are as before afterwards."""
+    """The function, drawing in the style of the report; matplotlib's settings are restored afterwards."""
 
     @wraps(draw)
     def draw_styled(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -53,7 +53,7 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure of that many inches, whose parts make room for each other."""
+    """An empty figure of this size in inches, whose parts do not overlap."""
     return Figure(figsize=(width, height), layout="constrained")
 
 
@@ -69,9 +69,9 @@ def to_png(figure: Figure, dpi: float = 144) -> bytes:
 
 @styled
 def to_svg(figure: Figure, name: str, title: str) -> str:
-    """The figure as an SVG element for a page: transparent, its ink the page's text colour.
+    """The figure as an SVG element for a page: transparent, with text and axes in the page's text colour.
 
-    Equal figures give equal text. `name` keeps the identifiers of several figures of a page apart.
+    Equal figures give equal text. `name` makes the identifiers of several figures on a page unique.
     """
     file = StringIO()
     FigureCanvasSVG(figure).print_figure(

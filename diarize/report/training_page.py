@@ -1,4 +1,4 @@
-"""The report of a training: its curve, what its vectors look like, and what the network looks at."""
+"""The report of a training: its curve, figures of its embeddings, and the saliency of the network."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def write_training_report(
     seed: int = 0,
     png: str | Path | None = None,
 ) -> None:
-    """Write a report as one HTML file, of what there is: the curve, with vectors and a network more.
+    """Write a report as one HTML file: the curve and, if given, figures of embeddings and of a network.
 
     Parameters
     ----------
@@ -47,22 +47,22 @@ def write_training_report(
     curve : rows of curve.tsv
         See `diarize.report.curves.plot_curve`.
     facts : mapping, optional
-        What the table at the top tells beside the steps: settings, machine, seconds.
+        Further rows of the table at the top, beside the steps: settings, machine, seconds.
     embeddings : Embeddings, optional
-        A row a part of a speaker, `recording` its name; two rows or more, with speakers.
+        A row for each part of a speaker, `recording` its name; two rows or more, with speakers.
     network, examples : optional
-        A network in evaluation mode, and by their names spectrograms (frames, mels) that it takes.
+        A network in evaluation mode, and spectrograms (frames, mels) that it takes, by name.
     features : FeatureConfig
-        Of the examples.
+        The features of the examples.
     seed : int
-        Of the t-SNE.
+        Seed of the t-SNE.
     png : path, optional
-        A folder that receives each figure as PNG as well.
+        A folder that also receives each figure as PNG.
 
     Raises
     ------
     ValueError
-        For an empty curve, embeddings without speakers, or fewer than two of them.
+        If the curve is empty, the embeddings have no speakers, or there are fewer than two.
     """
     sections = [curve_section(curve)]
     if embeddings is not None:
@@ -78,7 +78,7 @@ def write_training_report(
 
 
 def tell_steps(curve: Rows) -> dict[str, str]:
-    """How far a training went, how long it took, and which step was best."""
+    """The number of steps of a training, its duration, and its best step."""
     last = curve[-1]
     told = {"steps": f"{last['step']:g}"}
     if "seconds" in last:
@@ -95,14 +95,14 @@ def curve_section(curve: Rows) -> Section:
     return Section(
         "curve",
         "Training curve",
-        "The losses should fall and then flatten; where the validation loss rises again while the others "
-        "fall, the network learns its training speakers by heart.",
+        "The losses should fall and then flatten. If the validation loss rises again while the others "
+        "fall, the network overfits to its training speakers.",
         (plot_curve(curve),),
     )
 
 
 def embedding_sections(embeddings: Embeddings, seed: int = 0) -> list[Section]:
-    """t-SNE, similarity and dendrogram of a table of vectors."""
+    """t-SNE, similarity and dendrogram of a table of embeddings."""
     speakers, vectors = embeddings.speaker, embeddings.vectors
     if speakers is None or len(embeddings) < 2:
         raise ValueError(f"two embeddings or more with their speakers are needed, got {len(embeddings)}")
@@ -112,36 +112,36 @@ def embedding_sections(embeddings: Embeddings, seed: int = 0) -> list[Section]:
         Section(
             "tsne",
             "Vectors in the plane",
-            "The parts of a speaker should lie side by side, so that the lines between them are short; "
-            "distances across the picture mean little.",
+            "The parts of a speaker should be close together, so that the lines between them are short. "
+            "Large distances in this figure mean little.",
             (plot_tsne(vectors, speakers, seed),),
         ),
         Section(
             "similarity",
             "Similarity of all pairs",
-            "Bright blocks along the diagonal are speakers who resemble themselves; bright places elsewhere "
+            "Bright blocks along the diagonal are speakers whose parts are similar. Bright areas elsewhere "
             "are speakers who are easily confused.",
             (plot_similarity(vectors, speakers),),
         ),
         Section(
             "dendrogram",
             "Order of the merges",
-            "The parts of a speaker should be joined before anything else (green), and far to the left of "
-            f"the merges across speakers; here {right.sum()} of {len(right)} are joined so (complete "
-            "linkage, cosine distance).",
+            "The parts of a speaker should be joined first (green), and far to the left of the merges "
+            f"across speakers. Here {right.sum()} of {len(right)} parts are joined first (complete linkage, "
+            "cosine distance).",
             (plot_dendrogram(tree, embeddings.recording, speakers),),
         ),
     ]
 
 
 def saliency_section(network: nn.Module, examples: Mapping[str, Frames], features: FeatureConfig) -> Section:
-    """A figure an example: its spectrogram, and the gradient of the network's largest output."""
+    """A figure for each example: its spectrogram, and the gradient of the network's largest output."""
     return Section(
         "saliency",
         "What the network looks at",
-        "The gradient of the winning output should be large at voiced speech, along harmonics and "
-        "formants; where it is large in silence or at the edges, the network has learned the recording and "
-        "not the voice.",
+        "The gradient of the largest output should be large in voiced speech, along harmonics and "
+        "formants. If it is large in silence or at the edges, the network has learned properties of the "
+        "recording instead of the voice.",
         tuple(
             plot_saliency(mel, saliency(network, mel), features, title=name) for name, mel in examples.items()
         ),

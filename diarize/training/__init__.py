@@ -1,9 +1,24 @@
-"""How a network is trained: one loop, given a sampler and an objective.
+"""The training of networks: one loop, given a sampler and an objective.
 
-- ``loop``: the training loop; ``contract``: what it asks of batches, samplers and objectives
-- ``embedding_training``, ``activity_training``: the trainings of the package's networks by that loop
-- ``objectives``: what is minimised, by name; ``embedding_objective``, ``speaker_objectives``, ``losses``
-- ``packed``, ``samplers``: packed features, batches of segments
-- ``augment``, ``sounds``, ``conversations``: noise, rooms, masks; simulated conversations
-- ``optimizers``, ``checkpoints``, ``torchrun``: learning rates, averages; going on; several processes
+- ``loop``: the training loop
+- ``contract``: the interfaces of batches, samplers and objectives
+- ``embedding_training``: the training of embedding networks on packed features
+- ``activity_training``: the training of the network of speech and overlap on packed conversations
+- ``objectives``: the kinds of [loss] by name
+- ``embedding_objective``: a weighted sum of losses on embeddings
+- ``speaker_objectives``: losses on the outputs for training speakers
+- ``losses``: the losses themselves
+- ``optimizers``: settings of a training, its optimizer, learning rate and averaged weights
+- ``checkpoints``: the checkpoint and the curve of a training
+- ``torchrun``: several processes that train one network
+- ``validation``: held-out recordings, and verification of other speakers
+- ``packed``: packed features on disk, and segments cut from them
+- ``samplers``: batches of random sentences, or of P speakers with K segments each
+- ``targets``: embeddings of a teacher, as targets of a distillation
+- ``copies``: a recording at other speeds, and augmented
+- ``augment``: noise, rooms, telephone, speed, masks
+- ``sounds``: synthetic sounds other than speech
+- ``conversations``: conversations with known turns from clips of single speakers
+- ``conversation_set``: such conversations as recordings to score on
+- ``simulator``: such conversations to train the network of speech and overlap on
 """

@@ -1,4 +1,4 @@
-"""The training of the network that finds speech and overlap, on packed conversations."""
+"""The training of the network of speech and overlap on packed conversations."""
 
 from __future__ import annotations
 
@@ -25,36 +25,40 @@ from diarize.training.loop import Validation, train
 from diarize.training.optimizers import TrainingConfig
 
 MUTED = 0.2
-"""Share of the conversations that are trained on without Silero: the network must hear for itself as well."""
+"""Share of the conversations without Silero's probability, so that the network does not rely on it alone."""
 
 UNUSED = ("batches", "n_speakers", "n_segments", "shuffle", "seconds", "validation_batches")
-"""Settings of a [training] table that are of batches of segments."""
+"""Settings of a [training] table that concern batches of segments."""
 
 
 class ActivityLossConfig(Settings):
-    """What the network is to say; the [loss] table."""
+    """The targets of the network; the [loss] table."""
 
-    teacher_speech: float = Field(0.0, ge=0, le=1, description="share of the teacher in the target of speech")
-    teacher_overlap: float = Field(0.0, ge=0, le=1, description="in that of overlap; the rest is the truth")
+    teacher_speech: float = Field(
+        0.0, ge=0, le=1, description="weight of the teacher in the target of speech"
+    )
+    teacher_overlap: float = Field(
+        0.0, ge=0, le=1, description="the same for overlap; the reference has the rest"
+    )
 
     @property
     def needs_teacher(self) -> bool:
-        """Whether what a teacher hears is part of the targets."""
+        """Whether a teacher's probabilities are part of the targets."""
         return max(self.teacher_speech, self.teacher_overlap) > 0
 
 
 @dataclass(frozen=True)
 class ConversationBatch:
-    """Whole conversations with the silence around them that a recording has for the network.
+    """Whole conversations, with the silence that the network adds around a recording.
 
     Attributes
     ----------
     mel : (batch_size, n_frames, n_mels) float32
     silero : (batch_size, n_frames) float32
     voices : (batch_size, n_outputs) int
-        How many people speak.
+        Number of speakers who speak.
     teacher : (batch_size, n_outputs, 2) float32 or None
-        How probable a teacher finds it that somebody speaks, and that several do.
+        A teacher's probabilities of speech and of overlapping speech.
     """
 
     mel: NDArray[np.float32]
@@ -69,12 +73,12 @@ class ConversationBatch:
 
 
 class PackedConversations:
-    """What `pack_conversations.py` wrote to a folder, memory-mapped; a teacher's part where it is wanted.
+    """The output of `pack_conversations.py`, memory-mapped, optionally with a teacher's probabilities.
 
     Raises
     ------
     DiarizeError
-        When the folder holds none, or of another number of mels, or its files do not belong together.
+        If the folder has no conversations, their number of mels differs, or its files do not fit together.
     """
 
     def __init__(self, folder: Path, *, teacher: bool = False, n_mels: int | None = None) -> None:
@@ -91,14 +95,14 @@ class PackedConversations:
         n, n_frames, packed = self.mel.shape
         if n_mels not in (None, packed):
             raise DiarizeError(
-                f"{folder}: packed with {packed} mels, the network takes {n_mels}; pack them again"
+                f"{folder}: packed with {packed} mels, but the network takes {n_mels}; pack them again"
             )
         outputs = (n, n_frames // 2)
         expected = {"silero": (n, n_frames), "voices": outputs, "teacher": (*outputs, 2)}
         for name in names[1:]:
             if arrays[name].shape != expected[name] or n_frames % 2:
                 raise DiarizeError(
-                    f"{folder / name}.npy: {arrays[name].shape} does not belong to mel.npy with "
+                    f"{folder / name}.npy: {arrays[name].shape} does not fit mel.npy with "
                     f"{self.mel.shape}, of an even number of frames; pack them again"
                 )
         if not n:
@@ -110,7 +114,7 @@ class PackedConversations:
     def batch(
         self, rows: NDArray[np.intp], context: int, random: Generator | None = None
     ) -> ConversationBatch:
-        """The conversations of some rows, augmented where there is a random generator."""
+        """The conversations of the given rows, augmented if a random generator is given."""
         mels, sileros = [], []
         for row in rows:
             mel = self.mel[row].astype(np.float32)
@@ -127,12 +131,12 @@ class PackedConversations:
 
 
 class ConversationSampler:
-    """Batches of random conversations, none twice in a batch, for a network of some `context`.
+    """Batches of random conversations, none twice in a batch, for a network with this `context`.
 
     Raises
     ------
     ConfigError
-        When there are fewer conversations than a batch needs.
+        If there are fewer conversations than a batch needs.
     """
 
     def __init__(
@@ -148,8 +152,8 @@ class ConversationSampler:
         self.seed, self.augment = seed, augment
         if batch_size > len(conversations):
             raise ConfigError(
-                f"a batch of {batch_size} conversations needs as many, "
-                f"{len(conversations)} are packed; lower batch_size"
+                f"a batch needs {batch_size} conversations, "
+                f"but {len(conversations)} are packed; lower batch_size"
             )
 
     def batch(self, number: int) -> ConversationBatch:
@@ -169,7 +173,7 @@ class ActivityObjective(Objective):
         self.teacher_share = np.array([config.teacher_speech, config.teacher_overlap], np.float32)
 
     def targets(self, batch: ConversationBatch) -> Tensor:
-        """How probable it is that somebody speaks, and that several do: (batch, n_outputs, 2)."""
+        """The target probabilities of speech and of overlapping speech: (batch, n_outputs, 2)."""
         truth = np.stack([batch.voices > 0, batch.voices > 1], axis=2).astype(np.float32)
         if self.config.needs_teacher:
             assert batch.teacher is not None
@@ -221,7 +225,7 @@ def train_activity(
     ModelError
         As `train` does.
     ConfigError
-        When there are fewer conversations than a batch needs.
+        If there are fewer conversations than a batch needs.
     """
     objective = ActivityObjective(loss or ActivityLossConfig())
     sampler = ConversationSampler(
@@ -239,11 +243,11 @@ def read_training(table: Mapping[str, Any], source: str) -> TrainingConfig:
     Raises
     ------
     ConfigError
-        For a setting that means nothing for whole conversations, and as `validate` does.
+        If a setting does not apply to whole conversations, and as `validate` does.
     """
     if unused := [name for name in table if name in UNUSED]:
         raise ConfigError(
-            f"{source}: setting 'training.{unused[0]}' is not used: a batch has whole conversations, the "
+            f"{source}: setting 'training.{unused[0]}' is not used: a batch has whole conversations, and the "
             "validation loss is that of all of --dev; remove it"
         )
     return validate(TrainingConfig, table, source)

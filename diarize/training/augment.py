@@ -1,6 +1,6 @@
-"""Ways in which the same voice can sound different: of samples, and of log-mel frames.
+"""Augmentation of samples and of log-mel frames: noise, rooms, telephone, codecs, speed, masks.
 
-Every function takes its random generator and returns a new array; lengths stay as they were.
+Every function takes its random generator and returns a new array; only `change_speed` changes the length.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from diarize.audio.features import Frames
 
 
 def change_speed(samples: Samples, factor: float) -> Samples:
-    """Samples played `factor` times as fast, pitch included: (n_samples / factor,); another speaker.
+    """Samples played `factor` times as fast, pitch included, like another speaker: (n_samples / factor,).
 
     References
     ----------
@@ -31,7 +31,7 @@ def change_speed(samples: Samples, factor: float) -> Samples:
 
 
 def add_noise(samples: Samples, noise: Samples, decibel: float, random: Generator) -> Samples:
-    """Samples with noise added from a random place on (repeated when short), `decibel` below their level."""
+    """Samples plus noise from a random start (repeated if it is short), `decibel` below their level."""
     start = random.integers(len(noise))
     piece = np.resize(np.roll(noise, -start), len(samples))
     power, noise_power = np.mean(samples**2), np.mean(piece**2)
@@ -41,7 +41,7 @@ def add_noise(samples: Samples, noise: Samples, decibel: float, random: Generato
 
 
 def reverberate(samples: Samples, response: Samples) -> Samples:
-    """Samples in a room of the given impulse response, the direct sound in place and the level kept."""
+    """Samples in a room of the given impulse response; time of the direct sound and level do not change."""
     direct = int(np.abs(response).argmax())
     wet = fftconvolve(samples, response)[direct : direct + len(samples)]
     level = np.sqrt(np.mean(samples**2) / max(float(np.mean(wet**2)), 1e-12))
@@ -49,7 +49,7 @@ def reverberate(samples: Samples, response: Samples) -> Samples:
 
 
 def telephone(samples: Samples) -> Samples:
-    """Samples through a telephone: 300 to 3400 Hz, and mu-law of 8 bits (ITU-T G.711)."""
+    """Samples over a telephone: 300 to 3400 Hz, and mu-law of 8 bits (ITU-T G.711)."""
     narrow = sosfilt(_bandpass(300, 3400), samples)
     peak = max(float(np.abs(narrow).max()), 1e-9)
     companded = np.sign(narrow) * np.log1p(255 * np.abs(narrow) / peak) / np.log1p(255)
@@ -61,10 +61,10 @@ def telephone(samples: Samples) -> Samples:
 def compress(samples: Samples, codec: Literal["opus", "mp3", "gsm"], random: Generator) -> Samples:
     """Samples through a lossy codec at a low rate: Opus 7 to 27, MP3 32 to 48, GSM 06.10 13 kbit/s.
 
-    GSM has the band of a telephone, up to 4 kHz.
+    GSM is limited to the band of a telephone, up to 4 kHz.
     """
     format, subtype, rate = _CODECS[codec]
-    # libsndfile's scale from the best (0) to the smallest (1); beyond 0.85 its MP3 loses the starting point.
+    # libsndfile's scale: 0 is the best, 1 the smallest file; beyond 0.85 its MP3 loses the start time.
     level = {"opus": random.uniform(0.9, 0.99), "mp3": random.uniform(0.75, 0.85), "gsm": None}[codec]
     peak = max(float(np.abs(samples).max()), 1e-9)
     file = BytesIO()
@@ -72,7 +72,7 @@ def compress(samples: Samples, codec: Literal["opus", "mp3", "gsm"], random: Gen
     soundfile.write(file, heard, rate, format=format, subtype=subtype, compression_level=level)
     file.seek(0)
     decoded, _ = soundfile.read(file, dtype="float32")
-    # Whole blocks come back, and resampling rounds the length.
+    # Codecs return whole blocks, and resampling rounds the length.
     decoded = soxr.resample(decoded, rate, SAMPLE_RATE)[: len(samples)]
     return (np.pad(decoded, (0, len(samples) - len(decoded))) * peak / 0.9).astype(np.float32)
 
@@ -90,7 +90,7 @@ def limit_band(samples: Samples, random: Generator) -> Samples:
 
 
 def clip(samples: Samples, random: Generator) -> Samples:
-    """Samples cut off at a random quarter to three quarters of their peak."""
+    """Samples clipped at a random level between a quarter and three quarters of their peak."""
     peak = np.abs(samples).max() * random.uniform(0.25, 0.75)
     return np.clip(samples, -peak, peak)
 
@@ -102,7 +102,7 @@ def set_level(samples: Samples, decibel: float) -> Samples:
 
 
 def coloured_noise(n_samples: int, random: Generator) -> Samples:
-    """Gaussian noise (n_samples,) whose power falls with the frequency to the power of 0 to 2."""
+    """Gaussian noise (n_samples,) whose power falls with frequency ** 0 to frequency ** 2."""
     spectrum = np.fft.rfft(random.standard_normal(n_samples))
     spectrum[1:] /= np.arange(1, len(spectrum)) ** random.uniform(0, 1)
     return np.fft.irfft(spectrum, n_samples).astype(np.float32)
@@ -118,7 +118,7 @@ class Augmenter:
     Parameters
     ----------
     noises, rooms, voices : sequences of samples
-        Backgrounds; impulse responses; clips to mix babble from. An empty one is never drawn.
+        Backgrounds; impulse responses; clips to mix babble from. An empty sequence is never drawn from.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class Augmenter:
         self.noises, self.rooms, self.voices = noises, rooms, voices
 
     def __call__(self, samples: Samples, random: Generator) -> Samples:
-        """Samples (n_samples,) as they might sound elsewhere, at -40 to -15 dB of full scale."""
+        """Samples (n_samples,) through the chain, at -40 to -15 dB of full scale."""
         if self.rooms and random.random() < 0.45:
             samples = reverberate(samples, self.rooms[int(random.integers(len(self.rooms)))])
         kinds: list[Callable[[], Samples]] = [partial(coloured_noise, 5 * SAMPLE_RATE, random)]
@@ -158,7 +158,7 @@ class Augmenter:
 
 
 def tilt(mel: Frames, random: Generator) -> Frames:
-    """Log-mel frames (n_frames, n_mels) through another microphone: a random slope, a bend and a gain.
+    """Log-mel frames (n_frames, n_mels) as by another microphone: a random slope, a bend and a gain.
 
     Slope, bend and gain add up to 2 nepers of power each, at the ends of the band.
     """

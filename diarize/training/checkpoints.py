@@ -1,4 +1,4 @@
-"""What a training writes while it goes: a checkpoint to go on from, and its curve."""
+"""The checkpoint of a training, from which it can resume, and its curve."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Progress:
 def save_checkpoint(
     folder: Path, modules: nn.Module, optimizer: torch.optim.Optimizer, settings: str, progress: Progress
 ) -> None:
-    """Write all that a later call needs to go on: weights, averages, the optimizer's state, progress."""
+    """Write all that a later call needs to resume: weights, averages, the optimizer's state, progress."""
     tensors = {name: tensor.contiguous() for name, tensor in modules.state_dict().items()}
     for index, state in optimizer.state_dict()["state"].items():
         tensors |= {
@@ -49,12 +49,12 @@ def save_checkpoint(
 def load_checkpoint(
     folder: Path, modules: nn.Module, optimizer: torch.optim.Optimizer, settings: str
 ) -> Progress:
-    """Go back to the folder's checkpoint and say how far it had come; a fresh start when there is none.
+    """Restore the folder's checkpoint and return its progress; a fresh start if there is none.
 
     Raises
     ------
     ModelError
-        When it is no checkpoint, or of other settings, another network or other speakers.
+        If the file is not a checkpoint, or has other settings, another network or other speakers.
     """
     path = folder / "checkpoint.safetensors"
     if not path.is_file():
@@ -64,7 +64,7 @@ def load_checkpoint(
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
-        raise ModelError(f"{path}: no checkpoint ({error}); remove it or use another folder") from error
+        raise ModelError(f"{path}: not a checkpoint ({error}); remove it or use another folder") from error
     if metadata.get("settings") != settings:
         raise ModelError(f"{path}: written with other settings; remove it or use another folder")
     states: dict[int, dict[str, Tensor]] = {}
@@ -79,17 +79,17 @@ def load_checkpoint(
         ) from error
     optimizer.load_state_dict({**optimizer.state_dict(), "state": states})
     progress = Progress(**json.loads(metadata["progress"]))
-    logger.info("%s: going on at step %d", path, progress.step)
+    logger.info("%s: resuming at step %d", path, progress.step)
     return progress
 
 
 def load_start(path: Path, modules: nn.Module) -> None:
-    """Give modules the weights of another training's checkpoint, the averaged ones where it has them.
+    """Load the weights of another training's checkpoint into modules, the averaged ones if it has them.
 
     Raises
     ------
     ModelError
-        When there is no checkpoint, or it is of another network or of other speakers.
+        If there is no checkpoint, or it has another network or other speakers.
     """
     try:
         tensors = load_file(path)
@@ -98,12 +98,14 @@ def load_start(path: Path, modules: nn.Module) -> None:
     names = modules.state_dict()
     taken = {name: tensors.get(name.replace("network.", "average.", 1), tensors.get(name)) for name in names}
     if any(tensor is None or tensor.shape != names[name].shape for name, tensor in taken.items()):
-        raise ModelError(f"{path}: of another network or other speakers; start from another checkpoint")
+        raise ModelError(
+            f"{path}: written for another network or other speakers; start from another checkpoint"
+        )
     modules.load_state_dict(taken)
 
 
 def append_curve(folder: Path, line: dict[str, float]) -> None:
-    """Add a line to curve.tsv; its columns are those of all lines, with nan where a line has no value."""
+    """Add a line to curve.tsv; its columns are those of all lines, nan if a line has no value."""
     path = folder / "curve.tsv"
     folder.mkdir(parents=True, exist_ok=True)
     rows = read_curve(path) if path.exists() else []
@@ -121,7 +123,7 @@ def _curve_line(names: list[str], line: dict[str, float]) -> str:
 
 
 def cut_curve(folder: Path, step: int) -> None:
-    """Drop the lines of curve.tsv after a step: a training that was killed there makes them again."""
+    """Drop the lines of curve.tsv after a step; an interrupted training writes them again."""
     path = folder / "curve.tsv"
     if not path.is_file():
         return
@@ -134,21 +136,21 @@ def cut_curve(folder: Path, step: int) -> None:
 
 
 def _whole_lines(path: Path) -> list[str]:
-    """The lines of a growing file, without the last one where its end is not written yet."""
+    """The lines of a growing file, without the last one if its end is not written yet."""
     return path.read_text(encoding="utf-8").split("\n")[:-1]
 
 
 def read_curve(path: Path) -> list[dict[str, float]]:
-    """The lines of a curve.tsv as tables of numbers, but for one that is still being written.
+    """The lines of a curve.tsv as tables of numbers, except for one that is still being written.
 
     Raises
     ------
     ModelError
-        When the file is missing or not such a table.
+        If the file is missing or is not such a table.
     """
     try:
         header, *lines = _whole_lines(path) or [""]
         names = header.split("\t")
         return [dict(zip(names, map(float, line.split("\t")), strict=True)) for line in lines]
     except (OSError, ValueError) as error:
-        raise ModelError(f"{path}: no curve of a training ({error})") from error
+        raise ModelError(f"{path}: not the curve of a training ({error})") from error

@@ -1,4 +1,4 @@
-"""What the training loop asks of batches, samplers and objectives."""
+"""The interfaces that the training loop needs: batches, samplers and objectives."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from diarize.networks.contract import Outputs, layer_output
 
 
 class Batch(Protocol):
-    """What goes through the network at once, and what an objective needs to know of it."""
+    """The inputs of one call of the network, and what an objective needs to know about them."""
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:
@@ -32,9 +32,9 @@ class Sampler(Protocol[B_co]):
     """Batches by number."""
 
     def batch(self, number: int) -> B_co:
-        """Batch number `number`, from 0. It depends on this number and on the sampler's seed alone.
+        """Batch number `number`, from 0. It depends on this number and the sampler's seed alone.
 
-        An interrupted training therefore goes on with the batches that it would have had.
+        An interrupted training therefore resumes with the same batches as without the interruption.
         """
         ...
 
@@ -44,10 +44,10 @@ class LossConfig(Settings):
 
     kind: str = Field("embedding", description="a name in diarize.training.objectives.OBJECTIVES")
     layer: str | None = Field(
-        None, description="layer of the network whose output the loss takes; none: its last one"
+        None, description="layer of the network whose output the loss takes; none: the last layer"
     )
     ramp: int = Field(
-        0, ge=0, description="batches over which angular margins grow to their size; 0: at once"
+        0, ge=0, description="batches over which angular margins grow from 0 to their value; 0: at once"
     )
 
     @property
@@ -62,14 +62,14 @@ class LossConfig(Settings):
 
 
 class Objective(nn.Module, ABC):
-    """What is minimised: a sum of named losses on a network's outputs. It may have weights of its own.
+    """The sum of named losses on a network's outputs, which is minimised. It may have weights of its own.
 
     Attributes
     ----------
     config : Settings
-        The [loss] table. A checkpoint of other settings is refused.
+        The [loss] table. A checkpoint with other settings is refused.
     layer : str or None
-        Name of the layer whose output ``forward`` receives; none: what the network returns.
+        Name of the layer whose output ``forward`` receives; none: the output of the network.
     ramp : int
         Batches over which `share` grows to 1.
     """
@@ -85,13 +85,13 @@ class Objective(nn.Module, ABC):
     def forward(self, outputs: Tensor, batch: Any, share: float = 1.0) -> dict[str, Tensor]:
         """Each loss by its name, a scalar, for a batch and the network's outputs, in float32.
 
-        `share`, from 0 to 1, is how much of a margin counts.
+        `share`, from 0 to 1, is the share of each margin that is applied.
         """
 
     def losses(
         self, network: nn.Module, batch: Batch, share: float = 1.0, *, mixed: bool = False
     ) -> dict[str, Tensor]:
-        """Each loss of a network on a batch; only the network may compute in mixed precision."""
+        """Each loss of a network on a batch; only the network runs in mixed precision."""
         device = next(network.parameters()).device
         with mixed_precision(device.type, mixed):
             outputs = layer_output(network, self.layer, *(each.to(device) for each in batch.inputs))
@@ -101,14 +101,14 @@ class Objective(nn.Module, ABC):
 
 @dataclass(frozen=True)
 class Facts:
-    """What an objective of a [loss] table may need to know of the network and the corpus.
+    """What an objective of a [loss] table may need to know about the network and the corpus.
 
     Attributes
     ----------
     dim : int
-        Length of an output of the layer that the loss takes.
+        Size of an output of the layer that the loss takes.
     n_speakers, n_segments : int
-        Training speakers; segments of each speaker in a batch, which are neighbours.
+        Number of training speakers; segments of each speaker in a batch, in neighbouring rows.
     targets : (n_clips, n_speeds, dim) float32 or None
         A teacher's embeddings.
     """
@@ -127,7 +127,7 @@ class NamedObjective(Objective):
     settings : type
         The settings of its [loss] table.
     takes : str
-        What the network must give where no layer is named; "anything": the loss does not mind.
+        The kind of output that the network must have if no layer is named; "anything": any kind.
     """
 
     settings: ClassVar[type[LossConfig]] = LossConfig

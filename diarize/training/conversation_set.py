@@ -30,8 +30,8 @@ from diarize.training.conversations import (
 SPEECH = SpeechConfig(
     detector="silero", threshold=0.3, release=0.15, min_speech=0.25, min_silence=0.3, padding=0.03
 )
-LONGEST_PAUSE = 0.5  # seconds; references of people run through pauses of one speaker: docs/choices.md
-LEVEL, LEVEL_SPREAD = -26.0, 6.0  # of a speaker, dB of full scale, and more or less
+LONGEST_PAUSE = 0.5  # seconds; human annotators join shorter pauses of one speaker: docs/choices.md
+LEVEL, LEVEL_SPREAD = -26.0, 6.0  # of a speaker: dB of full scale, and its spread
 FLOOR = -75.0  # of the noise that every recording has, dB of full scale
 
 Condition = Callable[[Samples, Generator], Samples]
@@ -39,20 +39,20 @@ Condition = Callable[[Samples, Generator], Samples]
 
 @dataclass(frozen=True)
 class Shape:
-    """What the conversations of a set are like.
+    """The properties of the conversations of a set.
 
     Attributes
     ----------
     seconds : (float, float)
-        The shortest and the longest; any length between as often, in logarithms.
+        The shortest and the longest duration; its logarithm is uniformly distributed.
     n_speakers : (int, int)
-        The fewest and the most.
+        The smallest and the largest number.
     overlap : float
-        Share of the speech.
+        Share of the speech that overlaps.
     longest_phrase : float
-        Seconds; a longer clip is cut in its pauses.
+        Seconds; a longer clip is cut at its pauses.
     n_uses : int
-        How often a clip may be used in a conversation, each time at another speed and tone.
+        How often a clip may occur in a conversation, each time at another speed and tone.
     """
 
     seconds: tuple[float, float]
@@ -63,9 +63,9 @@ class Shape:
 
 
 class ConversationSet:
-    """Conversations of the speakers of a data folder; the conditions take turns.
+    """Conversations of the speakers of a data folder, under each condition in turn.
 
-    Each depends on the seed and its number alone. There is no condition of rooms or of noise without files.
+    Each depends on the seed and its number alone. Rooms and noise are conditions only if files are given.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class ConversationSet:
 
 
 def load_speaker(data: DataFolder, longest: float, speaker: str) -> list[Phrase]:
-    """All phrases of a speaker, in the order of the data folder; a longer clip is cut in its pauses."""
+    """All phrases of a speaker, in the order of the data folder; a longer clip is cut at its pauses."""
     phrases = []
     for utterance in (name for name, who in data.utt2spk.items() if who == speaker):
         recording, segment = data.segments.get(utterance, (utterance, None))
@@ -124,11 +124,11 @@ def _mix_at_levels(placed: list[Placed], random: Generator) -> Samples:
 
 
 def _in_room(responses: Sequence[Path], samples: Samples, random: Generator) -> Samples:
-    """The conversation in one of the rooms, the direct sound in place."""
+    """The conversation in one of the rooms; the time of the direct sound does not change."""
     return reverberate(samples, load_audio(responses[int(random.integers(len(responses)))]))
 
 
 def _in_noise(noises: Sequence[Path], samples: Samples, random: Generator) -> Samples:
-    """The conversation in one of the noises."""
+    """The conversation with one of the noises."""
     noise = load_audio(noises[int(random.integers(len(noises)))])
     return add_noise(samples, noise, random.uniform(5, 20), random)

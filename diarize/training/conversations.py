@@ -1,4 +1,4 @@
-"""Conversations with known turns out of clips of single speakers: who says what when, and how it sounds."""
+"""Conversations with known turns, made from clips of single speakers."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from diarize.segments import Segment, Turn, merge_turns
 from diarize.training.augment import change_speed, set_level
 
 PAUSE_MEDIAN, PAUSE_SPREAD, LONGEST_PAUSE = 0.4, 0.8, 3.0  # lognormal; seconds, nepers, seconds
-GOES_ON = 0.2  # probability that the same speaker goes on after a pause
+GOES_ON = 0.2  # probability that the same speaker continues after a pause
 FADE = 80  # samples: 5 ms
-FASTER, BRIGHTER = 0.03, 0.25  # what is said again: shares of its speed, and of the sample before
+FASTER, BRIGHTER = 0.03, 0.25  # of a repeated phrase: changes in speed, and the share of the previous sample
 
 
 @dataclass(frozen=True)
 class Phrase:
-    """What a speaker says in one go: samples, and where in them speech is, in seconds."""
+    """Speech of one speaker without a long pause: samples, and the segments of speech in them, in seconds."""
 
     samples: Samples
     speech: tuple[Segment, ...]
@@ -42,7 +42,7 @@ class Placed:
 
 
 def cut_phrases(samples: Samples, speech: Iterable[Segment], longest: float) -> list[Phrase]:
-    """The phrases in a clip (n_samples,) whose `speech` is known; they begin and end with it.
+    """The phrases in a clip (n_samples,) whose `speech` is known; each begins and ends with speech.
 
     A phrase holds as many segments of speech as fit into `longest` seconds, at least one.
     """
@@ -71,7 +71,7 @@ def choose_speakers(
     Raises
     ------
     DiarizeError
-        When there are not so many.
+        If there are not enough such speakers.
     """
     chosen: dict[str, list[Phrase]] = {}
     for name in random.permutation(names).tolist():
@@ -81,7 +81,7 @@ def choose_speakers(
         if len(chosen) == n_speakers:
             return chosen
     raise DiarizeError(
-        f"only {len(chosen)} speakers with {seconds:.1f} s of speech, {n_speakers} are needed; "
+        f"only {len(chosen)} speakers have {seconds:.1f} s of speech, {n_speakers} are needed; "
         "lower --speakers or --seconds, or give more clips"
     )
 
@@ -89,13 +89,13 @@ def choose_speakers(
 def take_turns(
     speakers: dict[str, list[Phrase]], seconds: float, overlap: float, random: Generator
 ) -> list[Placed]:
-    """A conversation of at most about ``seconds``: everybody once, then the talkative more often.
+    """A conversation of at most about ``seconds``: each speaker once, then at random with unequal weights.
 
     ::
 
         A  |======|                     |=====|
         B           |==========|
-        C      pause         |=====|            begins early while the overlap is below its share
+        C      pause         |=====|            begins early if the overlap is below its share
     """
     waiting = {name: list(phrases) for name, phrases in speakers.items()}
     talkative = dict(zip(speakers, random.dirichlet(np.full(len(speakers), 2.0)), strict=True))
@@ -128,7 +128,7 @@ def take_turns(
 
 
 def say_again(phrase: Phrase, random: Generator) -> Phrase:
-    """The phrase a little faster or slower, duller or brighter: as one voice says it on another occasion."""
+    """The phrase a little faster or slower, and with more or less treble, as if spoken another time."""
     samples = change_speed(phrase.samples, 1 + random.uniform(-FASTER, FASTER))
     tone = random.uniform(-BRIGHTER, BRIGHTER)
     samples = samples + tone * np.concatenate([[0], samples[:-1]]).astype(np.float32)
@@ -137,10 +137,10 @@ def say_again(phrase: Phrase, random: Generator) -> Phrase:
 
 
 def interject(placed: list[Placed], share: float, longest: float, random: Generator) -> list[Placed]:
-    """The conversation with interjections: somebody's short word while another one speaks.
+    """The conversation with interjections: short words of one speaker during the speech of another.
 
     Each phrase of the conversation gets one with probability `share`: a segment of speech of at most
-    `longest` seconds, cut from what another speaker of the conversation says somewhere else::
+    `longest` seconds, cut from another phrase of a different speaker of the conversation::
 
         A  |===========|           |=====|
         B       |=|         |====|
@@ -169,13 +169,13 @@ def interject(placed: list[Placed], share: float, longest: float, random: Genera
 
 
 def _words(phrase: Phrase, longest: float) -> list[Phrase]:
-    """The segments of a phrase, each a phrase, cut after `longest` seconds."""
+    """The segments of a phrase as phrases, cut after `longest` seconds."""
     pieces = [Segment(s.start, min(s.end, s.start + longest)) for s in phrase.speech]
     return [one for piece in pieces for one in cut_phrases(phrase.samples, [piece], longest)]
 
 
 def mix(placed: Iterable[Placed], level: Mapping[str, float], background: Samples) -> Samples:
-    """The background (n_samples,) and the conversation, each speaker at a `level`, dB of full scale."""
+    """The background (n_samples,) plus the conversation, each speaker at a `level` in dB of full scale."""
     mixture = background.copy()
     for one in placed:
         start = round(one.start * SAMPLE_RATE)

@@ -1,4 +1,4 @@
-"""A recording in several copies for a training: at other speeds, and augmented."""
+"""Several copies of a recording for a training: at other speeds, and augmented."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from diarize.training.augment import Augmenter, change_speed
 
 
 class PackConfig(Settings):
-    """The [pack] table: one copy a speed, augmented or not."""
+    """The [pack] table: one copy for each speed, augmented or not."""
 
     speeds: tuple[float, ...] = (1.0, 1.0, 1.0, 0.9, 1.1)
     augmented: tuple[bool, ...] = (False, True, True, True, True)
@@ -33,7 +33,7 @@ class PackConfig(Settings):
 
 
 class Copies:
-    """The log-mel frames of each copy of a recording; it has the same ones in any process."""
+    """The log-mel frames of each copy of a recording; they are the same in any process."""
 
     def __init__(
         self, pack_config: PackConfig, features: FeatureConfig, augmenter: Augmenter, seed: int
@@ -41,7 +41,7 @@ class Copies:
         self.pack_config, self.features, self.augmenter, self.seed = pack_config, features, augmenter, seed
 
     def __call__(self, recording: tuple[int, str]) -> list[tuple[float, NDArray[np.float16]]]:
-        """(speed, log-mel (n_frames, n_mels)) of each copy of a recording, given its number and path."""
+        """(speed, log-mel (n_frames, n_mels)) for each copy of a recording, given its number and path."""
         number, path = recording
         samples = load_audio(path)
         made = []

@@ -1,4 +1,4 @@
-"""The objective for networks that give embeddings: a weighted sum of losses."""
+"""The objective of networks whose outputs are embeddings: a weighted sum of losses."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from diarize.training.samplers import SegmentBatch
 class EmbeddingLossConfig(LossConfig):
     """The [loss] table of kind embedding."""
 
-    margin: float = Field(0.2, ge=0, description="of ArcFace, in radians")
+    margin: float = Field(0.2, ge=0, description="margin of ArcFace, in radians")
     scale: float = Field(30.0, gt=0, description="factor of the cosines before the softmax")
     arcface: float = Field(1.0, ge=0, description="weight of ArcFace")
-    centres: int = Field(1, ge=1, description="centres of a training speaker; the nearest counts")
+    centres: int = Field(1, ge=1, description="centres of a training speaker; the nearest is used")
     prototypical: float = Field(1.0, ge=0, description="weight of the prototypical loss")
     distillation: float = Field(0.0, ge=0, description="weight of distillation; needs a teacher's targets")
     pairwise_kl: float = Field(
@@ -32,17 +32,17 @@ class EmbeddingLossConfig(LossConfig):
     @model_validator(mode="after")
     def _teacher_has_one_layer(self) -> Self:
         if self.distillation and self.layer is not None:
-            raise ValueError("distillation is of the network's embeddings; leave out layer")
+            raise ValueError("distillation needs the network's embeddings; leave out layer")
         return self
 
     @property
     def needs_speakers(self) -> bool:
-        """Whether a prototypical loss is part of it, which compares segments of one speaker in a batch."""
+        """Whether there is a prototypical loss, which compares segments of one speaker in a batch."""
         return self.prototypical > 0
 
     @property
     def needs_targets(self) -> bool:
-        """Whether distillation from a teacher is part of it."""
+        """Whether there is a distillation from a teacher."""
         return self.distillation > 0
 
 
@@ -54,9 +54,9 @@ class EmbeddingObjective(NamedObjective):
     Raises
     ------
     ConfigError
-        When every weight is 0.
+        If every weight is 0.
     ValueError
-        For a distillation without a teacher's targets.
+        If there is a distillation but no targets of a teacher.
     """
 
     settings = EmbeddingLossConfig
@@ -66,14 +66,14 @@ class EmbeddingObjective(NamedObjective):
     def __init__(self, config: EmbeddingLossConfig, facts: Facts) -> None:
         super().__init__(config, facts)
         if not any((config.arcface, config.prototypical, config.distillation, config.pairwise_kl)):
-            raise ConfigError("[loss] every weight is 0; leave one above")
+            raise ConfigError("[loss] every weight is 0; set at least one above 0")
         if config.distillation and facts.targets is None:
             raise ValueError("distillation needs targets, got None")
         self.arcface = ArcFace(facts.dim, facts.n_speakers, config.margin, config.scale, config.centres)
         self.prototypical = Prototypical()
 
     def forward(self, outputs: Tensor, batch: SegmentBatch, share: float = 1.0) -> dict[str, Tensor]:
-        """Each weighted loss by its name, for embeddings (P * K, dim); of margins a share counts."""
+        """Each weighted loss by its name, for embeddings (P * K, dim), with a `share` of the margin."""
         config, targets = self.config, self.facts.targets
         embeddings = outputs if self.layer is None else F.normalize(outputs, dim=1)
         speaker = torch.from_numpy(batch.speaker).to(embeddings.device)

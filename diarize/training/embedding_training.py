@@ -1,4 +1,4 @@
-"""The training of embedding networks on packed features: sampler, objective and validation for the loop."""
+"""The training of embedding networks on packed features."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def train_embedding(
 ) -> Network:
     """Train a network on packed features, as `diarize.training.loop.train` does.
 
-    The loss on `validation`, further clips of the same speakers, is the column validation_loss of the curve.
+    The loss on `validation`, other clips of the same speakers, is the column validation_loss of the curve.
     `targets` (n_clips, n_speeds, dim) come from a teacher.
 
     Raises
@@ -44,8 +44,8 @@ def train_embedding(
     ModelError
         As `train` does.
     ConfigError
-        When there are fewer speakers than a batch needs, or the loss does not fit network and batches, or
-        the segments do not fit the network, or nobody trains a speaker of `validation`.
+        If there are fewer speakers than a batch needs, the loss does not fit the network or the batches, the
+        segments do not fit the network, or a speaker of `validation` has no clips for training.
     """
     loss = loss or EmbeddingLossConfig()
     shortest, longest = (input_frames(network, seconds, frame_rate) for seconds in config.seconds)
@@ -78,7 +78,7 @@ def train_embedding(
 def build_sampler(
     features: PackedFeatures, config: TrainingConfig, n_frames: tuple[int, int]
 ) -> SpeakerSampler | SentenceSampler:
-    """The batches of a [training] table, of a random length between two numbers of frames."""
+    """The batches of a [training] table, each with a random length between two numbers of frames."""
     if config.batches == "sentences":
         return SentenceSampler(features, config.batch_size, n_frames, config.seed, config.shuffle)
     return SpeakerSampler(
@@ -93,7 +93,7 @@ def build_sampler(
 
 
 def input_frames(network: Network, seconds: float, frame_rate: float) -> int:
-    """Input frames that pool to `seconds`: every output covers `stride` frames, the context comes on top."""
+    """Input frames that pool to `seconds`: `stride` frames for every output, plus the context."""
     n_outputs = round(seconds * frame_rate / network.stride)
     return network.context + network.stride * (n_outputs - 1)
 
@@ -117,7 +117,7 @@ def _check(
     validation: PackedFeatures | None,
     n_frames: set[int],
 ) -> None:
-    """Raise a ConfigError for settings of which each is possible, but not together."""
+    """Raise a ConfigError if settings contradict each other."""
     check_loss(loss, network)
     if loss.needs_speakers and config.batches != "speakers":
         raise ConfigError(
@@ -130,4 +130,6 @@ def _check(
             f"but [network] n_frames = {network.n_frames}; make them equal"
         )
     if validation is not None and not np.isin(validation.speaker, features.speaker).all():
-        raise ConfigError("a speaker is held out whole; keep sentences of every speaker for training")
+        raise ConfigError(
+            "all sentences of a speaker are held out; keep sentences of every speaker for training"
+        )

@@ -1,4 +1,4 @@
-"""The training loop: batches in, weights out; interrupted at any moment, it goes on as if it had not been."""
+"""The training loop; an interrupted training resumes with the same result."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from diarize.training.torchrun import average_gradients, first_process_says, ran
 
 N = TypeVar("N", bound=nn.Module)
 Validation = Callable[[Any], dict[str, float]]
-"""Losses of a network, in evaluation mode, that are columns of the curve; their sum decides what is best."""
+"""Losses of a network in evaluation mode, the columns of the curve; the best step has the smallest sum."""
 OnCheckpoint = Callable[[int, Any], dict[str, float]]
 
 _REMEDY = "use another folder and a lower learning_rate"
 
 _drawing = Lock()
-"""Held while torch's random numbers are those of one training."""
+"""Held while torch's random numbers belong to one training."""
 
 
 def train(
@@ -52,25 +52,25 @@ def train(
     on_checkpoint: OnCheckpoint | None = None,
     start: Path | None = None,
 ) -> N:
-    """Train a network and return it with the averaged weights, where there are, in evaluation mode.
+    """Train a network and return it in evaluation mode, with the averaged weights if there are any.
 
-    `folder` receives checkpoint.safetensors, from which a later call goes on; curve.tsv, a line a checkpoint
-    with the step, the seconds, the learning rate, the mean losses since the previous line, what `validation`
-    and `on_checkpoint` (step, network) return; best.safetensors, the weights with the best validation loss;
-    and snapshots/<step>.safetensors. `start` is the checkpoint of another training: its weights, averaged
-    where they were, are the first ones.
+    `folder` receives checkpoint.safetensors, from which a later call resumes; curve.tsv, with a line for each
+    checkpoint: the step, the seconds, the learning rate, the mean losses since the previous line, and the
+    results of `validation` and `on_checkpoint` (step, network); best.safetensors, the weights with the best
+    validation loss; and snapshots/<step>.safetensors. `start` is the checkpoint of another training. Its
+    weights, the averaged ones if it has them, are the initial weights.
 
-    Under `torchrun`, once torch.distributed is initialised, each process takes batches of its own and their
-    gradients are averaged; the first process writes.
+    Under `torchrun`, once torch.distributed is initialised, each process has batches of its own, the
+    gradients are averaged, and the first process writes the files.
 
     Raises
     ------
     ConfigError
-        When the config asks for a validation loss and there is none.
+        If the config needs a validation loss and there is none.
     ModelError
-        When the folder's checkpoint, or that of `start`, belongs to other settings, another network or
-        another objective; when the folder's has had more batches than are asked for; and when a loss or a
-        weight is no longer finite, of which nothing is written.
+        If the folder's checkpoint, or that of `start`, has other settings, another network or another
+        objective; if the folder's has more batches than requested; or if a loss or a weight is not finite,
+        in which case nothing more is written.
     """
     if validation is None and (config.patience or config.keep == "best"):
         setting = "patience" if config.patience else "keep = 'best'"
@@ -88,20 +88,20 @@ def train(
     parameters = [*network.parameters(), *objective.parameters()]
     optimizer = build_optimizer(config, parameters)
 
-    # Where the rate does not depend on their number, more batches only go on from fewer.
+    # If the rate does not depend on the number of batches, a training can be extended.
     apart = {"n_steps"} if config.schedule == "constant" else set()
     settings = json.dumps([config.model_dump(exclude=apart), objective.config.model_dump(), n_processes])
     progress = load_checkpoint(folder, modules, optimizer, settings)
     if progress.step > config.n_steps:
         raise ModelError(
-            f"{folder}: has {progress.step} batches already, asked for {config.n_steps}; use another folder"
+            f"{folder}: already has {progress.step} batches, {config.n_steps} requested; use another folder"
         )
     if rank == 0:
         cut_curve(folder, progress.step)
     started = time.monotonic() - progress.seconds
     stopped = validation is not None and _has_stopped(progress, config)
     sums: dict[str, float] = {}
-    summed_from = progress.step  # the last line need not lie at a multiple of save_every
+    summed_from = progress.step  # the last line may lie between multiples of save_every
     network.train()
     while progress.step < config.n_steps and not stopped:
         rate = learning_rate_at(config, progress.step)
@@ -121,7 +121,7 @@ def train(
         optimizer.step()
         progress.step = step = progress.step + 1
         if config.average:
-            # Early on the average forgets faster, so that the random start does not linger.
+            # At first the decay is faster, so the random initial weights have no lasting influence.
             update_average(average, network, min(config.average, step / (step + 10)))
         _add_losses(sums, losses, f"{folder}: step {step}")
         if rank == 0 and config.snapshot_every and step % config.snapshot_every == 0:
@@ -153,7 +153,7 @@ def train(
 
 @contextmanager
 def seeded(seed: int, device: str) -> Iterator[None]:
-    """Let torch draw random numbers from a seed; its generators are of the process, and restored."""
+    """Seed torch's random generators, which belong to the process, and restore them afterwards."""
     gpus = [torch.device(device)] if device.startswith("cuda") else []
     with _drawing, torch.random.fork_rng(gpus):
         torch.default_generator.manual_seed(seed)
@@ -164,7 +164,7 @@ def seeded(seed: int, device: str) -> Iterator[None]:
 
 
 def _add_losses(sums: dict[str, float], losses: dict[str, Tensor], where: str) -> None:
-    """Add the losses of a batch; raise a ModelError for one that is not finite."""
+    """Add the losses of a batch; raise a ModelError if one is not finite."""
     for name, loss in losses.items():
         value = float(loss.detach())
         if not math.isfinite(value):
@@ -173,7 +173,7 @@ def _add_losses(sums: dict[str, float], losses: dict[str, Tensor], where: str) -
 
 
 def _check_weights(network: nn.Module, where: str) -> None:
-    """Raise a ModelError for a weight that is not finite: a gradient was not, though the loss was."""
+    """Raise a ModelError if a weight is not finite: a gradient can be infinite when the loss is finite."""
     for name, weight in network.named_parameters():
         if not bool(torch.isfinite(weight).all()):
             raise ModelError(f"{where}: the weights '{name}' are not finite; {_REMEDY}")

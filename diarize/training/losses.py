@@ -1,4 +1,4 @@
-"""Losses that make embeddings of one speaker alike and those of different speakers unlike."""
+"""Losses that make embeddings of one speaker similar and those of different speakers dissimilar."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ class ArcFace(nn.Module):
     Parameters
     ----------
     dim, n_speakers : int
-        Length of an embedding; number of speakers.
+        Size of an embedding; number of speakers.
     margin : float
         Radians added to the angle between an embedding and its own speaker's weight.
     scale : float
         Factor of the cosines before the softmax.
     n_centres : int
-        Weights of a speaker, of which the nearest counts: his wrongly labelled clips may have one to
-        themselves.
+        Number of weight vectors of each speaker; the nearest is used. Wrongly labelled clips of a speaker may
+        then have one of their own.
 
     References
     ----------
@@ -48,7 +48,7 @@ class ArcFace(nn.Module):
 
 
 class Prototypical(nn.Module):
-    """Cross entropy of telling, for each segment, which speaker's other segment belongs to it.
+    """Cross entropy of finding, for each segment, the other segment of its speaker.
 
     References
     ----------
@@ -62,17 +62,17 @@ class Prototypical(nn.Module):
         self.offset = nn.Parameter(torch.tensor(-5.0))
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
-        """The loss of two segments of the same speakers, each (n_speakers, dim) of length 1."""
+        """The loss of two segments for each speaker, each (n_speakers, dim) of length 1."""
         logits = self.scale.clamp_min(1e-3) * (first @ second.T) + self.offset
         speakers = torch.arange(len(first), device=first.device)
         return (F.cross_entropy(logits, speakers) + F.cross_entropy(logits.T, speakers)) / 2
 
 
 def distillation_loss(embeddings: Tensor, targets: Tensor) -> Tensor:
-    """How far embeddings (batch, dim) are from a teacher's (batch, dim), both of length 1.
+    """The distance of embeddings (batch, dim) from a teacher's (batch, dim), both of length 1.
 
-    The mean of 1 - cosine, plus the mean squared difference between the two matrices of cosines among
-    the batch: the teacher's vectors and their mutual similarities are both to be met.
+    The mean of 1 - cosine, plus the mean squared difference between the two matrices of cosines within the
+    batch, so that both the teacher's embeddings and their mutual similarities are matched.
 
     References
     ----------
@@ -92,10 +92,10 @@ def angular_margin_loss(
     cos: float = 0.0,
     scale: float = 30.0,
 ) -> Tensor:
-    """Cross entropy over the training speakers, the angle to the own one made larger.
+    """Cross entropy over the training speakers, with a margin on the angle to the item's own speaker.
 
-    Of the angle theta to its own speaker an item's logit is psi(sphere theta + arc) - cos, where psi is the
-    cosine up to pi and goes on falling beyond:
+    If theta is the angle to its own speaker, an item's logit is psi(sphere theta + arc) - cos, where psi is
+    the cosine up to pi and continues to fall beyond:
 
         psi(phi) = (-1)^k cos(phi) - 2k,  k = floor(phi / pi).
 
@@ -104,8 +104,8 @@ def angular_margin_loss(
     cosines, speakers : Tensor
         Cosines to each speaker's weights (batch, n_speakers); each item's own speaker (batch,).
     sphere, arc, cos : float
-        Factor of the angle (SphereFace); radians added to it (ArcFace); share of its cosine that is taken
-        away (CosFace).
+        Factor of the angle (SphereFace); radians added to it (ArcFace); amount subtracted from its cosine
+        (CosFace).
     scale : float
         Factor of the logits before the softmax.
 
@@ -116,7 +116,7 @@ def angular_margin_loss(
     Deng et al., "ArcFace: Additive angular margin loss for deep face recognition", CVPR 2019, eq. 3, 4.
     """
     cosines = _at_least_float32(cosines)
-    # The slope of arccos is infinite at 1; this far from it, it is 2000.
+    # The slope of arccos is infinite at 1; at this distance from 1 it is 2000.
     own = cosines.gather(1, speakers[:, None]).clamp(-1 + 1e-7, 1 - 1e-7)
     phi = sphere * own.arccos() + arc
     k = (phi / torch.pi).floor()
@@ -125,7 +125,7 @@ def angular_margin_loss(
 
 
 def pairwise_kl_loss(probabilities: Tensor, speakers: Tensor, margin: float) -> Tensor:
-    """How alike the outputs of different speakers, and how unlike those of one speaker, in a batch.
+    """A loss of similar outputs of different speakers, and of dissimilar outputs of one speaker, in a batch.
 
     Two items p, q of one speaker cost KL(p||q), two of different speakers max(0, margin - KL(p||q)), and
     the same with p and q exchanged; the mean over all pairs of items.
@@ -133,16 +133,16 @@ def pairwise_kl_loss(probabilities: Tensor, speakers: Tensor, margin: float) -> 
     Parameters
     ----------
     probabilities : Tensor
-        Softmax outputs (batch, n_classes) of two items at least.
+        Softmax outputs (batch, n_classes) of at least two items.
     speakers : Tensor
         Their speakers' numbers (batch,).
     margin : float
-        Divergence in nats beyond which different speakers cost nothing.
+        Divergence in nats beyond which the loss of different speakers is 0.
 
     Raises
     ------
     ValueError
-        For fewer than two items.
+        If there are fewer than two items.
 
     References
     ----------
@@ -153,7 +153,7 @@ def pairwise_kl_loss(probabilities: Tensor, speakers: Tensor, margin: float) -> 
     """
     n_items = len(probabilities)
     if n_items < 2:
-        raise ValueError(f"a pair takes two items, got {n_items!r}")
+        raise ValueError(f"a pair needs two items, got {n_items!r}")
     p = _at_least_float32(probabilities) + 1e-16
     log_p = p.log()
     # KL(p||q) = sum p log p - sum p log q, row p and column q. Autocast would round it to three digits.

@@ -27,26 +27,26 @@ OBJECTIVES = {
 
 
 def objective_class(kind: str) -> type[NamedObjective]:
-    """The objective of a kind of loss.
+    """The class of the objective of a kind of loss.
 
     Raises
     ------
     ConfigError
-        For an unknown kind, with the known ones.
+        If the kind is unknown; the message lists the known ones.
     """
     found: type[NamedObjective] = find_class(OBJECTIVES, kind, "loss")
     return found
 
 
 def read_loss(table: Mapping[str, Any], source: str) -> LossConfig:
-    """The settings of a [loss] table; `source` is named in errors.
+    """The settings of a [loss] table; error messages begin with `source`.
 
-    What only other kinds of loss know is passed over, so that another kind can be set over a file.
+    Settings of other kinds of loss are ignored, so that the kind in a file can be overridden.
 
     Raises
     ------
     ConfigError
-        For an unknown kind, a setting that no kind has, and an impossible value.
+        If the kind is unknown, no kind has a setting, or a value is impossible.
     """
     try:
         kinds = {kind: objective_class(kind).settings for kind in OBJECTIVES}
@@ -59,18 +59,18 @@ def read_loss(table: Mapping[str, Any], source: str) -> LossConfig:
 
 
 def check_loss(config: LossConfig, network: Network) -> None:
-    """Raise a ConfigError where a kind of loss does not take what the network gives."""
+    """Raise a ConfigError if a kind of loss does not take the outputs of the network."""
     objective = objective_class(config.kind)
     if config.layer is not None and objective.takes == "cosines":
         raise ConfigError(
-            f"[loss] kind = '{config.kind}' takes cosines, which the last layer alone gives; leave out layer"
+            f"[loss] kind = '{config.kind}' takes cosines, which only the last layer gives; leave out layer"
         )
     if config.layer is None and objective.takes not in (network.gives, "anything"):
         fitting = [kind for kind in OBJECTIVES if objective_class(kind).takes in (network.gives, "anything")]
         raise ConfigError(
             f"[loss] kind = '{config.kind}' does not fit the network {type(network).__name__}: it takes "
-            f"{objective.takes}, the network gives {network.gives}; take another kind ({', '.join(fitting)}) "
-            "or another network"
+            f"{objective.takes}, but the network gives {network.gives}; "
+            f"choose another kind ({', '.join(fitting)}) or another network"
         )
 
 
@@ -82,12 +82,12 @@ def build_objective(
     n_segments: int,
     targets: NDArray[np.float32] | None = None,
 ) -> NamedObjective:
-    """The objective of a [loss] table for a network; the network hears `mel` (1, n_frames, n_mels) once.
+    """The objective of a [loss] table for a network, which runs once on `mel` (1, n_frames, n_mels).
 
     Raises
     ------
     ConfigError
-        When the kind of loss and the network's outputs do not belong together, or nothing is minimised.
+        If the kind of loss does not fit the network's outputs, or every weight is 0.
     """
     check_loss(config, network)
     objective = objective_class(config.kind)

@@ -1,4 +1,4 @@
-"""How a network is trained: settings, optimizer, learning rate, and the average of the weights."""
+"""Settings of a training, its optimizer, learning rate and averaged weights."""
 
 from __future__ import annotations
 
@@ -14,40 +14,40 @@ from diarize.machine.quiet_imports import import_torch_compiler
 
 
 class TrainingConfig(Settings):
-    """How a network is trained; the [training] table of a recipe."""
+    """The settings of a training; the [training] table of a recipe."""
 
     n_steps: int = Field(9000, ge=1, description="batches")
     batches: Literal["speakers", "sentences"] = Field(
         "speakers",
-        description="speakers: n_segments of each of n_speakers; sentences: batch_size segments from any",
+        description="speakers: n_segments of each of n_speakers; sentences: batch_size of any clips",
     )
-    n_speakers: int = Field(32, ge=2, description="speakers a batch")
+    n_speakers: int = Field(32, ge=2, description="speakers in a batch")
     n_segments: int = Field(2, ge=2, description="segments of each speaker")
-    batch_size: int = Field(100, ge=2, description="segments a batch of sentences")
+    batch_size: int = Field(100, ge=2, description="segments in a batch of sentences")
     augment: bool = Field(
         True, description="random tilts and masks of the spectrograms, for batches of speakers"
     )
     shuffle: Literal["none", "segment", "utterance"] = Field(
         "none", description="frames in random order: within a segment, or drawn from its whole sentence"
     )
-    seconds: tuple[float, float] = Field((1.0, 2.2), description="shortest and longest segment")
+    seconds: tuple[float, float] = Field((1.0, 2.2), description="shortest and longest segment, in seconds")
     optimizer: Literal["adamw", "adam", "adadelta", "nesterov", "sgd"] = "adamw"
-    learning_rate: float = Field(2e-3, gt=0, description="the highest one")
-    schedule: Literal["cosine", "constant"] = Field(
-        "cosine", description="cosine: down to nothing at the end"
-    )
+    learning_rate: float = Field(2e-3, gt=0, description="the highest rate")
+    schedule: Literal["cosine", "constant"] = Field("cosine", description="cosine: falls to 0 at the end")
     cycles: int = Field(1, ge=1, description="times that the rate warms up and follows its schedule")
     warm_up: int = Field(300, ge=0, description="steps")
     weight_decay: float = Field(0.02, ge=0)
-    clip_gradient: float = Field(5.0, ge=0, description="longest gradient; 0: any")
-    average: float = Field(0.998, ge=0, lt=1, description="decay of the averaged weights; 0: none are kept")
+    clip_gradient: float = Field(5.0, ge=0, description="largest norm of a gradient; 0: no limit")
+    average: float = Field(0.998, ge=0, lt=1, description="decay of the averaged weights; 0: no average")
     mixed_precision: bool = Field(
-        True, description="bfloat16 where it is safe and fast; weights and losses stay float32"
+        True, description="bfloat16 if it is safe and fast; weights and losses stay float32"
     )
     save_every: int = Field(250, ge=1, description="steps between checkpoints")
-    snapshot_every: int = Field(0, ge=0, description="steps between kept weights; 0: none are kept")
+    snapshot_every: int = Field(
+        0, ge=0, description="steps between snapshots of the weights; 0: no snapshots"
+    )
     validation_batches: int = Field(
-        10, ge=1, description="batches of the validation loss, the same every time"
+        10, ge=1, description="number of batches of the validation loss, which are always the same"
     )
     patience: int = Field(
         0, ge=0, description="checkpoints without a better validation loss after which to stop; 0: never"
@@ -64,8 +64,8 @@ class TrainingConfig(Settings):
 
 
 def build_optimizer(config: TrainingConfig, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-    """The optimizer of a [training] table; what it does not name is as in the papers of these systems."""
-    import_torch_compiler()  # or torch does, which makes a folder
+    """The optimizer of a [training] table; other values are those of the papers of these systems."""
+    import_torch_compiler()  # otherwise torch imports it, which creates a folder
     rate, decay = config.learning_rate, config.weight_decay
     if config.optimizer == "adadelta":
         return torch.optim.Adadelta(parameters, rate, rho=0.95, eps=1e-6, weight_decay=decay)
@@ -77,7 +77,7 @@ def build_optimizer(config: TrainingConfig, parameters: list[nn.Parameter]) -> t
 
 
 def learning_rate_at(config: TrainingConfig, step: int) -> float:
-    """The learning rate of batch number `step`, which counts from 0.
+    """The learning rate of batch number `step`, counted from 0.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Packed features of a training corpus: all clips in one memory-mapped file, and pieces cut from them."""
+"""Packed features of a training corpus: all clips in one memory-mapped file, and segments cut from them."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class PackedFeatures:
     mel : (n_frames, n_mels) float16
         All clips, one after the other.
     start, length : (n_clips,) int
-        Where a clip's frames begin, and how many they are.
+        The first frame of a clip, and its number of frames.
     clip : (n_clips,) int
-        Number of the recording that the frames come from; its copies share it.
+        Number of the recording that the frames come from; its copies have the same number.
     speaker : (n_clips,) int
-        Number of the speaker; another speed counts as another speaker.
+        Number of the speaker; a copy at another speed counts as another speaker.
     """
 
     mel: NDArray[np.float16]
@@ -46,18 +46,18 @@ class PackedFeatures:
         return int(self.speaker.max()) + 1
 
     def select(self, rows: NDArray[np.bool_]) -> PackedFeatures:
-        """The clips of a mask (n_clips,), with the same numbers of clips and speakers."""
+        """The clips that a mask (n_clips,) selects; the numbers of clips and speakers do not change."""
         columns = {name: getattr(self, name)[rows] for name in ("start", "length", "clip", "speaker")}
         return PackedFeatures(self.mel, **columns)
 
     @staticmethod
     def load(folder: str | Path, n_mels: int | None = None) -> PackedFeatures:
-        """Packed features of a folder that `pack` wrote, for a network of `n_mels`, where that is given.
+        """Packed features of a folder that `pack` wrote; `n_mels`, if given, is what the network takes.
 
         Raises
         ------
         DiarizeError
-            When the folder holds none, or of another number of mels, or a clip without a frame.
+            If the folder has none, their number of mels differs, or a clip has no frames.
         """
         folder = Path(folder)
         if not (folder / "index.npz").is_file():
@@ -67,21 +67,21 @@ class PackedFeatures:
             packed = int(index["n_mels"])
         if n_mels not in (None, packed):
             raise DiarizeError(
-                f"{folder}: packed with {packed} mels, the network takes {n_mels}; pack them again"
+                f"{folder}: packed with {packed} mels, but the network takes {n_mels}; pack them again"
             )
         if not len(columns["length"]) or not columns["length"].all():
-            raise DiarizeError(f"{folder}: no clips, or one without a frame; pack the features again")
+            raise DiarizeError(f"{folder}: no clips, or a clip without frames; pack the features again")
         mel = np.memmap(folder / "mel.f16", dtype=np.float16, mode="r").reshape(-1, packed)
         return PackedFeatures(mel, **columns)
 
 
 def pack(clips: Iterable[tuple[int, int, Frames]], folder: str | Path) -> None:
-    """Write (clip, speaker, log-mel (n_frames, n_mels)) as they come to `folder`: mel.f16 and index.npz.
+    """Write (clip, speaker, log-mel (n_frames, n_mels)) to `folder` as they arrive: mel.f16 and index.npz.
 
     Raises
     ------
     DiarizeError
-        When there is no clip.
+        If there are no clips.
     """
     folder = Path(folder)
     rows: list[tuple[int, int, int, int]] = []
@@ -93,16 +93,16 @@ def pack(clips: Iterable[tuple[int, int, Frames]], folder: str | Path) -> None:
             n_frames += len(mel)
             n_mels = mel.shape[1]
     if not rows:
-        raise DiarizeError(f"{folder}: no clip to pack; give a data folder with recordings")
+        raise DiarizeError(f"{folder}: no clips to pack; give a data folder with recordings")
     start, length, clip_number, speaker_number = np.array(rows, dtype=np.int64).T
     with atomic_path(folder / "index.npz") as path:
         np.savez(path, start=start, length=length, clip=clip_number, speaker=speaker_number, n_mels=n_mels)
 
 
 def cut_segments(mel: Frames, length: int, shuffle: Shuffle, random: Generator) -> Frames:
-    """Consecutive segments (n, length, n_mels) of a clip's frames (n_frames, n_mels), to embed or name it.
+    """Consecutive segments (n, length, n_mels) of a clip's frames (n_frames, n_mels).
 
-    What is left over at its end is dropped; a clip shorter than a segment runs on into zeros.
+    The remainder at its end is dropped; a clip shorter than a segment is padded with zeros.
     """
     if len(mel) < length:
         mel = np.pad(mel, ((0, length - len(mel)), (0, 0)))
@@ -116,7 +116,7 @@ def cut_segments(mel: Frames, length: int, shuffle: Shuffle, random: Generator) 
 def random_crop(
     features: PackedFeatures, row: int, length: int, random: Generator, shuffle: Shuffle
 ) -> Frames:
-    """At most `length` frames from a random start of clip number `row`: (n_frames, n_mels) float32."""
+    """At most `length` frames of clip number `row` from a random start: (n_frames, n_mels) float32."""
     start, available = features.start[row], features.length[row]
     if shuffle == "utterance":
         frames = np.sort(random.choice(available, min(available, length), replace=False))

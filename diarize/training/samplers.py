@@ -1,4 +1,4 @@
-"""Batches of packed features: random sentences, or P speakers with K segments each."""
+"""Batches of packed features: random sentences, or K segments of each of P speakers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from diarize.training.packed import PackedFeatures, Shuffle, random_crop
 
 @dataclass(frozen=True)
 class SegmentBatch:
-    """Segments of one length; of a `SpeakerSampler`, the K segments of each of P speakers are neighbours.
+    """Segments of one length. In a `SpeakerSampler`'s, the K segments of each of P speakers are neighbours.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class SentenceSampler:
     """Batches of segments, each from a uniformly random clip, at a uniformly random start.
 
     A batch has a random length between the two of `n_frames` (inclusive). A clip that is shorter than a
-    segment runs on into zeros.
+    segment is padded with zeros.
 
     References
     ----------
@@ -71,16 +71,16 @@ class SentenceSampler:
 
 
 class SpeakerSampler:
-    """Batches of `n_speakers` speakers with `n_segments` segments each, from different clips where there are.
+    """Batches of `n_speakers` speakers with `n_segments` segments each, if possible from different clips.
 
-    A speaker is drawn with a weight of the square root of the number of clips. A batch has a random length
+    The weight of a speaker in the draw is the square root of its number of clips. A batch has a random length
     between the two of `n_frames` (inclusive). A clip that is shorter than a segment is repeated. With
     `augment` the spectrograms are tilted and masked.
 
     Raises
     ------
     ConfigError
-        When there are fewer speakers than a batch needs.
+        If there are fewer speakers than a batch needs.
     """
 
     def __init__(
@@ -99,8 +99,8 @@ class SpeakerSampler:
         self.speakers = np.unique(features.speaker)
         if n_speakers > len(self.speakers):
             raise ConfigError(
-                f"a batch of {n_speakers} speakers needs as many, "
-                f"the features hold {len(self.speakers)}; lower n_speakers"
+                f"a batch needs {n_speakers} speakers, "
+                f"but the features have {len(self.speakers)}; lower n_speakers"
             )
         self.rows = [np.flatnonzero(features.speaker == speaker) for speaker in self.speakers]
         weight = np.sqrt([len(rows) for rows in self.rows])

@@ -1,7 +1,7 @@
-"""Conversations simulated from clips of single speakers, as a network of speech and overlap learns from them.
+"""Conversations simulated from clips of single speakers, to train the network of speech and overlap on.
 
-Each has 0 to 4 voices at a level and a distance of its own, with interruptions and interjections, over a
-background and with sounds that are no speech.
+Each has 0 to 4 speakers, each with their own level and distance, with interruptions and interjections, a
+background, and sounds other than speech.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ from diarize.training.sounds import SOUNDS
 LENIENT = SpeechConfig(
     detector="silero", threshold=0.3, release=0.15, min_speech=0.1, min_silence=0.1, padding=0.03
 )
-LOUD = 35.0  # dB; speech lies at most so far below the loud frames of its clip
-BRIDGED, SHORTEST = 0.2, 0.06  # seconds; shorter pauses and shorter speech do not count
+LOUD = 35.0  # dB; largest difference between the loud frames of a clip and its speech
+BRIDGED, SHORTEST = 0.2, 0.06  # seconds; shorter pauses and shorter segments of speech are ignored
 ENERGY_FRAME = 160  # samples
 
-N_VOICES = (0.12, 0.22, 0.30, 0.21, 0.15)  # probability of 0, 1, ... voices
+N_VOICES = (0.12, 0.22, 0.30, 0.21, 0.15)  # probability of 0, 1, ... speakers
 
 
 @cache
 def load_clip(path: str) -> tuple[Samples, tuple[Segment, ...]]:
-    """A clean clip, and where in it speech is."""
+    """A clean clip, and its segments of speech."""
     samples = load_audio(path)
     whole = len(samples) // ENERGY_FRAME
     energy = samples[: whole * ENERGY_FRAME].reshape(whole, -1).astype(np.float64).var(axis=1)
@@ -63,7 +63,7 @@ def load_clip(path: str) -> tuple[Samples, tuple[Segment, ...]]:
 
 
 class Simulator:
-    """Conversations of `seconds`, from voices, noises and rooms."""
+    """Conversations of `seconds`, from clips, noises and rooms."""
 
     def __init__(
         self, data: DataFolder, noises: Sequence[Samples], rooms: Sequence[Sequence[Samples]], seconds: float
@@ -75,7 +75,7 @@ class Simulator:
         self.names = sorted(self.paths)
 
     def __call__(self, random: Generator) -> tuple[Samples, NDArray[np.uint8]]:
-        """Samples (n_samples,), and the number of voices in every 20 ms."""
+        """Samples (n_samples,), and the number of speakers who speak in every 20 ms."""
         n_samples = round(self.seconds * SAMPLE_RATE)
         placed = self._talk(random)
         speakers = list(dict.fromkeys(one.speaker for one in placed))
@@ -124,7 +124,7 @@ class Simulator:
         return interject(placed, random.uniform(0, 0.6), random.uniform(0.3, 1.2), random)
 
     def _background(self, level: float, n_samples: int, random: Generator) -> Samples:
-        """The room's own noise, and in most rooms more: the level of the quietest voice says how loud."""
+        """The room's own noise, and in most rooms more, relative to the level of the quietest speaker."""
         floor = coloured_noise(n_samples, random)
         background = set_level(floor, min(level - 5, random.uniform(-90, -50)))
         if random.random() < 0.75:
@@ -139,7 +139,7 @@ class Simulator:
         return background
 
     def _babble(self, n_samples: int, random: Generator) -> Samples:
-        """Seven to twelve voices at once, too many to be anybody's."""
+        """Seven to twelve speakers at once, as background babble."""
         babble = np.zeros(n_samples, dtype=np.float32)
         for _ in range(random.integers(7, 13)):
             paths = self.paths[self.names[int(random.integers(len(self.names)))]]
@@ -148,7 +148,7 @@ class Simulator:
         return babble
 
     def _add_sounds(self, samples: Samples, level: float, random: Generator) -> None:
-        """Put one to eight sounds that are no speech onto the samples; their peaks hang on a level in dB."""
+        """Add one to eight sounds other than speech, with peaks relative to a level in dB, to the samples."""
         for _ in range(random.integers(1, 9)):
             sound = SOUNDS[int(random.integers(len(SOUNDS)))](random)
             if self.rooms and random.random() < 0.5:
@@ -162,9 +162,9 @@ class Simulator:
 
 
 class ConversationFeatures:
-    """What a network learns from a conversation: its frames, what Silero and a teacher hear, who speaks.
+    """The training data of a conversation: frames, probabilities by Silero and a teacher, speakers.
 
-    Each process has one of these: a teacher cannot be sent from one to another.
+    Each process makes its own, because a teacher cannot be sent from one process to another.
     """
 
     def __init__(self, simulate: Simulator, features: FeatureConfig, seed: int, teacher: Path | None) -> None:
@@ -172,10 +172,10 @@ class ConversationFeatures:
         self.teacher = Segmentation(teacher) if teacher else None
 
     def __call__(self, index: int) -> dict[str, NDArray[Any]]:
-        """Of conversation number `index`, which depends on the seed and that alone, by name.
+        """The arrays of conversation number `index` by name; they depend on the seed and the number alone.
 
-        ``mel`` (n_frames, n_mels) and ``silero`` (n_frames,) every 10 ms; the number of ``voices``
-        (n_frames / 2,) and, with a teacher, ``teacher`` (n_frames / 2, 2) every 20 ms.
+        ``mel`` (n_frames, n_mels) and ``silero`` (n_frames,) every 10 ms; ``voices``, the number
+        of speakers, (n_frames / 2,) and, with a teacher, ``teacher`` (n_frames / 2, 2) every 20 ms.
         """
         samples, voices = self.simulate(np.random.default_rng([self.seed, index]))
         n_frames = round(self.simulate.seconds * self.features.frame_rate)
@@ -189,12 +189,12 @@ class ConversationFeatures:
 
 
 def _loop(samples: Samples, n_samples: int, random: Generator) -> Samples:
-    """Samples (n_samples,) from a random place on, repeated."""
+    """Samples (n_samples,) from a random start, repeated."""
     return np.resize(np.roll(samples, random.integers(len(samples))), n_samples)
 
 
 def count_voices(placed: list[Placed], seconds: float) -> NDArray[np.uint8]:
-    """The number of voices at the middle of every 20 ms."""
+    """The number of speakers who speak at the middle of every 20 ms."""
     n_voices = np.zeros(round(seconds / OUTPUT_LENGTH), dtype=np.uint8)
     for one in placed:
         for segment in one.phrase.speech:

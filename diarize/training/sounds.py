@@ -1,6 +1,6 @@
-"""Sounds that are no speech, made up: what a meeting, a desk and a body do to a microphone.
+"""Synthetic sounds other than speech, such as occur at a desk and in a meeting.
 
-Every function gives samples (n_samples,) at 16 kHz with a peak of 1, and takes its random generator.
+Every function takes its random generator and gives samples (n_samples,) at 16 kHz with a peak of 1.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from diarize.audio import SAMPLE_RATE, Samples
 
 
 def knock(random: Generator) -> Samples:
-    """Something that is struck: a few decaying resonances, which make a click where they decay at once."""
+    """A struck object: a few decaying resonances, or a click if they decay at once."""
     time = _times(random.uniform(0.05, 0.5))
     decay = 10 ** random.uniform(-2.7, -0.9)  # seconds
     parts = [
@@ -27,10 +27,10 @@ def knock(random: Generator) -> Samples:
 
 
 def typing(random: Generator) -> Samples:
-    """A run of equal, unequally loud knocks: keys, a pen, steps."""
+    """A series of equal knocks of different loudness: keys, a pen, steps."""
     key = knock(random)[: SAMPLE_RATE // 10]
     train = np.zeros(round(random.uniform(0.5, 4) * SAMPLE_RATE), dtype=np.float32)
-    rate = random.uniform(2, 9)  # a second
+    rate = random.uniform(2, 9)  # knocks per second
     for start in np.cumsum(random.exponential(SAMPLE_RATE / rate, 40)).astype(int):
         part = train[start : start + len(key)]
         part += key[: len(part)] * random.uniform(0.2, 1)
@@ -38,7 +38,7 @@ def typing(random: Generator) -> Samples:
 
 
 def breath(random: Generator) -> Samples:
-    """A breath, a sigh or a puff on the microphone: noise in a band that swells and fades."""
+    """A breath, a sigh or a puff on the microphone: noise in a band, with a rise and a decay."""
     time = _times(random.uniform(0.15, 1.2))
     low = random.uniform(40, 800)
     noise = _band_noise(len(time), low, random.uniform(2 * low, 7000), random)
@@ -47,7 +47,7 @@ def breath(random: Generator) -> Samples:
 
 
 def rustle(random: Generator) -> Samples:
-    """Paper, cloth or a hand on the table: noise whose loudness jumps many times a second."""
+    """Paper, cloth or a hand on the table: noise whose loudness changes abruptly many times a second."""
     n_samples = round(random.uniform(0.3, 3) * SAMPLE_RATE)
     low = random.uniform(100, 2000)
     noise = _band_noise(n_samples, low, random.uniform(2 * low, 7500), random)
@@ -72,7 +72,7 @@ def tone(random: Generator) -> Samples:
 
 
 def laugh(random: Generator) -> Samples:
-    """Four to twelve puffs, five a second or so: breath through a wide-open, partly voiced mouth."""
+    """Four to twelve partly voiced puffs of breath, about five a second."""
     time = _times(random.uniform(0.08, 0.2))
     n_puffs, period = int(random.integers(4, 13)), random.uniform(0.16, 0.26)
     pitch, voiced = random.uniform(120, 600), random.uniform(0, 1) * (random.random() < 0.7)

@@ -1,4 +1,4 @@
-"""Objectives for networks that give logits or cosines of the training speakers."""
+"""Objectives of networks whose outputs are logits or cosines of the training speakers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class CrossEntropy(NamedObjective):
         if facts.dim != facts.n_speakers:
             raise ConfigError(
                 f"[loss] kind = '{config.kind}' takes a logit for each of {facts.n_speakers} speakers, "
-                f"layer '{config.layer or 'output'}' gives {facts.dim}"
+                f"but layer '{config.layer or 'output'}' gives {facts.dim}"
             )
 
     def forward(self, outputs: Tensor, batch: SegmentBatch, share: float = 1.0) -> dict[str, Tensor]:
@@ -34,7 +34,9 @@ class CrossEntropy(NamedObjective):
 class PairwiseKLConfig(LossConfig):
     """The [loss] table of kind pairwise-kl."""
 
-    margin: float = Field(0.2, ge=0, description="divergence beyond which different speakers cost nothing")
+    margin: float = Field(
+        0.2, ge=0, description="divergence beyond which the loss of different speakers is 0"
+    )
 
 
 class PairwiseKL(NamedObjective):
@@ -56,18 +58,18 @@ class AngularMarginConfig(LossConfig):
     scale: float = Field(30.0, gt=0, description="factor of the cosines before the softmax")
     sphere: float = Field(1.0, ge=1, description="factor of the angle (SphereFace)")
     arc: float = Field(0.0, ge=0, description="radians added to the angle (ArcFace)")
-    cos: float = Field(0.0, ge=0, description="taken from the cosine (CosFace)")
+    cos: float = Field(0.0, ge=0, description="subtracted from the cosine (CosFace)")
 
 
 class AngularMargin(NamedObjective):
-    """Cross entropy of cosines, with a margin on the angle to the own speaker."""
+    """Cross entropy of cosines, with a margin on the angle to the item's own speaker."""
 
     settings = AngularMarginConfig
     takes = "cosines"
     config: AngularMarginConfig
 
     def forward(self, outputs: Tensor, batch: SegmentBatch, share: float = 1.0) -> dict[str, Tensor]:
-        """The loss by its name, of outputs (batch, n_speakers); `share` of the margins counts."""
+        """The loss by its name, of outputs (batch, n_speakers), with a `share` of the margins."""
         config = self.config
         margins = {
             "sphere": 1 + share * (config.sphere - 1),

@@ -1,4 +1,4 @@
-"""What a network is to follow besides telling speakers apart: the vectors of a teacher."""
+"""Embeddings of a teacher, as targets of a distillation."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from diarize.training.augment import change_speed
 from diarize.training.packed import PackedFeatures
 
 OWN_SHARE = 0.4
-"""Of a recording's own vector in its target; its speaker's mean has the rest."""
+"""Weight of a recording's own embedding in its target; the mean of its speaker has the rest."""
 
 
 class Teacher:
-    """The vectors (n_speeds, dim) of a recording at several speeds, by an open network; takes a path."""
+    """The embeddings (n_speeds, dim) of a recording at several speeds, by a third-party network."""
 
     def __init__(self, name: str, speeds: Sequence[float]) -> None:
         self.network, self.speeds = find_network(name), speeds
 
     def __call__(self, path: str) -> NDArray[np.float32]:
-        """The vectors of one recording."""
+        """The embeddings of one recording, given its path."""
         samples = load_audio(path)
         changed = [samples if speed == 1.0 else change_speed(samples, speed) for speed in self.speeds]
         return np.stack([self.network.utterance(one) for one in changed])
 
 
 def blend_targets(vectors: NDArray[np.float32], speakers: Sequence[str]) -> NDArray[np.float32]:
-    """Targets (n_recordings, n_speeds, dim) of length 1 from a teacher's vectors of the same shape.
+    """Targets (n_recordings, n_speeds, dim) of length 1 from a teacher's embeddings of the same shape.
 
-    A recording's target is 0.4 times its vector plus 0.6 times the mean of its speaker's at that speed, less
-    the mean of all.
+    A recording's target is 0.4 times its embedding plus 0.6 times the mean of its speaker's at that speed,
+    minus the mean of all.
     """
     _, speaker = np.unique(speakers, return_inverse=True)
     sums = np.zeros((speaker.max() + 1, *vectors.shape[1:]))
@@ -48,15 +48,15 @@ def blend_targets(vectors: NDArray[np.float32], speakers: Sequence[str]) -> NDAr
 
 
 def load_targets(path: Path, packed: PackedFeatures, dim: int) -> NDArray[np.float32]:
-    """The teacher's vectors (n_recordings, n_speeds, dim) of packed features.
+    """The teacher's embeddings (n_recordings, n_speeds, dim) of packed features.
 
     Raises
     ------
     DiarizeError
-        When the file is missing, or made for other recordings or another length of vectors.
+        If the file is missing, or was made for other recordings or another size of embeddings.
     """
     if not path.is_file():
-        raise DiarizeError(f"{path}: missing; make it with embed_teacher.py, or set distillation = 0")
+        raise DiarizeError(f"{path}: missing; make it with recipes/embed_teacher.py, or set distillation = 0")
     with np.load(path, allow_pickle=False) as file:
         targets = file["targets"]
     n_recordings = int(packed.clip.max()) + 1

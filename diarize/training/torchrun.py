@@ -12,13 +12,13 @@ from torch import nn
 
 
 def is_first() -> bool:
-    """Whether this process writes and prints: the only one, or the first of torchrun's."""
+    """Whether this process writes and prints: it is the only one, or the first of torchrun's."""
     return os.environ.get("RANK", "0") == "0"
 
 
 @contextmanager
 def joined_processes(device: str) -> Iterator[str]:
-    """Join the processes of torchrun, where it started this one; gives the device of this process."""
+    """Join the processes of torchrun, if it started this one; gives the device of this process."""
     if "RANK" not in os.environ:
         yield device
         return
@@ -26,12 +26,12 @@ def joined_processes(device: str) -> Iterator[str]:
         device = f"cuda:{os.environ['LOCAL_RANK']}"
     dist.init_process_group("nccl" if device != "cpu" else "gloo")
     yield device
-    dist.barrier()  # nobody leaves while another still writes
+    dist.barrier()  # no process exits while another still writes
     dist.destroy_process_group()
 
 
 def rank_and_number() -> tuple[int, int]:
-    """The number of this process, from 0, and how many there are."""
+    """The number of this process, from 0, and the number of processes."""
     return (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
 
 

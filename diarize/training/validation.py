@@ -1,4 +1,4 @@
-"""What a training is validated on: held-out recordings of its speakers, and verification of other ones."""
+"""Validation of a training: held-out recordings of its speakers, and verification of other speakers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class DevSet:
     Raises
     ------
     DiarizeError
-        When the folder has no pairs of one speaker, or none of two, within a group of utt2group.
+        If the folder has no pairs of one speaker, or no pairs of two speakers, within a group of utt2group.
     """
 
     def __init__(self, folder: Path, features: FeatureConfig) -> None:
@@ -40,7 +40,9 @@ class DevSet:
             raise DiarizeError(f"{folder}: needs pairs of one speaker and pairs of two; give another --dev")
         length = round(DEV_SECONDS * SAMPLE_RATE)
         crops = [crop_middle(load_audio(data.wav_scp[u]), DEV_SECONDS) for u in utterances]
-        self.mel = [log_mel(np.resize(crop, length), features) for crop in crops]  # a short one repeats
+        self.mel = [
+            log_mel(np.resize(crop, length), features) for crop in crops
+        ]  # a short recording is repeated
 
     @torch.inference_mode()
     def __call__(self, step: int, network: Network) -> dict[str, float]:
@@ -54,14 +56,14 @@ class DevSet:
 def hold_out(
     packed: PackedFeatures, utterances: Path, held_out: Path
 ) -> tuple[PackedFeatures, PackedFeatures]:
-    """Packed features without and with the recordings that a list names.
+    """Packed features without, and with only, the recordings that a list names.
 
     `utterances` lists the packed recordings in the order of their numbers.
 
     Raises
     ------
     DiarizeError
-        When the list names a recording that is not packed, all of them, or none.
+        If the list names a recording that is not packed, or names all recordings or none.
     """
     names = read_text(utterances).split()
     chosen = set(read_text(held_out).split())
@@ -70,6 +72,6 @@ def hold_out(
     mask = np.array([name in chosen for name in names])[packed.clip]
     if mask.all() or not mask.any():
         raise DiarizeError(
-            f"{held_out}: names {'all' if mask.all() else 'no'} recordings; name a part of them"
+            f"{held_out}: names {'all' if mask.all() else 'no'} recordings; name only some of them"
         )
     return packed.select(~mask), packed.select(mask)

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# A minute of the recipe of egs/voices, on 16 made-up voices. Nothing is needed but the product.
+# The recipe of egs/voices on 16 synthetic voices, in about a minute. It needs no data.
 #
 #   egs/mini/run.sh [--stage 1] [--stop-stage 8] [OPTION]...
 #
-# Everything is written to exp/mini. Stages: 1 corpus and data folders, 2 features, 3 training, 4 embeddings and
+# All output is written to exp/mini. Stages: 1 corpus and data folders, 2 features, 3 training, 4 embeddings and
 # report, 5 scores, 6 baselines and identification, 8 RESULTS.md.
 #
 # shellcheck disable=SC2154,SC2034  # options are declared as words

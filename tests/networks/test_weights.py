@@ -28,7 +28,7 @@ def test_weights_come_back(tmp_path):
 
 def test_weights_that_are_missing_or_another_networks_are_told(tmp_path):
     path = tmp_path / "weights.safetensors"
-    with pytest.raises(ModelError, match=f"^{re.escape(f'{path}: no such file of weights')}$"):
+    with pytest.raises(ModelError, match=f"^{re.escape(f'{path}: no such weights file')}$"):
         load_weights(layers(), path)
     save_weights(layers(5), path)
     with pytest.raises(

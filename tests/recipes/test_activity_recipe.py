@@ -165,7 +165,7 @@ def test_what_is_missing_is_told(packed, config, tmp_path, monkeypatch):
     words = ["--dev", packed, "--out", tmp_path / "out"]
     many = ["--data", packed, "--config", config, "--set", "training.batch_size=9"]
     assert message(monkeypatch, TRAIN, *words, *many) == (
-        "train_activity.py: a batch of 9 conversations needs as many, 8 are packed; lower batch_size"
+        "train_activity.py: a batch needs 9 conversations, but 8 are packed; lower batch_size"
     )
     assert message(monkeypatch, TRAIN, *words, "--data", tmp_path, "--config", config) == (
         f"train_activity.py: {tmp_path / 'mel.npy'}: missing; make it with recipes/pack_conversations.py"
@@ -182,7 +182,7 @@ def test_what_is_missing_is_told(packed, config, tmp_path, monkeypatch):
     other = tmp_path / "other.toml"
     other.write_text(CONFIG.replace("n_mels = 16", "n_mels = 24"))
     assert message(monkeypatch, TRAIN, *words, "--data", packed, "--config", other) == (
-        f"train_activity.py: {packed}: packed with 16 mels, the network takes 24; pack them again"
+        f"train_activity.py: {packed}: packed with 16 mels, but the network takes 24; pack them again"
     )
 
 

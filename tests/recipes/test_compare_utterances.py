@@ -105,7 +105,7 @@ def test_wrong_folders_are_told(data, tmp_path):
     with pytest.raises(FormatError, match=r"utt2part: utterance 'y' of wav\.scp is missing"):
         read_parts(tmp_path)
     (tmp_path / "utt2part").write_text("x 1-A\ny 1-A\n")
-    with pytest.raises(FormatError, match="part '1-A' is of '1' and of '2'"):
+    with pytest.raises(FormatError, match="part '1-A' has two speakers, '1' and '2'"):
         read_parts(tmp_path)
     (tmp_path / "held_out").write_text("z\n")
     with pytest.raises(FormatError, match=r"held_out: utterance 'z' is not in wav\.scp"):
@@ -178,7 +178,7 @@ def test_a_trained_model_is_a_baseline(data, tmp_path, run_recipe):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ((), "svm needs --train, a data folder to learn from"),
+        ((), "svm needs --train, a data folder to train on"),
         (
             ("--set", "baseline.kind=ivector"),
             f"{RECIPES / 'conf' / 'svm.toml'}: [baseline]: unknown kind 'ivector'; "
@@ -279,8 +279,8 @@ def test_what_does_not_fit_the_network_is_told(cnn, tmp_path, monkeypatch):
     table = {"family": "cnn", "n_speakers": 4, "n_frames": 20, "n_mels": 24}
     save_model(model, network, FeatureConfig(n_mels=24), table, "# four\n")
     assert said(*cnn) == (
-        f"identify_speakers.py: {model}: trained on 4 speakers, {features} has 3; "
+        f"identify_speakers.py: {model}: trained on 4 speakers, but {features} has 3; "
         "give the features of its training"
     )
-    assert said(*cnn[:4], "--model", "voices").startswith("identify_speakers.py: voices: no cnn; give ")
+    assert said(*cnn[:4], "--model", "voices").startswith("identify_speakers.py: voices: not a cnn; give ")
     assert said(*cnn[:4]).endswith("--model and --features go together")

@@ -75,7 +75,7 @@ def package(tmp_path, monkeypatch) -> Path:
 
 def test_what_is_exported_is_the_network(package, tmp_path, monkeypatch, capsys):
     call(monkeypatch, EXPORT, "campplus", "--out", tmp_path / "net.onnx")
-    assert capsys.readouterr().out == f"{tmp_path / 'net.onnx'}: written, vectors of 5\n"
+    assert capsys.readouterr().out == f"{tmp_path / 'net.onnx'}: written, embeddings of 5 numbers\n"
     state = torch.load(package / WEIGHTS, weights_only=True)
     weight, bias = state["xvector.dense.linear.weight"][:, :, 0].numpy(), state["xvector.dense.linear.bias"]
     network = OnnxNetwork(tmp_path / "net.onnx")

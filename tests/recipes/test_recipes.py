@@ -140,6 +140,6 @@ def test_too_few_speakers_are_told_in_one_line(clips, tmp_path):
     run = run_recipe("--data", clips, "--out", tmp_path, "--speakers", 5, "--seconds", 10)
     assert run.returncode == 2
     assert run.stderr == (
-        "simulate_conversations.py: only 4 speakers with 1.0 s of speech, 5 are needed; "
+        "simulate_conversations.py: only 4 speakers have 1.0 s of speech, 5 are needed; "
         "lower --speakers or --seconds, or give more clips\n"
     )

@@ -220,8 +220,8 @@ def test_what_is_wrong_is_told(features, conf, tmp_path, monkeypatch, more, expe
     ("names", "expected"),
     [
         (["a-1", "a-9", "b-1"], "a-9 is not in {features}/utterances.txt; pack the features again"),
-        ([], "names no recordings; name a part of them"),
-        ([f"{s}-{n}" for s in SPEAKERS for n in range(6)], "names all recordings; name a part of them"),
+        ([], "names no recordings; name only some of them"),
+        ([f"{s}-{n}" for s in SPEAKERS for n in range(6)], "names all recordings; name only some of them"),
     ],
 )
 def test_a_list_that_holds_out_nothing_sensible_is_told(
@@ -416,13 +416,12 @@ def test_what_cannot_be_embedded_is_told(trained, data, features, tmp_path, monk
     assert said("--layers", "lstm2") == f"embed_parts.py: {model}: no layer 'lstm2'; {known}"
     assert said("--seconds", 0.4) == f"embed_parts.py: {model}: a CNN of 0.2 s; give --seconds 0.2"
     assert (
-        said("--weights", tmp_path / "none")
-        == f"embed_parts.py: {tmp_path / 'none'}: no such file of weights"
+        said("--weights", tmp_path / "none") == f"embed_parts.py: {tmp_path / 'none'}: no such weights file"
     )
 
     resnet = write_small_model(tmp_path / "small")
     assert re.match(
-        rf"embed_parts\.py: {re.escape(str(features))}: packed with 24 mels, the network takes 64",
+        rf"embed_parts\.py: {re.escape(str(features))}: packed with 24 mels, but the network takes 64",
         said("--model", resnet),
     )
     other = tmp_path / "data"

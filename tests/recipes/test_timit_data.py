@@ -105,7 +105,7 @@ def test_the_corpus_is_found_from_its_root_above_and_in_any_case(corpus, tmp_pat
     assert speakers_of(tmp_path / "data" / "test_80") == ["FAKS0", "FJEM0", "MCCS0", "MRGG0"]
     assert "train_100: 3 of 100 speakers" in lines
     assert "test_40: 4 of 40 speakers" in lines
-    assert "1 speakers have other than 10 sentences, first FJEM0 with 7" in lines
+    assert "1 speakers do not have 10 sentences, first FJEM0 with 7" in lines
 
 
 def test_ten_sentences_make_parts_of_eight_and_two(corpus, tmp_path):
@@ -152,7 +152,7 @@ def test_sphere_is_read_like_its_riff_twin(corpus):
 
 def test_of_two_forms_the_riff_file_is_taken(corpus, tmp_path):
     lines = said("--corpus", corpus, "--out", tmp_path)
-    assert lines[0] == "10 sentences are there twice; the files named _RIFF.WAV or .WAV.wav are taken"
+    assert lines[0] == "10 sentences occur twice; the files named _RIFF.WAV or .WAV.wav are used"
     files = read_data_folder(tmp_path / "test_80").wav_scp
     assert all(files[key].endswith("_RIFF.WAV") for key in files if key.startswith("FAKS0-"))
 
@@ -163,7 +163,7 @@ def test_wav_wav_is_taken_before_wav(corpus, tmp_path):
     folder = copy / timit.folder_of("MCCS0").relative_to("TIMIT")
     timit.write_riff(folder / "SA1.WAV.wav", np.zeros(1600))
     lines = said("--corpus", copy, "--out", tmp_path / "data")
-    assert lines[0].startswith("11 sentences are there twice")
+    assert lines[0].startswith("11 sentences occur twice")
     assert read_data_folder(tmp_path / "data" / "test_80").wav_scp["MCCS0-SA1"].endswith("SA1.WAV.wav")
 
 
@@ -221,7 +221,7 @@ def test_a_folder_without_timit_is_told(tmp_path):
     timit.write_riff(tmp_path / "SA1.WAV", np.zeros(160))
     message = complaint("--corpus", tmp_path, "--out", tmp_path / "data")
     assert message == (
-        f"prepare_data.py: {tmp_path}: no TIMIT; "
+        f"prepare_data.py: {tmp_path}: not TIMIT; "
         "looked for files like DR1/FCJF0/SA1.WAV or dr1-fcjf0/sa1.wav\n"
     )
 

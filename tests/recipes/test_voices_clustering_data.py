@@ -86,9 +86,9 @@ def test_a_speaker_of_two_sets_is_named():
 
 
 def test_one_recording_makes_no_two_parts(tmp_path):
-    with pytest.raises(FormatError, match="speaker 'a' has 1 recordings, two parts need 2"):
+    with pytest.raises(FormatError, match="speaker 'a' has 1 recordings, but two parts need 2"):
         write_speaker_set(tmp_path, {"a": {"a-1": "1.wav"}})
-    with pytest.raises(FormatError, match="'x-1' is an utterance of two speakers"):
+    with pytest.raises(FormatError, match="utterance 'x-1' has two speakers"):
         write_speaker_set(tmp_path, {name: {"x-1": "1.wav", f"{name}-2": "2.wav"} for name in "ab"})
 
 
@@ -167,7 +167,7 @@ def test_other_speakers_are_split_by_a_hash(tmp_path):
         touch(tmp_path / "corpus", f"{number:03d}", ["a b.wav", "c.wav"] if number else ["a.wav"])
     lines = said("--corpus", tmp_path / "corpus", "--out", tmp_path / "data")
     assert lines[0] == (
-        f"{tmp_path / 'corpus'}: other speakers than those of {LISTS}; they are split by a hash"
+        f"{tmp_path / 'corpus'}: the speakers are not those of {LISTS}; they are split by a hash"
     )
     assert lines[1] == "1 speakers with one recording are left out, first 000"
     sets = {name: speakers_of(tmp_path / "data" / name) for name in SETS}

@@ -279,7 +279,7 @@ def test_a_missing_teacher_is_told(features, config, tmp_path, monkeypatch):
     said = message(monkeypatch, TRAIN, "--features", features, "--config", path, "--out", tmp_path / "net")
     assert said == (
         f"train_embedding.py: {features / 'teacher.npz'}: missing; "
-        "make it with embed_teacher.py, or set distillation = 0"
+        "make it with recipes/embed_teacher.py, or set distillation = 0"
     )
 
 
@@ -332,16 +332,15 @@ def test_a_teacher_needs_to_know_the_speeds(data, config, tmp_path, monkeypatch)
 def test_too_few_speakers_are_told(features, config, tmp_path, monkeypatch):
     path = edited(config, tmp_path, "n_speakers = 4", "n_speakers = 9")
     said = message(monkeypatch, TRAIN, "--features", features, "--config", path, "--out", tmp_path / "net")
-    assert said == (
-        "train_embedding.py: a batch of 9 speakers needs as many, the features hold 8; lower n_speakers"
-    )
+    assert said == ("train_embedding.py: a batch needs 9 speakers, but the features have 8; lower n_speakers")
 
 
 def test_features_of_another_config_are_told(features, config, tmp_path, monkeypatch):
     path = edited(config, tmp_path, "n_mels = 16", "n_mels = 32")
     said = message(monkeypatch, TRAIN, "--features", features, "--config", path, "--out", tmp_path / "net")
     assert (
-        said == f"train_embedding.py: {features}: packed with 16 mels, the network takes 32; pack them again"
+        said
+        == f"train_embedding.py: {features}: packed with 16 mels, but the network takes 32; pack them again"
     )
 
 

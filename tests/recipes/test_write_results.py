@@ -242,7 +242,7 @@ def test_every_number_is_that_of_the_runs(monkeypatch, exp):
     assert cells(sections[title], "The second")["40"] == "not run"
 
     text = sections["Clusterers side by side"]
-    assert text.strip().startswith("Vectors: The first, the network with the lowest MR")
+    assert text.strip().startswith("Embeddings: The first, the network with the lowest MR")
     row = cells(text, "dominant sets")
     keys = ("clusterers", "dominant sets", "own_number")
     assert row["MR"] == told(values(*keys, rate, factor=100), 2)
@@ -312,7 +312,7 @@ def test_the_scores_of_the_recipe_fit_the_page(monkeypatch, exp):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("scores.json", '{\n"sets": {,}}', "scores.json, line 2: no JSON"),
+        ("scores.json", '{\n"sets": {,}}', "scores.json, line 2: not JSON"),
         ("scores.json", "[1]", "scores.json: a JSON object is needed, got a list"),
         ("scores.json", "{}", "scores.json: no key 'sets'"),
         ("run.json", "{}", "run.json: no key 'command'"),
@@ -340,7 +340,7 @@ def test_a_bad_file_is_named(monkeypatch, exp, name, content, message):
         ("first", "[network]", "[baseline]\nkind='gmm'\n[network]", "first.toml: a system has either "),
         ("second", "[baseline]", "[base]", "second.toml: unknown table 'base'; known: features, "),
         ("second", 'kind = "gmm"', "", "second.toml: a system has either [network] or [baseline]"),
-        ("length", "[0.112]", "[0.1, 0.2]", "length.toml: [paper]: 50 needs 1 figures, one a curve"),
+        ("length", "[0.112]", "[0.1, 0.2]", "length.toml: [paper]: 50 needs 1 figures, one for each curve"),
         ("length", '"first --seconds 0.4"', "1", "length.toml: [runs]: 400 needs a system and its options"),
     ],
 )
@@ -372,7 +372,7 @@ def test_a_run_without_file_has_its_row_under_its_name(monkeypatch, exp, capsys)
     assert (row["MR, oracle cut"], row["batches / the paper's"]) == (f"{100 * rate:.2f}", "7 / -")
     made = cells(sections["How each was made"], "theirs")
     assert (made["command"], made["config"], made["code"]) == ("`make theirs`", "-", "-")
-    assert sections["Clusterers side by side"].strip().startswith("Vectors: mine"), "theirs has no batches"
+    assert sections["Clusterers side by side"].strip().startswith("Embeddings: mine"), "theirs has no batches"
     assert cells(sections["colour"], "blue")["command"] == "`make blue`"
     identified = sections["Identification"]
     for name in ("The first", "mine"):

@@ -398,11 +398,11 @@ def test_the_recipe_tells_what_is_wrong_in_one_line(tmp_path, monkeypatch):
     (training / "curve.tsv").unlink()
     write_curve(training, 2)
     (training / "run.json").write_text("[1]")
-    assert re.match(r"report_training\.py: .*run\.json: no JSON object; write it again", said())
+    assert re.match(r"report_training\.py: .*run\.json: not a JSON object; write it again", said())
     (training / "run.json").unlink()
     Embeddings(["a", "b"], [0, 0], [1, 1], np.eye(2)).save(tmp_path / "vectors.npz")
     vectors = tmp_path / "vectors.npz"
-    assert f"{vectors}: needs two vectors or more with their speakers" in said("--embeddings", vectors)
+    assert f"{vectors}: needs two or more embeddings with their speakers" in said("--embeddings", vectors)
     save_model(tmp_path / "model", tiny_network(), FEATURES, TINY, "# tiny\n")
     pack([(0, 0, np.ones((23, 20), np.float32))], tmp_path / "features")
     features = tmp_path / "features"

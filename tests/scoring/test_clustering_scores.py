@@ -170,7 +170,7 @@ def test_two_speakers_in_one_place_cost_one_speaker():
 def test_a_speaker_of_three_parts_leaves_the_legacy_rate_out():
     X, speakers = pairs(6, 0.01)
     X, speakers = np.concatenate([X, X[:1]]), np.append(speakers, speakers[0])
-    assert legacy_obstacle(speakers).endswith("two utterances of every speaker, s-00 has 3")
+    assert legacy_obstacle(speakers).endswith("two utterances of every speaker; s-00 has 3")
     scores = score_linkage(build_linkage(cosine_distance(X)), speakers)
     assert scores["oracle_legacy_misclassification_rate"] is None
     assert scores["oracle_cut"][LEGACY] is None
@@ -264,7 +264,7 @@ def test_distances_need_no_vectors(monkeypatch, tmp_path):
     assert a["agglomerative"] == b["agglomerative"]
     assert a["agglomerative"]["condensed"]["dev_threshold"] is None
     assert b["dominant_sets"].startswith("left out: the published affinity")
-    assert b["clusterers"] == "left out: distances only, no vectors"
+    assert b["clusterers"] == "left out: distances only, no embeddings"
 
 
 def test_three_parts_are_told(monkeypatch, tmp_path):
@@ -282,7 +282,7 @@ def test_what_is_wrong_is_told_with_the_file(monkeypatch, tmp_path):
     told = complaint(monkeypatch, tmp_path, "--test", good, "--speakers", tmp_path / "list.txt")
     assert told == f"score_clustering.py: {tmp_path}/list.txt: speaker 'x/99' has no part in {good}"
     told = complaint(monkeypatch, tmp_path, "--test", good, "--set", f"all={good}")
-    assert "a list of speakers has the name already" in told
+    assert "a list of speakers already has this name" in told
     assert "cannot be read" in complaint(monkeypatch, tmp_path, "--test", tmp_path / "none.npz")
     alone = save(tmp_path / "alone.npz", X[:2], speakers[:2])
     assert "two speakers or more are needed, got 1" in complaint(monkeypatch, tmp_path, "--test", alone)

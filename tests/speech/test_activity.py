@@ -177,7 +177,7 @@ CONFIG_TOML = "[features]\nn_mels = 8\n[network]\nchannels = [2, 3]\nwidth = 4\n
     ("config", "error", "words"),
     [
         (None, ModelError, "no config.toml"),
-        (CONFIG_TOML, ModelError, "weights.safetensors: no such file of weights"),
+        (CONFIG_TOML, ModelError, "weights.safetensors: no such weights file"),
         (CONFIG_TOML.replace("n_mels = 8", "n_mels = 6"), ConfigError, "n_mels is a multiple of 4, got 6"),
         (CONFIG_TOML + "depth = 3\n", ConfigError, "unknown setting 'depth'; known: n_mels, channels, width"),
         (

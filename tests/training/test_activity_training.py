@@ -168,7 +168,7 @@ def test_more_batches_at_a_constant_rate_go_on_from_fewer(conversations, tmp_pat
     run(conversations, tmp_path / "parts", n_steps=3, **settings)
     longer = run(conversations, tmp_path / "parts", n_steps=6, **settings)
     assert same_weights(longer, run(conversations, tmp_path / "whole", n_steps=6, **settings))
-    with pytest.raises(ModelError, match="has 6 batches already, asked for 3; use another folder"):
+    with pytest.raises(ModelError, match="already has 6 batches, 3 requested; use another folder"):
         run(conversations, tmp_path / "parts", n_steps=3, **settings)
 
 
@@ -209,11 +209,11 @@ def test_a_loss_that_is_not_finite_ends_a_training(tmp_path):
     [
         (
             {"silero": np.zeros((N, N_FRAMES + 1))},
-            "silero.npy: (8, 81) does not belong to mel.npy with (8, 80, 16)",
+            "silero.npy: (8, 81) does not fit mel.npy with (8, 80, 16)",
         ),
-        ({"voices": np.zeros((N - 1, N_FRAMES // 2))}, "voices.npy: (7, 40) does not belong to mel.npy"),
-        ({"teacher": np.zeros((N, N_FRAMES // 2))}, "teacher.npy: (8, 40) does not belong to mel.npy"),
-        ({"mel": np.zeros((N, N_FRAMES + 1, N_MELS))}, "silero.npy: (8, 80) does not belong to mel.npy"),
+        ({"voices": np.zeros((N - 1, N_FRAMES // 2))}, "voices.npy: (7, 40) does not fit mel.npy"),
+        ({"teacher": np.zeros((N, N_FRAMES // 2))}, "teacher.npy: (8, 40) does not fit mel.npy"),
+        ({"mel": np.zeros((N, N_FRAMES + 1, N_MELS))}, "silero.npy: (8, 80) does not fit mel.npy"),
     ],
 )
 def test_files_that_do_not_belong_together_are_told(tmp_path, changed, message):
@@ -226,11 +226,11 @@ def test_an_empty_folder_another_number_of_mels_and_too_few_are_told(folder, con
     empty = write_conversations(tmp_path / "empty", 0)
     with pytest.raises(DiarizeError, match=f"^{re.escape(str(empty))}: no conversations; pack one or more$"):
         PackedConversations(empty)
-    message = f"{folder}: packed with 16 mels, the network takes 24; pack them again"
+    message = f"{folder}: packed with 16 mels, but the network takes 24; pack them again"
     with pytest.raises(DiarizeError, match=f"^{re.escape(message)}$"):
         PackedConversations(folder, n_mels=24)
     with pytest.raises(
-        ConfigError, match=r"^a batch of 9 conversations needs as many, 8 are packed; lower batch_size$"
+        ConfigError, match=r"^a batch needs 9 conversations, but 8 are packed; lower batch_size$"
     ):
         run(conversations, tmp_path / "out", batch_size=9)
     assert not (tmp_path / "out").exists()

@@ -90,7 +90,9 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path, settings, n, messag
 def test_a_file_that_is_no_checkpoint_is_refused(tmp_path):
     modules, path = layers(), tmp_path / "checkpoint.safetensors"
     path.write_bytes(b"half a file")
-    with pytest.raises(ModelError, match=rf"^{re.escape(str(path))}: no checkpoint \(.*\); remove it or use"):
+    with pytest.raises(
+        ModelError, match=rf"^{re.escape(str(path))}: not a checkpoint \(.*\); remove it or use"
+    ):
         load_checkpoint(tmp_path, modules, optimizer_of(modules, "adam"), "")
     save_file({"weight": torch.zeros(1)}, path)
     with pytest.raises(ModelError, match=rf"^{re.escape(str(path))}: written with other settings"):
@@ -152,5 +154,5 @@ def test_what_is_no_curve_is_told(tmp_path, text):
     path = tmp_path / "curve.tsv"
     if text is not None:
         path.write_text(text)
-    with pytest.raises(ModelError, match=rf"^{re.escape(str(path))}: no curve of a training \("):
+    with pytest.raises(ModelError, match=rf"^{re.escape(str(path))}: not the curve of a training \("):
         read_curve(path)

@@ -140,7 +140,7 @@ def test_more_batches_at_a_constant_rate_go_on_from_fewer(features, tmp_path):
     train_embedding(tiny_network(), features, steps(5), tmp_path / "parts")
     longer = train_embedding(tiny_network(), features, steps(8), tmp_path / "parts")
     assert same_weights(longer, train_embedding(tiny_network(), features, steps(8), tmp_path / "whole"))
-    message = f"{tmp_path / 'parts'}: has 8 batches already, asked for 5; use another folder"
+    message = f"{tmp_path / 'parts'}: already has 8 batches, 5 requested; use another folder"
     with pytest.raises(ModelError, match=f"^{re.escape(message)}$"):
         train_embedding(tiny_network(), features, steps(5), tmp_path / "parts")
 
@@ -198,7 +198,7 @@ def test_a_training_starts_from_the_averaged_weights_of_another(features, traine
     begun = train_embedding(tiny_network(), features, still, tmp_path / "new", start=start)
     for name, weight in trained[1].named_parameters():
         torch.testing.assert_close(begun.get_parameter(name), weight, atol=1e-5, rtol=1e-5)
-    with pytest.raises(ModelError, match="of another network or other speakers; start from another"):
+    with pytest.raises(ModelError, match="written for another network or other speakers; start from another"):
         train_embedding(tiny_network(dim=16), features, still, tmp_path / "other", start=start)
     with pytest.raises(ModelError, match="no checkpoint to start from"):
         train_embedding(tiny_network(), features, still, tmp_path / "none", start=tmp_path / "none")
@@ -494,7 +494,7 @@ def refused(message: str, network, features, config, folder, **others) -> None:
 
 
 def test_more_speakers_a_batch_than_there_are_is_told(features, tmp_path):
-    message = "a batch of 13 speakers needs as many, the features hold 12; lower n_speakers"
+    message = "a batch needs 13 speakers, but the features have 12; lower n_speakers"
     refused(message, tiny_network(), features, by_speakers(n_speakers=13), tmp_path)
 
 
@@ -518,7 +518,7 @@ def test_segments_that_a_cnn_does_not_take_are_told(features, tmp_path, seconds,
 
 def test_a_speaker_that_is_held_out_whole_is_told(features, tmp_path):
     seen, unseen = features.select(features.speaker > 0), features.select(features.speaker == 0)
-    message = "a speaker is held out whole; keep sentences of every speaker for training"
+    message = "all sentences of a speaker are held out; keep sentences of every speaker for training"
     refused(
         message, classifier("blstm"), seen, by_sentences(), tmp_path,
         loss=loss_of("cross-entropy"), validation=unseen,

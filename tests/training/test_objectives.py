@@ -178,7 +178,7 @@ def test_a_resnet_has_losses_on_embeddings():
 
 
 def test_something_is_minimised():
-    with pytest.raises(ConfigError, match=r"^\[loss\] every weight is 0; leave one above$"):
+    with pytest.raises(ConfigError, match=r"^\[loss\] every weight is 0; set at least one above 0$"):
         objective_for(tiny_network(), arcface=0, prototypical=0)
 
 
@@ -197,8 +197,8 @@ LOGITS = "cross-entropy, pairwise-kl"
 def test_what_does_not_belong_together_is_told(kind, network, takes, gives, others):
     network = tiny_network(*network)
     message = (
-        f"[loss] kind = '{kind}' does not fit the network {type(network).__name__}: it takes {takes}, the "
-        f"network gives {gives}; take another kind ({others}) or another network"
+        f"[loss] kind = '{kind}' does not fit the network {type(network).__name__}: it takes {takes}, but "
+        f"the network gives {gives}; choose another kind ({others}) or another network"
     )
     with pytest.raises(ConfigError, match=f"^{re.escape(message)}$"):
         objective_for(network, kind=kind)
@@ -245,7 +245,8 @@ def test_the_gradient_of_a_layers_loss_ends_at_the_layer():
         (
             "cnn",
             {"kind": "cross-entropy", "layer": "dense2"},
-            "[loss] kind = 'cross-entropy' takes a logit for each of 12 speakers, layer 'dense2' gives 60",
+            "[loss] kind = 'cross-entropy' takes a logit for each of 12 speakers, "
+            "but layer 'dense2' gives 60",
         ),
     ],
 )
@@ -255,12 +256,10 @@ def test_a_layer_that_does_not_fit_is_told(family, table, message):
 
 
 def test_what_the_last_layer_alone_gives_is_asked_of_no_other():
-    message = (
-        "[loss] kind = 'angular-margin' takes cosines, which the last layer alone gives; leave out layer"
-    )
+    message = "[loss] kind = 'angular-margin' takes cosines, which only the last layer gives; leave out layer"
     with pytest.raises(ConfigError, match=f"^{re.escape(message)}$"):
         objective_for(tiny_network("cnn", "cosine"), kind="angular-margin", layer="dense1")
-    message = "a.toml: [loss]: distillation is of the network's embeddings; leave out layer"
+    message = "a.toml: [loss]: distillation needs the network's embeddings; leave out layer"
     with pytest.raises(ConfigError, match=f"^{re.escape(message)}$"):
         read_loss({"distillation": 1.0, "layer": "pool_norm"}, "a.toml")
 

@@ -61,10 +61,10 @@ def test_a_folder_without_features_is_told_with_the_remedy(tmp_path):
 
 
 def test_no_clips_and_clips_without_a_frame_are_told(tmp_path):
-    with pytest.raises(DiarizeError, match=r": no clip to pack; give a data folder with recordings$"):
+    with pytest.raises(DiarizeError, match=r": no clips to pack; give a data folder with recordings$"):
         pack(iter(()), tmp_path)
     pack([(0, 0, mel_of(0, 5)), (1, 1, mel_of(1, 0))], tmp_path)
-    message = f"{tmp_path}: no clips, or one without a frame; pack the features again"
+    message = f"{tmp_path}: no clips, or a clip without frames; pack the features again"
     with pytest.raises(DiarizeError, match=f"^{re.escape(message)}$"):
         PackedFeatures.load(tmp_path)
 
@@ -158,7 +158,7 @@ def test_longer_clips_are_cropped_at_a_random_place(tmp_path):
 
 
 def test_more_speakers_than_there_are_is_told_with_the_remedy(features):
-    message = r"^a batch of 5 speakers needs as many, the features hold 4; lower n_speakers$"
+    message = r"^a batch needs 5 speakers, but the features have 4; lower n_speakers$"
     with pytest.raises(ConfigError, match=message):
         SpeakerSampler(features, 5, 2, (25, 35), 1)
 

@@ -36,8 +36,8 @@ def test_every_copy_of_a_recording_is_held_out(packed, tmp_path):
     ("text", "told"),
     [
         ("a-0\nc-9\n", "held_out: c-9 is not in "),
-        ("a-0\na-1\nb-0\nb-1\n", "held_out: names all recordings; name a part of them"),
-        ("", "held_out: names no recordings; name a part of them"),
+        ("a-0\na-1\nb-0\nb-1\n", "held_out: names all recordings; name only some of them"),
+        ("", "held_out: names no recordings; name only some of them"),
     ],
 )
 def test_a_list_that_leaves_nothing_is_told(packed, tmp_path, text, told):

@@ -1,6 +1,6 @@
-"""Make a small corpus of made-up voices: OUT/<speaker>/<sentence>.wav, half of them women's.
+"""Make a small corpus of synthetic voices: OUT/<speaker>/<sentence>.wav; half of the voices are female.
 
-The same names give the same samples every time. No recording of a person is in it.
+The same names give the same samples every time. It has no recordings of people.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--speakers", type=int, default=16)
     parser.add_argument("--sentences", type=int, default=10)
-    parser.add_argument("--seconds", type=float, default=2.5, help="of a sentence")
+    parser.add_argument("--seconds", type=float, default=2.5, help="length of a sentence")
     arguments = parser.parse_args()
 
     for number in range(arguments.speakers):

@@ -1,4 +1,4 @@
-"""Made-up voices: pulses and noise through the resonances of a vocal tract, each voice with its own.
+"""Synthetic voices: pulses and noise through the resonances of a vocal tract, which differ between voices.
 
 References
 ----------
@@ -28,20 +28,20 @@ BANDWIDTHS = np.array([70, 90, 130, 200, 250])  # Hz
 
 @dataclass(frozen=True)
 class Voice:
-    """What tells a speaker from others.
+    """The properties of a speaker's voice.
 
     Parameters
     ----------
     pitch : float
-        Hz.
+    Fundamental frequency in Hz.
     formants : array (5,)
         Factors of the resonances: the length of the vocal tract and its shape.
     tilt : float
-        How dull the voice is, 0 to 1: the pole of its low-pass.
+        The pole of the low-pass, 0 to 1; larger values remove more of the high frequencies.
     breath : float
-        Noise with the pulses, relative.
+        Noise, relative to the pulses.
     pace : float
-        Seconds a vowel.
+        Seconds per vowel.
     """
 
     pitch: float
@@ -52,7 +52,7 @@ class Voice:
 
 
 def make_voice(name: str, female: bool) -> Voice:
-    """The voice that goes with a name, always the same."""
+    """The voice for a name; the same name always gives the same voice."""
     random = np.random.default_rng(zlib.crc32(name.encode()))
     length = random.uniform(1.08, 1.25) if female else random.uniform(0.9, 1.05)
     return Voice(
@@ -65,7 +65,7 @@ def make_voice(name: str, female: bool) -> Voice:
 
 
 def say(voice: Voice, sentence: str, seconds: float = 2.5) -> NDArray[np.float32]:
-    """Samples (n,) at 16 kHz, peak 0.3: vowels, hisses between some, in an order that the sentence gives."""
+    """Samples (n,) at 16 kHz, peak 0.3: vowels, with hisses between some; `sentence` decides the order."""
     random = np.random.default_rng(zlib.crc32(sentence.encode()))
     n_samples = round(seconds * RATE)
     time = np.arange(n_samples) / RATE

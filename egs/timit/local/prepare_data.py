@@ -1,20 +1,21 @@
 """Make the Kaldi data folders of speaker clustering from TIMIT.
 
-The corpus lies as LDC distributes it (TIMIT/TRAIN/DR1/FCJF0/SA1.WAV; --corpus is that folder, one above it
-or one in it) or as NLTK's sample does (dr1-fvmh0/sa1.wav), in upper or lower case, as SPHERE or RIFF, also
-under the names SA1_RIFF.WAV and SA1.WAV.wav, which are taken where there is SA1.WAV besides. A part of it
-will do: what is missing is told.
+The corpus has the layout of LDC (TIMIT/TRAIN/DR1/FCJF0/SA1.WAV; --corpus is that folder, one above it or one
+in it) or of NLTK's sample (dr1-fvmh0/sa1.wav), in upper or lower case, as SPHERE or RIFF. Files may also have
+the names SA1_RIFF.WAV and SA1.WAV.wav, which take precedence over SA1.WAV. A part of the corpus is enough;
+the script reports what is missing.
 
-A speaker's ten sentences are sorted by file name as strings; the first eight make part A, the last two part
-B (`utt2part`). `_` sorts after digits and `.` before, so that the files' names matter: as SX29_RIFF.WAV, like
-those of the published systems, which --naming riff stands for whatever the files are called, part B of
-MCCS0 and of MRGG0 is SX29 and SX389; as SX29.WAV, --naming plain, it is SX299 and SX389.
+A speaker's ten sentences are sorted by file name as strings; the first eight are part A, the last two part B
+(`utt2part`). `_` sorts after digits and `.` before them, so the names of the files matter. With names such as
+SX29_RIFF.WAV, as in the published systems, part B of MCCS0 and of MRGG0 is SX29 and SX389; --naming riff
+sorts by these names, whatever the files are called. With names such as SX29.WAV (--naming plain) it is SX299
+and SX389.
 
 Sets: train_100; train_590, all but test_40; dev, dev_40 without the speakers of train_100 and test_80;
-test_80; and of the protocol of 2019 train_470, all but dev_80 and final_80, with those two. The train sets
-have `held_out` too, the sentences of all parts B. OUT/lists holds every list, of speakers that were found.
-Where none of train_100 or of test_80 is there, a hash splits the speakers: half to train, an eighth for
-development, the rest to test.
+test_80; and, for the protocol of 2019, train_470, all but dev_80 and final_80, with those two. The train sets
+also have `held_out`, the sentences of all parts B. OUT/lists has every list, restricted to the speakers that
+were found. If no speaker of train_100 or of test_80 is found, a hash splits the speakers: half to train, an
+eighth for development, the rest to test.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ Speakers = dict[str, dict[str, Path]]  # speaker to sentence to file
 
 
 def find_sentences(corpus: Path) -> Speakers:
-    """Speakers and their sentences, names in upper case; says how often one was there in two forms."""
+    """Speakers and their sentences, names in upper case; prints how many occur in two forms."""
     found: dict[str, dict[str, list[tuple[bool, bool, Path]]]] = defaultdict(lambda: defaultdict(list))
     for path in find_audio(corpus):
         speaker = SPEAKER.fullmatch(path.parent.name.upper())
@@ -53,7 +54,9 @@ def find_sentences(corpus: Path) -> Speakers:
             form = (sentence[2] is not None, sentence[3].count(".") > 1, path)
             found[speaker[1]][sentence[1]].append(form)
     if not found:
-        raise FormatError(f"{corpus}: no TIMIT; looked for files like DR1/FCJF0/SA1.WAV or dr1-fcjf0/sa1.wav")
+        raise FormatError(
+            f"{corpus}: not TIMIT; looked for files like DR1/FCJF0/SA1.WAV or dr1-fcjf0/sa1.wav"
+        )
     chosen: Speakers = {}
     n_twice = 0
     for speaker in sorted(found):
@@ -65,16 +68,16 @@ def find_sentences(corpus: Path) -> Speakers:
             chosen[speaker][sentence] = best[2]
             n_twice += bool(others)
     if n_twice:
-        print(f"{n_twice} sentences are there twice; the files named _RIFF.WAV or .WAV.wav are taken")
+        print(f"{n_twice} sentences occur twice; the files named _RIFF.WAV or .WAV.wav are used")
     return chosen
 
 
 def without_incomplete(speakers: Speakers) -> Speakers:
-    """The speakers with two sentences at least; says how many have not ten, and how many are left out."""
+    """The speakers with two or more sentences; prints how many do not have ten, and how many are left out."""
     odd = [name for name, sentences in speakers.items() if len(sentences) != N_SENTENCES]
     if odd:
         print(
-            f"{len(odd)} speakers have other than {N_SENTENCES} sentences, "
+            f"{len(odd)} speakers do not have {N_SENTENCES} sentences, "
             f"first {odd[0]} with {len(speakers[odd[0]])}"
         )
     single = [name for name, sentences in speakers.items() if len(sentences) < 2]
@@ -84,7 +87,7 @@ def without_incomplete(speakers: Speakers) -> Speakers:
 
 
 def published_lists(folder: Path, speakers: Speakers) -> dict[str, list[str]]:
-    """The lists of the folder and those that follow from them, each with all of its speakers."""
+    """The lists of the folder and those derived from them, each with all of its speakers."""
     lists = {name: read_list(folder / f"{name}.txt") for name in LISTED}
     taken = {*lists["train_100"], *lists["test_80"]}
     lists["dev"] = [name for name in lists["dev_40"] if name not in taken]
@@ -98,7 +101,7 @@ def published_lists(folder: Path, speakers: Speakers) -> dict[str, list[str]]:
 
 
 def choose(folder: Path, speakers: Speakers) -> dict[str, list[str]]:
-    """The lists, of speakers that were found; says how many of each are there."""
+    """The lists, restricted to the speakers that were found; prints how many were found for each."""
     lists = {}
     for name, listed in published_lists(folder, speakers).items():
         lists[name] = [speaker for speaker in listed if speaker in speakers]
@@ -128,7 +131,9 @@ def main() -> None:
     parser.add_argument("--corpus", type=Path, required=True, help="folder of TIMIT or of a part of it")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--lists", type=Path, default=LISTS, help="folder of the speaker lists")
-    parser.add_argument("--naming", choices=ENDINGS, default="riff", help="names that sentences sort by")
+    parser.add_argument(
+        "--naming", choices=ENDINGS, default="riff", help="file names by which sentences are sorted"
+    )
     arguments = parser.parse_args()
 
     speakers = without_incomplete(find_sentences(arguments.corpus))

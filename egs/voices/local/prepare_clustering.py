@@ -1,12 +1,13 @@
 """Make the Kaldi data folders of speaker clustering from a folder-per-speaker corpus.
 
 Each of OUT/train_100, train_329, dev and test_80 has, besides the Kaldi files, `utt2part`: the first 80 % of
-a speaker's recordings, sorted by file name as strings, are his part A, the rest part B. The train sets have
-`held_out` too, the recordings of all parts B. OUT/lists holds every list as the speaker ids of these
-folders, those that were found. Where the corpus has a folder timit_sample, it becomes a set of its own.
+a speaker's recordings, sorted by file name as strings, are part A, the rest part B. The train sets also have
+`held_out`, the recordings of all parts B. OUT/lists has every list as the speaker ids of these folders,
+restricted to the speakers that were found. If the corpus has a folder timit_sample, it becomes a separate
+set.
 
-For a corpus that the lists do not know, speakers are chosen by a hash: half to train, an eighth for
-development, the rest to test.
+If no list fits the corpus, a hash splits the speakers: half to train, an eighth for development, the rest to
+test.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ N_TEST = (5, 10, 20, 40, 60, 80)
 
 
 def utterances_of(speaker: str, paths: list[Path], corpus: Path) -> dict[str, str]:
-    """Utterance ids and files of a speaker, sorted by file name; the folders above his own are in the id."""
+    """Utterance ids and files of a speaker, sorted by file name; the id contains the parent folders."""
     files: dict[str, str] = {}
     for path in sorted(paths, key=lambda path: (path.name, str(path))):
         utterance = kaldi_name("-".join([speaker, *path.relative_to(corpus).parts[:-3], path.stem]))
@@ -43,7 +44,7 @@ def utterances_of(speaker: str, paths: list[Path], corpus: Path) -> dict[str, st
 
 
 def found(lists: dict[str, list[str]], speakers: dict[str, list[Path]]) -> dict[str, list[str]]:
-    """The lists without speakers that the corpus lacks or who have one recording; says who is left out."""
+    """The lists without speakers who are missing or have one recording; prints which are left out."""
     for name, listed in lists.items():
         missing = [speaker for speaker in listed if speaker not in speakers]
         if missing:
@@ -58,7 +59,7 @@ def found(lists: dict[str, list[str]], speakers: dict[str, list[Path]]) -> dict[
 
 
 def lists_by_hash(speakers: dict[str, list[Path]]) -> dict[str, list[str]]:
-    """Lists for a corpus of other speakers; says who has one recording and is left out."""
+    """Lists for a corpus of other speakers; prints which are left out because they have one recording."""
     single = [speaker for speaker, paths in speakers.items() if len(paths) == 1]
     if single:
         print(f"{len(single)} speakers with one recording are left out, first {single[0]}")
@@ -68,7 +69,7 @@ def lists_by_hash(speakers: dict[str, list[Path]]) -> dict[str, list[str]]:
 
 
 def write_set(folder: Path, speakers: dict[str, list[Path]], corpus: Path) -> None:
-    """One data folder, and a line that says what is in it."""
+    """Write one data folder, and print a line about its contents."""
     chosen = {kaldi_name(name): utterances_of(name, paths, corpus) for name, paths in speakers.items()}
     write_speaker_set(folder, chosen, hold_out=folder.name.startswith("train"))
     print(f"{folder}: {len(chosen)} speakers, {sum(map(len, chosen.values()))} recordings")
@@ -97,7 +98,9 @@ def main() -> None:
     if all(any(speaker in speakers for speaker in listed[name]) for name in SETS):
         lists = found(listed, speakers)
     else:
-        print(f"{arguments.corpus}: other speakers than those of {arguments.lists}; they are split by a hash")
+        print(
+            f"{arguments.corpus}: the speakers are not those of {arguments.lists}; they are split by a hash"
+        )
         lists = lists_by_hash(speakers)
     for name, chosen in lists.items():
         text = "".join(f"{kaldi_name(speaker)}\n" for speaker in chosen)

@@ -1,10 +1,10 @@
 """Make Kaldi data folders (train, dev, test) from a folder-per-speaker corpus.
 
-A speaker is a folder that holds audio files; his id is that folder's path below the corpus, the collection's
-own folder left out, so that a speaker whose clips lie in two collections is one speaker. Each data folder
-also gets `utt2group`, recordings whose voices are comparable (same corpus, same language), for fair trials,
-and `utt2corpus`; and `spk2gender`, m or f, where a `manifest.csv` at the top of a collection tells it
-(columns corpus, speaker, sex).
+A speaker is a folder of audio files. The speaker's id is that folder's path below the corpus, without the
+folder of the collection, so a speaker with clips in two collections is one speaker. Each data folder also
+gets `utt2group`, groups of comparable recordings (same corpus, same language) for fair trials; `utt2corpus`;
+and `spk2gender`, m or f, if a `manifest.csv` at the top of a collection has it (columns corpus, speaker,
+sex).
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ def find_speakers(corpus: Path, excluded: list[str], only: str | None) -> dict[s
 
 
 def group_of(speaker: str) -> str:
-    """Corpus and, where the folder's name begins with a language (`fi_...`), that: voices to compare."""
+    """The corpus of a speaker and, if the folder's name begins with a language (`fi_...`), the language."""
     corpus, _, name = speaker.rpartition("/")
     language = name.split("_")[0] if "_" in name else ""
     return f"{corpus}-{language}".strip("-").replace("/", "-") or "all"
 
 
 def read_sexes(corpus: Path) -> dict[str, str]:
-    """The sex, m or f, by speaker, from the manifests of the collections that tell it."""
+    """The sex, m or f, by speaker, from the manifests of the collections that have it."""
     told: dict[str, set[str]] = defaultdict(set)
     for path in sorted(path for path in corpus.glob("[!.]*/manifest.csv") if path.is_file()):
         for row in csv.DictReader(read_text(path).splitlines()):
@@ -52,7 +52,7 @@ def read_sexes(corpus: Path) -> dict[str, str]:
 
 
 def write_set(folder: Path, speakers: dict[str, list[Path]], sexes: dict[str, str]) -> None:
-    """One data folder, with utt2group, utt2corpus and spk2gender beside the Kaldi files."""
+    """Write one data folder, with utt2group, utt2corpus and spk2gender beside the Kaldi files."""
     wav_scp, utt2spk, utt2group, utt2corpus = {}, {}, {}, {}
     for speaker, paths in speakers.items():
         for path in paths:
@@ -76,10 +76,12 @@ def main() -> None:
         "--corpus", type=Path, required=True, help="folder of speakers' folders, at any depth"
     )
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--exclude", type=Path, default=CONF / "exclude.txt", help="folders never trained on")
+    parser.add_argument(
+        "--exclude", type=Path, default=CONF / "exclude.txt", help="list of folders to exclude from training"
+    )
     parser.add_argument("--dev", type=Path, default=CONF / "dev_speakers.txt")
     parser.add_argument("--test", type=Path, default=CONF / "test_speakers.txt")
-    parser.add_argument("--only", help="this subfolder alone, all of it as one set named OUT/unseen")
+    parser.add_argument("--only", help="use only this subfolder, as one set OUT/unseen")
     arguments = parser.parse_args()
 
     speakers = find_speakers(arguments.corpus, read_list(arguments.exclude), arguments.only)
@@ -89,7 +91,7 @@ def main() -> None:
         return
     held_out = {name: set(read_list(getattr(arguments, name))) for name in ("dev", "test")}
     if not any(held_out["dev"] & speakers.keys()):
-        # Another corpus than the lists were made for: a twentieth of the speakers each, by a hash.
+        # The lists were made for another corpus: a twentieth of the speakers each, by a hash.
         shuffled = sorted(speakers, key=lambda speaker: zlib.crc32(speaker.encode()))
         n_held_out = min(max(2, len(shuffled) // 20), len(shuffled) // 3)
         held_out = {"dev": set(shuffled[:n_held_out]), "test": set(shuffled[n_held_out : 2 * n_held_out])}
