@@ -74,7 +74,7 @@ class Vectors(nn.Module):
         return self.network(mel).flatten(1)
 
 
-class Voices(nn.Module):
+class SpeechAndOverlap(nn.Module):
     """Samples (batch, 160000) to probabilities (batch, 500, 2) of speech and of overlapping speech."""
 
     def __init__(self, network: nn.Module) -> None:
@@ -183,7 +183,7 @@ def main() -> None:
         axes = {"samples": {0: "batch"}, "voices": {0: "batch"}}
         names = {"input_names": ["samples"], "output_names": ["voices"], "dynamic_axes": axes}
         example = torch.randn(2, WINDOW, generator=torch.Generator().manual_seed(0))
-        export(Voices(load_segmentation()), example, out, **names)
+        export(SpeechAndOverlap(load_segmentation()), example, out, **names)
         print(f"{out}: written")
 
 

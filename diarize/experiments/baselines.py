@@ -23,7 +23,7 @@ from diarize.experiments.gmm import Likelihoods, fit_mixtures, gmm_distances
 from diarize.experiments.mfcc_statistics import mfcc_statistics
 from diarize.experiments.parts import Part
 from diarize.experiments.pitch import pitch
-from diarize.experiments.svm import Progress, scaling, time_model_distances
+from diarize.experiments.svm import Report, scaling, time_model_distances
 from diarize.experiments.systems import BaselineConfig
 from diarize.formats.kaldi import read_data_folder
 
@@ -47,7 +47,7 @@ class Task:
     config: BaselineConfig
     train: Path | None = None
     n_processes: int = 1
-    progress: Progress | None = None
+    progress: Report | None = None
 
     def training_frames(self, extract: Callable[[Samples], Array]) -> list[Array]:
         """The frames of every recording to train on."""

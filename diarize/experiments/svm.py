@@ -23,7 +23,7 @@ from sklearn.svm import OneClassSVM
 from diarize.machine.processes import map_in_processes, same
 
 Array = NDArray[np.float64]
-Progress = Callable[[str, int, int], None]
+Report = Callable[[str, int, int], None]
 """Called with the stage, the number of parts done, and their total."""
 T = TypeVar("T")
 R = TypeVar("R")
@@ -164,7 +164,7 @@ def clr_distances(likelihoods: Array) -> Array:
 
 
 def time_model_distances(
-    parts: Sequence[Array], *, n_jobs: int = 1, seed: int = 1, progress: Progress | None = None
+    parts: Sequence[Array], *, n_jobs: int = 1, seed: int = 1, progress: Report | None = None
 ) -> Array:
     """`clr_distances` (n, n) of the time models of n parts, frames (n_frames, 20) approximately in [0, 1].
 
@@ -187,7 +187,7 @@ def _fit(kernel: Array) -> tuple[NDArray[np.int64], Array, float]:
 
 
 def _map(
-    function: Callable[[T], R], items: Sequence[T], n_jobs: int, stage: str, progress: Progress | None
+    function: Callable[[T], R], items: Sequence[T], n_jobs: int, stage: str, progress: Report | None
 ) -> Iterator[R]:
     """Results of a function for each item, in order, by `n_jobs` processes with one thread each."""
     if n_jobs == 1:
@@ -196,7 +196,7 @@ def _map(
     yield from _told(map_in_processes(partial(same, function), items, n_jobs), stage, len(items), progress)
 
 
-def _told(results: Iterator[R], stage: str, total: int, progress: Progress | None) -> Iterator[R]:
+def _told(results: Iterator[R], stage: str, total: int, progress: Report | None) -> Iterator[R]:
     for done, result in enumerate(results, start=1):
         yield result
         if progress:

@@ -26,7 +26,7 @@ OUTPUT_SAMPLES = 320
 _HALF = WINDOW // 2
 _N_HALF = _HALF // OUTPUT_SAMPLES
 
-Voices = NDArray[np.float32]
+SpeechAndOverlap = NDArray[np.float32]
 
 
 class Segmentation:
@@ -52,11 +52,11 @@ class Segmentation:
         if shape != (2 * _N_HALF, 2):
             raise ModelError(f"{path}: gives {shape} for ten seconds, not two probabilities every 20 ms")
 
-    def __call__(self, samples: Samples) -> Voices:
+    def __call__(self, samples: Samples) -> SpeechAndOverlap:
         """Probabilities (n, 2) of samples (n_samples,), one row for every 20 ms, the last one included."""
         return np.concatenate([np.zeros((0, 2), np.float32), *self.stream([samples])])
 
-    def stream(self, blocks: Iterable[Samples]) -> Iterator[Voices]:
+    def stream(self, blocks: Iterable[Samples]) -> Iterator[SpeechAndOverlap]:
         """Probabilities (n, 2) from blocks of samples; the result does not depend on the size of the blocks.
 
         ::
@@ -69,7 +69,7 @@ class Segmentation:
         Where two windows overlap, the mean of their outputs is taken.
         """
         before: Samples | None = None  # the previous half
-        behind: Voices | None = None  # its outputs from the window that began there
+        behind: SpeechAndOverlap | None = None  # its outputs from the window that began there
         for half in regroup(blocks, _HALF):
             if before is not None:
                 heard = self._hear(np.concatenate([before, half]))
@@ -82,7 +82,7 @@ class Segmentation:
             behind = self._hear(before)
         yield behind[: -(-len(before) // OUTPUT_SAMPLES)]
 
-    def _hear(self, samples: Samples) -> Voices:
+    def _hear(self, samples: Samples) -> SpeechAndOverlap:
         """Probabilities (500, 2) of at most ten seconds, filled up with zeros."""
         window = np.pad(samples, (0, WINDOW - len(samples)))
         (voices,) = self._session.run(None, {self._input: window[None]})

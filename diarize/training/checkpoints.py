@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass
-class Progress:
+class TrainingProgress:
     """How far a training has come."""
 
     step: int = 0
@@ -31,7 +31,11 @@ class Progress:
 
 
 def save_checkpoint(
-    folder: Path, modules: nn.Module, optimizer: torch.optim.Optimizer, settings: str, progress: Progress
+    folder: Path,
+    modules: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    settings: str,
+    progress: TrainingProgress,
 ) -> None:
     """Write all that a later call needs to resume: weights, averages, the optimizer's state, progress."""
     tensors = {name: tensor.contiguous() for name, tensor in modules.state_dict().items()}
@@ -48,7 +52,7 @@ def save_checkpoint(
 
 def load_checkpoint(
     folder: Path, modules: nn.Module, optimizer: torch.optim.Optimizer, settings: str
-) -> Progress:
+) -> TrainingProgress:
     """Restore the folder's checkpoint and return its progress; a fresh start if there is none.
 
     Raises
@@ -58,7 +62,7 @@ def load_checkpoint(
     """
     path = folder / "checkpoint.safetensors"
     if not path.is_file():
-        return Progress()
+        return TrainingProgress()
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
@@ -78,7 +82,7 @@ def load_checkpoint(
             f"{path}: written for another network or other speakers; remove it or use another folder"
         ) from error
     optimizer.load_state_dict({**optimizer.state_dict(), "state": states})
-    progress = Progress(**json.loads(metadata["progress"]))
+    progress = TrainingProgress(**json.loads(metadata["progress"]))
     logger.info("%s: resuming at step %d", path, progress.step)
     return progress
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from diarize.errors import ConfigError, ModelError
 from diarize.networks.weights import load_weights, save_weights
 from diarize.training.checkpoints import (
-    Progress,
+    TrainingProgress,
     append_curve,
     cut_curve,
     load_checkpoint,
@@ -179,6 +179,6 @@ def _check_weights(network: nn.Module, where: str) -> None:
             raise ModelError(f"{where}: the weights '{name}' are not finite; {_REMEDY}")
 
 
-def _has_stopped(progress: Progress, config: TrainingConfig) -> bool:
+def _has_stopped(progress: TrainingProgress, config: TrainingConfig) -> bool:
     """Whether the validation loss has not improved for `patience` checkpoints."""
     return 0 < config.patience * config.save_every <= progress.step - progress.best_step

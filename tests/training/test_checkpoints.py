@@ -10,7 +10,7 @@ from torch import nn
 
 from diarize.errors import ModelError
 from diarize.training.checkpoints import (
-    Progress,
+    TrainingProgress,
     append_curve,
     cut_curve,
     load_checkpoint,
@@ -19,7 +19,7 @@ from diarize.training.checkpoints import (
 )
 from diarize.training.optimizers import TrainingConfig, build_optimizer
 
-HALF_WAY = Progress(step=3, seconds=1.5, best_loss=0.25, best_step=2)
+HALF_WAY = TrainingProgress(step=3, seconds=1.5, best_loss=0.25, best_step=2)
 
 
 def layers(n: int = 4) -> nn.Module:
@@ -59,14 +59,14 @@ def test_from_a_checkpoint_the_same_steps_follow(tmp_path, name):
 def test_without_a_checkpoint_the_beginning_is_fresh(tmp_path):
     modules = layers()
     progress = load_checkpoint(tmp_path / "none", modules, optimizer_of(modules, "adam"), "")
-    assert progress == Progress() == Progress(0, 0.0, float("inf"), 0)
+    assert progress == TrainingProgress() == TrainingProgress(0, 0.0, float("inf"), 0)
 
 
 def test_a_checkpoint_is_replaced_whole(tmp_path):
     modules = layers()
     optimizer = optimizer_of(modules, "adam")
     for step in (1, 2):
-        save_checkpoint(tmp_path, modules, optimizer, "", Progress(step))
+        save_checkpoint(tmp_path, modules, optimizer, "", TrainingProgress(step))
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.safetensors"]
     assert load_checkpoint(tmp_path, modules, optimizer, "").step == 2
 
