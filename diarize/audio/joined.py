@@ -10,6 +10,8 @@ from typing import BinaryIO
 _BLOCK = 2**20
 _LONGEST_HEADER = 64
 
+_EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
+
 _HEADERS = {
     b"RIFF": rb"RIFF.{4}WAVE",
     b"RIFX": rb"RIFX.{4}WAVE",
@@ -20,7 +22,7 @@ _HEADERS = {
     b"caff": rb"caff\x00\x01\x00\x00desc",
     b"riff": rb"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00",
     b"NIST": rb"NIST_1A\n   1024\n",
-    b"\x1a\x45\xdf\xa3": rb"\x1a\x45\xdf\xa3.{1,40}?\x42\x82.(?:matroska|webm)",
+    _EBML: rb"\x1a\x45\xdf\xa3.{1,40}?\x42\x82.(?:matroska|webm)",
 }
 """The pattern of a header of each format, by its first four bytes."""
 
@@ -56,7 +58,24 @@ def _promised_size(head: bytes) -> int | None:
         return 8 + int(struct.unpack("<I" if head.startswith(b"RIFF") else ">I", head[4:8])[0])
     if head.startswith(b".snd"):
         return sum(struct.unpack(">II", head[4:12]))
+    if head.startswith(_EBML):
+        segment = _element_end(head, 0)
+        return _element_end(head, segment) if segment and head.startswith(_SEGMENT, segment) else None
     return None
+
+
+def _element_end(head: bytes, start: int) -> int | None:
+    """The end of a Matroska element with an id of four bytes; None if its size is unknown.
+
+    The size is a number of 1 to 8 bytes; its first bit that is 1 says of how many (RFC 8794, section 4).
+    """
+    length = 9 - head[start + 4].bit_length() if len(head) > start + 4 else 9
+    field = head[start + 4 : start + 4 + length]
+    if length > 8 or len(field) < length:
+        return None
+    unknown = (1 << 7 * length) - 1  # all other bits are 1
+    size = int.from_bytes(field, "big") & unknown
+    return None if size == unknown else start + 4 + length + size
 
 
 def _headers(file: BinaryIO, header: re.Pattern[bytes]) -> list[int]:

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 from make_containers import write_container
 
-from diarize.audio import SAMPLE_RATE, audio_info, load_audio
+from diarize.audio import SAMPLE_RATE, audio_info, joined, load_audio
 
 DATA = Path(__file__).parent.parent / "data"
 
@@ -96,3 +96,18 @@ def test_matroska_and_webm(tmp_path, speech, name, codec, n_files, caplog):
     assert len(heard) / SAMPLE_RATE == pytest.approx(12.0, abs=0.05)
     assert np.corrcoef(heard[3200:60000], speech[3200:60000])[0, 1] > 0.95
     assert not caplog.records
+
+
+@pytest.mark.parametrize(("options", "is_searched"), [({}, False), ({"live": "1"}, True)])
+def test_a_whole_matroska_file_is_not_searched_for_others(
+    tmp_path, speech, options, is_searched, monkeypatch
+):
+    """Large videos were read once more at each opening; only a live recording does not know its size."""
+    path = write_container(
+        tmp_path / "a.webm", speech, "libopus", lambda time: time, rate=48000, options=options
+    )
+    searches = []
+    search = joined._headers
+    monkeypatch.setattr(joined, "_headers", lambda *given: searches.append(1) or search(*given))
+    assert len(load_audio(path)) / SAMPLE_RATE == pytest.approx(12.0, abs=0.05)
+    assert bool(searches) == is_searched
