@@ -23,20 +23,18 @@ from numpy.typing import NDArray
 from printing import header, percent, table
 
 from diarize.audio import SAMPLE_RATE, find_audio, load_audio
-from diarize.config import SpeechConfig, load_config
+from diarize.config import load_config
 from diarize.errors import DiarizeError
 from diarize.formats.kaldi import DataFolder, read_data_folder
 from diarize.pipeline.diarizer import Diarizer
 from diarize.pipeline.result import Diarization
 from diarize.scoring.der import DiarizationScore, pool, score_diarization
 from diarize.segments import Turn, close_pauses
-from diarize.speech.detect import speech_segments
 from diarize.training.augment import reverberate
+from diarize.training.conversation_set import LONGEST_PAUSE, load_speaker
 from diarize.training.conversations import (
-    Phrase,
     Placed,
     choose_speakers,
-    cut_phrases,
     interject,
     mix,
     take_turns,
@@ -46,10 +44,6 @@ from diarize.training.conversations import (
 SECONDS, OVERLAP, LONGEST_PHRASE = 40.0, 0.1, 10.0
 LEVEL, LEVEL_SPREAD = -26.0, 4.0  # dB of full scale: mean level of a speaker, and most deviation from it
 LATEST = 160  # samples; largest delay of cross-talk
-LONGEST_PAUSE = 0.5  # seconds; shorter pauses do not end a turn of the reference
-SPEECH = SpeechConfig(
-    detector="silero", threshold=0.3, release=0.15, min_speech=0.25, min_silence=0.3, padding=0.03
-)
 
 Range = tuple[float, float]
 
@@ -81,15 +75,6 @@ CONDITIONS = {
 }
 
 
-def load_speaker(data: DataFolder, speaker: str) -> list[Phrase]:
-    """All phrases of a speaker, each from a recording of one utterance."""
-    phrases = []
-    for utterance in (name for name, who in data.utt2spk.items() if who == speaker):
-        samples = load_audio(data.wav_scp[utterance])
-        phrases += cut_phrases(samples, speech_segments([samples], SPEECH), LONGEST_PHRASE)
-    return phrases
-
-
 def record(
     clean: Sequence[NDArray[np.float32]], condition: Condition, rooms: Sequence[Path], random: Generator
 ) -> NDArray[np.float32]:
@@ -113,7 +98,7 @@ def simulate(
 ) -> Iterator[tuple[NDArray[np.float32], list[Turn]]]:
     """Calls as samples (n_samples, n_channels), with their turns, which are the same in every condition."""
     names = sorted(set(data.utt2spk.values()))
-    load = cache(partial(load_speaker, data))
+    load = cache(partial(load_speaker, data, LONGEST_PHRASE))
     for index in range(n):
         random = np.random.default_rng([seed, index])
         least = SECONDS / condition.n_channels / 2

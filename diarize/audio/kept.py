@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from diarize.audio.pieces import Samples
+from diarize.audio.recordings import Channel, mixed_channels, stream_audio
+from diarize.audio.sources import Source
 
 KEPT_BYTES = 2**26
 """Most bytes of samples that stay in memory: 17 minutes."""
@@ -41,3 +43,9 @@ class KeptBlocks(Iterable[Samples]):
             yield block
         if n_bytes <= KEPT_BYTES:
             self._kept = kept
+
+
+def mono_blocks(source: Source, channel: Channel | None, track: int | None) -> KeptBlocks:
+    """The samples of a recording: of a channel, or by default the mean of `mixed_channels`."""
+    mixed = mixed_channels(source, track=track) if channel is None else channel
+    return KeptBlocks(lambda: stream_audio(source, channel=mixed, track=track))

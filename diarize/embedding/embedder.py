@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from diarize.audio import Channel, Samples, Source, mixed_channels, source_id, stream_audio
-from diarize.audio.kept import KeptBlocks
+from diarize.audio import Samples, Source, source_id
+from diarize.audio.kept import mono_blocks
 from diarize.audio.progress import Hook, Progress, ignore, report_blocks
 from diarize.audio.sources import resolve_source
 from diarize.config import Config
@@ -139,8 +139,7 @@ class Embedder:
             found = hear_channels(source, track, names, recording, config, speech, hook)
             hook("hear", found)
             return self.channel_table(source, track, recording, found.speech, config, hook, whole=whole)
-        mixed: Channel = mixed_channels(source, track=track) if channel is None else channel
-        blocks = KeptBlocks(lambda: stream_audio(source, channel=mixed, track=track))
+        blocks = mono_blocks(source, channel, track)
         # Overlap matters only for turns, and a whole recording has one speaker.
         unasked = {"overlap": 1.0, "mixed": 1.0} if whole else {"overlap": 1.0}
         once = config.resegmentation.model_copy(update={"enabled": False})

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from diarize.audio import Channel, Source, mixed_channels, source_id, stream_audio
-from diarize.audio.kept import KeptBlocks
+from diarize.audio import Source, source_id
+from diarize.audio.kept import mono_blocks
 from diarize.audio.progress import Hook, Progress, ignore, report_blocks
 from diarize.audio.sources import resolve_source
 from diarize.clustering.reasons import Evidence
@@ -131,8 +131,7 @@ class Diarizer:
             return self._label_channels(source, track, names, recording, config, speech, hook)
         backend, run = self.embedder.backend, _Clock(hook)
 
-        mixed: Channel = mixed_channels(source, track=track) if channel is None else channel
-        blocks = KeptBlocks(lambda: stream_audio(source, channel=mixed, track=track))
+        blocks = mono_blocks(source, channel, track)
         heard = run("hear", hear, report_blocks(blocks, "hear", hook), config.speech, speech)
         voices = run("embed", embed, heard, blocks, self.embedder, config, hook)
         labelled = run("label", label, voices, heard, backend, config, recording)
@@ -172,9 +171,7 @@ class Diarizer:
         refuse_numbers(config.clustering)
         run, model = _Clock(hook), self.embedder
         heard = run("hear", hear_channels, source, track, names, recording, config, speech, hook)
-        table = run(
-            "embed", lambda: model.channel_table(source, track, recording, heard.speech, config, hook)
-        )
+        table = run("embed", model.channel_table, source, track, recording, heard.speech, config, hook)
         shortest, gap = config.turns.min_turn, config.turns.min_gap
         found = run("turns", channel_turns, heard.speech, recording, shortest, gap)
         evidence: Evidence = {

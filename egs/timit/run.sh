@@ -13,10 +13,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 . recipes/clustering.sh
 options corpus='' exp=exp/timit
 parse_options egs/timit/run.sh "$@"
-if runs 1; then
-  [ -n "$corpus" ] || fail "--corpus is missing; see --help"
-  need_folder "$corpus"
-fi
+if runs 1; then need_corpus; fi
 begin
 
 # Sets of speakers, each with two parts of eight and two sentences: train_100 and the test speakers of the papers of

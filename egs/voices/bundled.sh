@@ -19,8 +19,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 options corpus='' stage=1 stop_stage=6 nj=2 threads=1 seed=1 exp=exp/voices config=egs/voices/conf/bundled.toml teacher=''
 parse_options egs/voices/bundled.sh "$@"
 need_stages 6
-[ -n "$corpus" ] || fail "--corpus is missing; see --help"
-need_folder "$corpus"
+need_corpus
 [ -f "$config" ] || fail "$config: no such file"
 if [ -e "$exp/model" ] && [ -z "$force" ] && runs 6; then
   fail "$exp/model exists; give --force to make it again, or another --exp"

@@ -20,10 +20,7 @@ esac
 . recipes/clustering.sh
 options corpus='' exp=exp/clustering
 parse_options egs/voices/run.sh "$@"
-if runs 1; then
-  [ -n "$corpus" ] || fail "--corpus is missing; see --help"
-  need_folder "$corpus"
-fi
+if runs 1; then need_corpus; fi
 begin
 
 # The speakers of conf/lists. For other corpora, a hash splits them: half to train, an eighth to dev, the rest to

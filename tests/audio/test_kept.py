@@ -46,6 +46,6 @@ def test_a_recording_is_decoded_once_where_memory_allows(monkeypatch, demo_recor
         return stream_audio(*arguments, **named)
 
     monkeypatch.setattr(kept, "KEPT_BYTES", limit)
-    monkeypatch.setattr(f"{work.__module__}.stream_audio", counting)
+    monkeypatch.setattr(kept, "stream_audio", counting)
     work(device="cpu", threads=1)(demo_recording)
     assert len(calls) == n_decoded

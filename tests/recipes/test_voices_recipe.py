@@ -420,7 +420,7 @@ def test_the_card_tells_losses_steps_and_scores(trained, data, config, tmp_path,
     ],
 )
 def test_the_teacher_is_asked_only_where_it_is_followed(tmp_path, text, taught):
-    """The scripts are told, not run, but for the one that reads the settings."""
+    """The scripts are listed and not run, except for the one that reads the settings."""
     python = tmp_path / "python"
     python.write_text(
         f'#!/bin/sh\ncase $1 in *print_settings.py) exec {sys.executable} "$@" ;; *) echo "$@" ;; esac\n'
