@@ -26,6 +26,7 @@ _CONTEXT.set_forkserver_preload(
         "pytest",
         "diarize.audio",
         "diarize.training.activity_training",
+        "diarize.training.local_training",
         "diarize.training.embedding_training",
         "diarize.scoring.verification",
         "torch._dynamo",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from diarize.audio.features import FeatureConfig
 from diarize.config import MODEL_TABLES, load_tables, validate
@@ -83,7 +84,11 @@ def build_from_config(table: Mapping[str, Any], features: FeatureConfig, source:
 
 
 def save_model(
-    folder: str | Path, network: Network, features: FeatureConfig, network_table: Mapping[str, Any], card: str
+    folder: str | Path,
+    network: nn.Module,
+    features: FeatureConfig,
+    network_table: Mapping[str, Any],
+    card: str,
 ) -> None:
     """Write a model folder. `network_table` has the arguments of `build_network`; `card` is Markdown."""
     folder = Path(folder)

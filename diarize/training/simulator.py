@@ -1,7 +1,7 @@
-"""Conversations simulated from clips of single speakers, to train the network of speech and overlap on.
+"""Conversations simulated from clips of single speakers, to train networks of speech and speakers on.
 
-Each has 0 to 4 speakers, each with their own level and distance, with interruptions and interjections, a
-background, and sounds other than speech.
+Each has no, one or several speakers, each with their own level and distance, with interruptions and
+interjections, a background, and sounds other than speech.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.random import Generator
 from numpy.typing import NDArray
 
@@ -19,6 +20,7 @@ from diarize.audio import SAMPLE_RATE, Samples, load_audio
 from diarize.audio.features import FeatureConfig, log_mel
 from diarize.config import SpeechConfig
 from diarize.formats.kaldi import DataFolder
+from diarize.networks.pyannet import FIELD, STEP, PyanNet, load_pyannet
 from diarize.segments import Segment
 from diarize.speech.activity import OUTPUT_LENGTH, silero_of_frames
 from diarize.speech.detect import speech_probabilities, speech_segments
@@ -44,6 +46,8 @@ BRIDGED, SHORTEST = 0.2, 0.06  # seconds; shorter pauses and shorter segments of
 ENERGY_FRAME = 160  # samples
 
 N_VOICES = (0.12, 0.22, 0.30, 0.21, 0.15)  # probability of 0, 1, ... speakers
+MANY_VOICES = (0.06, 0.20, 0.30, 0.22, 0.14, 0.08)  # the same for networks of local speakers
+TEACHER_WINDOW, TARGET_SAMPLES = 10 * SAMPLE_RATE, 640  # of PyanNet, and of each 40 ms of its targets
 
 
 @cache
@@ -63,19 +67,24 @@ def load_clip(path: str) -> tuple[Samples, tuple[Segment, ...]]:
 
 
 class Simulator:
-    """Conversations of `seconds`, from clips, noises and rooms."""
+    """Conversations of `seconds`, from clips, noises and rooms; `n_voices` are probabilities of 0, 1, ..."""
 
     def __init__(
-        self, data: DataFolder, noises: Sequence[Samples], rooms: Sequence[Sequence[Samples]], seconds: float
+        self,
+        data: DataFolder,
+        noises: Sequence[Samples],
+        rooms: Sequence[Sequence[Samples]],
+        seconds: float,
+        n_voices: Sequence[float] = N_VOICES,
     ) -> None:
-        self.seconds, self.noises, self.rooms = seconds, noises, rooms
+        self.seconds, self.noises, self.rooms, self.n_voices = seconds, noises, rooms, n_voices
         self.paths: dict[str, list[str]] = {}
         for utterance, speaker in data.utt2spk.items():
             self.paths.setdefault(speaker, []).append(data.wav_scp[utterance])
         self.names = sorted(self.paths)
 
     def __call__(self, random: Generator) -> tuple[Samples, NDArray[np.uint8]]:
-        """Samples (n_samples,), and the number of speakers who speak in every 20 ms."""
+        """Samples (n_samples,), and who speaks in every 20 ms: a bit for each speaker."""
         n_samples = round(self.seconds * SAMPLE_RATE)
         placed = self._talk(random)
         speakers = list(dict.fromkeys(one.speaker for one in placed))
@@ -107,10 +116,10 @@ class Simulator:
             samples = clip(samples, random)
         samples *= 0.99 / max(0.99, float(np.abs(samples).max()))
         rounded: Samples = np.round(samples * 32768).astype(np.float32) / np.float32(32768)
-        return rounded, count_voices(placed, self.seconds)
+        return rounded, who_speaks(placed, self.seconds)
 
     def _talk(self, random: Generator) -> list[Placed]:
-        n_voices = int(random.choice(len(N_VOICES), p=N_VOICES))
+        n_voices = int(random.choice(len(self.n_voices), p=self.n_voices))
         if not n_voices:
             return []
         longest = random.uniform(0.4, 8.0)
@@ -177,15 +186,55 @@ class ConversationFeatures:
         ``mel`` (n_frames, n_mels) and ``silero`` (n_frames,) every 10 ms; ``voices``, the number
         of speakers, (n_frames / 2,) and, with a teacher, ``teacher`` (n_frames / 2, 2) every 20 ms.
         """
-        samples, voices = self.simulate(np.random.default_rng([self.seed, index]))
+        samples, speakers = self.simulate(np.random.default_rng([self.seed, index]))
         n_frames = round(self.simulate.seconds * self.features.frame_rate)
         silero = silero_of_frames(speech_probabilities([samples])[0], 0, 0, n_frames)
         made: dict[str, NDArray[Any]] = {
             "mel": log_mel(samples, self.features)[:n_frames],
             "silero": silero,
-            "voices": voices,
+            "voices": np.bitwise_count(speakers),
         }
         return {**made, "teacher": self.teacher(samples)} if self.teacher else made
+
+
+class LocalFeatures:
+    """The training data of a conversation for networks of local speakers.
+
+    Each process makes its own, because a teacher cannot be sent from one process to another.
+    """
+
+    def __init__(self, simulate: Simulator, features: FeatureConfig, seed: int, *, teacher: bool) -> None:
+        self.simulate, self.features, self.seed = simulate, features, seed
+        self.teacher = load_pyannet() if teacher else None
+
+    def __call__(self, index: int) -> dict[str, NDArray[Any]]:
+        """The arrays of conversation number `index` by name; they depend on the seed and the number alone.
+
+        ``mel`` (n_frames, n_mels) every 10 ms; ``speakers``, bits, (n_frames / 2,) every 20 ms and, with a
+        teacher, ``teacher`` (n_windows, 250, 7), its probabilities of `pyannet.CLASSES` every 40 ms of each
+        ten seconds.
+        """
+        samples, speakers = self.simulate(np.random.default_rng([self.seed, index]))
+        n_frames = round(self.simulate.seconds * self.features.frame_rate)
+        made: dict[str, NDArray[Any]] = {
+            "mel": log_mel(samples, self.features)[:n_frames],
+            "speakers": speakers,
+        }
+        return {**made, "teacher": teach(self.teacher, samples)} if self.teacher else made
+
+
+@torch.inference_mode()
+def teach(teacher: PyanNet, samples: Samples) -> NDArray[np.float32]:
+    """The teacher's probabilities (n_windows, 250, 7) for each ten seconds, a mean of each 40 ms."""
+    windows = torch.from_numpy(samples).unflatten(0, (-1, TEACHER_WINDOW))
+    classes = teacher(windows).exp()
+    middles = np.arange(classes.shape[1]) * STEP + FIELD // 2
+    n_targets = TEACHER_WINDOW // TARGET_SAMPLES
+    middles[-1] = TEACHER_WINDOW - 1  # the last target holds the middle of no frame
+    frame = torch.from_numpy(middles // TARGET_SAMPLES)
+    sums = torch.zeros(len(windows), n_targets, classes.shape[2]).index_add_(1, frame, classes)
+    means: NDArray[np.float32] = (sums / frame.bincount(minlength=n_targets)[:, None]).numpy()
+    return means
 
 
 def _loop(samples: Samples, n_samples: int, random: Generator) -> Samples:
@@ -193,11 +242,12 @@ def _loop(samples: Samples, n_samples: int, random: Generator) -> Samples:
     return np.resize(np.roll(samples, random.integers(len(samples))), n_samples)
 
 
-def count_voices(placed: list[Placed], seconds: float) -> NDArray[np.uint8]:
-    """The number of speakers who speak at the middle of every 20 ms."""
-    n_voices = np.zeros(round(seconds / OUTPUT_LENGTH), dtype=np.uint8)
+def who_speaks(placed: list[Placed], seconds: float) -> NDArray[np.uint8]:
+    """The speakers who speak at the middle of every 20 ms, as bits, in the order in which they are placed."""
+    speaking = np.zeros(round(seconds / OUTPUT_LENGTH), dtype=np.uint8)
+    bits = {name: 1 << k for k, name in enumerate(dict.fromkeys(one.speaker for one in placed))}
     for one in placed:
         for segment in one.phrase.speech:
             first, behind = np.round([(one.start + t) / OUTPUT_LENGTH for t in (segment.start, segment.end)])
-            n_voices[int(first) : int(behind)] += 1
-    return n_voices
+            speaking[int(first) : int(behind)] |= bits[one.speaker]
+    return speaking

@@ -4,8 +4,8 @@
 #   egs/voices/run.sh --corpus DIR [--stage 1] [--stop-stage 8] [OPTION]...
 #
 # DIR has <anything>/<speaker>/<recording>. With --recipe bundled as the first argument, the script makes the
-# embedding model that comes with diarize; with --recipe activity, the network of speech and overlap. See
-# egs/voices/bundled.sh and egs/voices/activity.sh.
+# embedding model that comes with diarize; with --recipe activity, the network of speech and overlap; with
+# --recipe local, a network of local speakers. See egs/voices/bundled.sh, egs/voices/activity.sh and egs/voices/local.sh.
 #
 # Stages: 1 data folders, 2 features, 3 training, 4 embeddings and reports, 5 scores, 6 baselines and
 # identification, 7 experiments, 8 RESULTS.md.
@@ -14,8 +14,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 case "${1-} ${2-}" in
-  '--recipe bundled' | '--recipe activity') exec "egs/voices/$2.sh" "${@:3}" ;;
-  '--recipe=bundled '* | '--recipe=activity '*) exec "egs/voices/${1#*=}.sh" "${@:2}" ;;
+  '--recipe bundled' | '--recipe activity' | '--recipe local') exec "egs/voices/$2.sh" "${@:3}" ;;
+  '--recipe=bundled '* | '--recipe=activity '* | '--recipe=local '*) exec "egs/voices/${1#*=}.sh" "${@:2}" ;;
 esac
 . recipes/clustering.sh
 options corpus='' exp=exp/clustering

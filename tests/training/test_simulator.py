@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 from small_onnx import write_segmentation
 
 from diarize.audio import SAMPLE_RATE, load_audio
@@ -14,7 +15,14 @@ from diarize.formats.kaldi import DataFolder, read_data_folder, write_data_folde
 from diarize.segments import Segment, Turn, speech_of
 from diarize.training.conversation_set import ConversationSet, Shape
 from diarize.training.conversations import Phrase, Placed
-from diarize.training.simulator import ConversationFeatures, Simulator, count_voices, load_clip
+from diarize.training.simulator import (
+    ConversationFeatures,
+    LocalFeatures,
+    Simulator,
+    load_clip,
+    teach,
+    who_speaks,
+)
 
 
 @pytest.fixture(scope="module")
@@ -52,13 +60,13 @@ def test_speech_in_a_clip_is_where_its_energy_is(tmp_path, demo_recording):
         assert any(one.intersection(segment) for segment in reference)
 
 
-def test_voices_are_counted_every_20_ms():
+def test_who_speaks_is_told_every_20_ms():
     two = Phrase(np.zeros(SAMPLE_RATE, np.float32), (Segment(0, 0.4), Segment(0.6, 1.0)))
     placed = [Placed(0.1, "a", two), Placed(0.3, "b", two)]
-    voices = count_voices(placed, 1.0)
+    voices = who_speaks(placed, 1.0)
     expected = np.zeros(50, int)
-    for start, end in ((5, 25), (35, 55), (15, 35), (45, 65)):
-        expected[start:end] += 1
+    for start, end, bit in ((5, 25, 1), (35, 55, 1), (15, 35, 2), (45, 65, 2)):
+        expected[start:end] |= bit
     assert voices.tolist() == expected.tolist()
 
 
@@ -73,7 +81,7 @@ def test_a_conversation_depends_on_its_random_numbers_alone(simulate):
         assert np.array_equal(samples * 32768, np.round(samples * 32768)), "as 16 bits hold it"
         assert np.abs(samples).max() <= 1
         assert (voices.shape, voices.dtype) == ((200,), np.uint8)
-        counts.append(int(voices.max()))
+        counts.append(int(np.bitwise_count(voices).max()))
     assert min(counts) == 0, "nobody speaks in some"
     assert max(counts) >= 2, "two at once in others"
 
@@ -85,10 +93,27 @@ def test_what_is_learned_of_a_conversation(simulate, tmp_path):
     shapes = {name: array.shape for name, array in made.items()}
     assert shapes == {"mel": (400, 16), "silero": (400,), "voices": (200,), "teacher": (200, 2)}
     _, voices = simulate(np.random.default_rng([7, 3]))
-    assert np.array_equal(made["voices"], voices)
+    assert np.array_equal(made["voices"], np.bitwise_count(voices))
     untaught = ConversationFeatures(simulate, features, 7, None)(3)
     assert untaught.keys() == {"mel", "silero", "voices"}
     assert all(np.array_equal(array, made[name]) for name, array in untaught.items())
+
+
+def test_what_is_learned_of_local_speakers(simulate):
+    made = LocalFeatures(simulate, FeatureConfig(n_mels=16), 7, teacher=False)(3)
+    assert {name: array.shape for name, array in made.items()} == {"mel": (400, 16), "speakers": (200,)}
+    assert np.array_equal(made["speakers"], simulate(np.random.default_rng([7, 3]))[1])
+
+
+def test_the_teacher_s_targets_are_means_of_its_frames():
+    class Ramp:
+        def __call__(self, windows: torch.Tensor) -> torch.Tensor:
+            frames = (windows.shape[1] - 991) // 270 + 1
+            return (torch.arange(1, frames + 1) / frames).log().repeat(len(windows), 7, 1).transpose(1, 2)
+
+    found = teach(Ramp(), np.zeros(20 * SAMPLE_RATE, np.float32))
+    assert found.shape == (2, 250, 7)
+    np.testing.assert_allclose(found[0, :, 0], np.linspace(0, 1, 250), atol=0.01)
 
 
 def test_a_set_of_conversations_takes_its_conditions_in_turn(data, tmp_path):
