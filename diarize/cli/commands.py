@@ -26,6 +26,7 @@ from diarize.cli.options import (
     ModelName,
     NumSpeakers,
     Output,
+    Preset,
     Quiet,
     SpeechFile,
     Threads,
@@ -68,6 +69,7 @@ def run(
     model: ModelName = None,
     device: Device = "auto",
     threads: Threads = None,
+    preset: Preset = None,
     config: ConfigFile = None,
     settings: Assignments = None,
     allow_pipes: AllowPipes = False,
@@ -87,7 +89,7 @@ def run(
         clusterer=clusterer,
         threshold=threshold,
     )
-    chosen = console.load_settings(config, settings, given)
+    chosen = console.load_settings(config, settings, given, preset)
     names = console.channel_names(channels, channel, channel_names, chosen)
 
     from diarize.batch.jobs import find_jobs, open_source, read_speech
@@ -163,6 +165,7 @@ def embed(
     model: ModelName = None,
     device: Device = "auto",
     threads: Threads = None,
+    preset: Preset = None,
     config: ConfigFile = None,
     settings: Assignments = None,
     allow_pipes: AllowPipes = False,
@@ -176,7 +179,7 @@ def embed(
     """
     console.start_logging(quiet, verbose)
     given = as_settings(window=window, hop=hop)
-    chosen = console.load_settings(config, settings, given)
+    chosen = console.load_settings(config, settings, given, preset)
     names = console.channel_names(channels, channel, channel_names)
 
     from diarize.batch.jobs import find_jobs, open_source, read_speech
@@ -190,7 +193,7 @@ def embed(
     jobs = find_jobs(inputs, allow_pipes=allow_pipes, speech=speech)
     from diarize.embedding.embedder import Embedder
 
-    embedder = Embedder(model, device=device, threads=threads)
+    embedder = Embedder(model or chosen.embedding.model, device=device, threads=threads)
     progress = console.ProgressBar(quiet)
     tables: list[Embeddings] = []
 
@@ -324,9 +327,9 @@ def convert(
 def models(
     format: Annotated[Literal["text", "json"], typer.Option("--format", help="Format of the list.")] = "text",
 ) -> None:
-    """List the embedding models.
+    """List the presets and the embedding models.
 
-    Each has its description, licence, training data and error rates.
+    Each has its description, licence and error rates, a preset its speed, a model its training data.
     """
     from diarize.embedding import catalog
 

@@ -118,15 +118,20 @@ def settle_stdout() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def load_settings(config: Path | None, assignments: Sequence[str] | None, options: dict[str, Any]) -> Config:
-    """The settings: the defaults, overridden by the TOML file, then by `name=value`, then by options.
+def load_settings(
+    config: Path | None,
+    assignments: Sequence[str] | None,
+    options: dict[str, Any],
+    preset: str | None = None,
+) -> Config:
+    """The settings: the preset, overridden by the TOML file, then by `name=value`, then by options.
 
     Values are read as TOML, otherwise as text.
 
     Raises
     ------
     ConfigError
-        If a setting is unknown (the message lists the known ones) or a value is impossible.
+        If a preset or setting is unknown (the message lists the known ones) or a value is impossible.
     """
     from diarize.config import load_config
     from diarize.config.toml import parse_value
@@ -138,7 +143,7 @@ def load_settings(config: Path | None, assignments: Sequence[str] | None, option
             raise ConfigError(f"--set {assignment}: write it as NAME=VALUE, for example speech.threshold=0.3")
         overrides[name.strip()] = parse_value(text, f"--set {name.strip()}")
     overrides |= {name: value for name, value in options.items() if value is not None}
-    return load_config(config, overrides)
+    return load_config(config, overrides, preset=preset)
 
 
 def channel_names(

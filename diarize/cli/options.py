@@ -111,6 +111,13 @@ SpeechFile = Annotated[
         "a file for each recording.",
     ),
 ]
+Preset = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Settings and networks by name: default, fast or strong; `diarize models` describes them.",
+    ),
+]
 ConfigFile = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE", help="TOML file of settings, which override the defaults."),

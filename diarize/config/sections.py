@@ -16,12 +16,13 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from diarize.config.preset import load_preset
 from diarize.config.toml import load_toml, parse_value
 from diarize.config.validation import Settings, validate
 from diarize.errors import ConfigError
 from diarize.segments import MOST_SPEAKERS
 
-DETECTOR_THRESHOLDS = {"silero": 0.5, "activity": 0.9, "energy": 0.5}
+DETECTOR_THRESHOLDS = {"local": 0.5, "silero": 0.5, "activity": 0.9, "energy": 0.5}
 """The threshold of each detector, used where ``speech.threshold`` is not given."""
 
 
@@ -34,10 +35,10 @@ def _at_least_a_frame(seconds: float) -> float:
 class SpeechConfig(Settings):
     """Speech detection (``speech/``). docs/choices.md says how the defaults were chosen."""
 
-    detector: Literal["silero", "activity", "energy"] = Field(
+    detector: Literal["local", "silero", "activity", "energy"] = Field(
         "silero",
-        description="silero: Silero's network; activity: the bundled network on top of it; energy: loud "
-        "sound, without a network",
+        description="local: a network that tells apart the speakers of windows, and finds overlap; silero: "
+        "Silero's network; activity: the bundled network on top of it; energy: loud sound, without a network",
     )
     threshold: float | None = Field(
         None,
@@ -69,7 +70,14 @@ class SpeechConfig(Settings):
     model: str | None = Field(
         None,
         description="folder of a network of speech and overlap, or a third-party network as FILE.onnx; "
-        "none: the bundled one",
+        "none: the bundled one. With the detector local, of local speakers; none: pyannet",
+    )
+
+    window: float = Field(
+        10.0, ge=1, le=60, description="seconds; local: the window in which speakers are told apart"
+    )
+    hop: float = Field(
+        2.5, ge=0.02, description="seconds between the starts of these windows; lower is slower"
     )
 
     @property
@@ -94,8 +102,13 @@ class ChannelsConfig(Settings):
 
 
 class EmbeddingConfig(Settings):
-    """The windows that are embedded (``embedding/``)."""
+    """The embedding network, and the windows that are embedded (``embedding/``)."""
 
+    model: str | None = Field(
+        None,
+        description="a model folder, FILE.onnx, or a name that `diarize models` lists; none: the bundled "
+        "network",
+    )
     window: float = Field(
         1.5,
         gt=0,
@@ -197,6 +210,12 @@ class ResegmentationConfig(Settings):
     change_cost: float = Field(
         2.0, ge=0, description="nats; cost of a change of speaker; higher makes fewer and longer turns"
     )
+    local_weight: float = Field(
+        3.0,
+        ge=0,
+        description="nats/s; with the detector local: weight of the local speakers beside the embeddings of "
+        "these windows",
+    )
 
     _long_enough = field_validator("window")(_at_least_a_frame)
 
@@ -280,13 +299,18 @@ def _merge(tables: dict[str, dict[str, Any]], content: Mapping[str, Any], source
         tables[name] |= value
 
 
-def load_config(path: str | Path | None = None, overrides: Mapping[str, Any] | None = None) -> Config:
-    """The pipeline's settings: the defaults, overridden by a TOML file, then by ``{"section.key": value}``.
+def load_config(
+    path: str | Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    preset: str | None = None,
+) -> Config:
+    """The pipeline's settings: a preset, overridden by a TOML file, then by ``{"section.key": value}``.
 
     Raises
     ------
     ConfigError
-        If the file cannot be read, a setting is unknown or a value is impossible.
+        If the file cannot be read, a preset or setting is unknown, or a value is impossible.
 
     Examples
     --------
@@ -300,6 +324,9 @@ def load_config(path: str | Path | None = None, overrides: Mapping[str, Any] | N
             values["clustering"] = _spell_numbers(values["clustering"])
         except ValueError as error:
             raise ConfigError(f"{source}: setting 'clustering': {error}") from error
+    for section, chosen in (load_preset(preset)[1] if preset else {}).items():
+        given = values.get(section, {})
+        values[section] = chosen | given if isinstance(given, dict) else given
     for name, value in (overrides or {}).items():
         name = "clustering.n_speakers" if name == "clustering.num_speakers" else name
         *sections, key = name.split(".")

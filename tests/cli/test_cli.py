@@ -145,6 +145,7 @@ OTHER_VALUES = {
     "speech.threshold": 0.75,
     "speech.overlap": 0.25,
     "speech.mixed": 0.75,
+    "embedding.model": "mine",
     "speech.model": "mine",
     "channels.crosstalk": False,
     "resegmentation.enabled": False,

@@ -68,7 +68,7 @@ def test_settings_are_fixed_once_made():
     [
         (
             "[embedding]\nwindows = 1\n",
-            "unknown setting 'embedding.windows'; known: window, hop",
+            "unknown setting 'embedding.windows'; known: model, window, hop",
         ),
         (
             "[embeddings]\nwindow = 1\n",
@@ -90,7 +90,8 @@ def test_settings_are_fixed_once_made():
         ),
         (
             '[speech]\ndetector = "ears"\n',
-            "setting 'speech.detector': input should be 'silero', 'activity' or 'energy', got 'ears'",
+            "setting 'speech.detector': input should be 'local', 'silero', 'activity' or 'energy', "
+            "got 'ears'",
         ),
         (
             "[clustering]\nn_speakers = 0\n",
@@ -132,7 +133,7 @@ def test_a_file_that_is_not_there_is_told(tmp_path):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("embedding.windows", "settings: unknown setting 'embedding.windows'; known: window, hop"),
+        ("embedding.windows", "settings: unknown setting 'embedding.windows'; known: model, window, hop"),
         (
             "windows",
             "settings: unknown setting 'windows'; "

@@ -63,7 +63,8 @@ def test_the_command_lists_them_without_torch():
         "print('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.startswith(f"{DEFAULT_MODEL} (default)\n")
+    assert done.stdout.startswith("--preset default\n")
+    assert f"\n{DEFAULT_MODEL} (default)\n" in done.stdout
     assert done.stdout.endswith("FILE.toml beside it: docs/models.md\nFalse\n")
 
 
