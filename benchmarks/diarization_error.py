@@ -1,7 +1,7 @@
 """DER, JER and number of speakers on sets of recordings, for every clusterer, as Markdown tables.
 
-    python benchmarks/diarization_error.py --data DIR [--sets SET ...] [--config FILE.toml ...]
-        [--peer resemblyzer --peer-config FILE.toml ...]
+    python benchmarks/diarization_error.py --data DIR [--sets SET ...] [--preset NAME]
+        [--config FILE.toml ...] [--peer resemblyzer --peer-config FILE.toml ...]
 
 DIR holds a folder for each set, with audio/, rttm/ and uem/ and one file for each recording. A --config
 applies to the clusterer that it names ([clustering] method); clusterers without a config use the defaults.
@@ -33,17 +33,20 @@ COLUMNS = (
 Row = tuple[tuple[str, str, str], list[DiarizationScore]]
 
 
-def read_configs(paths: Sequence[Path], clusterers: Sequence[str]) -> dict[str, Config]:
-    """A config for each clusterer: the file that names it, or the defaults."""
+def read_configs(
+    paths: Sequence[Path], clusterers: Sequence[str], preset: str | None = None
+) -> dict[str, Config]:
+    """A config for each clusterer: the file that names it, or the preset."""
     configs: dict[str, Config] = {}
     for path in paths:
-        config = load_config(path)
+        config = load_config(path, preset=preset)
         method = config.clustering.method
         if method in configs:
             raise ConfigError(f"{path}: a second config for the clusterer {method!r}; give one for each")
         configs[method] = config
     return {
-        name: configs.get(name) or load_config(overrides={"clustering.method": name}) for name in clusterers
+        name: configs.get(name) or load_config(overrides={"clustering.method": name}, preset=preset)
+        for name in clusterers
     }
 
 
@@ -87,6 +90,7 @@ def main() -> None:
     parser.add_argument("--model", help="model folder, or the name of a bundled model")
     parser.add_argument("--clusterers", nargs="+", choices=list(CLUSTERERS), default=list(CLUSTERERS))
     parser.add_argument("--config", nargs="+", type=Path, default=[], metavar="FILE")
+    parser.add_argument("--preset", help="settings by name, which a --config overrides")
     parser.add_argument("--peer", choices=["resemblyzer"])
     parser.add_argument("--peer-config", nargs="+", type=Path, default=[], metavar="FILE")
     parser.add_argument(
@@ -109,7 +113,7 @@ def main() -> None:
     sets = arguments.sets or sorted(path.parent.name for path in arguments.data.glob("*/audio"))
     if not sets:
         raise DiarizeError(f"{arguments.data}: no folder with audio/ in it; give the folder of the sets")
-    configs = read_configs(arguments.config, arguments.clusterers)
+    configs = read_configs(arguments.config, arguments.clusterers, arguments.preset)
     peers = read_configs(arguments.peer_config, arguments.clusterers)
     peers = {name: with_clustering_of(configs[name], peer) for name, peer in peers.items()}
     bench, peer_bench = Bench(arguments.model), Bench(arguments.peer) if arguments.peer else None

@@ -136,7 +136,7 @@ class Bench:
         how = (config.speech, config.embedding, config.resegmentation, config.turns)
         key = (recording.audio, how, config.clustering.seconds_a_sample, labelled.labels.tobytes())
         if key not in self._scores:
-            finer = resegment(labelled, voices, backend, config)
+            finer = resegment(labelled, voices, heard, backend, config)
             self._scores[key] = recording.score(turns(finer, heard, config.turns, recording.name).turns)
         return self._scores[key]
 
@@ -151,7 +151,8 @@ class Bench:
         heard = self.hear(audio, config.speech)
         again = config.resegmentation
         times = tuple(heard.segments), tuple(heard.mixed)
-        key = (audio, times, config.embedding, again.enabled, again.window, again.hop)
+        by = config.speech if heard.local is not None else None
+        key = (audio, by, times, config.embedding, again.enabled, again.window, again.hop)
         if key not in self._voices:
             self._voices[key] = embed(heard, stream_audio(audio), self.embedder, config)
         return heard, self._voices[key]

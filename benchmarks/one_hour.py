@@ -29,7 +29,7 @@ from printing import header, table
 from diarize.errors import DiarizeError
 
 DEMO = Path(__file__).resolve().parent.parent / "egs" / "demo" / "meeting.flac"
-STAGES = ("detect speech", "embed windows", "cluster", "make turns")
+STAGES = ("hear", "embed", "label", "resegment", "turns")
 START_SECONDS = 10
 SEED = 0
 
@@ -73,11 +73,13 @@ def write_audio(path: Path, seconds: float) -> None:
             left -= len(piece)
 
 
-def measure(audio: Path, model: str | None, threads: int) -> dict[str, float]:
+def measure(audio: Path, model: str | None, threads: int, preset: str) -> dict[str, float]:
     """Wall seconds of each stage of the pipeline."""
+    from diarize.config import load_config
     from diarize.pipeline.diarizer import Diarizer
 
-    diarization = Diarizer(model, device="cpu", threads=threads)(audio)
+    config = load_config(preset=preset)
+    diarization = Diarizer(model, config=config, device="cpu", threads=threads)(audio)
     return {**diarization.seconds, "windows": len(diarization.embeddings.start)}
 
 
@@ -103,7 +105,7 @@ def measure_start(folder: Path, model: str | None) -> str:
 
 
 def measure_stages(
-    folder: Path, minutes: float, model: str | None, threads: Sequence[int], peer: bool
+    folder: Path, minutes: float, model: str | None, threads: Sequence[int], peer: bool, preset: str
 ) -> str:
     """The table of the stages, and the ratios of the peer to ours with the same number of threads."""
     audio, duration = folder / "hour.wav", 60 * minutes
@@ -113,12 +115,13 @@ def measure_stages(
         compared = []  # seconds of the embedding stage, wall, CPU, peak memory
         for system in ("ours", "resemblyzer") if peer else ("ours",):
             command = [__file__, "--measure", system, "--audio", str(audio), "--threads", str(n)]
+            command += ["--preset", preset]
             used = run([*command, *(["--model", model] if model else [])], n)
             seconds = json.loads(used.output)
             factors = [seconds[stage] / duration for stage in STAGES] + [used.wall / duration]
             whole = (f"{used.wall:.1f}", f"{used.cpu:.1f}", f"{used.peak:.0f}")
             rows.append((system, str(n), *(f"{factor:.5f}" for factor in factors), *whole))
-            compared.append(np.array([seconds["embed windows"], used.wall, used.cpu, used.peak]))
+            compared.append(np.array([seconds["embed"], used.wall, used.cpu, used.peak]))
         if peer:
             ours, others = compared
             ratios.append((str(n), *(f"{ratio:.2f}" for ratio in others / ours)))
@@ -128,7 +131,7 @@ def measure_stages(
         f"{minutes:g} minutes, {seconds['windows']} windows.\n\n{table(columns, rows)}"
     )
     if ratios:
-        columns = ("resemblyzer / ours, threads", "embed windows", "wall", "CPU", "peak memory")
+        columns = ("resemblyzer / ours, threads", "embed", "wall", "CPU", "peak memory")
         text += f"\n{table(columns, ratios)}"
     return text
 
@@ -140,6 +143,7 @@ def main() -> None:
     )
     parser.add_argument("--model", help="model folder, or the name of a bundled model")
     parser.add_argument("--threads", nargs="+", type=int, default=[1], metavar="N")
+    parser.add_argument("--preset", default="default", help="settings by name (default: %(default)s)")
     parser.add_argument("--peer", choices=["resemblyzer"])
     parser.add_argument("--minutes", type=float, default=60, help="minutes of audio")
     # Used when this script starts itself for a row.
@@ -150,12 +154,18 @@ def main() -> None:
     if arguments.measure:
         (n_threads,) = arguments.threads
         model = arguments.model if arguments.measure == "ours" else arguments.measure
-        print(json.dumps(measure(arguments.audio, model, n_threads)))
+        print(json.dumps(measure(arguments.audio, model, n_threads, arguments.preset)))
         return
     packages = ("resemblyzer",) if arguments.peer else ()
     print(header(f"CPU only, seed {SEED}, threads {' '.join(map(str, arguments.threads))}", packages))
     with tempfile.TemporaryDirectory() as folder:
-        options = (arguments.minutes, arguments.model, arguments.threads, bool(arguments.peer))
+        options = (
+            arguments.minutes,
+            arguments.model,
+            arguments.threads,
+            bool(arguments.peer),
+            arguments.preset,
+        )
         print(measure_stages(Path(folder), *options))
         print(measure_start(Path(folder), arguments.model), end="")
 

@@ -5,7 +5,7 @@ DATA is a Kaldi data folder of clips with utt2spk. If it has utt2corpus, each co
 own mean, as a recording is later, because differences between corpora are not differences between speakers.
 Only speakers with two or more clips are used; if there are not more of them than an embedding has dimensions,
 nothing is written. A model folder gets backend.safetensors; FILE.onnx gets FILE.backend.safetensors beside
-it.
+it. Weights in a package, those of campplus, need --out.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, required=True, help="Kaldi data folder with utt2spk")
-    parser.add_argument("--model", type=Path, required=True, help="model folder, or FILE.onnx")
+    parser.add_argument("--model", required=True, help="model folder, FILE.onnx or campplus")
+    parser.add_argument("--out", type=Path, help="folder for backend.safetensors (default: the model)")
     parser.add_argument(
         "--skip", nargs="+", default=[], metavar="CORPUS", help="corpora to leave out, if present"
     )
@@ -48,7 +49,8 @@ def main() -> None:
     clips = [clip for clip in data.utt2spk if corpora[clip] not in arguments.skip]
     n_clips = Counter(data.utt2spk[clip] for clip in clips)
     clips = [clip for clip in clips if n_clips[data.utt2spk[clip]] > 1]
-    backend_file(arguments.model).unlink(missing_ok=True)  # a back end of other weights would be refused
+    out = arguments.out or Path(arguments.model)
+    backend_file(out).unlink(missing_ok=True)  # a back end of other weights would be refused
     embedder = Embedder(arguments.model, device="cpu")
     n_speakers = len({data.utt2spk[clip] for clip in clips})
     if n_speakers <= embedder.dim:
@@ -69,9 +71,9 @@ def main() -> None:
         backend = learn_backend(X, [data.utt2spk[clip] for clip in heard], heard, arguments.dims)
     except ValueError as error:
         raise DiarizeError(f"{arguments.data}: {error}") from error
-    save_backend(backend, arguments.model, embedder.model.fingerprint)
+    save_backend(backend, out, embedder.model.fingerprint)
     print(
-        f"{backend_file(arguments.model)}: {len(X)} windows of {n_speakers} speakers; "
+        f"{backend_file(out)}: {len(X)} windows of {n_speakers} speakers; "
         f"spread of speakers over that of windows from {backend.spread[0]:.2f} to {backend.spread[-1]:.2f}"
     )
 

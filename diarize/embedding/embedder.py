@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from diarize.audio import Samples, Source, source_id
 from diarize.audio.kept import mono_blocks
@@ -31,7 +32,12 @@ from diarize.speakers.plda import Backend
 from diarize.speech.channel_options import check_channels
 from diarize.speech.channels import ChannelSpeech, embed_channels, hear_channels
 from diarize.speech.detect import Heard, hear
+from diarize.speech.hysteresis import runs
+from diarize.speech.local import FRAME_LENGTH, Local
 from diarize.speech.windows import sliding_windows
+
+LEAST_ALONE = 0.2
+"""Seconds; a local speaker who talks less than this alone is embedded with the overlapping speech."""
 
 
 class Voices(NamedTuple):
@@ -42,6 +48,12 @@ class Voices(NamedTuple):
     pieces: Sequence[Segment] = ()
     """Shorter windows for the resegmentation; empty without it."""
     piece_vectors: Vectors = np.empty((0, 0), np.float32)
+    local: NDArray[np.intp] = np.empty((0, 2), np.intp)
+    """(n, 2): the window and the number of each local speaker who talks, in the order of the windows."""
+    local_vectors: Vectors = np.empty((0, 0), np.float32)
+    """(n, dim): embeddings of what they say alone, or of all they say if they hardly talk alone."""
+    local_seconds: NDArray[np.float64] = np.empty(0)
+    """(n,): seconds of it."""
 
 
 class Embedder:
@@ -149,6 +161,9 @@ class Embedder:
         heard = hear(report_blocks(blocks, "hear", hook), config.speech, speech)
         hook("hear", heard)
         everything = Segment(0.0, heard.n_seconds)
+        heard = heard._replace(local=None)  # a table has windows alone
+        if whole:  # of one speaker, so nothing is mixed
+            heard = heard._replace(mixed=[])
         heard = heard._replace(segments=heard.segments or [everything] * whole)
         voices = embed(heard, blocks, self, config, hook)
         hook("embed", voices)
@@ -200,12 +215,13 @@ class Embedder:
         hook: Hook = ignore,
         *,
         mixed: list[Segment] | None = None,
+        parts: Sequence[Sequence[Segment] | None] | None = None,
     ) -> Vectors:
         """The embeddings (n_windows, dim), of length 1, of windows that are sorted by start.
 
-        `hook` gets the number of windows done and in total. If the network runs once over the recording, it
-        excludes the `mixed` segments (sorted, not overlapping), unless less than 0.2 s of a window would
-        remain.
+        A window that has `parts` is embedded by these alone. From the others, a network that runs once over
+        the recording excludes the `mixed` segments, unless less than 0.2 s of a window would remain. Parts
+        and mixed segments are sorted and do not overlap. `hook` gets the number of windows done and in total.
 
         Raises
         ------
@@ -222,7 +238,7 @@ class Embedder:
         done = 0
         with one_thread(), ThreadPoolExecutor(self.threads, initializer=set_own_threads) as executor:
             pending: deque[Future[Vectors]] = deque()
-            for task in self.encoder.tasks(blocks, windows, mixed or []):
+            for task in self.encoder.tasks(blocks, windows, mixed or [], parts or [None] * len(windows)):
                 pending.append(executor.submit(task))
                 while len(pending) > 2 * self.threads:
                     done = _collect(pending.popleft(), vectors, done)
@@ -260,11 +276,38 @@ def embed(
     pieces = []
     if again.enabled and embedder.backend is not None:
         pieces = sorted(sliding_windows(heard.segments, again.window, again.hop))
-    both = windows + pieces
-    order = sorted(range(len(both)), key=both.__getitem__)
-    vectors = np.empty((len(both), embedder.dim), dtype=np.float32)
-    vectors[order] = embedder.windows(blocks, [both[i] for i in order], hook, mixed=heard.mixed)
-    return Voices(windows, vectors[: len(windows)], pieces, vectors[len(windows) :])
+    keys, whole, parts = local_parts(heard.local)
+    spans = windows + pieces + whole
+    chosen: list[list[Segment] | None] = [*[None] * (len(windows) + len(pieces)), *parts]
+    order = sorted(range(len(spans)), key=spans.__getitem__)
+    vectors = np.empty((len(spans), embedder.dim), dtype=np.float32)
+    vectors[order] = embedder.windows(
+        blocks,
+        [spans[i] for i in order],
+        hook,
+        mixed=heard.mixed,
+        parts=[chosen[i] for i in order],
+    )
+    own, short, local = np.split(vectors, [len(windows), len(windows) + len(pieces)])
+    seconds = np.array([sum(part.duration for part in each) for each in parts])
+    return Voices(windows, own, pieces, short, keys, local, seconds)
+
+
+def local_parts(local: Local | None) -> tuple[NDArray[np.intp], list[Segment], list[list[Segment]]]:
+    """Window and number (n, 2) of each local speaker who talks, the span of what they say, and its parts."""
+    keys: list[tuple[int, int]] = []
+    spans, parts = [], []
+    if local is not None:
+        active = local.active
+        alone = active & (active.sum(axis=2, keepdims=True) == 1)
+        enough = alone.sum(axis=1) * FRAME_LENGTH >= LEAST_ALONE
+        for window, number in np.argwhere(active.any(axis=1)).tolist():
+            said = (alone if enough[window, number] else active)[window, :, number]
+            times = (runs(said) + local.firsts[window]) * FRAME_LENGTH
+            keys.append((window, number))
+            parts.append([Segment(float(start), min(float(end), local.n_seconds)) for start, end in times])
+            spans.append(Segment(parts[-1][0].start, parts[-1][-1].end))
+    return np.array(keys, np.intp).reshape(-1, 2), spans, parts
 
 
 def make_table(

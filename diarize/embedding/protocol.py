@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -50,11 +50,16 @@ class Encoder(Protocol):
         ...
 
     def tasks(
-        self, blocks: Iterable[Samples], windows: list[Segment], mixed: list[Segment]
+        self,
+        blocks: Iterable[Samples],
+        windows: list[Segment],
+        mixed: list[Segment],
+        parts: Sequence[Sequence[Segment] | None],
     ) -> Iterator[Task]:
         """The tasks for windows that are sorted by start, in the order of the windows.
 
-        Segments that are `mixed` (sorted, not overlapping) are excluded if the encoder can do so.
+        A window with `parts` is embedded by these alone. From one without, segments that are `mixed` are
+        excluded if the encoder can do so. Both are sorted and do not overlap.
         """
         ...
 

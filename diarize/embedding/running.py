@@ -12,7 +12,7 @@ depend on where groups begin and end.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -28,11 +28,17 @@ from diarize.errors import ModelError
 from diarize.networks.frame_network import FrameNetwork
 from diarize.segments import Segment
 
-GROUP_SECONDS = 10.0
+GROUP_SECONDS = 60.0
 """Longest group of windows, in seconds, about; a longer window is a group of its own."""
 
 MIN_CLEAN = 0.2
 """Seconds of a window that must not be mixed; otherwise mixed segments are pooled as well."""
+
+_FRAMES_AT_ONCE = 250
+"""Outputs in one call of the network: ten seconds of a network with four frames for each."""
+
+_POOLED = 4096
+"""Outputs that are pooled at once, about."""
 
 
 class RunningEncoder:
@@ -58,11 +64,16 @@ class RunningEncoder:
         return self.network.embedding.out_features
 
     def tasks(
-        self, blocks: Iterable[Samples], windows: list[Segment], mixed: list[Segment]
+        self,
+        blocks: Iterable[Samples],
+        windows: list[Segment],
+        mixed: list[Segment],
+        parts: Sequence[Sequence[Segment] | None],
     ) -> Iterator[Task]:
         """One task for each group of windows.
 
-        A window with at least MIN_CLEAN seconds outside the mixed segments pools only those seconds.
+        A window pools its parts, or what lies outside the mixed segments if it has no parts. If less than
+        MIN_CLEAN seconds would remain, it pools all of itself.
 
         Raises
         ------
@@ -73,7 +84,7 @@ class RunningEncoder:
         spans = [(round(w.start * rate), max(1, round(w.duration * rate))) for w in windows]
         lead = network.context // 2  # output j is centred on frame j * stride
         buffer = StreamBuffer(stream_log_mel(blocks, self.model.features))
-        edges = np.array([(segment.start, segment.end) for segment in mixed]).ravel()
+        clean = _Outside(mixed, rate)
         begin = 0
         while begin < len(spans):
             first, last, end = spans[begin][0], sum(spans[begin]), begin + 1
@@ -83,32 +94,61 @@ class RunningEncoder:
             start = first * network.stride - lead
             stop = (last - 1) * network.stride - lead + network.context
             buffer.fill(start, stop, keep=start)
-            # Edges alternate between starts and ends of mixed segments.
-            clean = np.searchsorted(edges, np.arange(first, last) / rate, side="right") % 2 == 0
-            group = [(j - first, n) for j, n in spans[begin:end]]
+            masks = [
+                clean(j, n) if chosen is None else ~_Outside(chosen, rate)(j, n)
+                for (j, n), chosen in zip(spans[begin:end], parts[begin:end], strict=True)
+            ]
+            group = [j - first for j, _ in spans[begin:end]]
             yield partial(
-                self._embed, buffer.repeat_edges(start, stop), group, clean, round(MIN_CLEAN * rate)
+                self._embed, buffer.repeat_edges(start, stop), group, masks, round(MIN_CLEAN * rate)
             )
             begin = end
 
     @torch.inference_mode()
-    def _embed(
-        self, mel: Frames, spans: list[tuple[int, int]], clean: NDArray[np.bool_], least: int
-    ) -> Vectors:
-        """The embeddings of windows, each of which pools `count` outputs from `first` on.
+    def _embed(self, mel: Frames, firsts: list[int], masks: list[NDArray[np.bool_]], least: int) -> Vectors:
+        """The embeddings of windows, each of which pools the outputs from one on that its mask chooses.
 
-        A window pools only its `clean` (n_outputs,) outputs if there are at least `least` of them.
+        A window pools all its outputs if its mask chooses fewer than `least`.
         """
         network = self.network
-        outputs = network.frames(torch.from_numpy(mel)[None].to(self.device))[0]  # (n_outputs, features)
+        outputs = self._frames(mel)  # (n_outputs, n_features)
         logits = network.attention(outputs)
-        vectors = np.empty((len(spans), self.dim), dtype=np.float32)
-        for count in {count for _, count in spans}:  # windows of one length are pooled together
-            rows = [row for row, span in enumerate(spans) if span[1] == count]
-            index = np.array([spans[row][0] for row in rows])[:, None] + np.arange(count)
-            mask = clean[index]
-            mask[mask.sum(axis=1) < least] = True
-            at = torch.from_numpy(index).to(outputs.device)
-            counts = torch.from_numpy(mask).to(outputs.device)
-            vectors[rows] = network.pool(outputs[at], counts, logits[at]).cpu().numpy()
+        vectors = np.empty((len(firsts), self.dim), dtype=np.float32)
+        for count in {len(mask) for mask in masks}:  # windows of one length are pooled together
+            same = [row for row, mask in enumerate(masks) if len(mask) == count]
+            n_rows = max(1, _POOLED // count)
+            for rows in (same[first : first + n_rows] for first in range(0, len(same), n_rows)):
+                index = np.array([firsts[row] for row in rows])[:, None] + np.arange(count)
+                mask = np.stack([masks[row] for row in rows])
+                mask[mask.sum(axis=1) < least] = True
+                at = torch.from_numpy(index).to(outputs.device)
+                counts = torch.from_numpy(mask).to(outputs.device)
+                vectors[rows] = network.pool(outputs[at], counts, logits[at]).cpu().numpy()
         return vectors
+
+    def _frames(self, mel: Frames) -> torch.Tensor:
+        """The features (n_outputs, n_features) of log-mel frames, some seconds at a time."""
+        network, frames = self.network, torch.from_numpy(mel).to(self.device)
+        step = _FRAMES_AT_ONCE * network.stride
+        n_needed = len(mel) - network.context + 1
+        return torch.cat(
+            [
+                network.frames(frames[None, first : first + step + network.context - network.stride])[0]
+                for first in range(0, n_needed, step)
+            ]
+        )
+
+
+class _Outside:
+    """Whether outputs lie outside segments (sorted, not overlapping)."""
+
+    def __init__(self, segments: Sequence[Segment], rate: float) -> None:
+        # Edges alternate between starts and ends.
+        self.edges = np.array([(segment.start, segment.end) for segment in segments]).ravel()
+        self.rate = rate
+
+    def __call__(self, first: int, n: int) -> NDArray[np.bool_]:
+        """(n,), from output `first` on."""
+        times = np.arange(first, first + n) / self.rate
+        outside: NDArray[np.bool_] = np.searchsorted(self.edges, times, side="right") % 2 == 0
+        return outside

@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -36,9 +36,15 @@ class SeparateEncoder:
         return self.model.dim
 
     def tasks(
-        self, blocks: Iterable[Samples], windows: list[Segment], mixed: list[Segment]
+        self,
+        blocks: Iterable[Samples],
+        windows: list[Segment],
+        mixed: list[Segment],
+        parts: Sequence[Sequence[Segment] | None],
     ) -> Iterator[Task]:
         """One task for each batch of windows. Mixed segments are not excluded.
+
+        The parts of a window are joined, and repeated up to the shortest window of the network.
 
         Raises
         ------
@@ -51,13 +57,18 @@ class SeparateEncoder:
         earliest = [min(begin, start) - length for begin, (start, length) in zip(begins, spans, strict=True)]
         keeps = np.minimum.accumulate(earliest[::-1])[::-1]
         buffer, batch, n_samples = StreamBuffer(blocks), list[Samples](), 0
-        for begin, (start, length), keep in zip(begins, spans, keeps, strict=True):
+        for begin, (start, length), keep, chosen in zip(begins, spans, keeps, parts, strict=True):
             if len(batch) == BATCH_WINDOWS or (batch and n_samples + length > BATCH_SECONDS * SAMPLE_RATE):
                 yield partial(self._embed, batch)
                 batch, n_samples = [], 0
             buffer.fill(begin, start + length, int(keep))
             start = max(0, min(start, buffer.end - length))
             piece = buffer.repeat_edges(start, min(start + length, buffer.end))
+            if chosen:
+                edges = [(round(s.start * SAMPLE_RATE), round(s.end * SAMPLE_RATE)) for s in chosen]
+                joined = np.concatenate([piece[max(0, a - start) : max(0, b - start)] for a, b in edges])
+                length = min(max(len(joined), self.model.min_samples), self.model.max_samples)
+                piece = np.resize(joined, length) if len(joined) else piece[:length]
             batch.append(np.pad(piece, (0, length - len(piece))))
             n_samples += length
         yield partial(self._embed, batch)

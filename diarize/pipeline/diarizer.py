@@ -33,7 +33,7 @@ class Diarizer:
     ----------
     model : path, name or Model, optional
         The embedding model: a folder, FILE.onnx with settings beside it, the name of a bundled model, or
-        "resemblyzer"; by default, the default bundled model.
+        "resemblyzer"; by default, the one of the config.
     config : Config, optional
         All settings (docs/settings.md).
     device : str
@@ -61,7 +61,7 @@ class Diarizer:
     ) -> None:
         self.config = (config or Config()).model_copy(deep=True)
         make_clusterer(self.config)  # raises errors in its settings before any work
-        self.embedder = Embedder(model, device=device, threads=threads)
+        self.embedder = Embedder(model or self.config.embedding.model, device=device, threads=threads)
 
     def __call__(
         self,
@@ -135,7 +135,7 @@ class Diarizer:
         heard = run("hear", hear, report_blocks(blocks, "hear", hook), config.speech, speech)
         voices = run("embed", embed, heard, blocks, self.embedder, config, hook)
         labelled = run("label", label, voices, heard, backend, config, recording)
-        finer = run("resegment", resegment, labelled, voices, backend, config)
+        finer = run("resegment", resegment, labelled, voices, heard, backend, config)
         found = run("turns", turns, finer, heard, config.turns, recording)
 
         # A label whose turns were all too short has no name; its windows have no speaker.
@@ -151,6 +151,7 @@ class Diarizer:
             config,
             self._model,
             run.seconds,
+            found.confidence,
         )
 
     @property

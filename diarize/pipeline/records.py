@@ -21,6 +21,8 @@ class Labelled(NamedTuple):
     """(n_spans,): 0, 1, ..."""
     evidence: Evidence | None = None
     """The reason for the number of speakers; None if the caller gave the labels."""
+    posteriors: NDArray[np.float32] | None = None
+    """(n_frames, n_labels): probability that the first speaker of a frame of 20 ms is that of a label."""
 
 
 class NamedTurns(NamedTuple):
@@ -28,3 +30,5 @@ class NamedTurns(NamedTuple):
 
     turns: list[Turn]
     names: dict[int, str]
+    confidence: list[float] | None = None
+    """The probability that each turn is its speaker's; None without local speakers."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from diarize.clustering.reasons import Evidence
 from diarize.config import Config
@@ -44,6 +44,8 @@ class Diarization:
         Name and fingerprint of the embedding model.
     seconds : dict
         Wall-clock seconds of each stage.
+    confidence : sequence of float, optional
+        The probability that each turn is its speaker's; None without local speakers.
     """
 
     recording: str
@@ -54,6 +56,7 @@ class Diarization:
     config: Config = field(repr=False)
     model: str
     seconds: Mapping[str, float] = field(repr=False)
+    confidence: Sequence[float] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         # Copies, because the caller may change the arguments later.
@@ -82,7 +85,7 @@ class Diarization:
             "recording": self.recording,
             "duration": self.duration,
             "speakers": list_speakers(self.turns),
-            "turns": list_turns(self.turns),
+            "turns": self._turns_with_confidence(),
             "exclusive": list_turns(self.exclusive),
             "evidence": {
                 **self.evidence,
@@ -95,6 +98,12 @@ class Diarization:
             "model": self.model,
         }
         return _text(format_json(document), path)
+
+    def _turns_with_confidence(self) -> list[dict[str, Any]]:
+        turns = list_turns(self.turns)
+        for turn, confidence in zip(turns, self.confidence or [], strict=False):
+            turn["confidence"] = confidence
+        return turns
 
     def to_pyannote(self) -> Annotation:
         """The turns as an Annotation of pyannote.core."""

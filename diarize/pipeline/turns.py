@@ -23,17 +23,20 @@ from diarize.segments import (
     Segment,
     Turn,
     close_pauses,
+    crop,
     drop_short_turns,
     join_segments,
     merge_turns,
 )
 from diarize.speech.detect import Heard
+from diarize.speech.local import FRAME_LENGTH
 
 
 def turns(labelled: Labelled, heard: Heard, config: TurnConfig, recording: str = "") -> NamedTurns:
     """Turns from labelled segments. SPEAKER_00 speaks first.
 
-    In overlapping speech, the other speaker who is nearest in time has a turn as well::
+    With local speakers, the segments are those of each speaker, and may overlap. Without them, in overlapping
+    speech, the other speaker who is nearest in time has a turn as well::
 
         speech    |==========================|
         overlap        |=====|           |===|
@@ -55,16 +58,32 @@ def turns(labelled: Labelled, heard: Heard, config: TurnConfig, recording: str =
     spans = labelled.spans
     if not spans:
         return NamedTurns([], {})
-    labels = smooth_labels(labelled.labels, spans, config.smoothing)
+    labels = labelled.labels
+    if heard.local is None:
+        labels = smooth_labels(labels, spans, config.smoothing)
     names = {int(label): str(label) for label in {*labels}}
-    found = label_turns(spans, labels, heard.segments, recording, names)
-    if len(names) > 1:
+    if heard.local is not None:
+        said = (Turn(recording, span, names[int(label)]) for span, label in zip(spans, labels, strict=True))
+        found = crop(merge_turns(said), heard.segments)
+    else:
+        found = label_turns(spans, labels, heard.segments, recording, names)
+    if len(names) > 1 and heard.local is None:
         found += label_turns(spans, other_labels(labels, spans), heard.overlap, recording, names)
     found = close_pauses(drop_short_turns(found, config.min_turn), config.min_gap)
     order = dict.fromkeys(turn.speaker for turn in found)
     speakers = {label: f"SPEAKER_{number:02d}" for number, label in enumerate(order)}
     renamed = sorted(replace(turn, speaker=speakers[turn.speaker]) for turn in found)
-    return NamedTurns(renamed, {int(label): speaker for label, speaker in speakers.items()})
+    numbers = {speaker: int(label) for label, speaker in speakers.items()}
+    confidence = None
+    if labelled.posteriors is not None:
+        confidence = [confidence_of(turn, labelled.posteriors[:, numbers[turn.speaker]]) for turn in renamed]
+    return NamedTurns(renamed, {number: speaker for speaker, number in numbers.items()}, confidence)
+
+
+def confidence_of(turn: Turn, posterior: NDArray[np.float32]) -> float:
+    """The mean over a turn of the posterior (n_frames,) of its speaker, with two decimals."""
+    first, behind = (round(time / FRAME_LENGTH) for time in (turn.segment.start, turn.segment.end))
+    return round(float(posterior[first : max(behind, first + 1)].mean()), 2)
 
 
 def smooth_labels(labels: ArrayLike, windows: Sequence[Segment], n: int) -> NDArray[np.intp]:

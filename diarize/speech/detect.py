@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from diarize.audio import SAMPLE_RATE, Samples, regroup
 from diarize.config import SpeechConfig
@@ -13,6 +14,7 @@ from diarize.segments import Segment, Turn, crop, join_segments
 from diarize.speech.activity import OUTPUT_LENGTH, detect_activity
 from diarize.speech.energy import energy_scores, log_energies
 from diarize.speech.hysteresis import Hysteresis, Probabilities
+from diarize.speech.local import Local, detect_local, load_segmenter
 from diarize.speech.silero import BLOCK_FRAMES, FRAME_LENGTH, FRAME_SAMPLES, Silero, cut_frames
 
 
@@ -27,6 +29,8 @@ class Heard(NamedTuple):
     """Segments in which several speakers may talk at once; they are excluded from embeddings."""
     n_seconds: float
     """Length of the recording in seconds."""
+    local: Local | None = None
+    """The speakers of windows of some seconds; None with a detector that does not tell them apart."""
 
     @property
     def seconds(self) -> tuple[float, float]:
@@ -47,13 +51,24 @@ def hear(blocks: Iterable[Samples], config: SpeechConfig, given: list[Segment] |
     ModelError
         If a network is missing.
     """
+    if config.detector == "local":
+        local = detect_local(blocks, load_segmenter(config.model), config.window, config.hop)
+        if given is None:
+            return heard_of(local, config)
+        given = _inside(given, local.n_seconds)
+        return heard_of(local.within(given), config)._replace(segments=given)
     found = _detect(blocks, config, given is None)
     segments = found.segments
     if given is not None:
-        recording = Segment(0.0, found.n_seconds)
-        segments = [part for segment in given if (part := segment.intersection(recording))]
+        segments = _inside(given, found.n_seconds)
     overlap = [turn.segment for turn in crop((Turn("", each, "") for each in found.overlap), segments)]
     return found._replace(segments=segments, overlap=overlap)
+
+
+def _inside(segments: Iterable[Segment], n_seconds: float) -> list[Segment]:
+    """The parts of the segments that lie inside a recording."""
+    recording = Segment(0.0, n_seconds)
+    return [part for segment in segments if (part := segment.intersection(recording))]
 
 
 def _detect(blocks: Iterable[Samples], config: SpeechConfig, speech: bool) -> Heard:
@@ -74,6 +89,23 @@ def _detect(blocks: Iterable[Samples], config: SpeechConfig, speech: bool) -> He
         found = Hysteresis.of(config).segments(probabilities, FRAME_LENGTH, n_seconds)
         return Heard(found, [], [], n_seconds)
     return Heard([], [], [], sum(map(len, blocks)) / SAMPLE_RATE)
+
+
+MIXED = 1.3
+"""Mean number of voices in the windows that hear a frame, from which on it is excluded from embeddings."""
+
+
+def heard_of(local: Local, config: SpeechConfig) -> Heard:
+    """Speech and overlap by the local speakers; overlap lies in the speech."""
+    speech = local.mean(local.speech)
+    n_voices = local.mean(local.active.sum(axis=2))
+
+    def of(frames: NDArray[np.bool_]) -> list[Segment]:
+        return Hysteresis(0.5, 0.5).segments(frames, OUTPUT_LENGTH, local.n_seconds)
+
+    segments = Hysteresis.of(config).segments(speech, OUTPUT_LENGTH, local.n_seconds)
+    overlap = [turn.segment for turn in crop((Turn("", each, "") for each in of(n_voices >= 1.5)), segments)]
+    return Heard(segments, overlap, of(n_voices >= MIXED), local.n_seconds, local)
 
 
 def overlap_segments(probabilities: Probabilities, n_seconds: float, threshold: float) -> list[Segment]:
@@ -111,6 +143,8 @@ def speech_segments(blocks: Iterable[Samples], config: SpeechConfig | None = Non
 def any_probabilities(blocks: Iterable[Samples], config: SpeechConfig) -> tuple[Probabilities, float, float]:
     """Probabilities (n_frames,) of speech, seconds of a frame and of the recording, by the config's detector.
 
+    With the detector "local" they are Silero's.
+
     Raises
     ------
     ModelError
@@ -119,7 +153,8 @@ def any_probabilities(blocks: Iterable[Samples], config: SpeechConfig) -> tuple[
     if config.detector == "activity":
         heard = detect_activity(blocks, config.model)
         return heard.speech, OUTPUT_LENGTH, heard.n_seconds
-    probabilities, n_seconds = speech_probabilities(blocks, config.detector)
+    detector = "silero" if config.detector == "local" else config.detector
+    probabilities, n_seconds = speech_probabilities(blocks, detector)
     return probabilities, FRAME_LENGTH, n_seconds
 
 

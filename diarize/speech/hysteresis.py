@@ -90,7 +90,7 @@ class SegmentStream:
     def push(self, probabilities: NDArray[Any]) -> Iterator[Segment]:
         """The segments that are final after these further probabilities (n_frames,)."""
         found = np.asarray(probabilities)
-        for first, last in _runs(found >= self.shape.offset).tolist():
+        for first, last in runs(found >= self.shape.offset).tolist():
             yield from self._go_on(self._n_frames + first)
             self._open = True
             if self._first is None:
@@ -137,7 +137,7 @@ class SegmentStream:
         self._pending = start, end
 
 
-def _runs(active: NDArray[np.bool_]) -> NDArray[np.intp]:
+def runs(active: NDArray[np.bool_]) -> NDArray[np.intp]:
     """The first frame of each run of true frames and the frame after its last one, shape ``(n_runs, 2)``."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], active, [False]])))
     return edges.reshape(-1, 2)

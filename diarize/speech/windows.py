@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from diarize.segments import TOUCH, Segment
 
@@ -46,3 +49,14 @@ def sliding_windows(
             starts.append(segment.end - window)
         windows += [Segment(start, min(start + window, segment.end)) for start in starts]
     return windows
+
+
+def nearest_windows(times: ArrayLike, windows: Sequence[Segment]) -> NDArray[np.intp]:
+    """The index (n,) of the window whose middle is nearest to each time; of two, the earlier one."""
+    middles = np.array([window.middle for window in windows])
+    order = np.argsort(middles, kind="stable")
+    middles, of = middles[order], np.asarray(times)
+    behind = np.searchsorted(middles, of).clip(1, max(1, len(middles) - 1))
+    before = behind - 1
+    behind = np.minimum(behind, len(middles) - 1)
+    return order[np.where(of - middles[before] <= middles[behind] - of, before, behind)]

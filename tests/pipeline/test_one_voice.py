@@ -101,7 +101,7 @@ def test_what_is_heard_decides_where_the_evidence_does_not():
     for rate, overlap in ((0.0, []), (100.0, []), (100.0, [Segment(0, 30)])):
         clustering = ClusteringConfig(second_speaker_rate=rate)
         config = Config(clustering=clustering)
-        _, labels, evidence = label(voices, heard_as(overlap, 30.75), MODEL, config, "a")
+        _, labels, evidence, _ = label(voices, heard_as(overlap, 30.75), MODEL, config, "a")
         found[rate, bool(overlap)] = evidence["n_speakers"]
         assert len(np.unique(labels)) == evidence["n_speakers"]
     assert found == {(0.0, False): 2, (100.0, False): 1, (100.0, True): 2}

@@ -7,10 +7,11 @@ import pytest
 
 from diarize.config import ClusteringConfig, Config, ResegmentationConfig
 from diarize.embedding.embedder import Voices
-from diarize.pipeline.resegmentation import label_pieces, likeliest_path, nearest_windows
+from diarize.pipeline.resegmentation import label_pieces
+from diarize.pipeline.viterbi import likeliest_path, posteriors
 from diarize.segments import Segment
 from diarize.speakers.plda import Backend
-from diarize.speech.windows import sliding_windows
+from diarize.speech.windows import nearest_windows, sliding_windows
 
 MODEL = Backend(np.eye(8), np.full(8, 9.0))
 
@@ -38,8 +39,9 @@ def test_the_nearest_window_is_the_one_with_the_nearest_middle():
     windows = [Segment(0, 2), Segment(1, 1.5), Segment(4, 6)]
     pieces = [Segment(0, 0.5), Segment(1.1, 1.2), Segment(3, 3.2), Segment(5, 9)]
     distances = [[abs(piece.middle - window.middle) for window in windows] for piece in pieces]
-    assert nearest_windows(pieces, windows).tolist() == np.argmin(distances, axis=1).tolist()
-    assert nearest_windows(pieces, windows[:1]).tolist() == [0, 0, 0, 0]
+    found = nearest_windows([piece.middle for piece in pieces], windows)
+    assert found.tolist() == np.argmin(distances, axis=1).tolist()
+    assert nearest_windows([1.0, 2.0, 3.0, 4.0], windows[:1]).tolist() == [0, 0, 0, 0]
 
 
 def talk(window: Segment) -> np.ndarray:
@@ -85,3 +87,14 @@ def test_one_speaker_has_all():
     voices = Voices(windows, np.ones((1, 8)), pieces, np.ones((2, 8)))
     found = label_pieces(voices, np.zeros(1, int), MODEL, Config())
     assert found.tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_posteriors_are_sums_over_all_paths(seed):
+    random = np.random.default_rng(seed)
+    scores, cost = random.normal(size=(5, 3)), random.uniform(0, 2)
+    expected = np.zeros((5, 3))
+    for path in product(range(3), repeat=5):
+        weight = np.exp(scores[range(5), path].sum() - cost * np.count_nonzero(np.diff(path)))
+        expected[range(5), path] += weight
+    np.testing.assert_allclose(posteriors(scores, cost), expected / expected.sum(axis=1, keepdims=True))

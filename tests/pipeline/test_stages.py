@@ -28,7 +28,7 @@ def test_the_stages_in_a_row_are_the_diarizer(samples, embedder):
     heard = hear([samples], config.speech)
     voices = embed(heard, [samples], embedder, config)
     labelled = label(voices, heard, embedder.backend, config)
-    finer = resegment(labelled, voices, embedder.backend, config)
+    finer = resegment(labelled, voices, heard, embedder.backend, config)
     found = turns(finer, heard, config.turns, "recording")
     whole = Diarizer(device="cpu", threads=1)(samples, rate=SAMPLE_RATE, recording="recording")
     assert found.turns == whole.turns
@@ -42,7 +42,7 @@ def test_speech_of_ones_own(samples, embedder):
     heard = Heard([Segment(1, 4), Segment(6, 9)], overlap=[], mixed=[], n_seconds=30.0)
     voices = embed(heard, [samples], embedder, config)
     labelled = label(voices, heard, embedder.backend, config)
-    found = turns(resegment(labelled, voices, embedder.backend, config), heard, config.turns)
+    found = turns(resegment(labelled, voices, heard, embedder.backend, config), heard, config.turns)
     assert all(any(turn.segment.intersection(each) for each in heard.segments) for turn in found.turns)
     assert {turn.segment.start for turn in found.turns} >= {1.0, 6.0}
 
@@ -56,7 +56,7 @@ def test_embeddings_of_ones_own():
     voices = Voices(windows, vectors)
     labelled = label(voices, heard, None, Config())
     assert labelled.labels.tolist() == speakers.tolist()
-    assert resegment(labelled, voices, None, Config()) is labelled
+    assert resegment(labelled, voices, heard, None, Config()) is labelled
     found = turns(labelled, heard, TurnConfig(smoothing=1), "a")
     assert found.turns == [Turn("a", Segment(5 * i, 5 * i + 5), f"SPEAKER_0{i % 2}") for i in range(4)]
 
@@ -78,7 +78,11 @@ def test_nothing_heard_passes_through_all_stages(embedder):
     voices = embed(heard, [], embedder, Config())
     labelled = label(voices, heard, embedder.backend, Config())
     assert labelled.evidence == explain(labelled.labels, "0 speakers: no speech was found")
-    assert turns(resegment(labelled, voices, embedder.backend, Config()), heard, TurnConfig()) == ([], {})
+    assert turns(resegment(labelled, voices, heard, embedder.backend, Config()), heard, TurnConfig()) == (
+        [],
+        {},
+        None,
+    )
 
 
 PAGE = REPOSITORY / "docs" / "guides" / "stages.md"
