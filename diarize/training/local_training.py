@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import permutations
@@ -17,7 +16,7 @@ from pydantic import Field
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from diarize.config import Settings, validate
+from diarize.config import Settings
 from diarize.errors import ConfigError, DiarizeError
 from diarize.networks import pyannet
 from diarize.networks.local_network import FrameLocalNetwork, LocalNetwork
@@ -28,9 +27,6 @@ from diarize.training.optimizers import TrainingConfig
 
 Network = LocalNetwork | FrameLocalNetwork
 Classes = tuple[tuple[int, ...], ...]
-
-UNUSED = ("batches", "n_speakers", "n_segments", "shuffle", "seconds", "validation_batches")
-"""Settings of a [training] table that concern batches of segments."""
 
 AT_ONCE = 32
 """Windows of the validation that go through the network at once."""
@@ -372,19 +368,3 @@ def train_local(
         device=device,
         start=start,
     )
-
-
-def read_training(table: Mapping[str, Any], source: str) -> TrainingConfig:
-    """The settings of a [training] table for batches of whole conversations.
-
-    Raises
-    ------
-    ConfigError
-        If a setting does not apply to whole conversations, and as `validate` does.
-    """
-    if unused := [name for name in table if name in UNUSED]:
-        raise ConfigError(
-            f"{source}: setting 'training.{unused[0]}' is not used: a batch has whole conversations, and the "
-            "validation loss is that of all of --dev; remove it"
-        )
-    return validate(TrainingConfig, table, source)
