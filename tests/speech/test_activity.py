@@ -93,9 +93,9 @@ def test_short_recordings_have_an_output_for_every_20_ms(n_samples):
 
 
 def test_nothing_is_heard_in_nothing():
-    assert hear([], CONFIG) == ([], [], [], 0.0)
+    assert hear([], CONFIG) == ([], [], [], 0.0, None)
     noise = np.random.default_rng(0).normal(0, 0.01, 5 * SAMPLE_RATE).astype(np.float32)
-    speech, overlap, _, n_seconds = hear([noise], CONFIG)
+    speech, overlap, _, n_seconds, _ = hear([noise], CONFIG)
     assert (speech, overlap, n_seconds) == ([], [], 5.0)
 
 
@@ -125,7 +125,7 @@ def test_speech_may_be_given_and_overlap_lies_in_it(samples):
     for detector in ("silero", "energy", "activity"):
         for threshold in (0.0, 1.0):
             config = SpeechConfig(detector=detector, overlap=threshold)
-            speech, overlap, _, n_seconds = hear([piece], config, given)
+            speech, overlap, _, n_seconds, _ = hear([piece], config, given)
             assert (speech, n_seconds) == (found, 15.0)
             assert bool(overlap) == (threshold == 0 and detector != "energy")
             assert all(any(inside(each, around) for around in found) for each in overlap)
@@ -133,15 +133,15 @@ def test_speech_may_be_given_and_overlap_lies_in_it(samples):
 
 def test_silero_finds_the_same_speech_with_overlap_and_without(samples):
     piece = samples[: 15 * SAMPLE_RATE]
-    alone, none, nowhere, _ = hear([piece], SpeechConfig(detector="silero", overlap=1.0, mixed=1.0))
+    alone, none, nowhere, *_ = hear([piece], SpeechConfig(detector="silero", overlap=1.0, mixed=1.0))
     assert alone == speech_segments([piece], SpeechConfig())
     assert none == nowhere == []
-    speech, overlap, mixed, _ = hear([piece], SpeechConfig(detector="silero", overlap=0.0, mixed=0.0))
+    speech, overlap, mixed, *_ = hear([piece], SpeechConfig(detector="silero", overlap=0.0, mixed=0.0))
     assert speech == alone
     assert sum(each.duration for each in mixed) > 1
     assert overlap
     assert all(any(inside(each, around) for around in speech) for each in overlap)
-    ours, none, _, n_seconds = hear([piece], SpeechConfig(detector="activity", overlap=1.0))
+    ours, none, _, n_seconds, _ = hear([piece], SpeechConfig(detector="activity", overlap=1.0))
     assert ours != alone
     assert (none, n_seconds) == ([], 15.0)
 
