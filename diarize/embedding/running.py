@@ -28,8 +28,11 @@ from diarize.errors import ModelError
 from diarize.networks.frame_network import FrameNetwork
 from diarize.segments import Segment
 
-GROUP_SECONDS = 60.0
+GROUP_SECONDS = 10.0
 """Longest group of windows, in seconds, about; a longer window is a group of its own."""
+
+GROUP_WINDOWS = 6.0
+"""A group is this many times as long as the longest window that has parts, if that is longer."""
 
 MIN_CLEAN = 0.2
 """Seconds of a window that must not be mixed; otherwise mixed segments are pooled as well."""
@@ -85,10 +88,12 @@ class RunningEncoder:
         lead = network.context // 2  # output j is centred on frame j * stride
         buffer = StreamBuffer(stream_log_mel(blocks, self.model.features))
         clean = _Outside(mixed, rate)
+        with_parts = (n for (_, n), chosen in zip(spans, parts, strict=True) if chosen is not None)
+        group_length = max(GROUP_SECONDS * rate, GROUP_WINDOWS * max(with_parts, default=0))
         begin = 0
         while begin < len(spans):
             first, last, end = spans[begin][0], sum(spans[begin]), begin + 1
-            while end < len(spans) and sum(spans[end]) - first <= GROUP_SECONDS * rate:
+            while end < len(spans) and sum(spans[end]) - first <= group_length:
                 last = max(last, sum(spans[end]))
                 end += 1
             start = first * network.stride - lead
