@@ -25,7 +25,7 @@ from diarize.errors import DiarizeError
 from diarize.files.atomic import atomic_path
 from diarize.machine.processes import map_in_processes
 from diarize.networks.local_network import FrameLocalNetwork, make_local_network, principal_components
-from diarize.speech.local import trunk_frames
+from diarize.speech.segmenters import trunk_frames
 
 EVERY_CONVERSATION, EVERY_FRAME = 15, 4
 """Of the first folder, for the principal components."""

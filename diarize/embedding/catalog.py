@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -150,13 +150,9 @@ def _describe_resemblyzer() -> Entry:
 
 def format_text(entries: Sequence[Entry]) -> str:
     """The presets and the list as text."""
-    presets = "\n".join(_format_preset(name, about) for name, about in list_presets().items())
-    return (
-        presets
-        + "\n\n"
-        + "\n".join(_format_entry(entry) for entry in entries)
-        + ("\nFILE.onnx\n  any network in ONNX, with its settings in FILE.toml beside it: docs/models.md\n")
-    )
+    onnx = "FILE.onnx\n  any network in ONNX, with its settings in FILE.toml beside it: docs/models.md"
+    presets = [_format_preset(name, load_preset(name)[0]) for name in preset_names()]
+    return "\n".join([*presets, "", *map(_format_entry, entries), onnx]) + "\n"
 
 
 def format_json(entries: Sequence[Entry]) -> str:
@@ -186,18 +182,16 @@ def _format_entry(entry: Entry) -> str:
         "not installed": entry.remedy or "",
         "path": "" if entry.path is None else str(entry.path),
     }
-    title = f"{entry.name} (default)" if entry.default else entry.name
-    return "\n".join(
-        [title, *(f"  {f'{key}: ' if key else ''}{text}" for key, text in facts.items() if text)]
-    )
-
-
-def list_presets() -> dict[str, AboutPreset]:
-    """The descriptions of the presets by name, the default one first."""
-    return {name: load_preset(name)[0] for name in preset_names()}
+    return _format_facts(f"{entry.name} (default)" if entry.default else entry.name, facts)
 
 
 def _format_preset(name: str, about: AboutPreset) -> str:
     facts = {"": about.description, "networks": about.networks, "DER in %": about.error, "speed": about.speed}
-    lines = [f"  {f'{key}: ' if key else ''}{text}" for key, text in facts.items() if text]
-    return "\n".join([f"--preset {name}", *lines])
+    return _format_facts(f"--preset {name}", facts)
+
+
+def _format_facts(title: str, facts: Mapping[str, str]) -> str:
+    """The title, and a line for each fact that is known."""
+    return "\n".join(
+        [title, *(f"  {f'{key}: ' if key else ''}{text}" for key, text in facts.items() if text)]
+    )

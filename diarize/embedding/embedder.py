@@ -158,13 +158,14 @@ class Embedder:
         config = config.model_copy(
             update={"speech": config.speech.model_copy(update=unasked), "resegmentation": once}
         )
-        heard = hear(report_blocks(blocks, "hear", hook), config.speech, speech)
+        heard = hear(report_blocks(blocks, "hear", hook), config.speech, speech, self.threads)
         hook("hear", heard)
         everything = Segment(0.0, heard.n_seconds)
-        heard = heard._replace(local=None)  # a table has windows alone
-        if whole:  # of one speaker, so nothing is mixed
-            heard = heard._replace(mixed=[])
-        heard = heard._replace(segments=heard.segments or [everything] * whole)
+        heard = heard._replace(
+            segments=heard.segments or [everything] * whole,
+            mixed=[] if whole else heard.mixed,
+            local=None,  # a table has windows alone
+        )
         voices = embed(heard, blocks, self, config, hook)
         hook("embed", voices)
         if not whole:
@@ -298,8 +299,7 @@ def local_parts(local: Local | None) -> tuple[NDArray[np.intp], list[Segment], l
     keys: list[tuple[int, int]] = []
     spans, parts = [], []
     if local is not None:
-        active = local.active
-        alone = active & (active.sum(axis=2, keepdims=True) == 1)
+        active, alone = local.active, local.alone
         enough = alone.sum(axis=1) * FRAME_LENGTH >= LEAST_ALONE
         for window, number in np.argwhere(active.any(axis=1)).tolist():
             said = (alone if enough[window, number] else active)[window, :, number]

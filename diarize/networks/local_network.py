@@ -6,11 +6,13 @@ class of the powerset: nobody, one speaker, or several at once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -28,6 +30,11 @@ def powerset(n_local: int, n_together: int) -> tuple[tuple[int, ...], ...]:
     Interspeech 2023.
     """
     return tuple(each for size in range(n_together + 1) for each in combinations(range(n_local), size))
+
+
+def members_of(classes: Sequence[Sequence[int]], n_local: int) -> NDArray[np.bool_]:
+    """Whether each local speaker is in a class, (n_classes, n_local)."""
+    return np.array([[k in each for k in range(n_local)] for each in classes])
 
 
 class LocalNetwork(nn.Module):

@@ -129,10 +129,10 @@ class Diarizer:
         config = self._with_numbers(n_speakers, min_speakers, max_speakers)
         if channels is not None:
             return self._label_channels(source, track, names, recording, config, speech, hook)
-        backend, run = self.embedder.backend, _Clock(hook)
+        backend, threads, run = self.embedder.backend, self.embedder.threads, _Clock(hook)
 
         blocks = mono_blocks(source, channel, track)
-        heard = run("hear", hear, report_blocks(blocks, "hear", hook), config.speech, speech)
+        heard = run("hear", hear, report_blocks(blocks, "hear", hook), config.speech, speech, threads)
         voices = run("embed", embed, heard, blocks, self.embedder, config, hook)
         labelled = run("label", label, voices, heard, backend, config, recording)
         finer = run("resegment", resegment, labelled, voices, heard, backend, config)

@@ -41,7 +41,7 @@ from diarize.speakers.number import window_weight
 from diarize.speakers.plda import Backend
 from diarize.speech.detect import Heard
 from diarize.speech.hysteresis import runs
-from diarize.speech.local import FRAME_LENGTH, Local
+from diarize.speech.local import FRAME_LENGTH, Local, frames_inside
 from diarize.speech.windows import nearest_windows
 
 Matrix = NDArray[np.float64]
@@ -55,7 +55,6 @@ VOTE = 3.0
 
 LONGEST_SAMPLE = 1.5
 """Independent windows that a local speaker counts as, at most."""
-
 
 POSTERIOR_STEP = 0.1
 """Seconds from one posterior to the next."""
@@ -85,16 +84,13 @@ def assign(
     if local is None or not len(labels):
         return labelled
     k = int(labels.max()) + 1
-    active = local.active
-    speech = np.zeros(local.n_frames, bool)
-    for each in heard.segments:
-        speech[round(each.start / FRAME_LENGTH) : round(each.end / FRAME_LENGTH)] = True
-    n_voices = np.where(speech, local.mean(active.sum(axis=2)).round().clip(1, k), 0).astype(int)
+    speech = frames_inside(heard.segments, local.n_frames)
+    n_voices = np.where(speech, local.mean(local.active.sum(axis=2)).round().clip(1, k), 0).astype(int)
     times = (np.arange(local.n_frames) + 0.5) * FRAME_LENGTH
     with one_blas_thread():
         fits = None if backend is None else _fits(voices, labels, backend, config)
         near = nearest_windows(times, voices.windows)
-        shares = shares_of(local, active, labels[near], None if fits is None else fits[0], voices.local, k)
+        shares = shares_of(local, labels[near], None if fits is None else fits[0], voices.local, k)
         scores = config.resegmentation.local_weight * np.log(shares + FLOOR)
         if fits is not None and voices.pieces:
             scores += fits[1][nearest_windows(times, voices.pieces)]
@@ -171,7 +167,6 @@ def _segments(talking: NDArray[np.bool_]) -> tuple[list[Segment], Labels]:
 
 def shares_of(
     local: Local,
-    active: NDArray[np.bool_],
     labels_of_frames: Labels,
     fit: Matrix | None,
     keys: NDArray[np.intp],
@@ -184,7 +179,6 @@ def shares_of(
     Parameters
     ----------
     local : Local
-    active : array (n_windows, n_frames, n_local)
     labels_of_frames : array (n_frames,)
         The label of the clustered window nearest to each frame.
     fit : array (n_keys, k) or None
@@ -194,9 +188,8 @@ def shares_of(
     k : int
         Number of speakers.
     """
-    length = active.shape[1]
-    spoken = np.zeros((len(active), length, k), np.float32)
-    alone = active & (active.sum(axis=2, keepdims=True) == 1)
+    active, alone = local.active, local.alone
+    spoken = np.zeros((*active.shape[:2], k), np.float32)
     scores = np.zeros((len(keys), k))
     for row, (window, number) in enumerate(keys):
         first = local.firsts[window]

@@ -59,25 +59,24 @@ def turns(labelled: Labelled, heard: Heard, config: TurnConfig, recording: str =
     if not spans:
         return NamedTurns([], {})
     labels = labelled.labels
-    if heard.local is None:
-        labels = smooth_labels(labels, spans, config.smoothing)
-    names = {int(label): str(label) for label in {*labels}}
     if heard.local is not None:
-        said = (Turn(recording, span, names[int(label)]) for span, label in zip(spans, labels, strict=True))
+        said = (Turn(recording, span, str(label)) for span, label in zip(spans, labels, strict=True))
         found = crop(merge_turns(said), heard.segments)
     else:
+        labels = smooth_labels(labels, spans, config.smoothing)
+        names = {int(label): str(label) for label in {*labels}}
         found = label_turns(spans, labels, heard.segments, recording, names)
-    if len(names) > 1 and heard.local is None:
-        found += label_turns(spans, other_labels(labels, spans), heard.overlap, recording, names)
+        if len(names) > 1:
+            found += label_turns(spans, other_labels(labels, spans), heard.overlap, recording, names)
     found = close_pauses(drop_short_turns(found, config.min_turn), config.min_gap)
     order = dict.fromkeys(turn.speaker for turn in found)
     speakers = {label: f"SPEAKER_{number:02d}" for number, label in enumerate(order)}
     renamed = sorted(replace(turn, speaker=speakers[turn.speaker]) for turn in found)
-    numbers = {speaker: int(label) for label, speaker in speakers.items()}
-    confidence = None
-    if labelled.posteriors is not None:
-        confidence = [confidence_of(turn, labelled.posteriors[:, numbers[turn.speaker]]) for turn in renamed]
-    return NamedTurns(renamed, {number: speaker for speaker, number in numbers.items()}, confidence)
+    names = {int(label): speaker for label, speaker in speakers.items()}
+    if labelled.posteriors is None:
+        return NamedTurns(renamed, names)
+    posterior = {speaker: labelled.posteriors[:, label] for label, speaker in names.items()}
+    return NamedTurns(renamed, names, [confidence_of(turn, posterior[turn.speaker]) for turn in renamed])
 
 
 def confidence_of(turn: Turn, posterior: NDArray[np.float32]) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -114,6 +114,22 @@ def load_activity(folder: Path = ACTIVITY) -> tuple[ActivityNetwork, FeatureConf
     ConfigError
         If a setting in its config is unknown or impossible.
     """
+    features, table, source = read_speech_model(folder)
+    network = make_network(ActivityNetwork, source, table)
+    load_weights(network, folder / "weights.safetensors")
+    return network.eval(), features
+
+
+def read_speech_model(folder: Path) -> tuple[FeatureConfig, dict[str, Any], str]:
+    """The features of a model folder, the settings of its network, and their name in messages.
+
+    Raises
+    ------
+    ModelError
+        If the folder has no config.toml.
+    ConfigError
+        If a setting in it is unknown or impossible, or its log-mel frames do not suit frames of 20 ms.
+    """
     path = folder / "config.toml"
     if not path.is_file():
         raise ModelError(f"model folder {folder}: no config.toml")
@@ -121,11 +137,7 @@ def load_activity(folder: Path = ACTIVITY) -> tuple[ActivityNetwork, FeatureConf
     features = validate(FeatureConfig, tables["features"], str(path))
     if features.hop != HOP or features.compression != "ln":
         raise ConfigError(f"{path}: [features] needs hop = {HOP} and compression = 'ln'")
-    network = make_network(
-        ActivityNetwork, f"{path}: [network]", {"n_mels": features.n_mels, **tables["network"]}
-    )
-    load_weights(network, folder / "weights.safetensors")
-    return network.eval(), features
+    return features, {"n_mels": features.n_mels, **tables["network"]}, f"{path}: [network]"
 
 
 def silero_of_frames(probabilities: Probabilities, before: int, first: int, n_frames: int) -> Probabilities:

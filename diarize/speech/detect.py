@@ -14,7 +14,8 @@ from diarize.segments import Segment, Turn, crop, join_segments
 from diarize.speech.activity import OUTPUT_LENGTH, detect_activity
 from diarize.speech.energy import energy_scores, log_energies
 from diarize.speech.hysteresis import Hysteresis, Probabilities
-from diarize.speech.local import Local, detect_local, load_segmenter
+from diarize.speech.local import Local, detect_local
+from diarize.speech.segmenters import load_segmenter
 from diarize.speech.silero import BLOCK_FRAMES, FRAME_LENGTH, FRAME_SAMPLES, Silero, cut_frames
 
 
@@ -40,11 +41,16 @@ class Heard(NamedTuple):
         return sum(each.duration for each in speech), sum(turn.segment.duration for turn in mixed)
 
 
-def hear(blocks: Iterable[Samples], config: SpeechConfig, given: list[Segment] | None = None) -> Heard:
+def hear(
+    blocks: Iterable[Samples],
+    config: SpeechConfig,
+    given: list[Segment] | None = None,
+    threads: int | None = None,
+) -> Heard:
     """Speech and overlapping speech, by the detector in `config`.
 
     If speech is `given`, its part inside the recording is the speech, and only overlap is detected. The
-    detector "energy" finds no overlap.
+    detector "energy" finds no overlap. The detector "local" uses `threads`, by default torch's number.
 
     Raises
     ------
@@ -52,7 +58,7 @@ def hear(blocks: Iterable[Samples], config: SpeechConfig, given: list[Segment] |
         If a network is missing.
     """
     if config.detector == "local":
-        local = detect_local(blocks, load_segmenter(config.model), config.window, config.hop)
+        local = detect_local(blocks, load_segmenter(config.model), config.window, config.hop, threads)
         if given is None:
             return heard_of(local, config)
         given = _inside(given, local.n_seconds)

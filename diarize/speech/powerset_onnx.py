@@ -6,7 +6,7 @@ probabilities (batch, n_frames, n_classes) of the powerset classes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,21 +15,14 @@ from numpy.typing import NDArray
 from diarize.audio import SAMPLE_RATE, Samples
 from diarize.errors import ModelError
 from diarize.machine.sessions import first_line, open_session
-from diarize.networks.local_network import powerset
-
-FRAME_SAMPLES = 320
-"""Samples from one frame of local speakers to the next."""
+from diarize.networks.local_network import members_of, powerset
+from diarize.speech.local import FRAME_SAMPLES
 
 WINDOW = 10 * SAMPLE_RATE
 """Samples of a window of the network: ten seconds."""
 
 SPEAKERS = {4: (2, 2), 7: (3, 2), 11: (4, 2), 15: (4, 3), 16: (4, 4)}
 """The speakers of a window, and those who talk at the same time at most, by the number of classes."""
-
-
-def members_of(classes: Sequence[Sequence[int]], n_local: int) -> NDArray[np.bool_]:
-    """Whether each local speaker is in a class, (n_classes, n_local)."""
-    return np.array([[k in each for k in range(n_local)] for each in classes])
 
 
 class OnnxSegmenter:

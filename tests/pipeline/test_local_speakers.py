@@ -100,7 +100,7 @@ def test_two_local_speakers_of_a_window_are_not_one_speaker():
     local = local_of(talking, 500, 500)
     keys, _, _ = local_parts(local)
     alike = np.array([[5.0, 1.0], [4.0, 3.9]])  # both like speaker 0 better
-    shares = shares_of(local, local.active, np.zeros(500, np.intp), alike, keys, 2)
+    shares = shares_of(local, np.zeros(500, np.intp), alike, keys, 2)
     assert (shares > 0).any(axis=0).all()
 
 

