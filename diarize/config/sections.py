@@ -37,7 +37,7 @@ class SpeechConfig(Settings):
 
     detector: Literal["local", "silero", "activity", "energy"] = Field(
         "silero",
-        description="local: a network that tells apart the speakers of windows, and finds overlap; silero: "
+        description="local: a network that distinguishes the speakers of windows, and finds overlap; silero: "
         "Silero's network; activity: the bundled network on top of it; energy: loud sound, without a network",
     )
     threshold: float | None = Field(
@@ -74,7 +74,7 @@ class SpeechConfig(Settings):
     )
 
     window: float = Field(
-        10.0, ge=1, le=60, description="seconds; local: the window in which speakers are told apart"
+        10.0, ge=1, le=60, description="seconds; local: the window in which speakers are distinguished"
     )
     hop: float = Field(
         2.5, ge=0.02, description="seconds between the starts of these windows; lower is slower"

@@ -57,7 +57,7 @@ class LocalNetwork(nn.Module):
     n_layers : int
         Number of LSTM layers.
     n_local : int
-        Speakers that are told apart in a window.
+        Speakers that are distinguished in a window.
     n_together : int
         Speakers that talk at the same time, at most.
 
@@ -131,7 +131,7 @@ class FrameLocalNetwork(nn.Module):
     hidden, n_layers : int
         Units of an LSTM layer in each direction, and number of layers.
     n_local, n_together : int
-        Speakers that are told apart in a window, and that talk at the same time, at most.
+        Speakers that are distinguished in a window, and that talk at the same time, at most.
     dropout : float
         Share of the values after the linear layers that training sets to zero.
     """

@@ -31,7 +31,7 @@ class Heard(NamedTuple):
     n_seconds: float
     """Length of the recording in seconds."""
     local: Local | None = None
-    """The speakers of windows of some seconds; None with a detector that does not tell them apart."""
+    """The speakers of windows of some seconds; None with a detector that does not distinguish them."""
 
     @property
     def seconds(self) -> tuple[float, float]:
