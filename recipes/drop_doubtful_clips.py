@@ -29,7 +29,7 @@ LONGEST = 10.0
 """Seconds at the beginning of a clip that are embedded."""
 
 
-def embed_clips(files: list[str], model: Path) -> NDArray[np.float64]:
+def embed_clips(files: list[str], model: str) -> NDArray[np.float64]:
     """Embeddings (n_clips, dim) of the beginning of each clip."""
     embedder = Embedder(model, device="cpu")
     vectors = []
@@ -53,7 +53,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, required=True, help="Kaldi data folder of whole recordings")
-    parser.add_argument("--model", type=Path, required=True, help="model folder, or FILE.onnx")
+    parser.add_argument("--model", required=True, help="model folder, FILE.onnx or campplus")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument(
         "--cosine", type=float, default=0.35, help="least mean cosine within a cluster (default: %(default)s)"

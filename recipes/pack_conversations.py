@@ -8,10 +8,10 @@ is found by its energy, within the speech that Silero finds at a low threshold; 
 count. With --teacher, it also writes the probabilities of that network, OUT/teacher.npy (n, n_frames / 2, 2),
 float16, of speech and of overlapping speech.
 
-With --local, for the networks of local speakers, there are 0 to 5 speakers, no silero.npy, and speakers.npy
-(n, n_frames / 2) instead of voices.npy: who speaks, a bit for each speaker. With --local-teacher,
-teacher.npy holds the probabilities of pyannote's segmentation 3.0 (n, n_windows, 250, 7), for every 40 ms of
-each ten seconds.
+With --local, for the networks of local speakers, there are 0 to 5 speakers, in half of the conversations of
+one corpus (utt2corpus), no silero.npy, and speakers.npy (n, n_frames / 2) instead of voices.npy: who speaks,
+a bit for each speaker. With --local-teacher, teacher.npy holds the probabilities of pyannote's segmentation
+3.0 (n, n_windows, 250, 7), for every 40 ms of each ten seconds.
 """
 
 from __future__ import annotations
@@ -29,13 +29,12 @@ from diarize.audio.features import FeatureConfig
 from diarize.cli.script import run_script
 from diarize.config import RECIPE_TABLES, load_tables, validate
 from diarize.files.atomic import atomic_path
-from diarize.formats.kaldi import read_whole_recordings
+from diarize.formats.kaldi import read_corpora, read_whole_recordings
 from diarize.machine.processes import map_in_processes
 from diarize.networks.pyannet import CLASSES, load_pyannet
 from diarize.speech.segmentation import Segmentation
 from diarize.training.simulator import (
     MANY_VOICES,
-    N_VOICES,
     ConversationFeatures,
     LocalFeatures,
     Simulator,
@@ -75,8 +74,12 @@ def main() -> None:
     data = read_whole_recordings(arguments.data)
     noises = [load_audio(path) for folder in arguments.noise for path in find_audio(folder)]
     local = arguments.local or arguments.local_teacher
-    rooms, n_voices = load_rooms(arguments.rooms), MANY_VOICES if local else N_VOICES
-    simulate = Simulator(data, noises, rooms, arguments.seconds, n_voices)
+    rooms = load_rooms(arguments.rooms)
+    if local:
+        corpora = read_corpora(arguments.data, data.utt2spk)
+        simulate = Simulator(data, noises, rooms, arguments.seconds, MANY_VOICES, corpora)
+    else:
+        simulate = Simulator(data, noises, rooms, arguments.seconds)
     n_frames = round(arguments.seconds * features.frame_rate)
 
     n = arguments.n

@@ -25,10 +25,13 @@ from diarize.errors import DiarizeError
 from diarize.files.atomic import atomic_path
 from diarize.machine.processes import map_in_processes
 from diarize.networks.local_network import FrameLocalNetwork, make_local_network, principal_components
+from diarize.speakers.plda import Backend
 from diarize.speech.segmenters import trunk_frames
 
 EVERY_CONVERSATION, EVERY_FRAME = 15, 4
 """Of the first folder, for the principal components."""
+
+BUFFERS = ("mean", "components", "voice_mean", "projection")
 
 
 class TrunkFrames:
@@ -67,17 +70,19 @@ def main() -> None:
     missing = network.load_state_dict(trunk, strict=False).missing_keys
     if any(name.startswith("trunk.") for name in missing):
         raise DiarizeError(f"model {model.name}: not the resnet of {arguments.config}")
-    learn_components(network.eval(), arguments.data[0])
+    if model.backend is None:
+        raise DiarizeError(f"model {model.name}: no back end; make it with recipes/train_backend.py")
+    learn_components(network.eval(), arguments.data[0], model.backend)
     kept = {
         name: tensor.contiguous()
         for name, tensor in network.state_dict().items()
-        if name.startswith("trunk.") or name in ("mean", "components")
+        if name.startswith("trunk.") or name in BUFFERS
     }
     with atomic_path(arguments.out) as path:
         save_file(kept, path)
     for folder in arguments.data:
         mel = np.load(folder / "mel.npy", mmap_mode="r")
-        shape = (len(mel), mel.shape[1] // 4, network.components.shape[1])
+        shape = (len(mel), mel.shape[1] // 4, network.n_inputs)
         with atomic_path(folder / "frames.npy") as path:
             packed = open_memmap(path, "w+", np.float16, shape)
             made = map_in_processes(partial(TrunkFrames, network, folder), range(len(mel)), arguments.nj)
@@ -87,16 +92,24 @@ def main() -> None:
 
 
 @torch.inference_mode()
-def learn_components(network: FrameLocalNetwork, folder: Path) -> None:
-    """Set the principal components of a network from some frames of a folder."""
+def learn_components(network: FrameLocalNetwork, folder: Path, backend: Backend) -> None:
+    """Set the principal components and the projection of embeddings of a network, by frames of a folder."""
     mel = np.load(folder / "mel.npy", mmap_mode="r")
-    found = [
-        network.trunk.frames(torch.from_numpy(each.astype(np.float32))[None])[0, ::EVERY_FRAME]
+    features = [
+        network.trunk.frames(torch.from_numpy(each.astype(np.float32))[None])
         for each in mel[::EVERY_CONVERSATION]
     ]
-    mean, components = principal_components(torch.cat(found), network.components.shape[1])
+    found = torch.cat([each[0, ::EVERY_FRAME] for each in features])
+    mean, components = principal_components(found, network.components.shape[1])
     network.mean.copy_(mean)
     network.components.copy_(components)
+    span = max(network.spans)
+    voices = [
+        network.trunk.pool_around(each, span, torch.arange(0, each.shape[1] - span + 1, span))
+        for each in features
+    ]
+    network.voice_mean.copy_(torch.cat(voices, dim=1).mean(dim=(0, 1)))
+    network.projection.copy_(torch.from_numpy(backend.projection[:, : network.projection.shape[1]]))
 
 
 if __name__ == "__main__":

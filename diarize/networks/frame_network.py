@@ -85,6 +85,27 @@ class FrameNetwork(Network):
         grouped = features.unflatten(2, (weights.shape[2], -1))  # (batch, frames, heads, features / heads)
         mean = torch.einsum("bth,bthf->bhf", weights, grouped).flatten(1)  # eq. 5
         square = torch.einsum("bth,bthf->bhf", weights, grouped.square()).flatten(1)
+        return self._embed(mean, square)
+
+    def pool_around(self, features: Tensor, span: int, first: Tensor) -> Tensor:
+        """Embeddings (batch, n, dim) of `span` frames from each of the frames `first` (n,) on.
+
+        They are those of `pool` for the same frames, of features (batch, frames, n_features).
+        """
+        weights = self.attention(features)
+        weights = (weights - weights.amax(dim=1, keepdim=True)).clamp_min(-60).exp()
+
+        def sums(values: Tensor) -> Tensor:
+            return values.unfold(1, span, 1)[:, first].sum(dim=-1)  # (batch, n, ...)
+
+        grouped = features.unflatten(2, (weights.shape[2], -1))
+        total, each = sums(weights).unsqueeze(-1), weights.unsqueeze(-1)
+        mean = (sums(each * grouped) / total).flatten(2)
+        square = (sums(each * grouped.square()) / total).flatten(2)
+        return self._embed(mean.flatten(0, 1), square.flatten(0, 1)).unflatten(0, mean.shape[:2])
+
+    def _embed(self, mean: Tensor, square: Tensor) -> Tensor:
+        """Embeddings (n, dim) of length 1 from the weighted means (n, n_features) of features and squares."""
         deviation = (square - mean.square()).clamp_min(1e-5).sqrt()  # eq. 6
         statistics = self.pool_norm(torch.cat([mean, deviation], dim=1))
         return F.normalize(self.embedding(statistics), dim=1)

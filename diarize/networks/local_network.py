@@ -20,6 +20,9 @@ from diarize.errors import ConfigError
 from diarize.networks import make_network
 from diarize.networks.resnet import ResNet
 
+EVERY = 5
+"""Outputs from one embedding to the next in a `FrameLocalNetwork`."""
+
 
 def powerset(n_local: int, n_together: int) -> tuple[tuple[int, ...], ...]:
     """The classes: all sets of at most `n_together` of `n_local` speakers, the smaller ones first.
@@ -112,13 +115,15 @@ class LocalNetwork(nn.Module):
 
 
 class FrameLocalNetwork(nn.Module):
-    """Log-probabilities of the powerset classes every 40 ms from the frames of an embedding network.
+    """Log-probabilities of the powerset classes every 40 ms from what an embedding network computes.
 
-    The embedding network, the *trunk*, is trained before and does not change. It runs once over a recording;
-    only the layers after it run for each window::
+    The embedding network, the *trunk*, is trained before and does not change. It runs once over a recording,
+    and gives the features of each frame and the embeddings of the seconds around it; only the layers after it
+    run for each window::
 
-        mel --trunk--> features every 40 ms --principal components--> --linear layer--> LSTM layers, both ways
-        --> classes
+        mel --trunk--> features every 40 ms --principal components--+
+                 |                                                  +--> linear layer --> attention layers -->
+                 +---> embeddings of the spans around --whitened----+    LSTM layers, both ways --> classes
 
     Parameters
     ----------
@@ -126,25 +131,41 @@ class FrameLocalNetwork(nn.Module):
         Of the trunk, a `ResNet`.
     n_components : int
         Principal components of the trunk's features, each scaled to a variance of 1.
+    spans : tuple of int
+        Frames of the embeddings, odd numbers.
+    n_voice : int
+        Dimensions of an embedding after the projection of its back end.
     width : int
-        Width of the linear layers.
+        Width of the linear and the attention layers.
+    n_attention, heads : int
+        Number of attention layers, and of heads in each.
     hidden, n_layers : int
         Units of an LSTM layer in each direction, and number of layers.
     n_local, n_together : int
         Speakers that are distinguished in a window, and that talk at the same time, at most.
     dropout : float
         Share of the values after the linear layers that training sets to zero.
+
+    References
+    ----------
+    Vaswani et al., "Attention is all you need", NeurIPS 2017 (the attention layers; without positions).
     """
 
     mean: Tensor
     components: Tensor
+    voice_mean: Tensor
+    projection: Tensor
 
     def __init__(
         self,
         n_mels: int = 64,
         trunk_channels: tuple[int, int, int] = (32, 64, 128),
         n_components: int = 128,
+        spans: tuple[int, ...] = (15, 37),
+        n_voice: int = 64,
         width: int = 128,
+        n_attention: int = 0,
+        heads: int = 4,
         hidden: int = 64,
         n_layers: int = 2,
         n_local: int = 4,
@@ -152,31 +173,57 @@ class FrameLocalNetwork(nn.Module):
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
-        self.n_mels, self.n_local = n_mels, n_local
+        if not spans or any(span % 2 == 0 for span in spans):
+            raise ValueError(f"spans are odd numbers, one or more, got {spans!r}")
+        if width % heads:
+            raise ValueError(f"heads divide the width {width}, got {heads!r}")
+        self.n_mels, self.n_local, self.spans, self.n_components = n_mels, n_local, spans, n_components
         self.classes = powerset(n_local, n_together)
-        self.entry = nn.Linear(n_components, width)
+        self.n_inputs = n_components + len(spans) * n_voice
+        self.entry = nn.Linear(self.n_inputs + len(spans) * n_voice, width)
+        self.attention = nn.ModuleList(
+            nn.TransformerEncoderLayer(width, heads, 2 * width, dropout, batch_first=True, norm_first=True)
+            for _ in range(n_attention)
+        )
         self.dropout = nn.Dropout(dropout)
         self.lstm = nn.LSTM(width, hidden, n_layers, batch_first=True, bidirectional=True)
         self.hidden = nn.Linear(2 * hidden, width)
         self.outputs = nn.Linear(width, len(self.classes))
         self.trunk = ResNet(n_mels, trunk_channels).requires_grad_(False)
-        for name in ("attention", "pool_norm", "embedding"):  # only its frames are used
-            delattr(self.trunk, name)
+        self.context = self.trunk.context + (max(spans) - 1) * self.trunk.stride
+        dim = self.trunk.embedding.out_features
         self.register_buffer("mean", torch.zeros(self.trunk.n_features))
         self.register_buffer("components", torch.zeros(self.trunk.n_features, n_components))
+        self.register_buffer("voice_mean", torch.zeros(dim))
+        self.register_buffer("projection", torch.zeros(dim, n_voice))
 
     def frames(self, mel: Tensor) -> Tensor:
-        """Principal components (batch, n_outputs, n_components) of mel (batch, n_frames, n_mels).
+        """What the trunk says (batch, n_outputs, n_inputs) of mel (batch, n_frames, n_mels).
 
-        n_outputs = (n_frames - trunk.context) // trunk.stride + 1.
+        n_outputs = (n_frames - context) // trunk.stride + 1. An embedding is that of the middle one of five
+        outputs.
         """
         self.trunk.eval()  # its normalization does not change
-        components: Tensor = (self.trunk.frames(mel) - self.mean) @ self.components
-        return components
+        features = self.trunk.frames(mel)
+        border = max(self.spans) // 2
+        n_outputs = features.shape[1] - 2 * border
+        inner = features[:, border : border + n_outputs]
+        found = [(inner - self.mean) @ self.components]
+        outputs = torch.arange(n_outputs, device=features.device)
+        middles = (outputs[::EVERY] + EVERY // 2).clamp_max(n_outputs - 1) + border
+        for span in self.spans:
+            voices = self.trunk.pool_around(features, span, middles - span // 2)
+            found.append(((voices - self.voice_mean) @ self.projection)[:, outputs // EVERY])
+        return torch.cat(found, dim=2)
 
     def forward(self, frames: Tensor) -> Tensor:
-        """Log-probabilities (batch, n_outputs, n_classes) of frames (batch, n_outputs, n_components)."""
-        x, _ = self.lstm(self.dropout(F.relu(self.entry(frames))))
+        """Log-probabilities (batch, n_outputs, n_classes) of frames (batch, n_outputs, n_inputs)."""
+        voices = frames[:, :, self.n_components :]
+        x = torch.cat([frames, voices - voices.mean(dim=1, keepdim=True)], dim=2)
+        x = self.dropout(F.relu(self.entry(x)))
+        for layer in self.attention:
+            x = layer(x)
+        x, _ = self.lstm(x)
         return F.log_softmax(self.outputs(self.dropout(F.relu(self.hidden(x)))), dim=-1)
 
 

@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 
 from diarize.audio import Samples
 from diarize.audio.features import FeatureConfig, Frames, stream_log_mel
-from diarize.networks.local_network import FrameLocalNetwork, LocalNetwork, make_local_network, members_of
+from diarize.networks.local_network import (
+    EVERY,
+    FrameLocalNetwork,
+    LocalNetwork,
+    make_local_network,
+    members_of,
+)
 from diarize.networks.pyannet import CLASSES, FIELD, N_LOCAL_SPEAKERS, STEP, load_pyannet
 from diarize.networks.weights import load_weights
 from diarize.speech.activity import SILENT_FRAME, read_speech_model
@@ -85,7 +91,7 @@ class FrameSegmenter:
 
     @torch.inference_mode()
     def __call__(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Probabilities (batch, n_frames, n_classes) of frames (batch, n_frames, n_components)."""
+        """Probabilities (batch, n_frames, n_classes) of frames (batch, n_frames, n_inputs)."""
         found = self.network(torch.from_numpy(windows[:, ::2].copy()).to(self.device)).exp()
         probabilities: NDArray[np.float32] = found.repeat_interleave(2, dim=1).cpu().numpy()
         return probabilities
@@ -95,12 +101,12 @@ class FrameSegmenter:
 def trunk_frames(
     mel: Iterable[Frames], network: FrameLocalNetwork, device: str = "cpu"
 ) -> Iterator[NDArray[np.float32]]:
-    """The frames (n, n_components) of a network's trunk every 40 ms, from blocks of log-mel frames.
+    """The frames (n, n_inputs) of a network's trunk every 40 ms, from blocks of log-mel frames.
 
     The first and the last log-mel frame repeat beyond the ends. Each call of the trunk gives as many frames,
     whatever the size of the blocks.
     """
-    context, stride = network.trunk.context, network.trunk.stride
+    context, stride = network.context, network.trunk.stride
     length = (FRAMES_A_CALL - 1) * stride + context
     held: Frames | None = None
     n_rows = n_given = 0
@@ -120,7 +126,8 @@ def trunk_frames(
             held = held[FRAMES_A_CALL * stride :]
     rest = -(-n_rows // stride) - n_given
     if held is not None and rest > 0:
-        missing = (rest - 1) * stride + context - len(held)
+        whole = -(-rest // EVERY) * EVERY  # an embedding is that of the middle of so many
+        missing = (whole - 1) * stride + context - len(held)
         yield call(np.concatenate([held, held[-1:].repeat(max(0, missing), axis=0)]))[:rest]
 
 

@@ -14,7 +14,7 @@ from diarize.segments import Segment, Turn, merge_turns
 from diarize.training.augment import change_speed, set_level
 
 PAUSE_MEDIAN, PAUSE_SPREAD, LONGEST_PAUSE = 0.4, 0.8, 3.0  # lognormal; seconds, nepers, seconds
-GOES_ON = 0.2  # probability that the same speaker continues after a pause
+GOES_ON = 0.2
 FADE = 80  # samples: 5 ms
 FASTER, BRIGHTER = 0.03, 0.25  # of a repeated phrase: changes in speed, and the share of the previous sample
 
@@ -87,9 +87,17 @@ def choose_speakers(
 
 
 def take_turns(
-    speakers: dict[str, list[Phrase]], seconds: float, overlap: float, random: Generator
+    speakers: dict[str, list[Phrase]],
+    seconds: float,
+    overlap: float,
+    random: Generator,
+    *,
+    goes_on: float = GOES_ON,
+    pause: float = PAUSE_MEDIAN,
 ) -> list[Placed]:
     """A conversation of at most about ``seconds``: each speaker once, then at random with unequal weights.
+
+    After a pause, `pause` seconds in the median, the same speaker continues with probability `goes_on`.
 
     ::
 
@@ -109,13 +117,13 @@ def take_turns(
         others = [name for name in able if last is None or name != last.speaker]
         if first_round:
             speaker = first_round.pop()
-        elif others and random.random() >= GOES_ON:
+        elif others and random.random() >= goes_on:
             weights = np.array([talkative[name] for name in others])
             speaker = str(random.choice(others, p=weights / weights.sum()))
         else:
             speaker = str(random.choice(able))
         phrase = waiting[speaker].pop()
-        shift = min(random.lognormal(np.log(PAUSE_MEDIAN), PAUSE_SPREAD), LONGEST_PAUSE)
+        shift = min(random.lognormal(np.log(pause), PAUSE_SPREAD), LONGEST_PAUSE)
         if last and last.speaker != speaker and overlapped < overlap * spoken:
             common = min(last.phrase.speech[-1].duration, phrase.speech[0].duration)
             shift = -random.uniform(0.2, 0.6) * common

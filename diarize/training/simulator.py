@@ -6,7 +6,7 @@ interjections, a background, and sounds other than speech.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,8 @@ ENERGY_FRAME = 160  # samples
 
 N_VOICES = (0.12, 0.22, 0.30, 0.21, 0.15)  # probability of 0, 1, ... speakers
 MANY_VOICES = (0.06, 0.20, 0.30, 0.22, 0.14, 0.08)  # the same for networks of local speakers
+ENOUGH_SPEAKERS = 20  # of one corpus, for conversations among them
+PAUSES = (0.15, 1.2)  # seconds; medians of the pauses of varied conversations
 TEACHER_WINDOW, TARGET_SAMPLES = 10 * SAMPLE_RATE, 640  # of PyanNet, and of each 40 ms of its targets
 
 
@@ -67,7 +69,11 @@ def load_clip(path: str) -> tuple[Samples, tuple[Segment, ...]]:
 
 
 class Simulator:
-    """Conversations of `seconds`, from clips, noises and rooms; `n_voices` are probabilities of 0, 1, ..."""
+    """Conversations of `seconds`, from clips, noises and rooms; `n_voices` are probabilities of 0, 1, ...
+
+    With `corpora`, the corpus of each utterance, conversations vary more: half have speakers of one corpus,
+    whose microphones are alike, in half one speaker may dominate, and pauses may be long or short.
+    """
 
     def __init__(
         self,
@@ -76,12 +82,17 @@ class Simulator:
         rooms: Sequence[Sequence[Samples]],
         seconds: float,
         n_voices: Sequence[float] = N_VOICES,
+        corpora: Mapping[str, str] | None = None,
     ) -> None:
         self.seconds, self.noises, self.rooms, self.n_voices = seconds, noises, rooms, n_voices
         self.paths: dict[str, list[str]] = {}
         for utterance, speaker in data.utt2spk.items():
             self.paths.setdefault(speaker, []).append(data.wav_scp[utterance])
         self.names = sorted(self.paths)
+        groups: dict[str, set[str]] = {}
+        for utterance, corpus in (corpora or {}).items():
+            groups.setdefault(corpus, set()).add(data.utt2spk[utterance])
+        self.alike = [sorted(names) for _, names in sorted(groups.items()) if len(names) >= ENOUGH_SPEAKERS]
 
     def __call__(self, random: Generator) -> tuple[Samples, NDArray[np.uint8]]:
         """Samples (n_samples,), and who speaks in every 20 ms: a bit for each speaker."""
@@ -128,8 +139,15 @@ class Simulator:
             clips = [load_clip(self.paths[name][i]) for i in random.permutation(len(self.paths[name]))[:6]]
             return [phrase for samples, speech in clips for phrase in cut_phrases(samples, speech, longest)]
 
-        speakers = choose_speakers(self.names, load, n_voices, self.seconds / n_voices / 3, random)
-        placed = take_turns(speakers, self.seconds, random.uniform(0, 0.5), random)
+        names, manner = self.names, {}
+        if self.alike:
+            if n_voices > 1 and random.random() < 0.5:
+                names = self.alike[int(random.integers(len(self.alike)))]
+            if random.random() < 0.5:
+                manner["goes_on"] = random.uniform(0.2, 0.8)
+            manner["pause"] = float(np.exp(random.uniform(*np.log(PAUSES))))
+        speakers = choose_speakers(names, load, n_voices, self.seconds / n_voices / 3, random)
+        placed = take_turns(speakers, self.seconds, random.uniform(0, 0.5), random, **manner)
         return interject(placed, random.uniform(0, 0.6), random.uniform(0.3, 1.2), random)
 
     def _background(self, level: float, n_samples: int, random: Generator) -> Samples:

@@ -123,20 +123,22 @@ def test_a_training_that_is_killed_ends_with_the_same_weights(packed, config, tm
 
 def test_a_network_learns_on_the_frames_of_the_bundled_one(packed, tmp_path):
     config = tmp_path / "frames.toml"
-    small = '[network]\nfamily = "frames"\nn_components = 3\nwidth = 4\nhidden = 4\nn_layers = 1\n'
+    small = (
+        '[network]\nfamily = "frames"\nn_components = 3\nn_voice = 2\nwidth = 4\nhidden = 4\nn_layers = 1\n'
+    )
     config.write_text("[features]\nn_mels = 64\n" + small + CONFIG[CONFIG.index("[training]") :])
     words = ["--data", packed.parent / "data", "--noise", packed.parent / "noise", "--local"]
     make(PACK, *words, "--config", config, "--n", 2, "--out", tmp_path / "train")
     trunk = tmp_path / "trunk.safetensors"
     make(FRAMES, "--data", tmp_path / "train", "--config", config, "--out", trunk, "--nj", 1)
     frames = np.load(tmp_path / "train" / "frames.npy").astype(float)
-    assert frames.shape == (2, 500, 3)
-    assert frames[0, ::4].std(axis=0) == pytest.approx(1, abs=0.1)
+    assert frames.shape == (2, 500, 3 + 2 * 2)
+    assert frames[0, ::4, :3].std(axis=0) == pytest.approx(1, abs=0.1)
     data = ["--data", tmp_path / "train", "--dev", tmp_path / "train", "--trunk", trunk]
     make(TRAIN, *data, "--config", config, "--out", tmp_path / "out")
     segmenter = load_segmenter(str(tmp_path / "out" / "model"))
     rows = np.concatenate(list(segmenter.rows([np.zeros(2 * SAMPLE_RATE, np.float32)])))
-    assert rows.shape == (102, 3)
+    assert rows.shape == (102, 3 + 2 * 2)
     assert detect_local([np.zeros(3 * SAMPLE_RATE, np.float32)], segmenter, 10.0, 2.5).active.shape == (
         1,
         150,

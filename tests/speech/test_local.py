@@ -123,14 +123,15 @@ def test_a_missing_network_says_how_to_install_it():
 @pytest.mark.parametrize("n_rows", [1, 39, 1000, 1035, 2345])
 def test_frames_of_a_trunk_do_not_depend_on_blocks(n_rows):
     torch.manual_seed(0)
-    network = FrameLocalNetwork(n_mels=16, trunk_channels=(2, 2, 4), n_components=3).eval()
+    network = FrameLocalNetwork(n_mels=16, trunk_channels=(4, 4, 8), n_components=3, n_voice=2).eval()
     network.components.normal_()
+    network.projection.normal_()
     mel = np.random.default_rng(0).normal(-8, 1, (n_rows, 16)).astype(np.float32)
     expected = np.concatenate(list(trunk_frames([mel], network)))
-    assert expected.shape == (-(-n_rows // 4), 3)
+    assert expected.shape == (-(-n_rows // 4), 3 + 2 * 2)
     parts = np.array_split(mel, max(1, n_rows // 7))
     np.testing.assert_array_equal(np.concatenate(list(trunk_frames(parts, network))), expected)
-    padded = np.pad(mel, ((network.trunk.context // 2, network.trunk.context), (0, 0)), mode="edge")
+    padded = np.pad(mel, ((network.context // 2, network.context), (0, 0)), mode="edge")
     with torch.inference_mode():
         whole = network.frames(torch.from_numpy(padded)[None])[0, : len(expected)].numpy()
     np.testing.assert_allclose(expected, whole, atol=1e-4)

@@ -14,7 +14,7 @@ from diarize.formats import read_rttm
 from diarize.formats.kaldi import DataFolder, read_data_folder, write_data_folder
 from diarize.segments import Segment, Turn, speech_of
 from diarize.training.conversation_set import ConversationSet, Shape
-from diarize.training.conversations import Phrase, Placed
+from diarize.training.conversations import Phrase, Placed, choose_speakers
 from diarize.training.simulator import (
     ConversationFeatures,
     LocalFeatures,
@@ -84,6 +84,25 @@ def test_a_conversation_depends_on_its_random_numbers_alone(simulate):
         counts.append(int(np.bitwise_count(voices).max()))
     assert min(counts) == 0, "nobody speaks in some"
     assert max(counts) >= 2, "two at once in others"
+
+
+def test_half_of_the_conversations_of_several_corpora_have_speakers_of_one(data, simulate, monkeypatch):
+    monkeypatch.setattr("diarize.training.simulator.ENOUGH_SPEAKERS", 2)
+    chosen: list[list[str]] = []
+
+    def choose(names: list[str], *rest: object) -> dict[str, list[Phrase]]:
+        chosen.append(names)
+        return choose_speakers(names, *rest)
+
+    monkeypatch.setattr("diarize.training.simulator.choose_speakers", choose)
+    speakers = sorted(set(data.utt2spk.values()))
+    of = {name: "one" if name in speakers[:2] else "two" for name in speakers}
+    corpora = {utterance: of[name] for utterance, name in data.utt2spk.items()}
+    varied = Simulator(data, simulate.noises, simulate.rooms, 4.0, (0, 0, 1), corpora)
+    for seed in range(40):
+        varied(np.random.default_rng(seed))
+    assert {tuple(each) for each in chosen} == {tuple(speakers), tuple(speakers[:2]), tuple(speakers[2:])}
+    assert 10 <= chosen.count(speakers) <= 30
 
 
 def test_what_is_learned_of_a_conversation(simulate, tmp_path):
