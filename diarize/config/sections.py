@@ -79,6 +79,12 @@ class SpeechConfig(Settings):
     hop: float = Field(
         2.5, ge=0.02, description="seconds between the starts of these windows; lower is slower"
     )
+    silero_weight: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="local: weight of Silero's probability of speech; the network's has the rest",
+    )
 
     @property
     def onset(self) -> float:

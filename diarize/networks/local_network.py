@@ -127,8 +127,8 @@ class FrameLocalNetwork(nn.Module):
 
     Parameters
     ----------
-    n_mels, trunk_channels : int, tuple of int
-        Of the trunk, a `ResNet`.
+    n_mels, trunk_channels, trunk_dim : int, tuple of int, int
+        Of the trunk, a `ResNet`, whose embeddings have `trunk_dim` dimensions.
     n_components : int
         Principal components of the trunk's features, each scaled to a variance of 1.
     spans : tuple of int
@@ -160,6 +160,7 @@ class FrameLocalNetwork(nn.Module):
         self,
         n_mels: int = 64,
         trunk_channels: tuple[int, int, int] = (32, 64, 128),
+        trunk_dim: int = 192,
         n_components: int = 128,
         spans: tuple[int, ...] = (15, 37),
         n_voice: int = 64,
@@ -189,13 +190,12 @@ class FrameLocalNetwork(nn.Module):
         self.lstm = nn.LSTM(width, hidden, n_layers, batch_first=True, bidirectional=True)
         self.hidden = nn.Linear(2 * hidden, width)
         self.outputs = nn.Linear(width, len(self.classes))
-        self.trunk = ResNet(n_mels, trunk_channels).requires_grad_(False)
+        self.trunk = ResNet(n_mels, trunk_channels, dim=trunk_dim).requires_grad_(False)
         self.context = self.trunk.context + (max(spans) - 1) * self.trunk.stride
-        dim = self.trunk.embedding.out_features
         self.register_buffer("mean", torch.zeros(self.trunk.n_features))
         self.register_buffer("components", torch.zeros(self.trunk.n_features, n_components))
-        self.register_buffer("voice_mean", torch.zeros(dim))
-        self.register_buffer("projection", torch.zeros(dim, n_voice))
+        self.register_buffer("voice_mean", torch.zeros(trunk_dim))
+        self.register_buffer("projection", torch.zeros(trunk_dim, n_voice))
 
     def frames(self, mel: Tensor) -> Tensor:
         """What the trunk says (batch, n_outputs, n_inputs) of mel (batch, n_frames, n_mels).

@@ -58,9 +58,12 @@ def hear(
         If a network is missing.
     """
     if config.detector == "local":
-        local = detect_local(blocks, load_segmenter(config.model), config.window, config.hop, threads)
+        silero: list[Probabilities] = []
+        listen = given is None and config.silero_weight > 0
+        heard = _tap(blocks, silero) if listen else blocks
+        local = detect_local(heard, load_segmenter(config.model), config.window, config.hop, threads)
         if given is None:
-            return heard_of(local, config)
+            return heard_of(local, config, np.concatenate([np.zeros(0, np.float32), *silero]))
         given = _inside(given, local.n_seconds)
         return heard_of(local.within(given), config)._replace(segments=given)
     found = _detect(blocks, config, given is None)
@@ -69,6 +72,14 @@ def hear(
         segments = _inside(given, found.n_seconds)
     overlap = [turn.segment for turn in crop((Turn("", each, "") for each in found.overlap), segments)]
     return found._replace(segments=segments, overlap=overlap)
+
+
+def _tap(blocks: Iterable[Samples], probabilities: list[Probabilities]) -> Iterator[Samples]:
+    """The samples, in blocks of one size; Silero's probabilities of their frames go to the list."""
+    silero = Silero()
+    for block in regroup(blocks, BLOCK_FRAMES * FRAME_SAMPLES):
+        probabilities.append(silero(cut_frames(block)))
+        yield block
 
 
 def _inside(segments: Iterable[Segment], n_seconds: float) -> list[Segment]:
@@ -101,9 +112,16 @@ MIXED = 1.3
 """Mean number of voices in the windows that hear a frame, from which on it is excluded from embeddings."""
 
 
-def heard_of(local: Local, config: SpeechConfig) -> Heard:
-    """Speech and overlap by the local speakers; overlap lies in the speech."""
+def heard_of(local: Local, config: SpeechConfig, silero: Probabilities | None = None) -> Heard:
+    """Speech and overlap by the local speakers; overlap lies in the speech.
+
+    Silero's probabilities (n_frames of 32 ms,) count as much as the config says, if they are given.
+    """
     speech = local.mean(local.speech)
+    if silero is not None and len(silero):
+        middles = ((np.arange(len(speech)) + 0.5) * OUTPUT_LENGTH / FRAME_LENGTH).astype(int)
+        nearest = silero[np.minimum(middles, len(silero) - 1)]
+        speech = (1 - config.silero_weight) * speech + config.silero_weight * nearest
     n_voices = local.mean(local.active.sum(axis=2))
 
     def of(frames: NDArray[np.bool_]) -> list[Segment]:
