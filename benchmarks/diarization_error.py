@@ -116,9 +116,9 @@ def main() -> None:
     configs = read_configs(arguments.config, arguments.clusterers, arguments.preset)
     peers = read_configs(arguments.peer_config, arguments.clusterers)
     peers = {name: with_clustering_of(configs[name], peer) for name, peer in peers.items()}
-    bench, peer_bench = Bench(arguments.model), Bench(arguments.peer) if arguments.peer else None
-
     first = next(iter(configs.values()))
+    bench = Bench(arguments.model or first.embedding.model)
+    peer_bench = Bench(arguments.peer) if arguments.peer else None
     one = known(Config(speech=first.speech, embedding=first.embedding), 1)
 
     conditions = (

@@ -217,7 +217,7 @@ class ResegmentationConfig(Settings):
         2.0, ge=0, description="nats; cost of a change of speaker; higher makes fewer and longer turns"
     )
     local_weight: float = Field(
-        3.0,
+        1.0,
         ge=0,
         description="nats/s; with the detector local: weight of the local speakers beside the embeddings of "
         "these windows",

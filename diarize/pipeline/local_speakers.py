@@ -59,7 +59,7 @@ LONGEST_SAMPLE = 1.5
 POSTERIOR_STEP = 0.1
 """Seconds from one posterior to the next."""
 
-TEMPER = 0.3
+TEMPER = 0.5
 """Factor of the scores in the posteriors: neighbouring frames are not independent (docs/choices.md)."""
 
 

@@ -2,7 +2,7 @@
 # Make a network of local speakers from a folder-per-speaker corpus, and its figures.
 #
 #   egs/voices/run.sh --recipe local --corpus DIR [--stage 1] [--stop-stage 4] [--nj 2] [--seed 1] [--exp exp/local]
-#                     [--data exp/voices/data] [--n 1500] [--parts 3] [--n-dev 200]
+#                     [--data exp/voices/data] [--n 3000] [--parts 3] [--n-dev 200]
 #                     [--config egs/voices/conf/local.toml] [--force]
 #
 # Stages: 1 PARTS times N conversations of train, and N_DEV of dev, 2 training, 3 figures on conversations of dev and on
@@ -16,7 +16,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 . recipes/stages.sh
-options corpus='' stage=1 stop_stage=4 nj=2 seed=1 exp=exp/local data=exp/voices/data n=1500 parts=3 n_dev=200
+options corpus='' stage=1 stop_stage=4 nj=2 seed=1 exp=exp/local data=exp/voices/data n=3000 parts=3 n_dev=200
 options config=egs/voices/conf/local.toml
 parse_options egs/voices/local.sh "$@"
 need_stages 4
@@ -71,13 +71,9 @@ if at_stage 3 "DER on development sets"; then
 [speech]
 detector = "local"
 model = "$exp/training/model"
-threshold = 0.3
-release = 0.0
-min_silence = 0.1
-padding = 0.0
+silero_weight = 0.7
 [resegmentation]
 change_cost = 3.0
-local_weight = 1.0
 [turns]
 min_gap = 0.5
 END

