@@ -20,16 +20,17 @@ from diarize.cli.script import run_script
 from diarize.errors import DiarizeError
 from diarize.files.atomic import atomic_path
 from diarize.formats import write_rttm, write_uem
-from diarize.formats.kaldi import read_data_folder
+from diarize.formats.kaldi import read_corpora, read_data_folder
 from diarize.segments import Segment, speech_of
 from diarize.training.conversation_set import ConversationSet, Shape
+from diarize.training.conversations import GOES_ON, PAUSE_MEDIAN
 
 
 def number_range(text: str) -> tuple[int, int]:
     """(1, 6) for 1-6, (2, 2) for 2."""
     low, _, high = text.partition("-")
     numbers = int(low), int(high or low)
-    if not 1 <= numbers[0] <= numbers[1]:
+    if not 0 <= numbers[0] <= numbers[1]:
         raise ValueError(text)
     return numbers
 
@@ -72,7 +73,7 @@ def parse_arguments() -> argparse.Namespace:
         help="seconds; a longer clip is cut at its pauses (default: %(default)s)",
     )
     parser.add_argument(
-        "--speakers", type=number_range, default=(1, 6), help="number of speakers: 1-6 (default), or 2"
+        "--speakers", type=number_range, default=(1, 6), help="number of speakers: 1-6 (default), 2, or 0"
     )
     parser.add_argument(
         "--overlap", type=float, default=0.1, help="share of the speech that overlaps (default: %(default)s)"
@@ -83,6 +84,37 @@ def parse_arguments() -> argparse.Namespace:
         default=1,
         metavar="N",
         help="use a clip up to N times (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--goes-on",
+        type=float,
+        default=GOES_ON,
+        metavar="P",
+        help="probability that the same speaker may continue after a pause (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--pause",
+        type=float,
+        default=PAUSE_MEDIAN,
+        metavar="S",
+        help="median, seconds (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--dominant", type=float, default=0.0, metavar="SHARE", help="of the speech, that of one speaker"
+    )
+    parser.add_argument(
+        "--interjections", type=float, default=0.0, metavar="SHARE", help="of the phrases that get one"
+    )
+    parser.add_argument(
+        "--levels",
+        type=float,
+        default=6.0,
+        metavar="DB",
+        help="a speaker's level differs from the mean by at most this (default: %(default)s)",
+    )
+    parser.add_argument("--alike", action="store_true", help="the speakers of one corpus (utt2corpus)")
+    parser.add_argument(
+        "--only", nargs="+", default=[], metavar="CONDITION", help="clean, room, noise or tel"
     )
     parser.add_argument(
         "--noise", type=Path, help="folder of noises; without it, there is no condition of noise"
@@ -106,10 +138,17 @@ def main() -> None:
         overlap=arguments.overlap,
         longest_phrase=arguments.longest_phrase,
         n_uses=arguments.again,
+        goes_on=arguments.goes_on,
+        pause=arguments.pause,
+        dominant=arguments.dominant,
+        interjections=arguments.interjections,
+        level_spread=arguments.levels,
+        alike=arguments.alike,
     )
     rooms = find_audio(arguments.rooms) if arguments.rooms else []
     noises = find_audio(arguments.noise) if arguments.noise else []
-    conversation = ConversationSet(data, shape, rooms, noises, arguments.seed)
+    corpora = read_corpora(arguments.data, data.utt2spk)
+    conversation = ConversationSet(data, shape, rooms, noises, arguments.seed, corpora, arguments.only)
 
     for index in range(arguments.n):
         name, samples, turns = conversation(index)
@@ -119,7 +158,7 @@ def main() -> None:
         whole = Segment(0.0, len(samples) / SAMPLE_RATE)
         write_uem({name: [whole]}, arguments.out / "uem" / f"{name}.uem")
         speech = sum(segment.duration for segment in speech_of(turns))
-        share = sum(turn.segment.duration for turn in turns) / speech - 1
+        share = sum(turn.segment.duration for turn in turns) / speech - 1 if turns else 0.0
         print(f"{name}: {whole.duration:.1f} s, {len(turns)} turns, overlap {share:.0%} of the speech")
 
 

@@ -94,10 +94,13 @@ def take_turns(
     *,
     goes_on: float = GOES_ON,
     pause: float = PAUSE_MEDIAN,
+    dominant: float = 0.0,
 ) -> list[Placed]:
     """A conversation of at most about ``seconds``: each speaker once, then at random with unequal weights.
 
-    After a pause, `pause` seconds in the median, the same speaker continues with probability `goes_on`.
+    After a pause, `pause` seconds in the median, any of them speaks with probability `goes_on`, otherwise
+    another than before. The first of `speakers` speaks as long as their share of the speech is below
+    `dominant`.
 
     ::
 
@@ -109,14 +112,19 @@ def take_turns(
     talkative = dict(zip(speakers, random.dirichlet(np.full(len(speakers), 2.0)), strict=True))
     first_round = random.permutation(list(speakers)).tolist()
     placed: list[Placed] = []
-    silent_until = dict.fromkeys(speakers, 0.0)
+    silent_until, said = dict.fromkeys(speakers, 0.0), dict.fromkeys(speakers, 0.0)
     spoken = overlapped = now = 0.0
     while any(waiting.values()) and now < seconds:
         able = [name for name in speakers if waiting[name]]
         last = placed[-1] if placed else None
         others = [name for name in able if last is None or name != last.speaker]
+        first = next(iter(speakers))
         if first_round:
             speaker = first_round.pop()
+        elif dominant and waiting[first]:
+            rest = [name for name in others if name != first]
+            behind = said[first] < dominant * sum(said.values())
+            speaker = first if behind or not rest else str(random.choice(rest))
         elif others and random.random() >= goes_on:
             weights = np.array([talkative[name] for name in others])
             speaker = str(random.choice(others, p=weights / weights.sum()))
@@ -130,7 +138,9 @@ def take_turns(
         start = round(max(now + shift, silent_until[speaker] + 0.1), 3)
         placed.append(Placed(start, speaker, phrase))
         overlapped += max(0.0, now - start)
-        spoken += sum(segment.duration for segment in phrase.speech) - max(0.0, now - start)
+        duration = sum(segment.duration for segment in phrase.speech)
+        said[speaker] += duration
+        spoken += duration - max(0.0, now - start)
         now = silent_until[speaker] = placed[-1].end
     return placed
 

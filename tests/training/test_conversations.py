@@ -57,6 +57,28 @@ def test_nobody_talks_over_himself_and_overlap_nears_its_share(overlap):
     assert share == pytest.approx(overlap, abs=0.05)
 
 
+def share_of_changes(placed: list[Placed]) -> float:
+    return sum(one.speaker != other.speaker for one, other in pairwise(placed)) / (len(placed) - 1)
+
+
+def test_speakers_continue_and_pause_as_asked():
+    speakers = {name: [phrase(1.0)] * 300 for name in "abc"}
+    for goes_on, pause in ((0.0, 0.2), (0.6, 1.0)):
+        placed = take_turns(speakers, 250, 0, np.random.default_rng(0), goes_on=goes_on, pause=pause)
+        assert share_of_changes(placed) == pytest.approx(1 - goes_on / 3, abs=0.08)
+        pauses = [other.start - one.end for one, other in pairwise(placed)]
+        assert np.median(pauses) == pytest.approx(pause, rel=0.15)
+
+
+def test_one_speaker_may_dominate():
+    random = np.random.default_rng(0)
+    speakers = {name: [phrase(random.uniform(0.5, 3)) for _ in range(200)] for name in "abc"}
+    placed = take_turns(speakers, 300, 0, random, dominant=0.8)
+    said = {name: sum(one.end - one.start for one in placed if one.speaker == name) for name in speakers}
+    assert said["a"] / sum(said.values()) == pytest.approx(0.8, abs=0.03)
+    assert min(said["b"], said["c"]) > 10
+
+
 def test_a_phrase_said_again_differs_a_little_and_its_speech_goes_along():
     random = np.random.default_rng(0)
     tone = 0.1 * np.sin(2 * np.pi * 440 * np.arange(2 * SAMPLE_RATE) / SAMPLE_RATE)

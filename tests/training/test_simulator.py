@@ -1,5 +1,6 @@
 """Conversations simulated from clips: voices where they are said to be, and the same for the same seed."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from small_onnx import write_segmentation
 
 from diarize.audio import SAMPLE_RATE, load_audio
 from diarize.audio.features import FeatureConfig
+from diarize.errors import DiarizeError
 from diarize.formats import read_rttm
 from diarize.formats.kaldi import DataFolder, read_data_folder, write_data_folder
 from diarize.segments import Segment, Turn, speech_of
@@ -151,3 +153,39 @@ def test_a_set_of_conversations_takes_its_conditions_in_turn(data, tmp_path):
     other = ConversationSet(data, shape, [], [], seed=1)
     assert other(0)[2] == conversation(0)[2]
     assert list(other.conditions) == ["clean", "tel"]
+
+
+def test_a_set_may_have_some_conditions_speakers_of_one_corpus_or_nobody(data):
+    shape = Shape(seconds=(8, 8), n_speakers=(2, 2), overlap=0.1, longest_phrase=4.0, interjections=1.0)
+    calls = ConversationSet(data, shape, [], [], seed=1, only=["tel"])
+    assert {calls(index)[0].split("_")[2] for index in range(3)} == {"tel"}
+    speakers = sorted(set(data.utt2spk.values()))
+    corpora = {utterance: str(name in speakers[:2]) for utterance, name in data.utt2spk.items()}
+    alike = ConversationSet(data, replace(shape, alike=True), [], [], 1, corpora)
+    found = {tuple(sorted({turn.speaker for turn in alike(index)[2]})) for index in range(8)}
+    assert found == {tuple(speakers[:2]), tuple(speakers[2:])}
+    name, samples, turns = ConversationSet(data, replace(shape, n_speakers=(0, 0)), [], [], 1)(0)
+    assert (name, len(samples), turns) == ("sim000_0spk_clean", 8 * SAMPLE_RATE, [])
+    with pytest.raises(DiarizeError, match="no condition 'calls'; there are clean, tel"):
+        ConversationSet(data, shape, [], [], 1, only=["calls"])
+    with pytest.raises(DiarizeError, match="no corpus has 3 speakers; lower --speakers"):
+        ConversationSet(data, replace(shape, alike=True, n_speakers=(3, 3)), [], [], 1, corpora)
+
+
+def test_levels_spread_as_asked(data):
+    shape = Shape((8, 8), (2, 2), overlap=0.0, longest_phrase=4.0)
+    even, spread = (
+        ConversationSet(data, replace(shape, level_spread=decibel), [], [], seed=1) for decibel in (0.0, 20.0)
+    )
+    assert loudness(even, 0) == pytest.approx((-26, -26), abs=0.5)
+    assert np.ptp(loudness(spread, 0)) > 3
+
+
+def loudness(conversations: ConversationSet, index: int) -> tuple[float, ...]:
+    """The level of each speaker in dB of full scale."""
+    _, samples, turns = conversations(index)
+    said: dict[str, list[np.ndarray]] = {}
+    for turn in turns:
+        start, end = (round(time * SAMPLE_RATE) for time in (turn.segment.start, turn.segment.end))
+        said.setdefault(turn.speaker, []).append(samples[start:end])
+    return tuple(10 * np.log10(np.mean(np.concatenate(parts) ** 2)) for parts in said.values())
