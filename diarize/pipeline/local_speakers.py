@@ -90,7 +90,8 @@ def assign(
     with one_blas_thread():
         fits = None if backend is None else _fits(voices, labels, backend, config)
         near = nearest_windows(times, voices.windows)
-        shares = shares_of(local, labels[near], None if fits is None else fits[0], voices.local, k)
+        fit = None if fits is None else fits[0]
+        shares = shares_of(local, labels[near], fit, voices.local, k, config.embedding.hop)
         scores = config.resegmentation.local_weight * np.log(shares + FLOOR)
         if fits is not None and voices.pieces:
             scores += fits[1][nearest_windows(times, voices.pieces)]
@@ -171,6 +172,7 @@ def shares_of(
     fit: Matrix | None,
     keys: NDArray[np.intp],
     k: int,
+    hop: float,
 ) -> Matrix:
     """The share (n_frames, k) of the windows that hear a frame in which each speaker talks.
 
@@ -187,6 +189,8 @@ def shares_of(
         Window and number of each local speaker who talks, in order of the windows.
     k : int
         Number of speakers.
+    hop : float
+        Seconds from one clustered window to the next.
     """
     active, alone = local.active, local.alone
     spoken = np.zeros((*active.shape[:2], k), np.float32)
@@ -195,7 +199,7 @@ def shares_of(
         first = local.firsts[window]
         at = first + np.flatnonzero(alone[window, :, number])
         votes = np.bincount(labels_of_frames[at[at < len(labels_of_frames)]], minlength=k)
-        scores[row] = VOTE * votes * FRAME_LENGTH / 0.75
+        scores[row] = VOTE * votes * FRAME_LENGTH / hop
     if fit is not None:
         scores += fit
     borders = np.searchsorted(keys[:, 0], np.arange(len(active) + 1))

@@ -72,7 +72,7 @@ class Simulator:
     """Conversations of `seconds`, from clips, noises and rooms; `n_voices` are probabilities of 0, 1, ...
 
     With `corpora`, the corpus of each utterance, conversations vary more: half have speakers of one corpus,
-    whose microphones are alike, in half one speaker may dominate, and pauses may be long or short.
+    whose microphones are alike, in half the same speaker may go on more often, and pauses are long or short.
     """
 
     def __init__(

@@ -100,8 +100,18 @@ def test_two_local_speakers_of_a_window_are_not_one_speaker():
     local = local_of(talking, 500, 500)
     keys, _, _ = local_parts(local)
     alike = np.array([[5.0, 1.0], [4.0, 3.9]])  # both like speaker 0 better
-    shares = shares_of(local, np.zeros(500, np.intp), alike, keys, 2)
+    shares = shares_of(local, np.zeros(500, np.intp), alike, keys, 2, 0.75)
     assert (shares > 0).any(axis=0).all()
+
+
+@pytest.mark.parametrize(("hop", "speaker"), [(0.75, 1), (3.0, 0)])
+def test_each_clustered_window_has_a_vote(hop, speaker):
+    talking = np.zeros((500, 1), bool)
+    talking[100:175] = True  # 1.5 s: two windows every 0.75 s, half of one every 3 s
+    local = local_of(talking, 500, 500)
+    keys, _, _ = local_parts(local)
+    shares = shares_of(local, np.ones(500, np.intp), np.array([[5.0, 0.0]]), keys, 2, hop)
+    assert shares[100:175].argmax(axis=1).tolist() == [speaker] * 75
 
 
 def test_a_voice_may_have_more_local_speakers_than_the_recording_has_speakers():
