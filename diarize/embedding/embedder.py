@@ -7,7 +7,7 @@ embedding.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -21,7 +21,8 @@ from diarize.audio.kept import mono_blocks
 from diarize.audio.progress import Hook, Progress, ignore, report_blocks
 from diarize.audio.sources import resolve_source
 from diarize.config import Config
-from diarize.embedding.encoders import find_encoder
+from diarize.embedding.encoders import find_encoders
+from diarize.embedding.joined import join_models
 from diarize.embedding.models import Model
 from diarize.embedding.protocol import Vectors
 from diarize.embedding.table import Embeddings
@@ -63,7 +64,7 @@ class Embedder:
     ----------
     model : path, name or Model, optional
         A model folder, FILE.onnx with settings beside it, the name of a bundled model, "campplus" or
-        "resemblyzer"; by default, the default bundled model.
+        "resemblyzer", or several of them joined by "+"; by default, the default bundled model.
     device : str
         "auto" (CUDA if available, otherwise the CPU), "cpu", "cuda" or "mps".
     threads : int, optional
@@ -81,13 +82,14 @@ class Embedder:
     ) -> None:
         self.threads = threads or own_threads()
         self.device = find_device(device)
-        self.encoder = find_encoder(model, self.device)
-        self.model = self.encoder.model
+        self.encoders = find_encoders(model, self.device)
+        models = [encoder.model for encoder in self.encoders]
+        self.model = models[0] if len(models) == 1 else join_models(models)
 
     @property
     def dim(self) -> int:
         """Dimensions of an embedding."""
-        return self.encoder.dim
+        return sum(encoder.dim for encoder in self.encoders)
 
     @property
     def backend(self) -> Backend | None:
@@ -222,7 +224,8 @@ class Embedder:
 
         A window that has `parts` is embedded by these alone. From the others, a network that runs once over
         the recording excludes the `mixed` segments, unless less than 0.2 s of a window would remain. Parts
-        and mixed segments are sorted and do not overlap. `hook` gets the number of windows done and in total.
+        and mixed segments are sorted and do not overlap. `hook` gets the number of windows done and in total;
+        each of several models counts its own.
 
         Raises
         ------
@@ -236,17 +239,24 @@ class Embedder:
             return vectors
         if any(later.start < earlier.start for earlier, later in pairwise(windows)):
             raise ValueError("windows must be in the order of their starts")
+        if len(self.encoders) > 1 and isinstance(blocks, Iterator):
+            blocks = list(blocks)  # each encoder reads them
+        columns = np.cumsum([encoder.dim for encoder in self.encoders])[:-1]
+        total = len(windows) * len(self.encoders)
         done = 0
         with one_thread(), ThreadPoolExecutor(self.threads, initializer=set_own_threads) as executor:
-            pending: deque[Future[Vectors]] = deque()
-            for task in self.encoder.tasks(blocks, windows, mixed or [], parts or [None] * len(windows)):
-                pending.append(executor.submit(task))
-                while len(pending) > 2 * self.threads:
-                    done = _collect(pending.popleft(), vectors, done)
-                    hook("embed", Progress(done, len(windows)))
-            while pending:
-                done = _collect(pending.popleft(), vectors, done)
-        hook("embed", Progress(done, len(windows)))
+            for encoder, part in zip(self.encoders, np.split(vectors, columns, axis=1), strict=True):
+                before, pending = done, deque[Future[Vectors]]()
+                for task in encoder.tasks(blocks, windows, mixed or [], parts or [None] * len(windows)):
+                    pending.append(executor.submit(task))
+                    while len(pending) > 2 * self.threads:
+                        done = before + _collect(pending.popleft(), part, done - before)
+                        hook("embed", Progress(done, total))
+                while pending:
+                    done = before + _collect(pending.popleft(), part, done - before)
+        hook("embed", Progress(done, total))
+        if len(self.encoders) > 1:
+            vectors /= np.float32(np.sqrt(len(self.encoders)))  # of length 1 again
         return vectors
 
 

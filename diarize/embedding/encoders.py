@@ -1,4 +1,4 @@
-"""The choice of the encoder for a model: `find_encoder`."""
+"""The choice of the encoders for a model: `find_encoders`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,22 @@ from diarize.embedding.protocol import Encoder
 from diarize.embedding.resemblyzer import ResemblyzerNetwork
 from diarize.embedding.running import RunningEncoder
 from diarize.embedding.separate import SeparateEncoder
+
+
+def find_encoders(model: str | Path | Model | None = None, device: str = "cpu") -> list[Encoder]:
+    """The encoders of a model: one as in `find_encoder`, or those of several joined by "+", such as
+    "campplus+voices". The name of a folder or file may have a "+" in it.
+
+    Raises
+    ------
+    ModelError
+        As `find_encoder`.
+    ConfigError
+        As `find_encoder`.
+    """
+    if isinstance(model, str) and "+" in model and not Path(model).exists():
+        return [find_encoder(each, device) for each in model.split("+")]
+    return [find_encoder(model, device)]
 
 
 def find_encoder(model: str | Path | Model | None = None, device: str = "cpu") -> Encoder:

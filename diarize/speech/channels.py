@@ -11,13 +11,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from diarize.audio import SAMPLE_RATE, Samples, Source, count_channels, stream_audio
+from diarize.audio.kept import KeptBlocks
 from diarize.audio.progress import Hook, report_blocks
 from diarize.config import ChannelsConfig, Config, EmbeddingConfig, SpeechConfig
 from diarize.errors import AudioError
@@ -162,7 +164,7 @@ def find_channel_speech(
 
 
 def embed_channels(
-    embed: Callable[[Iterator[Samples], list[Segment], list[Segment]], NDArray[np.float32]],
+    embed: Callable[[Iterable[Samples], list[Segment], list[Segment]], NDArray[np.float32]],
     source: Source,
     track: int | None,
     speech: Sequence[ChannelSpeech],
@@ -178,7 +180,8 @@ def embed_channels(
     width = 0
     for each in speech:
         windows = sorted(sliding_windows(each.segments, config.window, config.hop))
-        vectors = embed(stream_audio(source, channel=each.channel, track=track), windows, each.mixed)
+        blocks = KeptBlocks(partial(stream_audio, source, channel=each.channel, track=track))
+        vectors = embed(blocks, windows, each.mixed)
         width = vectors.shape[1]
         if whole and windows:
             mean = vectors.mean(axis=0, keepdims=True)
