@@ -143,11 +143,10 @@ def main() -> None:
         dominant=arguments.dominant,
         interjections=arguments.interjections,
         level_spread=arguments.levels,
-        alike=arguments.alike,
     )
     rooms = find_audio(arguments.rooms) if arguments.rooms else []
     noises = find_audio(arguments.noise) if arguments.noise else []
-    corpora = read_corpora(arguments.data, data.utt2spk)
+    corpora = read_corpora(arguments.data, data.utt2spk) if arguments.alike else None
     conversation = ConversationSet(data, shape, rooms, noises, arguments.seed, corpora, arguments.only)
 
     for index in range(arguments.n):

@@ -27,6 +27,7 @@ from diarize.training.conversations import (
     interject,
     mix,
     say_again,
+    speakers_by_corpus,
     take_turns,
     turns_of,
 )
@@ -64,8 +65,6 @@ class Shape:
         Share of the phrases that get one (`interject`), of up to a second.
     level_spread : float
         dB; the level of a speaker differs from the mean by at most this.
-    alike : bool
-        Whether all speakers are of one corpus, so that their microphones are alike.
     """
 
     seconds: tuple[float, float]
@@ -78,14 +77,14 @@ class Shape:
     dominant: float = 0.0
     interjections: float = 0.0
     level_spread: float = 6.0
-    alike: bool = False
 
 
 class ConversationSet:
     """Conversations of the speakers of a data folder, under each condition in turn.
 
     Each depends on the seed and its number alone. Rooms and noise are conditions only if files are given.
-    `corpora` are those of the utterances, for speakers of one corpus; `only` are the conditions to take.
+    With `corpora`, those of the utterances, the speakers of a conversation are of one, so that their
+    microphones are alike. `only` are the conditions to take.
 
     Raises
     ------
@@ -104,15 +103,10 @@ class ConversationSet:
         only: Sequence[str] = (),
     ) -> None:
         self.shape, self.seed = shape, seed
-        self.groups = [sorted(set(data.utt2spk.values()))]
-        if shape.alike:
-            of_corpus: dict[str, set[str]] = {}
-            for utterance, speaker in data.utt2spk.items():
-                of_corpus.setdefault((corpora or {}).get(utterance, ""), set()).add(speaker)
-            enough = {corpus: who for corpus, who in of_corpus.items() if len(who) >= shape.n_speakers[1]}
-            self.groups = [sorted(enough[corpus]) for corpus in sorted(enough)]
-            if not self.groups:
-                raise DiarizeError(f"no corpus has {shape.n_speakers[1]} speakers; lower --speakers")
+        self.names = sorted(set(data.utt2spk.values()))
+        self.alike = speakers_by_corpus(data.utt2spk, corpora, shape.n_speakers[1]) if corpora else []
+        if corpora and not self.alike:
+            raise DiarizeError(f"no corpus has {shape.n_speakers[1]} speakers; lower --speakers")
         self._load = cache(partial(load_speaker, data, shape.longest_phrase))
         self.conditions: dict[str, Condition] = {"clean": lambda samples, _: samples}
         if rooms:
@@ -134,7 +128,7 @@ class ConversationSet:
         shortest, seconds = self.shape.seconds
         if shortest < seconds:
             seconds = float(np.exp(random.uniform(np.log(shortest), np.log(seconds))))
-        names = self.groups[int(random.integers(len(self.groups))) if self.shape.alike else 0]
+        names = self.alike[int(random.integers(len(self.alike)))] if self.alike else self.names
         least = seconds / max(n_speakers, 1) / 2 / self.shape.n_uses
         speakers = choose_speakers(names, self._load, n_speakers, least, random) if n_speakers else {}
         for phrases in speakers.values():

@@ -63,6 +63,16 @@ def cut_phrases(samples: Samples, speech: Iterable[Segment], longest: float) -> 
     return phrases
 
 
+def speakers_by_corpus(
+    speaker_of: Mapping[str, str], corpora: Mapping[str, str], n_speakers: int
+) -> list[list[str]]:
+    """The speakers of each corpus that has at least `n_speakers`, from both by utterance."""
+    found: dict[str, set[str]] = {}
+    for utterance, speaker in speaker_of.items():
+        found.setdefault(corpora[utterance], set()).add(speaker)
+    return [sorted(names) for _, names in sorted(found.items()) if len(names) >= n_speakers]
+
+
 def choose_speakers(
     names: list[str], load: Callable[[str], list[Phrase]], n_speakers: int, seconds: float, random: Generator
 ) -> dict[str, list[Phrase]]:

@@ -34,6 +34,7 @@ from diarize.training.conversations import (
     cut_phrases,
     interject,
     mix,
+    speakers_by_corpus,
     take_turns,
 )
 from diarize.training.sounds import SOUNDS
@@ -89,10 +90,7 @@ class Simulator:
         for utterance, speaker in data.utt2spk.items():
             self.paths.setdefault(speaker, []).append(data.wav_scp[utterance])
         self.names = sorted(self.paths)
-        groups: dict[str, set[str]] = {}
-        for utterance, corpus in (corpora or {}).items():
-            groups.setdefault(corpus, set()).add(data.utt2spk[utterance])
-        self.alike = [sorted(names) for _, names in sorted(groups.items()) if len(names) >= ENOUGH_SPEAKERS]
+        self.alike = speakers_by_corpus(data.utt2spk, corpora, ENOUGH_SPEAKERS) if corpora else []
 
     def __call__(self, random: Generator) -> tuple[Samples, NDArray[np.uint8]]:
         """Samples (n_samples,), and who speaks in every 20 ms: a bit for each speaker."""

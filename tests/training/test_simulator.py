@@ -161,7 +161,7 @@ def test_a_set_may_have_some_conditions_speakers_of_one_corpus_or_nobody(data):
     assert {calls(index)[0].split("_")[2] for index in range(3)} == {"tel"}
     speakers = sorted(set(data.utt2spk.values()))
     corpora = {utterance: str(name in speakers[:2]) for utterance, name in data.utt2spk.items()}
-    alike = ConversationSet(data, replace(shape, alike=True), [], [], 1, corpora)
+    alike = ConversationSet(data, shape, [], [], 1, corpora)
     found = {tuple(sorted({turn.speaker for turn in alike(index)[2]})) for index in range(8)}
     assert found == {tuple(speakers[:2]), tuple(speakers[2:])}
     name, samples, turns = ConversationSet(data, replace(shape, n_speakers=(0, 0)), [], [], 1)(0)
@@ -169,7 +169,7 @@ def test_a_set_may_have_some_conditions_speakers_of_one_corpus_or_nobody(data):
     with pytest.raises(DiarizeError, match="no condition 'calls'; there are clean, tel"):
         ConversationSet(data, shape, [], [], 1, only=["calls"])
     with pytest.raises(DiarizeError, match="no corpus has 3 speakers; lower --speakers"):
-        ConversationSet(data, replace(shape, alike=True, n_speakers=(3, 3)), [], [], 1, corpora)
+        ConversationSet(data, replace(shape, n_speakers=(3, 3)), [], [], 1, corpora)
 
 
 def test_levels_spread_as_asked(data):
