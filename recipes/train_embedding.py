@@ -18,7 +18,7 @@ import torch
 from diarize.audio.features import FeatureConfig
 from diarize.cli.script import run_script
 from diarize.config import RECIPE_TABLES, load_tables, validate
-from diarize.embedding.models import build_from_config, save_model
+from diarize.embedding.models import SegmentsConfig, build_from_config, save_model
 from diarize.networks import DEFAULT_FAMILY, network_class
 from diarize.networks.frame_network import FrameNetwork
 from diarize.training.embedding_training import train_embedding
@@ -48,7 +48,7 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument(
-        "--start", type=Path, metavar="FILE", help="checkpoint of another training, for the initial weights"
+        "--start", type=Path, metavar="PATH", help="checkpoint or model folder that gives the initial weights"
     )
     parser.add_argument("--held-out", type=Path, help="list of recordings kept for the validation loss")
     parser.add_argument("--dev", type=Path, help="Kaldi data folder with utt2group")
@@ -82,7 +82,7 @@ def train(arguments: argparse.Namespace, device: str) -> None:
     network = build_from_config(tables["network"], features, source)
     targets = None
     if loss.needs_targets and isinstance(network, FrameNetwork):
-        targets = load_targets(arguments.features / "teacher.npz", packed, network.embedding.out_features)
+        targets = load_targets(arguments.features / "teacher.npz", packed, network.dim)
     trained = train_embedding(
         network,
         packed,
@@ -99,7 +99,11 @@ def train(arguments: argparse.Namespace, device: str) -> None:
     if is_first():
         names = " and ".join(path.name for path in arguments.config)
         card = f"# {arguments.out.name}\n\nTrained by recipes/train_embedding.py with {names}.\n"
-        save_model(arguments.out / "model", trained.cpu(), features, tables["network"], card)
+        segments = None
+        if not isinstance(network, FrameNetwork):
+            layer = tables["evaluation"].get("layer", "output")
+            segments = SegmentsConfig(seconds=config.seconds[1], layer=layer)
+        save_model(arguments.out / "model", trained.cpu(), features, tables["network"], card, segments)
         print(f"{arguments.out / 'model'}: written")
 
 

@@ -261,7 +261,7 @@ class Config(Settings):
     channels: ChannelsConfig = ChannelsConfig()
 
 
-MODEL_TABLES = ("features", "network", "about")
+MODEL_TABLES = ("features", "network", "segments", "about")
 """The tables of a model's config.toml."""
 RECIPE_TABLES = (
     *("features", "pack", "network", "loss", "training", "evaluation"),

@@ -1,4 +1,4 @@
-"""Model folders: weights.safetensors, config.toml ([features], [network], [about]), MODEL_CARD.md."""
+"""Model folders: weights.safetensors, config.toml with the tables of MODEL_TABLES, MODEL_CARD.md."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import Field
 from torch import nn
 
 from diarize.audio.features import FeatureConfig
-from diarize.config import MODEL_TABLES, load_tables, validate
+from diarize.config import MODEL_TABLES, Settings, load_tables, validate
 from diarize.config.toml import format_toml
 from diarize.embedding.catalog import DEFAULT_MODEL, About, bundled_models
 from diarize.errors import ConfigError, ModelError
@@ -21,6 +22,14 @@ from diarize.files.text import write_text
 from diarize.networks import DEFAULT_FAMILY, Network, build_network
 from diarize.networks.weights import load_weights, save_weights
 from diarize.speakers.plda import Backend, load_backend
+
+
+class SegmentsConfig(Settings):
+    """The table [segments] of a config.toml: how a network of fixed segments, a cnn or blstm, embeds."""
+
+    seconds: float = Field(gt=0, le=60, description="length of a segment")
+    hop: float = Field(0.1, ge=0.01, le=60, description="from one segment to the next, in seconds")
+    layer: str = Field("output", description="the layer whose mean over the segments is the embedding")
 
 
 @dataclass(frozen=True)
@@ -34,6 +43,8 @@ class Model:
     """The first 12 hexadecimal digits of the SHA-256 of the weights file."""
     backend: Backend | None = None
     """How its embeddings vary within and between speakers; None if the folder has no back end."""
+    segments: SegmentsConfig | None = None
+    """How a network of fixed segments embeds; None for others."""
 
 
 def load_model(model: str | Path | None = None, device: str = "cpu") -> Model:
@@ -61,7 +72,8 @@ def load_model(model: str | Path | None = None, device: str = "cpu") -> Model:
     load_weights(network, weights_path)
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     digest = sha256(weights_path.read_bytes()).hexdigest()[:12]
-    return Model(folder.name, network.eval(), features, digest, load_backend(folder, digest))
+    segments = validate(SegmentsConfig, tables["segments"], str(config_path)) if tables["segments"] else None
+    return Model(folder.name, network.eval(), features, digest, load_backend(folder, digest), segments)
 
 
 def build_from_config(table: Mapping[str, Any], features: FeatureConfig, source: str) -> Network:
@@ -89,11 +101,13 @@ def save_model(
     features: FeatureConfig,
     network_table: Mapping[str, Any],
     card: str,
+    segments: SegmentsConfig | None = None,
 ) -> None:
     """Write a model folder. `network_table` has the arguments of `build_network`; `card` is Markdown."""
     folder = Path(folder)
     save_weights(network, folder / "weights.safetensors")
-    write_config(folder, {"features": features.model_dump(), "network": network_table})
+    tables = {"features": features.model_dump(), "network": network_table}
+    write_config(folder, tables | ({} if segments is None else {"segments": segments.model_dump()}))
     write_text(card, folder / "MODEL_CARD.md")
 
 

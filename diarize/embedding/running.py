@@ -6,8 +6,8 @@
     outputs        .....|=w0=|.....                                    one every `stride` frames
                           ...|=w1=|...                                 each window pools its own
 
-The network uses no padding in time, and groups begin at multiples of its stride, so the embeddings do not
-depend on where groups begin and end.
+The network uses no padding in time (a CNN or BLSTM takes whole segments), and groups begin at multiples of
+its stride, so the embeddings do not depend on where groups begin and end.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ from diarize.audio.features import Frames, stream_log_mel
 from diarize.embedding.models import Model
 from diarize.embedding.protocol import Task, Vectors
 from diarize.embedding.stream import StreamBuffer
-from diarize.errors import ModelError
+from diarize.errors import ConfigError, ModelError
 from diarize.networks.frame_network import FrameNetwork
+from diarize.networks.segment_network import SegmentNetwork
 from diarize.segments import Segment
 
 GROUP_SECONDS = 10.0
@@ -45,26 +46,21 @@ _POOLED = 4096
 
 
 class RunningEncoder:
-    """The encoder for models of this project whose network uses no padding in time.
+    """The encoder for models of this project.
 
     Raises
     ------
     ModelError
-        If the model's network cannot run over a whole recording.
+        If the model has a network of fixed segments and does not tell their length, or it is impossible.
     """
 
     def __init__(self, model: Model, device: str = "cpu") -> None:
-        if not isinstance(model.network, FrameNetwork):
-            raise ModelError(
-                f"model {model.name}: a {type(model.network).__name__} cannot run over a whole recording; "
-                "embed with recipes/embed_parts.py, or give a model with a resnet or tdnn"
-            )
-        self.model, self.network, self.device = model, model.network, device
+        self.model, self.network, self.device = model, _running_network(model), device
 
     @property
     def dim(self) -> int:
         """Dimensions of an embedding."""
-        return self.network.embedding.out_features
+        return self.network.dim
 
     def tasks(
         self,
@@ -142,6 +138,23 @@ class RunningEncoder:
                 for first in range(0, n_needed, step)
             ]
         )
+
+
+def _running_network(model: Model) -> FrameNetwork:
+    """The network of a model as one that runs over a whole recording."""
+    network, segments, rate = model.network, model.segments, model.features.frame_rate
+    if isinstance(network, FrameNetwork):
+        return network
+    if segments is None:
+        raise ModelError(
+            f"model {model.name}: its config.toml does not tell how long the segments of a "
+            f"{type(network).__name__} are; add the table [segments] with seconds and layer"
+        )
+    n_frames, hop = (max(1, round(seconds * rate)) for seconds in (segments.seconds, segments.hop))
+    try:
+        return SegmentNetwork(network, model.features.n_mels, n_frames, hop, segments.layer)
+    except ConfigError as error:
+        raise ModelError(f"model {model.name}: [segments] in its config.toml: {error}") from error
 
 
 class _Outside:

@@ -2,6 +2,7 @@
 
 - ``contract``: the base class of embedding networks; the output of any layer
 - ``frame_network``: the base class of ``resnet`` and ``tdnn``: frame features, then attentive pooling
+- ``segment_network``: networks of fixed segments, run over a whole recording
 - ``resnet``: convolutions over time and frequency; the bundled model
 - ``tdnn``: convolutions over time alone, dense or separable
 - ``classifier``: the last layer of networks that are trained to classify their training speakers

@@ -24,8 +24,8 @@ class FrameNetwork(Network):
     ----------
     context, stride : int
         Input frames that an output frame depends on, and from one output frame to the next.
-    n_features : int
-        Features of an output frame.
+    n_features, dim : int
+        Features of an output frame; length of an embedding.
 
     References
     ----------
@@ -53,7 +53,7 @@ class FrameNetwork(Network):
         """
         if n_features % heads:
             raise ValueError(f"heads divide the {n_features} features, got {heads!r}")
-        self.n_features = n_features
+        self.n_features, self.dim = n_features, dim
         self.attention = nn.Sequential(nn.Linear(n_features, 128), nn.Tanh(), nn.Linear(128, heads))
         self.pool_norm = nn.BatchNorm1d(2 * n_features)
         self.embedding = nn.Linear(2 * n_features, dim)

@@ -90,16 +90,23 @@ def load_checkpoint(
 def load_start(path: Path, modules: nn.Module) -> None:
     """Load the weights of another training's checkpoint into modules, the averaged ones if it has them.
 
+    If `path` is a model folder, its weights are the network's; the objective keeps its own.
+
     Raises
     ------
     ModelError
-        If there is no checkpoint, or it has another network or other speakers.
+        If there is no checkpoint or model folder, or it has another network or other speakers.
     """
-    try:
-        tensors = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise ModelError(f"{path}: no checkpoint to start from ({error})") from error
     names = modules.state_dict()
+    try:
+        if path.is_dir():
+            weights = load_file(path / "weights.safetensors")
+            tensors = {name: names[name] for name in names if name.startswith("objective.")}
+            tensors |= {f"network.{name}": tensor for name, tensor in weights.items()}
+        else:
+            tensors = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{path}: no checkpoint or model folder to start from ({error})") from error
     taken = {name: tensors.get(name.replace("network.", "average.", 1), tensors.get(name)) for name in names}
     if any(tensor is None or tensor.shape != names[name].shape for name, tensor in taken.items()):
         raise ModelError(

@@ -57,8 +57,8 @@ def train(
     `folder` receives checkpoint.safetensors, from which a later call resumes; curve.tsv, with a line for each
     checkpoint: the step, the seconds, the learning rate, the mean losses since the previous line, and the
     results of `validation` and `on_checkpoint` (step, network); best.safetensors, the weights with the best
-    validation loss; and snapshots/<step>.safetensors. `start` is the checkpoint of another training. Its
-    weights, the averaged ones if it has them, are the initial weights.
+    validation loss; and snapshots/<step>.safetensors. `start` is the checkpoint of another training, or a
+    model folder. Its weights, the averaged ones if it has them, are the initial weights.
 
     Under `torchrun`, once torch.distributed is initialised, each process has batches of its own, the
     gradients are averaged, and the first process writes the files.

@@ -16,7 +16,7 @@ import soundfile
 import typer
 from command_line import COMMAND, REPOSITORY, call, complaint, demo_samples, environment, process
 from helpers import write_small_model
-from planted import N_MELS, TINY, tiny_network
+from planted import N_FRAMES, N_MELS, TINY, tiny_network
 
 from diarize import Embeddings
 from diarize.audio.features import FeatureConfig
@@ -24,7 +24,7 @@ from diarize.cli import console
 from diarize.cli.commands import app
 from diarize.cli.options import OPTION_SETTINGS
 from diarize.config import Config
-from diarize.embedding.models import save_model
+from diarize.embedding.models import SegmentsConfig, save_model
 from diarize.formats import FORMATS, read_rttm, read_turns
 from diarize.segments import Segment
 
@@ -416,18 +416,18 @@ def test_an_existing_table_needs_force(recording, model, tmp_path):
     assert len(Embeddings.load(path)) > 0
 
 
-@pytest.mark.parametrize("family", ["cnn", "blstm"])
-def test_a_model_of_the_clustering_recipes_is_refused_with_the_remedy(recording, tmp_path, family):
-    features = FeatureConfig(n_mels=N_MELS)
-    save_model(tmp_path / "net", tiny_network(family), features, {"family": family, **TINY[family]}, "")
-    expected = (
-        f"model net: a {family.upper()} cannot run over a whole recording; "
-        "embed with recipes/embed_parts.py, or give a model with a resnet or tdnn"
-    )
-    assert complaint(call("run", recording, "--model", tmp_path / "net")) == expected
-    table = tmp_path / "a.npz"
-    assert complaint(call("embed", recording, "--model", tmp_path / "net", "-o", table)) == expected
-    assert not table.exists()
+@pytest.mark.parametrize(("family", "layer"), [("cnn", "dense2"), ("blstm", "lstm2")])
+def test_a_model_of_the_clustering_recipes_labels_and_embeds(recording, tmp_path, family, layer):
+    table, features = {"family": family, **TINY[family]}, FeatureConfig(n_mels=N_MELS)
+    segments = SegmentsConfig(seconds=N_FRAMES / 100, layer=layer)
+    save_model(tmp_path / "net", tiny_network(family), features, table, "", segments)
+    model = ("--model", tmp_path / "net")
+    done = call("run", recording, *model, "--clusterer", "dominant-sets", "-o", tmp_path / "out.rttm")
+    assert done.status == 0
+    assert (tmp_path / "out.rttm").read_text().startswith("SPEAKER ")
+    assert call("embed", recording, *model, "-o", tmp_path / "a.npz").status == 0
+    vectors = Embeddings.load(tmp_path / "a.npz").vectors
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
 
 
 # diarize doctor

@@ -26,7 +26,7 @@ def test_the_bundled_models_stand_first_with_all_there_is_to_tell():
     first, *others = list_models()
     assert (first.name, first.default) == (DEFAULT_MODEL, True)
     model = load_model()
-    assert first.dim == model.network.embedding.out_features
+    assert first.dim == model.network.dim
     assert first.size == (BUNDLED / DEFAULT_MODEL / "weights.safetensors").stat().st_size
     assert all(first.about.model_dump().values())
     assert first.path == BUNDLED / DEFAULT_MODEL

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from diarize.audio.features import FeatureConfig
 from diarize.embedding.embedder import Embedder
-from diarize.embedding.models import DEFAULT_MODEL, bundled_models, load_model, save_model
+from diarize.embedding.models import DEFAULT_MODEL, SegmentsConfig, bundled_models, load_model, save_model
 from diarize.errors import ConfigError, ModelError
 
 
@@ -59,16 +59,41 @@ def test_a_classifier_comes_back_with_its_speakers(tmp_path, family, output):
 
 
 @pytest.mark.parametrize(("family", "kind"), [("cnn", "CNN"), ("blstm", "BLSTM")])
-def test_a_classifier_embeds_no_windows_and_the_error_says_what_does(tmp_path, family, kind):
+def test_a_network_of_segments_without_their_length_is_refused(tmp_path, family, kind):
     table = {"family": family, **TINY[family]}
     save_model(tmp_path / "net", tiny_network(family), FeatureConfig(n_mels=N_MELS), table, "")
     message = (
-        f"model net: a {kind} cannot run over a whole recording; embed with recipes/embed_parts.py, "
-        "or give a model with a resnet or tdnn"
+        f"model net: its config.toml does not tell how long the segments of a {kind} are; "
+        "add the table [segments] with seconds and layer"
     )
     for model in (tmp_path / "net", load_model(tmp_path / "net")):
         with pytest.raises(ModelError, match=f"^{re.escape(message)}$"):
             Embedder(model, device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("segments", "message"),
+    [
+        ({"seconds": 0.2, "layer": "dense9"}, "the network has no layer 'dense9'; known: dense1, "),
+        ({"seconds": 0.3}, "segments have 30 frames, the network takes 20"),
+    ],
+)
+def test_impossible_segments_are_refused(tmp_path, segments, message):
+    table, features = {"family": "cnn", **TINY["cnn"]}, FeatureConfig(n_mels=N_MELS)
+    save_model(tmp_path / "net", tiny_network("cnn"), features, table, "", SegmentsConfig(**segments))
+    with pytest.raises(ModelError, match=f"^model net: \\[segments\\] in its config.toml: {message}"):
+        Embedder(tmp_path / "net")
+
+
+def test_an_unknown_setting_of_segments_is_refused(tmp_path):
+    table = {"family": "blstm", **TINY["blstm"]}
+    segments = SegmentsConfig(seconds=0.4, layer="lstm2")
+    save_model(tmp_path, tiny_network("blstm"), FeatureConfig(n_mels=N_MELS), table, "", segments)
+    assert load_model(tmp_path).segments == segments
+    config = tmp_path / "config.toml"
+    config.write_text(config.read_text().replace("seconds =", "length ="))
+    with pytest.raises(ConfigError, match="length"):
+        load_model(tmp_path)
 
 
 def test_features_and_network_stand_in_the_config(tmp_path):
@@ -80,7 +105,7 @@ def test_features_and_network_stand_in_the_config(tmp_path):
     assert tables == {"features": features.model_dump(), "network": json.loads(json.dumps(table))}
     model = load_model(tmp_path)
     assert model.features == features
-    assert model.network.embedding.out_features == 8
+    assert model.network.dim == 8
     assert (tmp_path / "MODEL_CARD.md").read_text() == "# card\n"
 
 

@@ -196,6 +196,6 @@ def test_the_figures_of_the_network_are_those_of_the_bundled_one():
         f"`context` = {network.context} frames",
         f"`stride` = {network.stride} frames",
         f"(n_outputs, {network.n_features})",
-        f"(n_windows, {network.embedding.out_features})",
+        f"(n_windows, {network.dim})",
     ):
         assert told in " ".join(text.split()), f"how-it-works.md does not say {told}"

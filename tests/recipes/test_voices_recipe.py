@@ -320,7 +320,7 @@ def test_training_follows_the_teacher(taught, config, tmp_path, monkeypatch):
     path.write_text(path.read_text().replace("dim = 8", "dim = 6"))
     call(monkeypatch, TRAIN, *command)
     assert "distillation" in (tmp_path / "net" / "curve.tsv").read_text()
-    assert load_model(tmp_path / "net" / "model").network.embedding.out_features == DIM
+    assert load_model(tmp_path / "net" / "model").network.dim == DIM
 
 
 def test_a_teacher_needs_to_know_the_speeds(data, config, tmp_path, monkeypatch):

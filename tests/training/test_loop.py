@@ -23,7 +23,7 @@ from safetensors.torch import load_file
 
 from diarize.errors import ConfigError, ModelError
 from diarize.networks.resnet import ResNet
-from diarize.networks.weights import load_weights
+from diarize.networks.weights import load_weights, save_weights
 from diarize.scoring.verification import equal_error_rate, make_trials
 from diarize.training.augment import tilt
 from diarize.training.checkpoints import read_curve
@@ -200,8 +200,25 @@ def test_a_training_starts_from_the_averaged_weights_of_another(features, traine
         torch.testing.assert_close(begun.get_parameter(name), weight, atol=1e-5, rtol=1e-5)
     with pytest.raises(ModelError, match="written for another network or other speakers; start from another"):
         train_embedding(tiny_network(dim=16), features, still, tmp_path / "other", start=start)
-    with pytest.raises(ModelError, match="no checkpoint to start from"):
+    with pytest.raises(ModelError, match="no checkpoint or model folder to start from"):
         train_embedding(tiny_network(), features, still, tmp_path / "none", start=tmp_path / "none")
+
+
+def test_a_training_starts_from_a_model_folder(trained, features, tmp_path):
+    (tmp_path / "model").mkdir()
+    save_weights(trained[1], tmp_path / "model" / "weights.safetensors")
+    still = by_speakers(n_steps=1, learning_rate=1e-12, warm_up=0, weight_decay=0.0, average=0.0)
+    # A wider margin is another objective, whose weights are not in the folder.
+    loss = table_of(margin=0.4)
+    begun = train_embedding(
+        tiny_network(), features, still, tmp_path / "new", loss=loss, start=tmp_path / "model"
+    )
+    for name, weight in trained[1].named_parameters():
+        torch.testing.assert_close(begun.get_parameter(name), weight, atol=1e-5, rtol=1e-5)
+    with pytest.raises(ModelError, match="written for another network or other speakers; start from another"):
+        train_embedding(tiny_network(dim=16), features, still, tmp_path / "b", start=tmp_path / "model")
+    with pytest.raises(ModelError, match="no checkpoint or model folder to start from"):
+        train_embedding(tiny_network(), features, still, tmp_path / "c", start=tmp_path / "new")
 
 
 @pytest.mark.parametrize("change", [{"n_steps": 91}, {"seed": 2}, {"seconds": (0.4, 0.7)}])
