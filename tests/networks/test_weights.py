@@ -4,6 +4,7 @@ import re
 
 import pytest
 import torch
+from planted import N_MELS, tiny_network
 from torch import nn
 
 from diarize.errors import ModelError
@@ -24,6 +25,30 @@ def test_weights_come_back(tmp_path):
     load_weights(other, path)
     for key, tensor in whole.state_dict().items():
         assert torch.equal(other.state_dict()[key], tensor), key
+
+
+@pytest.mark.parametrize("family", ["resnet", "cnn", "blstm"])
+def test_weights_of_eight_bits_are_a_quarter_of_the_size_and_nearly_the_same(tmp_path, family):
+    network, other = tiny_network(family).eval(), tiny_network(family).eval()
+    for parameter in other.parameters():
+        torch.nn.init.zeros_(parameter)
+    save_weights(network, tmp_path / "whole")
+    save_weights(network, tmp_path / "small", int8=True)
+    load_weights(other, tmp_path / "small")
+    n_matrices = sum(tensor.numel() for tensor in network.parameters() if tensor.ndim > 1)
+    sizes = [(tmp_path / name).stat().st_size for name in ("whole", "small")]
+    assert sizes[0] - sizes[1] > 2 * n_matrices
+    for name, tensor in network.state_dict().items():
+        found = other.state_dict()[name]
+        if tensor.ndim > 1 and not name.endswith("bias"):
+            assert not torch.equal(found, tensor)
+            assert (found - tensor).abs().max() <= tensor.abs().max() / 254 + 1e-6
+        else:
+            assert torch.equal(found, tensor), name
+    mel = torch.randn(8, 20 if family == "cnn" else 40, N_MELS, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        cosine = torch.nn.functional.cosine_similarity(network(mel), other(mel))
+    assert cosine.min() > 0.99
 
 
 def test_weights_that_are_missing_or_another_networks_are_told(tmp_path):

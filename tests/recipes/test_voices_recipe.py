@@ -323,6 +323,13 @@ def test_training_follows_the_teacher(taught, config, tmp_path, monkeypatch):
     assert load_model(tmp_path / "net" / "model").network.dim == DIM
 
 
+def test_a_missing_network_is_told_before_any_work(tmp_path, monkeypatch):
+    missing = tmp_path / "none.onnx"
+    said = message(monkeypatch, TEACH, "--check", "--teacher", missing)
+    assert said.startswith(f"embed_teacher.py: {missing}: ")
+    call(monkeypatch, TEACH, "--check", "--teacher", write_model(tmp_path))
+
+
 def test_a_teacher_needs_to_know_the_speeds(data, config, tmp_path, monkeypatch):
     path = edited(config, tmp_path, "speeds =", "# speeds =")
     said = message(monkeypatch, TEACH, "--data", data, "--config", path, "--out", tmp_path)
