@@ -24,6 +24,7 @@ from diarize.experiments.tables import (
     ORACLE_LEGACY,
     Runs,
     Systems,
+    size_of,
 )
 
 Series = dict[str, dict[float, list[float]]]
@@ -81,7 +82,7 @@ def series_of_numbers(systems: Systems, runs: Runs) -> Series:
     """The lines of a figure: MR over the number of test speakers."""
     return {
         system.title: {
-            float(one.removeprefix("test_")): rates
+            float(size_of(runs, one)): rates
             for one in LISTS
             if (rates := values_of(runs[name], "sets", one, *ORACLE))
         }

@@ -129,7 +129,20 @@ def describe_errors(systems: Systems, runs: Runs) -> str:
         "paper: MR / legacy MR",
         "source",
     ]
-    return format_table(header, rows) + TERMS
+    n_speakers = size_of(runs, MAIN)
+    fewer = "" if n_speakers == number_in(MAIN) else f"\n{MAIN} has {n_speakers} speakers here.\n"
+    return format_table(header, rows) + fewer + TERMS
+
+
+def number_in(name: str) -> int:
+    """The number in the name of a list of test speakers: 40 of test_40."""
+    return int(name.removeprefix("test_"))
+
+
+def size_of(runs: Runs, name: str) -> int:
+    """The number of speakers of a list in the runs, which a small corpus does not fill."""
+    found = (run.find("sets", name, "n_speakers") for several in runs.values() for run in several)
+    return next((n for n in found if n is not None), number_in(name))
 
 
 def describe_making(systems: Systems, runs: Runs, link: Callable[[str], str]) -> str:
@@ -153,20 +166,22 @@ def describe_making(systems: Systems, runs: Runs, link: Callable[[str], str]) ->
 
 
 def describe_numbers(systems: Systems, runs: Runs) -> str:
-    """MR and legacy MR for sets of speakers of increasing size."""
+    """MR and legacy MR for sets of speakers of increasing size; lists of the same speakers are one column."""
+    sizes = {size_of(runs, one): one for one in reversed(LISTS)}
+    lists = [sizes[n] for n in sorted(sizes)]
     rows = []
     for name, system in systems.items():
-        cells = [NOT_RUN] * len(LISTS)
+        cells = [NOT_RUN] * len(lists)
         if runs[name]:
             rates = [
                 [values_of(runs[name], "sets", one, *keys) for keys in (ORACLE, ORACLE_LEGACY)]
-                for one in LISTS
+                for one in lists
             ]
             cells = [" / ".join(percent(values) for values in pair) for pair in rates]
         printed = system.paper.legacy_by_speakers
-        paper = side_by_side([printed.get(one.removeprefix("test_")) for one in LISTS])
+        paper = side_by_side([printed.get(str(n)) for n in sorted(sizes)])
         rows.append([system.title, *cells, paper])
-    header = [one.removeprefix("test_") for one in LISTS]
+    header = [str(n) for n in sorted(sizes)]
     return format_table(["system", *header, f"paper, legacy MR: {' / '.join(header)}"], rows)
 
 

@@ -84,15 +84,18 @@ def run(monkeypatch, script, *arguments):
     call(monkeypatch, RECIPES / script, *arguments)
 
 
-def made_up(random):
-    """Scores in the layout of score_clustering.py, every number a random one."""
+SPEAKERS = {"test_20": 20, "test_40": 40, "test_80": 80, "timit_sample": 16}
+
+
+def made_up(random, speakers=SPEAKERS):
+    """Scores of sets of so many speakers in the layout of score_clustering.py, every number a random one."""
 
     def labels():
         names = ["misclassification_rate", "legacy_misclassification_rate", "cluster_purity"]
         names += ["adjusted_rand_index", "normalized_mutual_information"]
         return {"n_clusters": int(random.integers(2, 99)), **{name: random.random() for name in names}}
 
-    def entry():
+    def entry(n_speakers):
         tree = {
             "oracle_cut": labels(),
             "oracle_legacy_misclassification_rate": random.random(),
@@ -105,14 +108,14 @@ def made_up(random):
         }
         rows = {**tree, "oracle_cut": labels()}
         return {
-            "n_speakers": 40,
-            "n_parts": 80,
+            "n_speakers": n_speakers,
+            "n_parts": 2 * n_speakers,
             "agglomerative": {"condensed": tree, "rows": rows},
             "dominant_sets": clusterers["dominant sets"]["own_number"],
             "clusterers": clusterers,
         }
 
-    return {"sets": {name: entry() for name in ("test_20", "test_40", "test_80", "timit_sample")}}
+    return {"sets": {name: entry(n) for name, n in speakers.items()}}
 
 
 def write_seed(folder, scores, **facts):
@@ -152,6 +155,22 @@ def complaint(monkeypatch, exp):
     told = message(monkeypatch, RECIPES / "write_results.py", *words)
     assert not out.exists()
     return told
+
+
+def test_lists_that_a_small_corpus_does_not_fill_are_one_column(monkeypatch, exp):
+    speakers = dict.fromkeys(("test_40", "test_60", "test_80"), 26) | {"test_20": 20}
+    scores = write_seed(exp / "first" / "seed1", made_up(np.random.default_rng(0), speakers), steps=5)
+    _, sections = write_page(monkeypatch, exp)
+    row = cells(sections["MR / legacy MR against the number of speakers"], "The first")
+    assert list(row) == ["system", "20", "26", "paper, legacy MR: 20 / 26"]
+    tree = scores["sets"]["test_40"]["agglomerative"]["condensed"]
+    rate, legacy = (
+        tree["oracle_cut"]["misclassification_rate"],
+        tree["oracle_legacy_misclassification_rate"],
+    )
+    assert row["26"] == f"{100 * rate:.2f} / {100 * legacy:.2f}"
+    assert row["paper, legacy MR: 20 / 26"] == "12.50 / -", "the paper's figures of 40 are of other speakers"
+    assert "\ntest_40 has 26 speakers here.\n" in sections["Errors, test_40"]
 
 
 def test_without_runs_every_row_says_so(monkeypatch, exp, capsys):
