@@ -218,3 +218,45 @@ def test_made_up_voices_are_a_corpus(tmp_path):
     sets = [speakers_of(tmp_path / "data" / name) for name in ("train_100", "dev", "test_80")]
     assert [len(speakers) for speakers in sets] == [4, 1, 3]
     assert set().union(*sets) == {f"{sex}{k:02d}" for sex in "fm" for k in range(1, 5)}
+
+
+@pytest.mark.parametrize(
+    ("layout", "speakers"),
+    [
+        ("train-clean-100/{n}/{n}{c}/{n}-{n}{c}-000{k}.flac", "train-clean-100-{n}"),
+        ("dev/aac/id1000{n}/video{c}/0000{k}.m4a", "aac-id1000{n}"),
+    ],
+    ids=["LibriSpeech", "VoxCeleb"],
+)
+@pytest.mark.parametrize("script", ["prepare_clustering", "prepare_data"])
+def test_chapters_and_videos_are_no_speakers(tmp_path, script, layout, speakers):
+    for n, c, k in itertools.product(range(1, 9), range(2), range(3)):
+        path = tmp_path / "corpus" / layout.format(n=n, c=c, k=k)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    told = scripts.said(
+        PREPARE.with_name(f"{script}.py"), "--corpus", tmp_path / "corpus", "--out", tmp_path / "data"
+    )
+    assert told[0] == (
+        f"{tmp_path / 'corpus'}: 48 recordings lie in a chapter or video of their speaker's folder"
+    )
+    found = [read_data_folder(path.parent) for path in sorted((tmp_path / "data").glob("*/wav.scp"))]
+    assert {name for data in found for name in data.utt2spk.values()} == {
+        speakers.format(n=n) for n in range(1, 9)
+    }
+    assert all(
+        list(data.utt2spk.values()).count(name) == 6 for data in found for name in set(data.utt2spk.values())
+    )
+
+
+def test_two_files_of_one_name_are_told(tmp_path):
+    for n in range(8):
+        touch(tmp_path / "corpus" / "a", f"speaker{n}", ["1.wav", "2.wav"])
+    touch(tmp_path / "corpus" / "a", "speaker3", ["2.flac"])
+    for script in ("prepare_clustering.py", "prepare_data.py"):
+        done = scripts.run(
+            PREPARE.with_name(script), "--corpus", tmp_path / "corpus", "--out", tmp_path / "data"
+        )
+        assert done.returncode == 2
+        assert "speaker3/2." in done.stderr
+        assert done.stderr.endswith("; rename one\n")

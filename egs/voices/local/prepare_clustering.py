@@ -15,10 +15,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from prepare_data import CONF, find_speakers
+from prepare_data import CONF, find_speakers, name_utterances
 
 from diarize.cli.script import run_script
-from diarize.errors import FormatError
 from diarize.experiments.speaker_sets import (
     check_disjoint,
     kaldi_name,
@@ -34,13 +33,9 @@ N_TEST = (5, 10, 20, 40, 60, 80)
 
 def utterances_of(speaker: str, paths: list[Path], corpus: Path) -> dict[str, str]:
     """Utterance ids and files of a speaker, sorted by file name; the id contains the parent folders."""
-    files: dict[str, str] = {}
-    for path in sorted(paths, key=lambda path: (path.name, str(path))):
-        utterance = kaldi_name("-".join([speaker, *path.relative_to(corpus).parts[:-3], path.stem]))
-        if utterance in files:
-            raise FormatError(f"{path}: the same utterance as {files[utterance]}; rename one")
-        files[utterance] = str(path)
-    return files
+    ordered = sorted(paths, key=lambda path: (path.name, str(path)))
+    named = name_utterances(speaker, ordered, lambda file: "-".join(file.relative_to(corpus).parts[:-3]))
+    return {utterance: str(path) for utterance, path in named.items()}
 
 
 def found(lists: dict[str, list[str]], speakers: dict[str, list[Path]]) -> dict[str, list[str]]:

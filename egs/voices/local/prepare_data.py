@@ -1,22 +1,25 @@
 """Make Kaldi data folders (train, dev, test) from a folder-per-speaker corpus.
 
-A speaker is a folder of audio files. The speaker's id is that folder's path below the corpus, without the
-folder of the collection, so a speaker with clips in two collections is one speaker. Each data folder also
-gets `utt2group`, groups of comparable recordings (same corpus, same language) for fair trials; `utt2corpus`;
-and `spk2gender`, m or f, if a `manifest.csv` at the top of a collection has it (columns corpus, speaker,
-sex).
+A speaker is a folder of audio files; in LibriSpeech's and VoxCeleb's layouts, a folder of chapters or videos.
+The speaker's id is that folder's name with the one above it, so a speaker with clips in two collections is
+one speaker. Each data folder also gets `utt2group`, groups of comparable recordings (same corpus, same
+language) for fair trials; `utt2corpus`; and `spk2gender`, m or f, if a `manifest.csv` at the top of a
+collection has it (columns corpus, speaker, sex).
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import re
 import zlib
 from collections import defaultdict
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from diarize.audio import find_audio
 from diarize.cli.script import run_script
+from diarize.errors import FormatError
 from diarize.experiments.speaker_sets import kaldi_name, read_list
 from diarize.files.text import read_text, write_text
 from diarize.formats.kaldi import write_data_folder
@@ -25,13 +28,51 @@ CONF = Path(__file__).resolve().parent.parent / "conf"
 
 
 def find_speakers(corpus: Path, excluded: list[str], only: str | None) -> dict[str, list[Path]]:
-    """Files by speaker: {"common_voice/fi_03350aa4d6": [...]}, without the excluded folders."""
+    """Files by speaker: {"common_voice/fi_03350aa4d6": [...]}, without the excluded folders.
+
+    Prints how many files have a folder of a chapter or video between them and the speaker's.
+    """
     speakers: dict[str, list[Path]] = defaultdict(list)
+    n_in_chapters = 0
     for path in find_audio(corpus / only if only else corpus):
         parts = path.relative_to(corpus).parts
         if only or parts[0] not in excluded:
-            speakers["/".join(parts[-3:-1])].append(path)
+            end = len(parts) - 1 - in_chapter(path)
+            speakers["/".join(parts[max(0, end - 2) : end])].append(path)
+            n_in_chapters += in_chapter(path)
+    if n_in_chapters:
+        print(f"{corpus}: {n_in_chapters} recordings lie in a chapter or video of their speaker's folder")
     return speakers
+
+
+def in_chapter(path: Path) -> bool:
+    """Whether a file's folder is a chapter of LibriSpeech (19/198/19-198-0000.flac) or a video of VoxCeleb
+    (id10270/5r0dWxy17C8/00001.wav), and the speaker's folder is the one above.
+    """
+    folder, speaker = path.parent.name, path.parent.parent.name
+    is_chapter = speaker.isdigit() and folder.isdigit() and path.name.startswith(f"{speaker}-{folder}-")
+    return is_chapter or re.fullmatch(r"id\d{5}", speaker) is not None
+
+
+def name_utterances(
+    speaker: str, paths: Iterable[Path], collection: Callable[[Path], str]
+) -> dict[str, Path]:
+    """Utterance ids and files of a speaker; `collection` gives the part of the id after the speaker.
+
+    Raises
+    ------
+    FormatError
+        If two files have the same id.
+    """
+    files: dict[str, Path] = {}
+    for path in paths:
+        chapter = [path.parent.name] if in_chapter(path) else []
+        above = [collection(path.parent if chapter else path)]
+        utterance = kaldi_name("-".join([speaker, *filter(None, above), *chapter, path.stem]))
+        if utterance in files:
+            raise FormatError(f"{path}: the same utterance as {files[utterance]}; rename one")
+        files[utterance] = path
+    return files
 
 
 def group_of(speaker: str) -> str:
@@ -55,8 +96,7 @@ def write_set(folder: Path, speakers: dict[str, list[Path]], sexes: dict[str, st
     """Write one data folder, with utt2group, utt2corpus and spk2gender beside the Kaldi files."""
     wav_scp, utt2spk, utt2group, utt2corpus = {}, {}, {}, {}
     for speaker, paths in speakers.items():
-        for path in paths:
-            utterance = kaldi_name(f"{speaker}-{path.parent.parent.parent.name}-{path.stem}")
+        for utterance, path in name_utterances(speaker, paths, lambda file: file.parents[2].name).items():
             wav_scp[utterance] = str(path)
             utt2spk[utterance] = kaldi_name(speaker)
             utt2group[utterance] = group_of(speaker)
