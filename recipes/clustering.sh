@@ -7,14 +7,17 @@
 #   --set TABLE.SETTING=VALUE     change a setting of all trainings (repeatable)
 #   --conf DIR                    folder of systems and experiments; default: recipes/conf
 #   --nj N                        number of processes; networks trained at the same time
+#   --device cuda                 where networks are trained and run; default: cpu
 #   --results FILE                the page of results; default: EXP/RESULTS.md
-# After an interruption, run the same command again: trainings resume, and finished results are kept.
+# After an interruption, run the same command again: trainings resume, and finished results are kept. A system that
+# fails does not stop the others: the table says that it was not run, and the exit status is 1.
 
 # Common parts of each corpus's run.sh of speaker clustering: the options, and a function for each stage.
 . recipes/stages.sh
 help_files=(recipes/clustering.sh "${help_files[@]}")
-options stage=1 stop_stage=8 nj=2 seed='1 2 3' steps='' exp='' conf=recipes/conf results=''
+options stage=1 stop_stage=8 nj=2 seed='1 2 3' steps='' device=cpu exp='' conf=recipes/conf results=''
 lists system set
+failed=() # systems that failed
 default_systems=() # the systems of a run without --system; none: all of --conf
 
 # Check the options, and find the systems to run: $networks, $baselines and $identified.
@@ -56,9 +59,20 @@ is_one_of() {
   [[ " ${2//$'\n'/ } " == *" $1 "* ]]
 }
 
-# Whether the run in a folder is finished and must be kept.
+# Whether the run in a folder is finished and must be kept. The command $2... prints the settings that have changed.
 finished() {
-  [ -e "$1/run.json" ] && [ -z "$force" ] && echo "$1: finished, kept"
+  local changed
+  if [ ! -e "$1/run.json" ] || [ -n "$force" ]; then return 1; fi
+  changed=$("${@:2}")
+  echo "$1: finished, kept${changed:+; its settings were others ($changed), --force makes it again}"
+}
+
+# Print the end of a recipe's run: its exit status is 1 if a system failed.
+conclude() {
+  [ ${#failed[@]} -eq 0 ] || {
+    echo "${_script##*/}: failed, see above: ${failed[*]}; run the command again to resume" >&2
+    exit 1
+  }
 }
 
 # The sets of speakers whose parts are clustered.
@@ -70,6 +84,7 @@ test_sets() {
 # Stage 2: the features of each set that exists.
 pack_features() {
   local each
+  need_made "$exp/data" 1
   for each in "$@"; do
     [ ! -d "$exp/data/$each" ] || "$python" recipes/pack_features.py --data "$exp/data/$each" \
       --config recipes/conf/features.toml --out "$exp/features/$each" --nj "$nj"
@@ -78,22 +93,22 @@ pack_features() {
 
 # Add a line to the list of jobs for each seed: name, system, options of run_system.sh.
 add_job() {
-  local number each line name=$1 config=$conf/$2.toml
+  local number each line name=$1
   local words=()
-  for each in ${set[@]+"${set[@]}"}; do words+=(--set "$each"); done
   for number in $seed; do
-    finished "$exp/$name/seed$number" && continue
-    line=$(printf ' %q' --exp "$exp" --name "$name" --config "$config" --seed "$number" ${steps:+--steps "$steps"} \
-      ${force:+--force} ${words[@]+"${words[@]}"} "${@:3}")
+    words=(--exp "$exp" --name "$name" --config "$conf/$2.toml" --seed "$number" ${steps:+--steps "$steps"})
+    for each in ${set[@]+"${set[@]}"}; do words+=(--set "$each"); done
+    words+=("${@:3}")
+    finished "$exp/$name/seed$number" recipes/run_system.sh "${words[@]}" --check && continue
+    line=$(printf ' %q' "${words[@]}" --device "$device" ${force:+--force})
     echo "${line# }" >> "$exp/jobs.txt"
   done
 }
 
-# Run the list of jobs, --nj at a time.
+# Run the list of jobs, --nj at a time. A job that fails leaves the others alone.
 run_jobs() {
   if [ -s "$exp/jobs.txt" ] && ! xargs -P "$nj" -L 1 recipes/run_system.sh < "$exp/jobs.txt"; then
-    echo "${_script##*/}: a network failed, see above; run the command again to resume" >&2
-    exit 1
+    failed+=("$1")
   fi
   rm -f "$exp/jobs.txt"
 }
@@ -101,15 +116,20 @@ run_jobs() {
 # Stages 3 to 5: each network with each seed, stages $1 to $2 of run_system.sh.
 run_networks() {
   local each
+  need_made "$exp/features" 2
   for each in $networks; do add_job "$each" "$each" --stage "$1" --stop-stage "$2"; done
-  run_jobs
+  run_jobs "a network"
 }
 
 # Stage 6: each baseline.
 run_baselines() {
   local each
+  need_made "$exp/data" 1
   for each in $baselines; do
-    finished "$exp/$each/seed1" || recipes/run_baseline.sh --exp "$exp" --config "$conf/$each.toml" --name "$each" --nj "$nj"
+    finished "$exp/$each/seed1" "$python" recipes/compare_settings.py "$exp/$each/seed1/run.json" \
+      --config "$conf/$each.toml" ||
+      recipes/run_baseline.sh --exp "$exp" --config "$conf/$each.toml" --name "$each" --nj "$nj" ||
+      failed+=("$each")
   done
 }
 
@@ -119,18 +139,24 @@ identify_speakers() {
   for each in $identified; do
     if ! is_one_of "$each" "$networks"; then
       out=$exp/identification/$each/seed1
-      finished "$out" && continue
-      "$python" recipes/identify_speakers.py --data "$exp/data/train_100" --out "$out/scores.json"
-      "$python" recipes/write_run.py --command "$command" --out "$out/run.json"
+      finished "$out" true && continue
+      if "$python" recipes/identify_speakers.py --data "$exp/data/train_100" --out "$out/scores.json"; then
+        "$python" recipes/write_run.py --command "$command" --out "$out/run.json"
+      else
+        failed+=("identification by $each")
+      fi
       continue
     fi
     for number in $seed; do
       trained=$exp/$each/seed$number out=$exp/identification/$each/seed$number
-      if ! [ -e "$trained/run.json" ] || finished "$out"; then continue; fi
+      if ! [ -e "$trained/run.json" ] || finished "$out" true; then continue; fi
       train=$("$python" recipes/print_settings.py "$trained/run.json" train)
-      "$python" recipes/identify_speakers.py --data "$exp/data/$train" --features "$exp/features/$train" \
-        --model "$trained/training/model" --out "$out/scores.json"
-      "$python" recipes/write_run.py --command "$command" --seed "$number" --out "$out/run.json"
+      if "$python" recipes/identify_speakers.py --data "$exp/data/$train" --features "$exp/features/$train" \
+        --model "$trained/training/model" --out "$out/scores.json"; then
+        "$python" recipes/write_run.py --command "$command" --seed "$number" --out "$out/run.json"
+      else
+        failed+=("identification by $each")
+      fi
     done
   done
 }
@@ -138,12 +164,13 @@ identify_speakers() {
 # Stage 7: the runs of each experiment of --conf.
 run_experiments() {
   local name network words lines
+  need_made "$exp/features" 2
   lines=$(list_systems experiments)
   while read -r name network words; do
     # shellcheck disable=SC2086  # options are words
     [ -z "$name" ] || add_job "experiments/$name" "$network" $words
   done <<< "$lines"
-  run_jobs
+  run_jobs "an experiment"
 }
 
 # Stage 8: the page of results.

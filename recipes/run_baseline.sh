@@ -24,4 +24,5 @@ for each in dev test_80 timit_sample; do
     --train "$exp/data/train_100" --nj "$nj" --out "$out/$each.npz"
 done
 recipes/score_run.sh --exp "$exp" --run "$out" --files "$out/%s.npz"
-"$python" recipes/write_run.py --command "$command" --config "$config" --seconds "$SECONDS" --out "$out/run.json"
+"$python" recipes/write_run.py --command "$command" --config "$config" --seconds "$SECONDS" --out "$out/run.json" \
+  ${changes[@]+"${changes[@]/#--set/--override}"}

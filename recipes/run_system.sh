@@ -3,30 +3,37 @@
 #
 #   recipes/run_system.sh --exp DIR --config FILE --name NAME [--seed 1] [--steps N] [--train-set SET]
 #                         [--set TABLE.SETTING=VALUE]... [--seconds S] [--test-shuffle none|segment|utterance]
-#                         [--weights-of NAME [--snapshot N]] [--stage 3] [--stop-stage 5] [--force | --continue]
+#                         [--weights-of NAME [--snapshot N]] [--stage 3] [--stop-stage 5] [--device cpu]
+#                         [--force | --continue | --check]
 #
-# Stages: 3 training, 4 embeddings and report.html, 5 scores.json and run.json. EXP has the data and features
+# Stages: 3 training, 4 embeddings, 5 scores.json, run.json and report.html. EXP has the data and features
 # that stages 1 and 2 of a corpus's run.sh make; the result is EXP/NAME/seedN. --steps overrides the config's
 # number of batches. --train-set is by default the first of the config's sets that the corpus has. --weights-of
 # uses the network of the run NAME with the same seed, or a snapshot of it, instead of a training. --continue
-# extends the training of a finished run to more --steps.
+# extends the training of a finished run to more --steps. --check only prints which settings of a finished run were
+# others.
 # shellcheck disable=SC2154  # options are declared as words
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . recipes/stages.sh
 options exp='' config='' name='' seed=1 steps='' train_set='' seconds='' test_shuffle=none weights_of='' snapshot=''
-options stage=3 stop_stage=5
-flags continue
+options stage=3 stop_stage=5 device=cpu
+flags continue check
 lists set
 parse_options recipes/run_system.sh "$@"
 need_numbers steps snapshot
 [[ -n $exp && -n $config && -n $name ]] || fail "--exp, --config and --name are needed"
 [ -f "$config" ] || fail "$config: no such file"
+trap '[ $? -eq 0 ] || echo "run_system.sh: $name, seed $seed: failed" >&2' EXIT
 
 changes=()
 for each in ${set[@]+"${set[@]}"} ${seconds:+"training.seconds=[$seconds, $seconds]"} ${steps:+"training.n_steps=$steps"}; do
   changes+=(--set "$each")
 done
+if [ -n "$check" ]; then
+  exec "$python" recipes/compare_settings.py "$exp/$name/seed$seed/run.json" --config "$config" \
+    ${changes[@]+"${changes[@]}"}
+fi
 settings=$("$python" recipes/print_settings.py "$config" ${changes[@]+"${changes[@]}"} \
   evaluation.train evaluation.layer training.seconds)
 { read -r -a train_sets; read -r layer; read -r length _; } <<< "$settings"
@@ -52,7 +59,8 @@ mkdir -p "$out"
 
 if runs 3 && [ -z "$weights_of" ]; then
   "$python" recipes/train_embedding.py --features "$exp/features/$train_set" --config recipes/conf/features.toml "$config" \
-    ${changes[@]+"${changes[@]}"} --held-out "$exp/data/$train_set/held_out" --out "$out/training" --seed "$seed"
+    ${changes[@]+"${changes[@]}"} --held-out "$exp/data/$train_set/held_out" --out "$out/training" --seed "$seed" \
+    --device "$device"
 fi
 
 if runs 4; then
@@ -60,12 +68,8 @@ if runs 4; then
     [ -d "$exp/features/$each" ] || continue
     "$python" recipes/embed_parts.py --model "$trained/training/model" ${weights[@]+"${weights[@]}"} \
       --data "$exp/data/$each" --features "$exp/features/$each" --seconds "$seconds" --shuffle "$test_shuffle" \
-      --layers "$layer" --out "$out/embeddings/$each"
+      --layers "$layer" --out "$out/embeddings/$each" --device "$device"
   done
-  if [ -z "$weights_of" ]; then
-    "$python" recipes/report_training.py --training "$out/training" --embeddings "$out/embeddings/test_80/$layer.npz" \
-      --model "$out/training/model" --features "$exp/features/test_80" --seconds "$seconds" --title "$name, seed $seed"
-  fi
 fi
 
 if runs 5; then
@@ -73,5 +77,10 @@ if runs 5; then
   paper_steps=$("$python" recipes/print_settings.py "$config" training.n_steps)
   read -r last took < <(tail -n 1 "$trained/training/curve.tsv" | cut -f 1,2 --output-delimiter=' ')
   "$python" recipes/write_run.py --command "$command" --config "$config" --seed "$seed" --steps "${snapshot:-$last}" \
-    --seconds "$took" --paper-steps "$paper_steps" --set "layer=$layer" --set "train=$train_set" --out "$out/run.json"
+    --seconds "$took" --paper-steps "$paper_steps" --set "layer=$layer" --set "train=$train_set" --out "$out/run.json" \
+    ${changes[@]+"${changes[@]/#--set/--override}"}
+  if [ -z "$weights_of" ]; then # it tells what run.json does
+    "$python" recipes/report_training.py --training "$out/training" --embeddings "$out/embeddings/test_80/$layer.npz" \
+      --model "$out/training/model" --features "$exp/features/test_80" --seconds "$seconds" --title "$name, seed $seed"
+  fi
 fi

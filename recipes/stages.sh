@@ -13,11 +13,19 @@ export OMP_NUM_THREADS=1
 # training.
 export MALLOC_TRIM_THRESHOLD_=17179869184 MALLOC_MMAP_THRESHOLD_=17179869184 MALLOC_TOP_PAD_=268435456
 
-# Check that the stages from --stage to --stop-stage are within 1 to $1.
+trap 'exit 130' INT # of a script that starts others: Ctrl-C ends all of them
+
+# Check that the stages from --stage to --stop-stage are within 1 to $1, and that there is a Python to run them.
 need_stages() {
   if [ "$stage" -lt 1 ] || [ "$stop_stage" -gt "$1" ] || [ "$stage" -gt "$stop_stage" ]; then
     fail "no stages from $stage to $stop_stage; there are 1 to $1"
   fi
+  command -v "$python" > /dev/null || fail "$python: not found; run make demo first, which installs it"
+}
+
+# Check that a path is there, which stage $2 makes.
+need_made() {
+  [ -e "$1" ] || fail "$1: missing; run stage $2 first"
 }
 
 # Check that --corpus is given and is a folder.

@@ -1,6 +1,7 @@
 """Write run.json: the command, date, machine and versions that made a result.
 
-The file always has the command, the date, the machine and the versions; the rest only if the options give it.
+The file always has the command, the date, the machine, the versions and, in a git repository, the commit; the
+rest only if the options give it. With --config, it has the settings that were in force.
 """
 
 from __future__ import annotations
@@ -9,12 +10,14 @@ import argparse
 import datetime
 import json
 import platform
+import subprocess
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from diarize.cli.script import run_script
 from diarize.errors import ConfigError
+from diarize.experiments.runs import settings_in_force
 from diarize.files.text import write_text
 from diarize.machine.description import describe_machine
 
@@ -32,12 +35,24 @@ def extra_fact(text: str) -> tuple[str, Any]:
         return key, value
 
 
+def find_commit() -> str | None:
+    """The commit of this repository, with "-dirty" if files differ from it; None without git."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
 def main() -> None:
     """Read the command line, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--command", required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--config", help="the config file of the system")
+    parser.add_argument(
+        "--override", action="append", default=[], metavar="TABLE.SETTING=VALUE", help="overrides the config"
+    )
     parser.add_argument("--seed", type=int)
     parser.add_argument("--seconds", type=float, help="duration of the training")
     parser.add_argument("--steps", type=int, help="number of batches trained")
@@ -50,10 +65,13 @@ def main() -> None:
         "machine": describe_machine(),
         "python": platform.python_version(),
         "versions": {name: version(name) for name in PACKAGES},
+        "commit": find_commit(),
     }
     for key in ("config", "seed", "seconds", "steps", "paper_steps"):
         if (value := getattr(arguments, key)) is not None:
             run[key] = value
+    if arguments.config is not None:
+        run["settings"] = settings_in_force(Path(arguments.config), arguments.override)
     for key, value in arguments.set:
         if key in run:
             raise ConfigError(f"--set {key}: run.json has this key already")

@@ -13,10 +13,13 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from diarize.config import RECIPE_TABLES, load_tables
 from diarize.errors import FormatError
 from diarize.files.text import read_text
 
 NOTHING = "-"
+DESCRIPTIONS = ("about", "paper", "identification")
+"""Tables of a system's TOML file that change no result."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,18 @@ def read_json(path: Path, *needed: str) -> dict[str, Any]:
         if key not in content:
             raise FormatError(f"{path}: no key {key!r}; make it again")
     return content
+
+
+def settings_in_force(config: Path, overrides: Sequence[str]) -> dict[str, Any]:
+    """The settings of a system's TOML file with overrides, without those that only describe it.
+
+    Raises
+    ------
+    ConfigError
+        As `load_tables` does.
+    """
+    tables = load_tables(config, RECIPE_TABLES, overrides)
+    return {name: table for name, table in tables.items() if table and name not in DESCRIPTIONS}
 
 
 def natural_order(text: str) -> list[tuple[int, str]]:

@@ -100,7 +100,7 @@ class SpeakerSampler:
         if n_speakers > len(self.speakers):
             raise ConfigError(
                 f"a batch needs {n_speakers} speakers, "
-                f"but the features have {len(self.speakers)}; lower n_speakers"
+                f"but the features have {len(self.speakers)}; lower [training] n_speakers"
             )
         self.rows = [np.flatnonzero(features.speaker == speaker) for speaker in self.speakers]
         weight = np.sqrt([len(rows) for rows in self.rows])

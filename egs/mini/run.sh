@@ -3,8 +3,8 @@
 #
 #   egs/mini/run.sh [--stage 1] [--stop-stage 8] [OPTION]...
 #
-# All output is written to exp/mini. Stages: 1 corpus and data folders, 2 features, 3 training, 4 embeddings and
-# report, 5 scores, 6 baselines and identification, 8 RESULTS.md.
+# All output is written to exp/mini. Stages: 1 corpus and data folders, 2 features, 3 training, 4 embeddings,
+# 5 scores and report, 6 baselines and identification, 8 RESULTS.md.
 #
 # shellcheck disable=SC2154,SC2034  # options are declared as words
 set -euo pipefail
@@ -37,3 +37,4 @@ fi
 if at_stage 8 "results"; then
   write_results
 fi
+conclude

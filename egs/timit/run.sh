@@ -4,7 +4,7 @@
 #
 #   egs/timit/run.sh --corpus DIR [--stage 1] [--stop-stage 8] [OPTION]...
 #
-# Stages: 1 data folders, 2 features, 3 training, 4 embeddings and reports, 5 scores, 6 baselines and
+# Stages: 1 data folders, 2 features, 3 training, 4 embeddings, 5 scores and reports, 6 baselines and
 # identification, 7 experiments, 8 RESULTS.md.
 #
 # shellcheck disable=SC2154  # options are declared as words
@@ -56,3 +56,4 @@ fi
 if at_stage 8 "results"; then
   write_results
 fi
+conclude

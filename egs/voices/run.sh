@@ -7,7 +7,7 @@
 # embedding model that comes with diarize; with --recipe activity, the network of speech and overlap; with
 # --recipe local, a network of local speakers. See egs/voices/bundled.sh, egs/voices/activity.sh and egs/voices/local.sh.
 #
-# Stages: 1 data folders, 2 features, 3 training, 4 embeddings and reports, 5 scores, 6 baselines and
+# Stages: 1 data folders, 2 features, 3 training, 4 embeddings, 5 scores and reports, 6 baselines and
 # identification, 7 experiments, 8 RESULTS.md.
 #
 # shellcheck disable=SC2154  # options are declared as words
@@ -67,3 +67,4 @@ fi
 if at_stage 8 "results"; then
   write_results
 fi
+conclude

@@ -124,9 +124,21 @@ def test_what_is_finished_is_kept_or_refused(environment, mini, tmp_path):
     assert is_old()
     done = run(environment, MINI, *scoring, "--force")
     assert not is_old()
-    first, *others = done.stdout.splitlines()
+    first, *others, report = done.stdout.splitlines()
     assert first.startswith("== stage 5 to 5: training, embeddings, scores")
     assert all(line.startswith("test_") for line in others)
+    assert report.startswith(str(folder / "training" / "report.html"))
+    assert "run.json" not in report
+    seed, commit = (json.loads((folder / "run.json").read_text())[key] for key in ("seed", "commit"))
+    page = (folder / "training" / "report.html").read_text()
+    assert f"{seed}" in page
+    assert commit is None or re.fullmatch(r"[0-9a-f]{12,}(-dirty)?", commit)
+
+    kept = f"{folder}: finished, kept"
+    done = run(environment, MINI, "--exp", exp, "--stage", 3, "--stop-stage", 3, "--steps", 61)
+    assert done.stdout.splitlines()[-1] == (
+        f"{kept}; its settings were others (training.n_steps 60, now 61), --force makes it again"
+    )
 
     system, *words = json.loads((folder / "run.json").read_text())["command"].split()
     words += ["--exp", exp, "--stage", 3, "--steps", 70, "--continue"]
@@ -134,6 +146,39 @@ def test_what_is_finished_is_kept_or_refused(environment, mini, tmp_path):
     assert json.loads((folder / "run.json").read_text())["steps"] == 70
     curve = (folder / "training" / "curve.tsv").read_text().splitlines()
     assert [line.split()[0] for line in curve] == ["step", *map(str, range(10, 80, 10))]
+
+
+@pytest.mark.slow
+def test_a_system_that_fails_does_not_stop_the_others(environment, mini, tmp_path):
+    exp = shutil.copytree(mini, tmp_path / "exp")
+    chosen = ("--system", "blstm-pairwise-kl-speakers", "--set", "training.n_speakers=25")
+    done = run(environment, MINI, "--exp", exp, *chosen, "--stage", 3, status=1)
+    assert done.stderr.splitlines() == [
+        "train_embedding.py: a batch needs 25 speakers, but the features have 8; lower [training] n_speakers",
+        "run_system.sh: blstm-pairwise-kl-speakers, seed 1: failed",
+        "run.sh: failed, see above: a network; run the command again to resume",
+    ]
+    assert [line.split(":")[0] for line in done.stdout.splitlines() if line.startswith("==")] == [
+        "== stage 3 to 5", "== stage 6", "== stage 8",
+    ]  # fmt: skip
+    table = rows(exp / "RESULTS.md", "Errors, test_40")
+    assert table[SYSTEMS["blstm-pairwise-kl-speakers"].title]["MR, oracle cut"] == "not run"
+    assert table[SYSTEMS["gmm"].title]["MR, oracle cut"] == rate(exp / "gmm" / "seed1")
+
+
+@pytest.mark.parametrize(
+    ("stage", "missing", "made_by"), [(2, "data", 1), (3, "features", 2), (6, "data", 1)]
+)
+def test_a_missing_stage_is_named(tmp_path, stage, missing, made_by):
+    done = run(dict(os.environ), TIMIT, "--exp", tmp_path, "--stage", stage, status=2)
+    assert done.stderr == f"run.sh: {tmp_path / missing}: missing; run stage {made_by} first\n"
+
+
+def test_a_missing_python_is_told(tmp_path):
+    environment = {**os.environ, "PYTHON": str(tmp_path / "python")}
+    done = run(environment, TIMIT, "--exp", tmp_path, "--stage", 2, status=2)
+    told = "not found; run make demo first, which installs it"
+    assert done.stderr == f"run.sh: {tmp_path / 'python'}: {told}\n"
 
 
 @pytest.mark.parametrize(

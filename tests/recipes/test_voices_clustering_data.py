@@ -1,6 +1,7 @@
 """The voices recipe's sets of speakers to cluster, their two parts, and the lists."""
 
 import itertools
+import re
 import shutil
 from functools import partial
 from pathlib import Path
@@ -247,9 +248,14 @@ def test_chapters_and_videos_are_no_speakers(tmp_path, script, layout, speakers)
     assert all(
         list(data.utt2spk.values()).count(name) == 6 for data in found for name in set(data.utt2spk.values())
     )
+    if script == "prepare_clustering":
+        parts = read_utt2spk(tmp_path / "data" / "train_100" / "utt2part")
+        last = [name for name, part in parts.items() if part.endswith("-B")]
+        assert len(last) == 4
+        assert all(re.search(r"video1-00002$|-\d1-0002$", name) for name in last), last
 
 
-def test_two_files_of_one_name_are_told(tmp_path):
+def test_two_formats_of_one_recording_are_told(tmp_path):
     for n in range(8):
         touch(tmp_path / "corpus" / "a", f"speaker{n}", ["1.wav", "2.wav"])
     touch(tmp_path / "corpus" / "a", "speaker3", ["2.flac"])

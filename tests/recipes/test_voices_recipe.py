@@ -339,7 +339,9 @@ def test_a_teacher_needs_to_know_the_speeds(data, config, tmp_path, monkeypatch)
 def test_too_few_speakers_are_told(features, config, tmp_path, monkeypatch):
     path = edited(config, tmp_path, "n_speakers = 4", "n_speakers = 9")
     said = message(monkeypatch, TRAIN, "--features", features, "--config", path, "--out", tmp_path / "net")
-    assert said == ("train_embedding.py: a batch needs 9 speakers, but the features have 8; lower n_speakers")
+    assert said == (
+        "train_embedding.py: a batch needs 9 speakers, but the features have 8; lower [training] n_speakers"
+    )
 
 
 def test_features_of_another_config_are_told(features, config, tmp_path, monkeypatch):

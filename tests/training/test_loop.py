@@ -511,7 +511,7 @@ def refused(message: str, network, features, config, folder, **others) -> None:
 
 
 def test_more_speakers_a_batch_than_there_are_is_told(features, tmp_path):
-    message = "a batch needs 13 speakers, but the features have 12; lower n_speakers"
+    message = "a batch needs 13 speakers, but the features have 12; lower [training] n_speakers"
     refused(message, tiny_network(), features, by_speakers(n_speakers=13), tmp_path)
 
 

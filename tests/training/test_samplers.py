@@ -158,7 +158,7 @@ def test_longer_clips_are_cropped_at_a_random_place(tmp_path):
 
 
 def test_more_speakers_than_there_are_is_told_with_the_remedy(features):
-    message = r"^a batch needs 5 speakers, but the features have 4; lower n_speakers$"
+    message = r"^a batch needs 5 speakers, but the features have 4; lower \[training\] n_speakers$"
     with pytest.raises(ConfigError, match=message):
         SpeakerSampler(features, 5, 2, (25, 35), 1)
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from prepare_data import CONF, find_speakers, name_utterances
+from prepare_data import CONF, find_speakers, in_chapter, name_utterances
 
 from diarize.cli.script import run_script
 from diarize.experiments.speaker_sets import (
@@ -32,8 +32,11 @@ N_TEST = (5, 10, 20, 40, 60, 80)
 
 
 def utterances_of(speaker: str, paths: list[Path], corpus: Path) -> dict[str, str]:
-    """Utterance ids and files of a speaker, sorted by file name; the id contains the parent folders."""
-    ordered = sorted(paths, key=lambda path: (path.name, str(path)))
+    """Utterance ids and files of a speaker, sorted by file name; the id contains the parent folders.
+
+    Recordings of one chapter or video stay together, so that the parts share one at most.
+    """
+    ordered = sorted(paths, key=lambda path: (path.parent.name * in_chapter(path), path.name, str(path)))
     named = name_utterances(speaker, ordered, lambda file: "-".join(file.relative_to(corpus).parts[:-3]))
     return {utterance: str(path) for utterance, path in named.items()}
 
