@@ -115,8 +115,14 @@ run_jobs() {
 
 # Stages 3 to 5: each network with each seed, stages $1 to $2 of run_system.sh.
 run_networks() {
-  local each
+  local each seeds words=()
   need_made "$exp/features" 2
+  if [ "$1" -le 3 ] && [ -z "$force" ]; then
+    for each in ${set[@]+"${set[@]}"} ${steps:+"training.n_steps=$steps"}; do words+=(--set "$each"); done
+    read -r -a seeds <<< "$seed"
+    "$python" recipes/estimate_space.py --exp "$exp" --conf "$conf" ${chosen[@]+"${chosen[@]}"} \
+      --seeds "${#seeds[@]}" ${words[@]+"${words[@]}"}
+  fi
   for each in $networks; do add_job "$each" "$each" --stage "$1" --stop-stage "$2"; done
   run_jobs "a network"
 }
