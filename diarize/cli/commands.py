@@ -35,6 +35,7 @@ from diarize.cli.options import (
     Verbose,
     as_settings,
 )
+from diarize.cli.transcripts import words
 
 if TYPE_CHECKING:
     from diarize.batch.jobs import Job
@@ -346,6 +347,9 @@ def doctor() -> None:
     from diarize.cli.doctor import describe_installation
 
     console.say(describe_installation() + "\n")
+
+
+app.command()(words)
 
 
 def main() -> None:

@@ -39,7 +39,7 @@ def parse(text: Text) -> list[Turn]:
     FormatError
         If the file has no speakers, or a line is malformed; the message gives its number.
     """
-    words = list(_first_alternatives(data_lines(text, 5)))
+    words = list(first_alternatives(data_lines(text, 5)))
     for line, fields in words:
         if not 5 <= len(fields) <= 8:
             raise line.error(f"{len(fields)} fields, CTM has 5 to 8: recording, channel, start, ...")
@@ -55,7 +55,7 @@ def _words(words: list[tuple[Line, list[str]]]) -> Iterator[Found]:
         yield line, fields[0], start, end, who
 
 
-def _first_alternatives(lines: Iterable[tuple[Line, list[str]]]) -> Iterator[tuple[Line, list[str]]]:
+def first_alternatives(lines: Iterable[tuple[Line, list[str]]]) -> Iterator[tuple[Line, list[str]]]:
     """The lines of words; of alternatives (``<ALT_BEGIN>``, ``<ALT>``, ``<ALT_END>``), the first one."""
     first = True
     for line, fields in lines:

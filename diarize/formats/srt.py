@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from diarize.files.text import File, Text
-from diarize.formats.cues import HOW, Block, cue_turns, find_blocks, find_cues, has_times
+from diarize.formats.cues import HOW, Block, Cue, cue_turns, find_blocks, find_cues, has_times
 from diarize.formats.rows import collect_turns, to_rows
 from diarize.formats.times import clock
 from diarize.formats.transcripts import find_prefixes
@@ -26,7 +26,7 @@ def parse(text: Text) -> list[Turn]:
     FormatError
         If the file names no speakers, or a line is malformed; the message gives its number.
     """
-    cues = list(find_cues(_join_texts(find_blocks(text))))
+    cues = srt_cues(text)
     own = [_OWN.fullmatch(texts[0]) if len(texts) == 1 else None for *_, texts in cues]
     speakers = [
         [match[1]] for match in own if match
@@ -34,6 +34,17 @@ def parse(text: Text) -> list[Turn]:
     if len(speakers) < len(cues):
         speakers = find_prefixes([texts for *_, texts in cues])
     return collect_turns(cue_turns(text, cues, speakers), speakers=HOW)
+
+
+def srt_cues(text: Text) -> list[Cue]:
+    """The cues of SubRip subtitles, in order.
+
+    Raises
+    ------
+    FormatError
+        If times are missing; the message gives the line.
+    """
+    return list(find_cues(_join_texts(find_blocks(text))))
 
 
 def render(turns: Iterable[Turn], path: File = "") -> str:

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable
 
 from diarize.files.text import File, Line, Text
-from diarize.formats.cues import HOW, TIMES, Block, cue_turns, find_blocks, find_cues, has_times
+from diarize.formats.cues import HOW, TIMES, Block, Cue, cue_turns, find_blocks, find_cues, has_times
 from diarize.formats.rows import collect_turns, report_left_out, to_rows
 from diarize.formats.times import clock
 from diarize.formats.transcripts import VOICE, find_prefixes
@@ -31,20 +31,31 @@ def parse(text: Text) -> list[Turn]:
     FormatError
         If the file names no speakers, or a line is malformed; the message gives its number.
     """
+    cues = vtt_cues(text)
+    texts = [texts for *_, texts in cues]
+    speakers = [[html.unescape(voice) for voice in VOICE.findall("\n".join(lines))] for lines in texts]
+    if not any(speakers):
+        speakers = find_prefixes([[normal_name(html.unescape(line)) for line in lines] for lines in texts])
+    return collect_turns(cue_turns(text, cues, speakers), speakers=f"voices such as <v Ann>, or {HOW}")
+
+
+def vtt_cues(text: Text) -> list[Cue]:
+    """The cues of WebVTT subtitles, in order; blocks that are neither cues nor comments are left out.
+
+    Raises
+    ------
+    FormatError
+        If the header or times are missing; the message gives the line.
+    """
     blocks = find_blocks(text) or [[Line(text.path, 1, "")]]
     if not re.match(r"WEBVTT(\s|$)", blocks[0][0].text):
         raise blocks[0][0].error("does not begin with WEBVTT")
     header = next((i for i, line in enumerate(blocks[0]) if TIMES.fullmatch(line.text)), len(blocks[0]))
     blocks[0] = blocks[0][header:]  # a cue may follow the header without a blank line
     blocks = [block for block in blocks if block and not _is_remark(block)]
-    cues = list(find_cues(block for block in blocks if has_times(block)))
     # As in browsers, a blank line ends a cue.
     report_left_out("blocks without times", [block[0] for block in blocks if not has_times(block)])
-    texts = [texts for *_, texts in cues]
-    speakers = [[html.unescape(voice) for voice in VOICE.findall("\n".join(lines))] for lines in texts]
-    if not any(speakers):
-        speakers = find_prefixes([[normal_name(html.unescape(line)) for line in lines] for lines in texts])
-    return collect_turns(cue_turns(text, cues, speakers), speakers=f"voices such as <v Ann>, or {HOW}")
+    return list(find_cues(block for block in blocks if has_times(block)))
 
 
 def render(turns: Iterable[Turn], path: File = "") -> str:

@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 """Makes meeting.flac and meeting.rttm: a minute of conversation between four synthetic voices.
 
+It also writes whisper/meeting.json, what is said, in the layout of the speech recogniser Whisper: the times
+of sentences are exact, a word has a share of its sentence in proportion to its letters.
+
 It needs two speech synthesisers: apt-get install flite festival festvox-kdlpc16k
 The same versions of these give the same samples every time.
 """
@@ -8,11 +11,14 @@ The same versions of these give the same samples every time.
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -21,6 +27,7 @@ from numpy.typing import NDArray
 
 from diarize.audio import SAMPLE_RATE, Samples
 from diarize.files.atomic import atomic_path
+from diarize.files.text import write_text
 from diarize.formats import write_rttm
 from diarize.segments import Segment, Turn
 
@@ -81,7 +88,7 @@ def make_meeting() -> tuple[NDArray[np.int16], list[Turn]]:
     turns = []
     end = 0
     for pause, voice, text in MEETING:
-        for i, sentence in enumerate(re.split(r"(?<=[.?]) ", text)):
+        for i, sentence in enumerate(sentences(text)):
             start = end + round((PAUSE if i else pause) * 1000) * MILLISECOND
             clip = speak(sentence, voice)
             end = start + len(clip)
@@ -93,8 +100,32 @@ def make_meeting() -> tuple[NDArray[np.int16], list[Turn]]:
     return np.round(mixture * 32767).astype(np.int16), turns
 
 
+def sentences(text: str) -> list[str]:
+    """The sentences of a text."""
+    return re.split(r"(?<=[.?]) ", text)
+
+
+def make_transcript(turns: Sequence[Turn]) -> dict[str, Any]:
+    """What is said in the turns, in order, as Whisper would write it: without speakers."""
+    segments = []
+    spoken = iter(turns)
+    for _, _, text in MEETING:
+        words = []
+        for sentence in sentences(text):
+            segment = next(spoken).segment
+            step = segment.duration / sum(map(len, sentence.split()))
+            at = segment.start
+            for word in sentence.split():
+                times = {"start": round(at, 3), "end": round(at + len(word) * step, 3)}
+                words.append({"word": f" {word}"} | times)
+                at += len(word) * step
+        times = {"start": words[0]["start"], "end": words[-1]["end"]}
+        segments.append({"id": len(segments)} | times | {"text": f" {text}", "words": words})
+    return {"text": "".join(segment["text"] for segment in segments), "segments": segments, "language": "en"}
+
+
 def main() -> None:
-    """Write the recording and its reference."""
+    """Write the recording, its reference and its transcript."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -108,6 +139,7 @@ def main() -> None:
     with atomic_path(out / "meeting.flac") as path:
         soundfile.write(path, samples, SAMPLE_RATE, format="FLAC", compression_level=1.0)
     write_rttm(turns, out / "meeting.rttm")
+    write_text(json.dumps(make_transcript(turns), indent=1) + "\n", out / "whisper" / "meeting.json")
 
 
 if __name__ == "__main__":

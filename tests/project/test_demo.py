@@ -1,5 +1,7 @@
 """The recording that ships with the repository, and the script that makes it."""
 
+import json
+import runpy
 import shutil
 import subprocess
 import sys
@@ -42,6 +44,13 @@ def test_outside_the_turns_there_is_only_the_noise_floor(demo_recording, referen
     assert 20 * np.log10(quiet.std()) == pytest.approx(-82, abs=1)
     assert np.abs(quiet).max() < 6 * quiet.std()  # not a single sample of speech
     assert 20 * np.log10(samples[speaks].std()) > -35
+
+
+def test_the_transcript_is_what_is_said_in_the_turns(demo_recording, reference):
+    script = runpy.run_path(str(demo_recording.parent / "make_recording.py"), run_name="loaded")
+    transcript = json.loads((demo_recording.parent / "whisper" / "meeting.json").read_text())
+    assert transcript == script["make_transcript"](read_rttm(reference))
+    assert len(transcript["segments"]) == 16
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ LIBRARY = REPOSITORY / "diarize"
 
 _GROUPS = """
 errors segments config files machine
-audio formats networks
+audio formats words networks
 clustering speakers scoring experiments
 speech embedding
 pipeline training
@@ -23,7 +23,17 @@ EXPERIMENTS = {"report", "experiments", "cli"}
 """The packages that may use the research line; the product does not."""
 WITH_TRAINING = {"training"}
 """Neither the product nor a report needs what networks are trained with."""
-WITHOUT_TORCH = {"errors", "segments", "config", "files", "formats", "clustering", "speakers", "scoring"}
+WITHOUT_TORCH = {
+    "errors",
+    "segments",
+    "config",
+    "files",
+    "formats",
+    "words",
+    "clustering",
+    "speakers",
+    "scoring",
+}
 WITH_TORCH = {"machine/threads.py", "machine/devices.py", "audio/features.py"}
 """Alone in their packages."""
 FRONT_DOOR = LIBRARY / "__init__.py"  # loads whatever is asked of it

@@ -1,0 +1,171 @@
+"""The words of transcripts in JSON. The kind is recognised by the content.
+
+=========================  =================================================================================
+Whisper, faster-whisper    ``{"segments": [{"start", "end", "text", "words": [{"word", "start", "end"}]}]}``
+WhisperX                   the same; words may have no times
+OpenAI's verbose JSON      ``{"segments": [...], "words": [{"word", "start", "end"}]}``
+whisper.cpp                ``{"transcription": [{"offsets": {"from", "to"}, "text", "tokens"}]}``
+plain segments             ``[{"start", "end", "text"}]``
+SegLST (meeteval)          ``[{"session_id", "start_time", "end_time", "words"}]``
+=========================  =================================================================================
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from diarize.errors import FormatError
+from diarize.files.text import Place, Text
+from diarize.formats.json_text import is_number, list_of, load_json, object_of, time_of
+from diarize.words.word import Timed, Word, share_time
+
+KINDS = (
+    "Whisper's, faster-whisper's, whisper.cpp's, WhisperX's, OpenAI's verbose JSON, SegLST, plain segments"
+)
+_SPECIAL = re.compile(r"\[_[^\]]*\]|<\|[^|]*\|>")  # tokens of whisper that are no speech
+
+
+def parse(text: Text) -> list[Word]:
+    """The words of a transcript in JSON, in its order.
+
+    Raises
+    ------
+    FormatError
+        If the kind is unknown, or a segment is malformed.
+    """
+    document = load_json(text)
+    if isinstance(document, list):
+        return _collect(_segment(place, item) for place, item in _objects(text, "", document))
+    if isinstance(document, dict):
+        if "transcription" in document:
+            items = list_of(text.place(""), document, "transcription")
+            return _collect(
+                _whisper_cpp(place, item) for place, item in _objects(text, "transcription", items)
+            )
+        segments, words = document.get("segments"), document.get("words")
+        if isinstance(segments, list):
+            found = [_segment(place, item) for place, item in _objects(text, "segments", segments)]
+            has_words = any(isinstance(item, dict) and item.get("words") for item in segments)
+            if isinstance(words, list) and words and not has_words:
+                return _by_time(_word_list(text, "words", words), [start for _, start, _ in found])
+            return _collect(found)
+        if isinstance(words, list):
+            return share_time(_word_list(text, "words", words), 0.0, 0.0)
+    raise FormatError(f"{text.path}: no transcript that is known; known are {KINDS}")
+
+
+Segment = tuple[list[Timed], float, float]
+"""The words of a segment, its start and its end."""
+
+
+def _collect(segments: Iterator[Segment] | Sequence[Segment]) -> list[Word]:
+    """The words of the segments, numbered by segment."""
+    collected: list[Word] = []
+    for number, (words, start, end) in enumerate(segments):
+        collected += share_time(
+            [(_numbered(word, number), begins, ends) for word, begins, ends in words], start, end
+        )
+    return collected
+
+
+def _numbered(word: Word, segment: int) -> Word:
+    return Word(word.text, 0.0, 0.0, None, segment, word.spaced, word.confidence)
+
+
+def _by_time(words: list[Timed], starts: Sequence[float]) -> list[Word]:
+    """Words that stand beside the segments, each in the last segment that has begun."""
+    timed = share_time(words, 0.0, 0.0)
+    numbers = [bisect_right(starts, (word.start + word.end) / 2) - 1 for word in timed]
+    return [replace(word, segment=max(0, number)) for word, number in zip(timed, numbers, strict=True)]
+
+
+def _segment(place: Place, item: dict[str, Any]) -> Segment:
+    """A segment of Whisper and its relatives, a plain one, or one of SegLST."""
+    if "start_time" in item:
+        start, end = time_of(place, item, "start_time"), time_of(place, item, "end_time")
+        return split_words(_text(place, item, "words")), start, end
+    start, end = time_of(place, item, "start"), time_of(place, item, "end")
+    words = item.get("words")
+    if not isinstance(words, list) or not words:
+        return split_words(_text(place, item, "text")), start, end
+    text = Text("", place.path)
+    found = _word_list(text, f"{place.name}.words", words)
+    return _with_blanks(found, item.get("text")), start, end
+
+
+def _word_list(text: Text, key: str, items: list[Any]) -> list[Timed]:
+    """The items of a list of words, with times where they have them."""
+    words: list[Timed] = []
+    for place, item in _objects(text, key, items):
+        written = _text(place, item, "word" if "word" in item else "text")
+        if not written.strip():
+            continue
+        has_times = item.get("start") is not None and item.get("end") is not None
+        times = (time_of(place, item, "start"), time_of(place, item, "end")) if has_times else (None, None)
+        names = ("probability", "score", "confidence", "p")
+        confidence = next((item[name] for name in names if is_number(item.get(name))), None)
+        words.append((Word(written.strip(), 0.0, 0.0, confidence=confidence), *times))
+    return words
+
+
+def _with_blanks(words: list[Timed], text: object) -> list[Timed]:
+    """The words, each with a blank before it only where the segment's text has one."""
+    if not isinstance(text, str):
+        return words
+    placed: list[Timed] = []
+    at = 0
+    for word, begins, ends in words:
+        found = text.find(word.text, at)
+        spaced = True
+        if found >= 0:
+            spaced = found == 0 or text[found - 1].isspace()
+            at = found + len(word.text)
+        placed.append((replace(word, spaced=spaced), begins, ends))
+    return placed
+
+
+def _whisper_cpp(place: Place, item: dict[str, Any]) -> Segment:
+    """A segment of whisper.cpp: times in milliseconds; its tokens, if they are there, make the words."""
+    start, end = _offsets(place, item)
+    tokens = item.get("tokens")
+    if not isinstance(tokens, list) or not tokens:
+        return split_words(_text(place, item, "text")), start, end
+    words: list[Timed] = []
+    for at, token in _objects(Text("", place.path), f"{place.name}.tokens", tokens):
+        written = _SPECIAL.sub("", _text(at, token, "text"))
+        if not written.strip():
+            continue
+        begins, ends = _offsets(at, token)
+        if words and not written[0].isspace():
+            word, first, _ = words[-1]
+            words[-1] = (Word(word.text + written.rstrip(), 0.0, 0.0, spaced=word.spaced), first, ends)
+        else:
+            words.append((Word(written.strip(), 0.0, 0.0), begins, ends))
+    return words, start, end
+
+
+def _offsets(place: Place, item: dict[str, Any]) -> tuple[float, float]:
+    offsets = object_of(Place(place.path, f"{place.name}.offsets"), item.get("offsets"))
+    return time_of(place, offsets, "from") / 1000, time_of(place, offsets, "to") / 1000
+
+
+def split_words(text: str) -> list[Timed]:
+    """The words of a text without times."""
+    return [(Word(word, 0.0, 0.0), None, None) for word in text.split()]
+
+
+def _text(place: Place, item: dict[str, Any], key: str) -> str:
+    value = item.get(key)
+    if not isinstance(value, str):
+        raise FormatError(f"{place.path}: {place.name}.{key} is no text: {value!r:.60}")
+    return value
+
+
+def _objects(text: Text, key: str, items: list[Any]) -> Iterator[tuple[Place, dict[str, Any]]]:
+    for number, value in enumerate(items):
+        place = text.place(f"{key or 'segment'}[{number}]")
+        yield place, object_of(place, value)
