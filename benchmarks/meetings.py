@@ -123,22 +123,33 @@ class Bench:
 
     def score(self, recording: Recording, config: Config) -> DiarizationScore:
         """Errors of the config on a recording; a known number of speakers is at most that of its windows."""
+        labelled = self._label(recording, config)
+        # Many settings give the same labels.
+        how = (config.speech, config.embedding, config.resegmentation, config.turns)
+        key = (recording.audio, how, config.clustering.seconds_a_sample, labelled.labels.tobytes())
+        if key not in self._scores:
+            self._scores[key] = recording.score(self.turns(recording, config))
+        return self._scores[key]
+
+    def turns(self, recording: Recording, config: Config) -> list[Turn]:
+        """The turns of the config for a recording."""
+        labelled = self._label(recording, config)
         heard, voices = self._embed(recording.audio, config)
-        n_speakers, backend = config.clustering.n_speakers, self.embedder.backend
+        finer = resegment(labelled, voices, heard, self.embedder.backend, config)
+        return turns(finer, heard, config.turns, recording.name).turns
+
+    def _label(self, recording: Recording, config: Config) -> Labelled:
+        """The labels of the windows of a recording."""
+        heard, voices = self._embed(recording.audio, config)
+        n_speakers = config.clustering.n_speakers
         if n_speakers is not None and voices.windows:
             config = known(config, min(n_speakers, len(voices.windows)))
         settings = (config.speech, config.embedding, config.resegmentation)
         clustered = (recording.audio, *settings, config.clustering.model_dump_json())
         if clustered not in self._labelled:  # settings of turns share the labels
+            backend = self.embedder.backend
             self._labelled[clustered] = label(voices, heard, backend, config, recording.name)
-        labelled = self._labelled[clustered]
-        # Many settings give the same labels.
-        how = (config.speech, config.embedding, config.resegmentation, config.turns)
-        key = (recording.audio, how, config.clustering.seconds_a_sample, labelled.labels.tobytes())
-        if key not in self._scores:
-            finer = resegment(labelled, voices, heard, backend, config)
-            self._scores[key] = recording.score(turns(finer, heard, config.turns, recording.name).turns)
-        return self._scores[key]
+        return self._labelled[clustered]
 
     def hear(self, audio: Path, config: SpeechConfig) -> Heard:
         """Speech and overlap of a recording."""

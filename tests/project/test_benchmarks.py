@@ -155,6 +155,18 @@ def test_the_ablation_varies_settings_together(run_script, sets, model):
         run_script(*command, "speech.mixed")
 
 
+def test_the_speakers_of_words_have_a_row_for_each_rule(run_script, sets, model):
+    command = ("word_speakers.py", "--data", sets / "demo", "--model", model)
+    rows = rows_of(run_script(*command), 3)
+    rules = ["largest share", "its own time", "sentences mended"]
+    sources = ["reference", "diarize, number known"]
+    assert [row[:2] for row in rows] == [[source, rule] for source in sources for rule in rules]
+    errors = [float(row[2]) for row in rows]
+    assert 0 <= errors[2] < errors[1] <= errors[0] < 10, "by the reference, only the times are wrong"
+    exact = rows_of(run_script(*command, "--jitter", 0), 3)
+    assert float(exact[2][2]) < 2, "what is left is overlap"
+
+
 @pytest.mark.parametrize("script", ["ablation.py", "choose_defaults.py"])
 def test_two_sets_of_one_name_are_told(run_script, sets, script):
     twice = (sets / "demo", sets / ".." / sets.name / "demo")
