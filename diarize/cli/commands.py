@@ -324,6 +324,9 @@ def convert(
         console.say(f"{path}\n")
 
 
+app.command()(words)
+
+
 @app.command()
 def models(
     format: Annotated[Literal["text", "json"], typer.Option("--format", help="Format of the list.")] = "text",
@@ -347,9 +350,6 @@ def doctor() -> None:
     from diarize.cli.doctor import describe_installation
 
     console.say(describe_installation() + "\n")
-
-
-app.command()(words)
 
 
 def main() -> None:
