@@ -140,6 +140,11 @@ class ClusteringConfig(Settings):
         description="the evidence of the model's back end chooses the number, for every method; false: the "
         "method chooses, as it always does without a back end",
     )
+    centre: bool = Field(
+        False,
+        description="without evidence: the recording's mean is subtracted from the embeddings; for networks "
+        "whose embeddings all point one way, such as a CNN or BLSTM",
+    )
     speaker_cost: float = Field(0.0, description="nats; with evidence: cost of a speaker; higher finds fewer")
     long_speaker_cost: float = Field(
         8.0,

@@ -101,7 +101,7 @@ def cluster_windows(
         # Several threads add sums in another order; with one thread, the bytes are the same everywhere.
         with one_blas_thread():
             if backend is None:
-                labels = clusterer.fit_predict(vectors)
+                labels = clusterer.fit_predict(centre(vectors) if asked.centre else vectors)
                 return labels, clusterer.evidence_
             costs = Costs(asked, config.embedding.hop, len(vectors))
             return cluster_by_evidence(
@@ -115,6 +115,13 @@ def cluster_windows(
             )
     except ConfigError as error:
         raise ConfigError(f"{recording}: {error}") from error
+
+
+def centre(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Vectors (n_windows, dim) less their mean, of length 1. A vector that is the mean stays as it is."""
+    centred = vectors - vectors.mean(axis=0)
+    length = np.linalg.norm(centred, axis=1, keepdims=True)
+    return np.where(length > 1e-6, centred / np.maximum(length, 1e-6), vectors).astype(np.float32)
 
 
 def _by_evidence(config: Config) -> bool:

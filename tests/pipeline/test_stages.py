@@ -9,7 +9,8 @@ from helpers import REPOSITORY
 from diarize import Diarizer, Embedder, Segment, Turn
 from diarize.audio import SAMPLE_RATE, load_audio
 from diarize.clustering.reasons import explain
-from diarize.config import Config, TurnConfig
+from diarize.config import Config, TurnConfig, load_config
+from diarize.pipeline.labels import centre, cluster_windows
 from diarize.pipeline.stages import Heard, Labelled, Voices, embed, hear, label, resegment, turns
 
 
@@ -96,3 +97,21 @@ def test_the_page_works(code, monkeypatch, capsys):
     exec(compile(code, PAGE.name, "exec"), {})
     printed = capsys.readouterr().out
     assert "SPEAKER_01" in printed or "turns NamedTurns" in printed
+
+
+def test_centred_embeddings_are_clustered_where_all_point_one_way():
+    random = np.random.default_rng(0)
+    speakers = np.repeat(np.arange(3), 20)
+    own = np.eye(3, 16)[speakers] + 0.1 * random.normal(size=(60, 16))
+    vectors = (own + 20 * np.ones(16)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    def found(centred: bool) -> list[int]:
+        config = load_config(overrides={"clustering.method": "dominant-sets", "clustering.centre": centred})
+        return cluster_windows(vectors, config, "x")[0].tolist()
+
+    assert found(centred=True) == speakers.tolist()
+    assert len(set(found(centred=False))) == 1
+    same = np.ones((4, 16), np.float32) / 4
+    np.testing.assert_array_equal(centre(same), same)
+    np.testing.assert_allclose(np.linalg.norm(centre(vectors), axis=1), 1, rtol=1e-5)
