@@ -21,7 +21,6 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from functools import partial
 from itertools import accumulate, groupby
 
 from diarize.segments import Turn
@@ -38,8 +37,13 @@ _CLOSING = "\"'\u201d\u2019\u00bb)]"
 _EDGE_WORDS, _EDGE_SECONDS = 2, 0.8
 _MAJORITY = 2 / 3
 
+_LONGEST = 10.0  # seconds of a piece of a turn
+
 Shares = dict[str, float]
 """Seconds by speaker."""
+
+Piece = tuple[float, float, str]
+"""Start, end and speaker of a turn, or of a part of one."""
 
 
 def assign_speakers(
@@ -58,16 +62,18 @@ def assign_speakers(
     mend : bool
         Whether to mend sentences; otherwise each word is decided by its own time.
     """
-    by_start = sorted(turns, key=lambda turn: (turn.segment.start, turn.segment.end))
-    starts = [turn.segment.start for turn in by_start]
-    ends = list(accumulate((turn.segment.end for turn in by_start), max))  # the latest end so far
-    latest = list(accumulate(range(len(by_start)), partial(_later, by_start)))  # which turn that is
+    pieces = _cut(turns)
+    starts = [start for start, _, _ in pieces]
+    ends = list(accumulate((end for _, end, _ in pieces), max))  # the latest end so far
+    latest = list(
+        accumulate(pieces, lambda one, other: one if one[1] > other[1] else other)
+    )  # which ends then
     named: list[Word] = []
     before: str | None = None
     for sentence in _sentences(words):
         spans = [_span(word) for word in sentence]
         shares = [
-            _shares(by_start[bisect_left(ends, start) : bisect_left(starts, end)], start, end)
+            _shares(pieces[bisect_left(ends, start) : bisect_left(starts, end)], start, end)
             for start, end in spans
         ]
         of_sentence: Shares = defaultdict(float)
@@ -76,22 +82,33 @@ def assign_speakers(
                 of_sentence[speaker] += seconds
         for word, (start, end), share in zip(sentence, spans, shares, strict=True):
             if share:
-                most = max(share.values())
-                best = [speaker for speaker, seconds in share.items() if seconds >= most - _EQUAL]
-                most = max(of_sentence[speaker] for speaker in best)
-                best = [speaker for speaker in best if of_sentence[speaker] >= most - _EQUAL]
+                best = _most(share, share)
+                best = _most(of_sentence, best)
                 before = before if before in best else best[0]
             else:
-                index = bisect_left(starts, end)  # of the first turn after the word
-                near = [by_start[latest[index - 1]]] if index else []
-                before = _nearest([*near, *by_start[index : index + 1]], start, end, max_gap)
+                index = bisect_left(starts, end)  # of the first piece after the word
+                near = [*latest[max(0, index - 1) : index], *pieces[index : index + 1]]
+                before = _nearest(near, start, end, max_gap)
             named.append(replace(word, speaker=before))
     return mend_sentences(named) if mend else named
 
 
-def _later(turns: Sequence[Turn], one: int, other: int) -> int:
-    """Of two turns, by their numbers, the one that ends later."""
-    return one if turns[one].segment.end > turns[other].segment.end else other
+def _cut(turns: Iterable[Turn]) -> list[Piece]:
+    """The turns in order of their starts, long ones in pieces, so that few pieces can reach a word."""
+    pieces = []
+    for turn in sorted(turns, key=lambda turn: (turn.segment.start, turn.segment.end)):
+        start, end = turn.segment.start, turn.segment.end
+        while end - start > _LONGEST:
+            pieces.append((start, start + _LONGEST, turn.speaker))
+            start += _LONGEST
+        pieces.append((start, end, turn.speaker))
+    return sorted(pieces, key=lambda piece: piece[0])
+
+
+def _most(seconds: Shares, among: Iterable[str]) -> list[str]:
+    """Those speakers who have the most seconds, or nearly so."""
+    most = max(seconds[speaker] for speaker in among)
+    return [speaker for speaker in among if seconds[speaker] >= most - _EQUAL]
 
 
 def _span(word: Word) -> tuple[float, float]:
@@ -103,19 +120,18 @@ def _span(word: Word) -> tuple[float, float]:
     return middle - _HALF, middle + _HALF
 
 
-def _shares(turns: Iterable[Turn], start: float, end: float) -> Shares:
+def _shares(pieces: Iterable[Piece], start: float, end: float) -> Shares:
     """How much of a span each speaker has, in the order in which they began to speak."""
     shares: Shares = defaultdict(float)
-    for turn in turns:
-        seconds = min(end, turn.segment.end) - max(start, turn.segment.start)
-        if seconds > 0:
-            shares[turn.speaker] += seconds
+    for begins, ends, speaker in pieces:
+        if (seconds := min(end, ends) - max(start, begins)) > 0:
+            shares[speaker] += seconds
     return shares
 
 
-def _nearest(turns: Iterable[Turn], start: float, end: float, max_gap: float) -> str | None:
-    """The speaker of the turn nearest to a span, if it is near enough."""
-    gaps = [(max(start - turn.segment.end, turn.segment.start - end), turn.speaker) for turn in turns]
+def _nearest(pieces: Iterable[Piece], start: float, end: float, max_gap: float) -> str | None:
+    """The speaker of the piece nearest to a span, if it is near enough."""
+    gaps = [(max(start - ends, begins - end), speaker) for begins, ends, speaker in pieces]
     gap, speaker = min(gaps, key=lambda each: each[0], default=(max_gap + 1, ""))
     return speaker if gap <= max_gap else None
 

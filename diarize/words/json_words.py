@@ -29,17 +29,23 @@ KINDS = (
 _SPECIAL = re.compile(r"\[_[^\]]*\]|<\|[^|]*\|>")  # tokens of whisper that are no speech
 
 
-def parse(text: Text) -> list[Word]:
+def parse(text: Text, recording: str | None = None) -> list[Word]:
     """The words of a transcript in JSON, in its order.
 
     Raises
     ------
     FormatError
-        If the kind is unknown, or a segment is malformed.
+        If the kind is unknown, a segment is malformed, or there are several recordings, none of them the
+        named one.
     """
     document = load_json(text)
     if isinstance(document, list):
-        return _collect(_segment(place, item) for place, item in _objects(text, "", document))
+        items = list(_objects(text, "", document))
+        names = list(dict.fromkeys(str(item["session_id"]) for _, item in items if "session_id" in item))
+        if len(names) > 1:
+            check_recording(text, names, recording)
+            items = [(place, item) for place, item in items if str(item.get("session_id")) == recording]
+        return _collect([_segment(place, item) for place, item in items])
     if isinstance(document, dict):
         if "transcription" in document:
             items = list_of(text.place(""), document, "transcription")
@@ -66,14 +72,9 @@ def _collect(segments: Iterator[Segment] | Sequence[Segment]) -> list[Word]:
     """The words of the segments, numbered by segment."""
     collected: list[Word] = []
     for number, (words, start, end) in enumerate(segments):
-        collected += share_time(
-            [(_numbered(word, number), begins, ends) for word, begins, ends in words], start, end
-        )
+        numbered = [(replace(word, segment=number), begins, ends) for word, begins, ends in words]
+        collected += share_time(numbered, start, end)
     return collected
-
-
-def _numbered(word: Word, segment: int) -> Word:
-    return Word(word.text, 0.0, 0.0, None, segment, word.spaced, word.confidence)
 
 
 def _by_time(words: list[Timed], starts: Sequence[float]) -> list[Word]:
@@ -151,6 +152,19 @@ def _whisper_cpp(place: Place, item: dict[str, Any]) -> Segment:
 def _offsets(place: Place, item: dict[str, Any]) -> tuple[float, float]:
     offsets = object_of(Place(place.path, f"{place.name}.offsets"), item.get("offsets"))
     return time_of(place, offsets, "from") / 1000, time_of(place, offsets, "to") / 1000
+
+
+def check_recording(text: Text, names: Sequence[str], recording: str | None) -> None:
+    """Check that a transcript of several recordings has the one that is asked for.
+
+    Raises
+    ------
+    FormatError
+        If it has not; the message shows the first names.
+    """
+    if recording not in names:
+        shown = ", ".join(names[:3])
+        raise FormatError(f"{text.path}: words of {len(names)} recordings ({shown}); write a file for each")
 
 
 def split_words(text: str) -> list[Timed]:

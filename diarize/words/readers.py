@@ -38,7 +38,7 @@ def read_words(path: File, recording: str | None = None) -> list[Word]:
     path : path
         A transcript: .json, .srt, .vtt or .ctm.
     recording : str, optional
-        The recording to read from a CTM file that has several.
+        The recording to read from a CTM or SegLST file that has several.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def read_words(path: File, recording: str | None = None) -> list[Word]:
         raise FormatError(f"{path}: no transcript has the suffix {suffix!r}; known: {', '.join(SUFFIXES)}")
     text = open_text(path)
     if suffix == ".json":
-        words = json_words.parse(text)
+        words = json_words.parse(text, recording)
     elif suffix == ".ctm":
         words = _ctm_words(text, recording)
     else:
@@ -106,8 +106,7 @@ def _ctm_words(text: Text, recording: str | None) -> list[Word]:
         has_confidence = len(fields) > 5 and re.fullmatch(r"[01]?\.?[0-9]+", fields[5])
         confidence = line.real(fields[5], "confidence") if has_confidence else None
         found.setdefault(fields[0], []).append(Word(fields[4], start, end, confidence=confidence))
-    if len(found) > 1 and recording not in found:
-        named = ", ".join(list(found)[:3])
-        raise FormatError(f"{text.path}: words of {len(found)} recordings ({named}); write a file for each")
+    if len(found) > 1:
+        json_words.check_recording(text, list(found), recording)
     words = found.get(recording or "", next(iter(found.values()), []))
     return sorted(words, key=lambda word: word.start)

@@ -113,6 +113,14 @@ def test_ten_hours_of_words_have_speakers():
     assert {word.speaker for word in found} == {f"S{k}" for k in range(5)}
 
 
+def test_a_turn_as_long_as_the_recording_costs_no_more():
+    by = turns(("A", 0, 40_000), *((f"S{k % 5}", 4 * k + 0.5, 4 * k + 1) for k in range(9_000)))
+    found = assign_speakers(words("w " * 20_000, step=0.5), by)
+    assert {word.speaker for word in found} == {"A"}, "the sentence has no end"
+    (late,) = assign_speakers([Word("w", 40_000.5, 40_001)], by)
+    assert late.speaker == "A"
+
+
 def test_the_error_of_words_maps_speakers_one_to_one():
     assert word_diarization_error("AABB", "xxyy") == 0
     assert word_diarization_error("AABB", "xxxx") == 0.5

@@ -82,6 +82,13 @@ def test_seglst_and_plain_segments_share_their_time_by_letters(tmp_path, caplog)
         assert "3 of 3 words have no times; each gets a share of the time of its segment" in caplog.text
 
 
+def test_one_recording_of_a_file_of_several_is_read(tmp_path):
+    items = [{"session_id": name, "start_time": 0, "end_time": 1, "words": name} for name in ("x", "y")]
+    assert told(read(tmp_path, items, recording="y")) == [("y", 0, 1)]
+    with pytest.raises(FormatError, match=r"words of 2 recordings \(x, y\); write a file for each"):
+        read(tmp_path, items, recording="a")
+
+
 def test_a_word_that_could_not_be_aligned_lies_between_its_neighbours(tmp_path):
     items = [{"word": "in", "start": 0.0, "end": 0.5}, {"word": "1984"}]
     items += [{"word": "we", "start": 1.5, "end": 2.0}, {"word": "ran", "start": None, "end": None}]
