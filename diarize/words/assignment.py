@@ -65,9 +65,7 @@ def assign_speakers(
     pieces = _cut(turns)
     starts = [start for start, _, _ in pieces]
     ends = list(accumulate((end for _, end, _ in pieces), max))  # the latest end so far
-    latest = list(
-        accumulate(pieces, lambda one, other: one if one[1] > other[1] else other)
-    )  # which ends then
+    latest: list[Piece] = list(accumulate(pieces, _later))  # the piece that ends then
     named: list[Word] = []
     before: str | None = None
     for sentence in _sentences(words):
@@ -103,6 +101,11 @@ def _cut(turns: Iterable[Turn]) -> list[Piece]:
             start += _LONGEST
         pieces.append((start, end, turn.speaker))
     return sorted(pieces, key=lambda piece: piece[0])
+
+
+def _later(one: Piece, other: Piece) -> Piece:
+    """The one of two pieces that ends later."""
+    return one if one[1] > other[1] else other
 
 
 def _most(seconds: Shares, among: Iterable[str]) -> list[str]:
