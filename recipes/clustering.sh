@@ -59,11 +59,12 @@ is_one_of() {
   [[ " ${2//$'\n'/ } " == *" $1 "* ]]
 }
 
-# Whether the run in a folder is finished and must be kept. The command $2... prints the settings that have changed.
+# Whether the run in a folder is finished and must be kept. A command $2... prints
+# the settings that have changed.
 finished() {
   local changed
   if [ ! -e "$1/run.json" ] || [ -n "$force" ]; then return 1; fi
-  changed=$("${@:2}")
+  changed=$([ $# -eq 1 ] || "${@:2}")
   echo "$1: finished, kept${changed:+; its settings were others ($changed), --force makes it again}"
 }
 
@@ -145,7 +146,7 @@ identify_speakers() {
   for each in $identified; do
     if ! is_one_of "$each" "$networks"; then
       out=$exp/identification/$each/seed1
-      finished "$out" true && continue
+      finished "$out" && continue
       if "$python" recipes/identify_speakers.py --data "$exp/data/train_100" --out "$out/scores.json"; then
         "$python" recipes/write_run.py --command "$command" --out "$out/run.json"
       else
@@ -155,7 +156,7 @@ identify_speakers() {
     fi
     for number in $seed; do
       trained=$exp/$each/seed$number out=$exp/identification/$each/seed$number
-      if ! [ -e "$trained/run.json" ] || finished "$out" true; then continue; fi
+      if ! [ -e "$trained/run.json" ] || finished "$out"; then continue; fi
       train=$("$python" recipes/print_settings.py "$trained/run.json" train)
       if "$python" recipes/identify_speakers.py --data "$exp/data/$train" --features "$exp/features/$train" \
         --model "$trained/training/model" --out "$out/scores.json"; then

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 
 from diarize.errors import FormatError
-from diarize.files.text import Place, Text, is_time, shorten
+from diarize.files.text import File, Place, Text, is_time, shorten
 
 
 def load_json(text: Text) -> Any:
@@ -101,6 +101,19 @@ def object_of(place: Place, value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise FormatError(f"{place.path}: {place.name} is no object: {_shown(value)}")
     return value
+
+
+def objects_of(path: File, key: str, items: Iterable[object]) -> Iterator[tuple[Place, dict[str, Any]]]:
+    """The items of a list that is called `key`, each with its place, such as ``segments[3]``.
+
+    Raises
+    ------
+    FormatError
+        If an item is not an object.
+    """
+    for number, value in enumerate(items):
+        place = Place(path, f"{key or 'segment'}[{number}]")
+        yield place, object_of(place, value)
 
 
 def _get(place: Place, item: Mapping[str, Any], key: str) -> Any:

@@ -20,7 +20,7 @@ from itertools import groupby
 from typing import Any
 
 from diarize.files.text import Place, Text
-from diarize.formats.json_text import list_of, name_of, object_of, time_of
+from diarize.formats.json_text import list_of, name_of, object_of, objects_of, time_of
 from diarize.formats.rows import Found, report_left_out
 from diarize.formats.speaker_names import is_nobody
 from diarize.segments import normal_name
@@ -61,10 +61,10 @@ def _segments(text: Text, key: str, items: list[Any]) -> Iterator[Found]:
     """Segments with start, end and perhaps a speaker. If a segment has none, its words may have speakers."""
     untimed: list[Place] = []
     unaligned: list[Place] = []
-    for place, item in _objects(text, key, items):
+    for place, item in objects_of(text.path, key, items):
         words, without = [], []
         if _speaker(place, item, "speaker") is None and isinstance(item.get("words"), list):
-            for at, word in _objects(text, f"{place.name}.words", item["words"]):
+            for at, word in objects_of(text.path, f"{place.name}.words", item["words"]):
                 if word.get("start") is None or word.get("end") is None:
                     without.append(at)
                     continue
@@ -87,7 +87,7 @@ def _segments(text: Text, key: str, items: list[Any]) -> Iterator[Found]:
 def _annotation(text: Text, key: str, items: list[Any], recording: str) -> Iterator[Found]:
     """pyannote.core's tracks: a segment and a label."""
     untimed: list[Place] = []
-    for place, item in _objects(text, key, items):
+    for place, item in objects_of(text.path, key, items):
         segment = object_of(text.place(f"{place.name}.segment"), item.get("segment"))
         if _is_untimed(segment, "start", "end"):
             untimed.append(place)
@@ -100,7 +100,7 @@ def _annotation(text: Text, key: str, items: list[Any], recording: str) -> Itera
 def _seglst(text: Text, items: list[Any]) -> Iterator[Found]:
     """The segments of meeteval; times may be text, as in the CHiME challenges."""
     untimed: list[Place] = []
-    for place, item in _objects(text, "", items):
+    for place, item in objects_of(text.path, "", items):
         recording = _number_or_name(place, item, "session_id") or text.recording
         if _is_untimed(item, "start_time", "end_time"):
             untimed.append(place)
@@ -141,9 +141,3 @@ def _number_or_name(place: Place, item: dict[str, Any], key: str) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**9:
         return str(value)
     return name_of(place, item, key)
-
-
-def _objects(text: Text, key: str, items: list[Any]) -> Iterator[tuple[Place, dict[str, Any]]]:
-    for number, value in enumerate(items):
-        place = text.place(f"{key or 'segment'}[{number}]")
-        yield place, object_of(place, value)

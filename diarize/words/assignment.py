@@ -12,7 +12,7 @@ further from any turn                nobody
 ===================================  ==================================================================
 
 Then sentences are mended: the times of words and the borders of turns are a few tenths of a second off, so a
-word or two at the edge of a sentence may be given to the neighbour. See `mend_sentences`.
+word or two at the edge of a sentence may be given to the neighbour. See `mend_sentence`.
 """
 
 from __future__ import annotations
@@ -74,6 +74,7 @@ def assign_speakers(
             _shares(pieces[bisect_left(ends, start) : bisect_left(starts, end)], start, end)
             for start, end in spans
         ]
+        spoken: list[Word] = []
         of_sentence: Shares = defaultdict(float)
         for share in shares:
             for speaker, seconds in share.items():
@@ -87,8 +88,9 @@ def assign_speakers(
                 index = bisect_left(starts, end)  # of the first piece after the word
                 near = [*latest[max(0, index - 1) : index], *pieces[index : index + 1]]
                 before = _nearest(near, start, end, max_gap)
-            named.append(replace(word, speaker=before))
-    return mend_sentences(named) if mend else named
+            spoken.append(replace(word, speaker=before))
+        named += mend_sentence(spoken) if mend else spoken
+    return named
 
 
 def _cut(turns: Iterable[Turn]) -> list[Piece]:
@@ -139,34 +141,32 @@ def _nearest(pieces: Iterable[Piece], start: float, end: float, max_gap: float) 
     return speaker if gap <= max_gap else None
 
 
-def mend_sentences(words: Sequence[Word]) -> list[Word]:
-    """The words, with few words of another speaker in a sentence given to the sentence's main speaker.
+def mend_sentence(words: Sequence[Word]) -> list[Word]:
+    """The words of a sentence, with few words of another speaker given to its main speaker.
 
-    Given are up to two words at the beginning or the end of a sentence, at most 0.8 s long, and one such word
-    within it, if the main speaker has two thirds of the words. A sentence ends with a full stop, a question
-    mark or an exclamation mark, or before a pause of a second; in a transcript without such marks, with its
-    segment.
+    Given are up to two words at the beginning or the end, at most 0.8 s long, and one such word within it, if
+    the main speaker has two thirds of the words.
     """
+    speakers = [word.speaker for word in words]
+    main = max(dict.fromkeys(speakers), key=speakers.count)
+    if main is None or speakers.count(main) < _MAJORITY * len(words):
+        return list(words)
     mended: list[Word] = []
-    for sentence in _sentences(words):
-        speakers = [word.speaker for word in sentence]
-        main = max(dict.fromkeys(speakers), key=speakers.count)
-        if main is None or speakers.count(main) < _MAJORITY * len(sentence):
-            mended += sentence
-            continue
-        at = 0
-        for speaker, run in groupby(sentence, key=lambda word: word.speaker):
-            spoken = list(run)
-            at_edge = at == 0 or at + len(spoken) == len(sentence)
-            is_short = len(spoken) <= (_EDGE_WORDS if at_edge else 1)
-            is_short &= spoken[-1].end - spoken[0].start <= _EDGE_SECONDS
-            mended += [replace(word, speaker=main if is_short else speaker) for word in spoken]
-            at += len(spoken)
+    for speaker, run in groupby(words, key=lambda word: word.speaker):
+        spoken = list(run)
+        at_edge = not mended or len(mended) + len(spoken) == len(words)
+        is_short = len(spoken) <= (_EDGE_WORDS if at_edge else 1)
+        is_short &= spoken[-1].end - spoken[0].start <= _EDGE_SECONDS
+        mended += [replace(word, speaker=main if is_short else speaker) for word in spoken]
     return mended
 
 
 def _sentences(words: Sequence[Word]) -> list[list[Word]]:
-    """The words by sentence."""
+    """The words by sentence.
+
+    A sentence ends with a full stop, a question mark or an exclamation mark, or before a pause of a second;
+    in a transcript without such marks, with its segment.
+    """
     has_marks = any(_ends_sentence(word) for word in words)
     sentences: list[list[Word]] = []
     for index, word in enumerate(words):

@@ -19,8 +19,8 @@ from dataclasses import replace
 from typing import Any
 
 from diarize.errors import FormatError
-from diarize.files.text import Place, Text
-from diarize.formats.json_text import is_number, list_of, load_json, object_of, time_of
+from diarize.files.text import File, Place, Text
+from diarize.formats.json_text import is_number, list_of, load_json, object_of, objects_of, time_of
 from diarize.words.word import Timed, Word, share_time
 
 KINDS = (
@@ -40,7 +40,7 @@ def parse(text: Text, recording: str | None = None) -> list[Word]:
     """
     document = load_json(text)
     if isinstance(document, list):
-        items = list(_objects(text, "", document))
+        items = list(objects_of(text.path, "", document))
         names = list(dict.fromkeys(str(item["session_id"]) for _, item in items if "session_id" in item))
         if len(names) > 1:
             check_recording(text, names, recording)
@@ -50,17 +50,17 @@ def parse(text: Text, recording: str | None = None) -> list[Word]:
         if "transcription" in document:
             items = list_of(text.place(""), document, "transcription")
             return _collect(
-                _whisper_cpp(place, item) for place, item in _objects(text, "transcription", items)
+                _whisper_cpp(place, item) for place, item in objects_of(text.path, "transcription", items)
             )
         segments, words = document.get("segments"), document.get("words")
         if isinstance(segments, list):
-            found = [_segment(place, item) for place, item in _objects(text, "segments", segments)]
+            found = [_segment(place, item) for place, item in objects_of(text.path, "segments", segments)]
             has_words = any(isinstance(item, dict) and item.get("words") for item in segments)
             if isinstance(words, list) and words and not has_words:
-                return _by_time(_word_list(text, "words", words), [start for _, start, _ in found])
+                return _by_time(_word_list(text.path, "words", words), [start for _, start, _ in found])
             return _collect(found)
         if isinstance(words, list):
-            return share_time(_word_list(text, "words", words), 0.0, 0.0)
+            return share_time(_word_list(text.path, "words", words), 0.0, 0.0)
     raise FormatError(f"{text.path}: no transcript that is known; known are {KINDS}")
 
 
@@ -93,15 +93,14 @@ def _segment(place: Place, item: dict[str, Any]) -> Segment:
     words = item.get("words")
     if not isinstance(words, list) or not words:
         return split_words(_text(place, item, "text")), start, end
-    text = Text("", place.path)
-    found = _word_list(text, f"{place.name}.words", words)
+    found = _word_list(place.path, f"{place.name}.words", words)
     return _with_blanks(found, item.get("text")), start, end
 
 
-def _word_list(text: Text, key: str, items: list[Any]) -> list[Timed]:
+def _word_list(path: File, key: str, items: list[Any]) -> list[Timed]:
     """The items of a list of words, with times where they have them."""
     words: list[Timed] = []
-    for place, item in _objects(text, key, items):
+    for place, item in objects_of(path, key, items):
         written = _text(place, item, "word" if "word" in item else "text")
         if not written.strip():
             continue
@@ -136,7 +135,7 @@ def _whisper_cpp(place: Place, item: dict[str, Any]) -> Segment:
     if not isinstance(tokens, list) or not tokens:
         return split_words(_text(place, item, "text")), start, end
     words: list[Timed] = []
-    for at, token in _objects(Text("", place.path), f"{place.name}.tokens", tokens):
+    for at, token in objects_of(place.path, f"{place.name}.tokens", tokens):
         written = _SPECIAL.sub("", _text(at, token, "text"))
         if not written.strip():
             continue
@@ -177,9 +176,3 @@ def _text(place: Place, item: dict[str, Any], key: str) -> str:
     if not isinstance(value, str):
         raise FormatError(f"{place.path}: {place.name}.{key} is no text: {value!r:.60}")
     return value
-
-
-def _objects(text: Text, key: str, items: list[Any]) -> Iterator[tuple[Place, dict[str, Any]]]:
-    for number, value in enumerate(items):
-        place = text.place(f"{key or 'segment'}[{number}]")
-        yield place, object_of(place, value)

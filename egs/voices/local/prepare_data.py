@@ -67,8 +67,8 @@ def name_utterances(
     files: dict[str, Path] = {}
     for path in paths:
         chapter = [path.parent.name] if in_chapter(path) else []
-        above = [collection(path.parent if chapter else path)]
-        utterance = kaldi_name("-".join([speaker, *filter(None, above), *chapter, path.stem]))
+        parts = [speaker, collection(path.parent if chapter else path), *chapter, path.stem]
+        utterance = kaldi_name("-".join(filter(None, parts)))
         if utterance in files:
             raise FormatError(f"{path}: the same utterance as {files[utterance]}; rename one")
         files[utterance] = path
