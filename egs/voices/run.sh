@@ -3,9 +3,9 @@
 #
 #   egs/voices/run.sh --corpus DIR [--stage 1] [--stop-stage 8] [OPTION]...
 #
-# DIR has <anything>/<speaker>/<recording>. With --recipe bundled as the first argument, the script makes the
-# embedding model that comes with diarize; with --recipe activity, the network of speech and overlap; with
-# --recipe local, a network of local speakers. See egs/voices/bundled.sh, egs/voices/activity.sh and egs/voices/local.sh.
+# DIR has <anything>/<speaker>/<recording>. With --recipe NAME as the first argument, the script makes a model, by
+# egs/voices/NAME.sh: bundled, the embedding model that comes with diarize; activity, the network of speech and
+# overlap; local, a network of local speakers; pairwise_kl, the BLSTM that comes with diarize.
 #
 # Stages: 1 data folders, 2 features, 3 training, 4 embeddings, 5 scores and reports, 6 baselines and
 # identification, 7 experiments, 8 RESULTS.md.
@@ -13,10 +13,10 @@
 # shellcheck disable=SC2154  # options are declared as words
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-case "${1-} ${2-}" in
-  '--recipe bundled' | '--recipe activity' | '--recipe local') exec "egs/voices/$2.sh" "${@:3}" ;;
-  '--recipe=bundled '* | '--recipe=activity '* | '--recipe=local '*) exec "egs/voices/${1#*=}.sh" "${@:2}" ;;
-esac
+if [[ "${1-} ${2-}" =~ ^--recipe[=\ ](activity|bundled|local|pairwise_kl)(\ |$) ]]; then
+  [[ $1 == *=* ]] || shift
+  exec "egs/voices/${BASH_REMATCH[1]}.sh" "${@:2}"
+fi
 . recipes/clustering.sh
 options corpus='' exp=exp/clustering
 parse_options egs/voices/run.sh "$@"

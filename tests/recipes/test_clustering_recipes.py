@@ -19,7 +19,9 @@ from safetensors.numpy import load_file
 
 from diarize.config import load_toml
 from diarize.config.toml import format_toml
+from diarize.embedding.models import load_model
 from diarize.experiments.systems import find_systems
+from diarize.networks.weights import read_weights
 
 pytestmark = pytest.mark.recipe
 
@@ -226,8 +228,27 @@ def test_help_is_the_comment_at_the_head(script):
     assert "shellcheck" not in done.stdout
 
 
+@pytest.mark.slow
+def test_the_bundled_blstm_is_the_trained_one_in_8_bits(environment, mini, tmp_path):
+    exp = tmp_path / "exp"
+    shutil.copytree(mini, exp)
+    words = ("--corpus", exp / "corpus", "--exp", exp)
+    done = run(environment, REPOSITORY / "egs/voices/pairwise_kl.sh", *words, "--stop-stage", 2)
+    trained, made = exp / "blstm-pairwise-kl" / "seed1", exp / "pairwise-kl.tmp"
+    assert f"\n{trained}: finished, kept\n" in done.stdout
+    assert done.stdout.endswith("\nno back end: 12 speakers have two clips, more than 512 are needed\n")
+    model = load_model(made)
+    assert model.segments is not None
+    assert model.segments.layer == "lstm2"
+    kept = read_weights(trained / "training" / "model" / "weights.safetensors")
+    for name, tensor in read_weights(made / "weights.safetensors").items():
+        assert (tensor - kept[name]).abs().max() <= kept[name].abs().max() / 254, name
+    done = run(environment, REPOSITORY / "egs/voices/pairwise_kl.sh", *words, "--stage", 4, status=2)
+    assert done.stderr == "pairwise_kl.sh: no stages from 4 to 3; there are 1 to 3\n"
+
+
 @pytest.mark.parametrize("words", [("--recipe", "activity"), ("--recipe=activity",)])
-def test_voices_has_three_recipes(words):
+def test_voices_has_recipes_of_models(words):
     environment, folder = dict(os.environ), REPOSITORY / "egs" / "voices"
     own, asked = (
         run(environment, folder / script, *more, "--help").stdout
