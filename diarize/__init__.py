@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from diarize.formats import read_rttm as read_rttm
     from diarize.formats import write_rttm as write_rttm
     from diarize.pipeline.diarizer import Diarizer as Diarizer
+    from diarize.pipeline.live import LiveDiarizer as LiveDiarizer
     from diarize.pipeline.result import Diarization as Diarization
     from diarize.scoring.der import score as score
     from diarize.segments import Segment as Segment
@@ -29,6 +30,7 @@ _HOME = {
     "Diarizer": "diarize.pipeline.diarizer",
     "Embedder": "diarize.embedding.embedder",
     "Embeddings": "diarize.embedding.table",
+    "LiveDiarizer": "diarize.pipeline.live",
     "Segment": "diarize.segments",
     "Turn": "diarize.segments",
     "load_audio": "diarize.audio",

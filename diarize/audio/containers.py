@@ -33,6 +33,12 @@ _WITHOUT_CLOCK = _GUESSED | {"aiff", "au", "caf", "flac", "g722", "gsm", "mp3", 
 _BEGIN_AT_ZERO = ("mov", "matroska")
 """Containers whose clock has its own zero; the clock of others begins with their first packet."""
 
+_AT_ONCE = {"probesize": "8192", "analyzeduration": "200000"}
+"""FFmpeg's options: bytes and microseconds that it reads to find out what a file is."""
+
+PIPE_BYTES = 4096
+"""Bytes of a read from a pipe: an eighth of a second of 16 kHz."""
+
 _logger = logging.getLogger(__name__)
 
 
@@ -45,12 +51,12 @@ class _Decoded(NamedTuple):
 
 @contextmanager
 def open_container(
-    name: str, file: BinaryIO, track: int | None, quiet: bool = False
+    name: str, file: BinaryIO, track: int | None, quiet: bool = False, at_once: bool = False
 ) -> Iterator[tuple[AudioInfo, Iterator[Piece]]]:
     """A file's header and the pieces of one of its audio tracks, on the file's clock.
 
     Damage is logged, unless `quiet`. FFmpeg gets an open file, and may follow a playlist to other files, but
-    never opens a socket.
+    never opens a socket. With `at_once`, it reads small pieces, so that samples do not wait for later ones.
 
     Raises
     ------
@@ -60,7 +66,13 @@ def open_container(
     import av
 
     try:
-        container = av.open(file, "r", options={"protocol_whitelist": "file"}, metadata_errors="replace")
+        container = av.open(
+            file,
+            "r",
+            options={"protocol_whitelist": "file"} | (_AT_ONCE if at_once else {}),
+            buffer_size=PIPE_BYTES if at_once else 32768,
+            metadata_errors="replace",
+        )
     except (av.error.FFmpegError, UnicodeError) as error:
         raise AudioError(
             f"{name}: not audio that FFmpeg can read ({_reason(error)}); convert it or copy it again"
@@ -271,6 +283,8 @@ def _promised_seconds(
 ) -> float | None:
     """The end of the track by the header, on the file's clock; None if FFmpeg would guess it."""
     format, begin = container.format.name, _start(container)
+    if format == "mp3" and not file.seekable():
+        return None
     if format == "mp3":
         seconds = index_seconds(file, stream.codec_context.sample_rate)
         return None if seconds is None else begin + seconds

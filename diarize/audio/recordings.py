@@ -224,10 +224,10 @@ def _mono_pieces(
     with _open_source(source, track) as (name, own_rate, n_channels, pieces):
         if channels is None and n_channels > 1:
             channels = mixed_channels(source, track=track)
-        yield from _convert(pieces, name, own_rate, channels)
+        yield from convert(pieces, name, own_rate, channels)
 
 
-def _convert(
+def convert(
     pieces: Iterator[Samples], name: str, rate: float, channels: tuple[int, ...] | None
 ) -> Iterator[Samples]:
     """Pieces ``(n, n_channels)`` as mono pieces at 16 kHz.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from diarize.cli import console
+from diarize.cli.live import live
 from diarize.cli.options import (
     AllowPipes,
     Assignments,
@@ -136,6 +137,9 @@ def run(
 
     if not console.run_jobs(jobs, label):
         raise typer.Exit(2)
+
+
+app.command()(live)
 
 
 @app.command()

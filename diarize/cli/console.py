@@ -227,7 +227,7 @@ def describe(diarization: Diarization, paths: Sequence[Path], seconds: float) ->
     """A summary as text: the turns, the number of speakers and its reason, the times, the files written."""
     lines = [f"{diarization.recording}"]
     lines += [
-        f"  {_clock(turn.segment.start)} - {_clock(turn.segment.end)}  {turn.speaker}"
+        f"  {clock(turn.segment.start)} - {clock(turn.segment.end)}  {turn.speaker}"
         for turn in diarization.turns
     ]
     lines.append(f"speakers: {len(diarization.speakers)}")
@@ -283,7 +283,8 @@ class ProgressBar:
             self.progress.update(self.task, description=_STAGES[stage], completed=done, total=total)
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """A time as h:mm:ss.ss."""
     minutes, rest = divmod(round(seconds, 2), 60)
     hours, minutes = divmod(int(minutes), 60)
     return f"{hours:d}:{minutes:02d}:{rest:05.2f}"

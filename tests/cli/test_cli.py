@@ -81,7 +81,7 @@ def test_python_can_run_the_package_as_the_command():
 
 def test_every_command_is_told_by_the_first_help():
     text = call("--help").out
-    assert list(COMMANDS) == ["run", "embed", "score", "convert", "words", "models", "doctor"]
+    assert list(COMMANDS) == ["run", "live", "embed", "score", "convert", "words", "models", "doctor"]
     assert all(re.search(rf"^  {name} +\w", text, re.MULTILINE) for name in COMMANDS)
 
 

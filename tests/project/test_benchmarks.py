@@ -167,6 +167,13 @@ def test_the_speakers_of_words_have_a_row_for_each_rule(run_script, sets, model)
     assert float(exact[2][2]) < 2, "what is left is overlap"
 
 
+def test_a_stream_stands_beside_the_whole_recording(run_script, sets, model):
+    rows = rows_of(run_script("live_error.py", "--data", sets / "demo", "--model", model), 4)
+    assert [row[0] for row in rows] == ["whole recording", "stream, latency 2 s"]
+    assert abs(float(rows[0][1]) - float(rows[1][1])) < 10
+    assert [rows[0][2:], float(rows[1][2]) >= 0, float(rows[1][3]) > 0] == [["-", "-"], True, True]
+
+
 @pytest.mark.parametrize("script", ["ablation.py", "choose_defaults.py"])
 def test_two_sets_of_one_name_are_told(run_script, sets, script):
     twice = (sets / "demo", sets / ".." / sets.name / "demo")

@@ -1,0 +1,58 @@
+"""Samples that arrive through a pipe, as soon as they arrive."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterator
+from typing import BinaryIO, cast
+
+import numpy as np
+
+from diarize.audio.containers import PIPE_BYTES, open_container
+from diarize.audio.pieces import Samples, unify
+from diarize.audio.recordings import convert
+
+_NAME = "stdin"
+
+
+def open_stdin() -> BinaryIO:
+    """Standard input, whose reads give what is there instead of waiting for more."""
+    return cast(BinaryIO, io.FileIO(sys.stdin.fileno(), closefd=False))
+
+
+def stream_pcm(file: BinaryIO, rate: float) -> Iterator[Samples]:
+    """Raw samples of 16 bits, little endian, one channel, at a rate in Hz, as blocks (n,) at 16 kHz.
+
+    An incomplete sample at the end is left out.
+
+    Raises
+    ------
+    AudioError
+        If there are no samples.
+    """
+    return convert(_pcm_pieces(file), _NAME, rate, None)
+
+
+def stream_container(file: BinaryIO) -> Iterator[Samples]:
+    """The audio track of a file in any format that FFmpeg reads without seeking, as blocks (n,) at 16 kHz.
+
+    The mean of all channels is taken.
+
+    Raises
+    ------
+    AudioError
+        If FFmpeg cannot read it, or it has no samples.
+    """
+    with open_container(_NAME, file, None, at_once=True) as (info, pieces):
+        yield from convert(unify(pieces, info.rate, info.n_channels), _NAME, info.rate, None)
+
+
+def _pcm_pieces(file: BinaryIO) -> Iterator[Samples]:
+    held = b""
+    while block := file.read(PIPE_BYTES):
+        held += block
+        whole = len(held) // 2 * 2
+        if whole:
+            yield np.frombuffer(held[:whole], "<i2").astype(np.float32)[:, None] / np.float32(32768)
+        held = held[whole:]
