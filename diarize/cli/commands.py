@@ -36,6 +36,7 @@ from diarize.cli.options import (
     Verbose,
     as_settings,
 )
+from diarize.cli.report import report, serve
 from diarize.cli.transcripts import words
 
 if TYPE_CHECKING:
@@ -329,6 +330,8 @@ def convert(
 
 
 app.command()(words)
+app.command()(report)
+app.command()(serve)
 
 
 @app.command()

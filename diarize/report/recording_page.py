@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from hashlib import sha256
 from html import escape
@@ -52,6 +52,19 @@ def format_recording_page(data: Mapping[str, Any], *, embedded: bytes | None = N
     }
     # In one pass, so that a name in the data that looks like a place is left as it is.
     return re.sub(r"\{\{(\w+)\}\}", lambda place: known[place[1]], _asset("recording.html"))
+
+
+def format_list_page(recordings: Sequence[str]) -> str:
+    """The HTML of a list of recordings, each linked to the page that lies below its number."""
+    style = _style()
+    rows = "".join(f'<li><a href="{k}/">{escape(name)}</a></li>\n' for k, name in enumerate(recordings))
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy("", style)}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n<link rel="icon" href="data:,">\n'
+        f"<title>Recordings</title>\n<style>{style}</style>\n</head>\n<body>\n<header><h1>Recordings</h1></header>\n"
+        f'<main><section class="card"><ul>\n{rows}</ul></section></main>\n</body>\n</html>\n'
+    )
 
 
 def policy(script: str, style: str, *, saves: bool = False) -> str:

@@ -19,7 +19,7 @@ class DoubtList {
       ? "This result has no confidence of its turns."
       : !doubtful.length ? "Every turn has been decided."
         : `${plural(below, "turn")} below ${100 * DOUBTFUL} %. The least sure come first; "Right" takes one off the list.`;
-    element("doubts").replaceChildren(...doubtful.slice(0, MOST_LISTED).map((turn) => jump(
+    refill(element("doubts"), ...doubtful.slice(0, MOST_LISTED).map((turn) => jump(
       turns.selected.has(turn.id), () => this.goTo(turn), palette.of(turn.speaker),
       clock(turn.start, 1), turns.name(turn.speaker), `${Math.round(100 * turn.confidence)} %`,
     )));
@@ -54,7 +54,7 @@ class ErrorList {
   show() {
     const { errors, turns } = this;
     element("error-note").textContent = this.note + (turns.list !== turns.original ? " These are the errors before your corrections." : "");
-    element("errors").replaceChildren(...this.order.slice(0, MOST_LISTED).map(({ region: [start, end, kind, ...who], place }) => jump(
+    refill(element("errors"), ...this.order.slice(0, MOST_LISTED).map(({ region: [start, end, kind, ...who], place }) => jump(
       false, () => this.goTo(place), this.palette.errors[kind], clock(start, 1),
       `${errors.kinds[kind]}: ${who.length ? `${who.map((id) => errors.speakers[id]).join(" and ")} spoke` : "nobody spoke"}`,
       `${((end - start) / 1000).toFixed(2)} s`,

@@ -67,7 +67,7 @@ function findAudio(audio) {
   const parts = [];
   const step = 4 * 262144; // base64: four letters are three bytes
   for (let at = 0; at < text.length; at += step) {
-    parts.push(Uint8Array.from(atob(text.slice(at, at + step)), (letter) => letter.charCodeAt(0)));
+    parts.push(bytesOf(text.slice(at, at + step)));
   }
   element("audio-copy").textContent = "";
   return URL.createObjectURL(new Blob(parts, { type: audio.type }));

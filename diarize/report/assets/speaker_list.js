@@ -16,7 +16,7 @@ class SpeakerList {
     const totals = turns.totals();
     const most = Math.max(1, ...[...totals.values()].map(({ ms }) => ms));
     const all = [...totals.values()].reduce((sum, { ms }) => sum + ms, 0);
-    this.list.replaceChildren(...turns.speakers.map(({ id, name }) => {
+    refill(this.list, ...turns.speakers.map(({ id, name }) => {
       const { ms, n } = totals.get(id);
       const bar = make("span", { class: "bar" });
       bar.style.width = `${(100 * ms) / most}%`;
@@ -40,8 +40,9 @@ class SpeakerList {
 
   showLabels() {
     const { timeline, turns, palette } = this;
+    const short = innerWidth < 600 ? commonStart(turns.speakers.map(({ name }) => name)) : 0;
     const labels = turns.speakers.map(({ id, name }) => {
-      const label = make("div", { class: "lane", title: name }, swatch(palette.of(id)), make("span", {}, name));
+      const label = make("div", { class: "lane", title: name }, swatch(palette.of(id)), make("span", {}, name.slice(short)));
       label.style.height = `${timeline.laneHeight}px`;
       return label;
     });
@@ -65,6 +66,14 @@ class SpeakerList {
     field?.focus();
     field?.select();
   }
+}
+
+// How many characters all names begin with, up to a mark between words: 8 for SPEAKER_00 and SPEAKER_01.
+function commonStart(names) {
+  const [first = "", ...others] = names;
+  let n = first.length;
+  for (const name of others) while (!name.startsWith(first.slice(0, n))) n--;
+  return others.length ? Math.max(...["_", " ", "-"].map((mark) => first.slice(0, n).lastIndexOf(mark))) + 1 : 0;
 }
 
 function swatch(colour) {

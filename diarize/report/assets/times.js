@@ -42,3 +42,19 @@ function make(name, attributes = {}, ...children) {
   made.append(...children);
   return made;
 }
+
+// Put new children into an element; the focus stays at its place among the buttons and fields there.
+function refill(box, ...children) {
+  const fields = () => [...box.querySelectorAll("button, input")];
+  const place = fields().indexOf(document.activeElement);
+  box.replaceChildren(...children);
+  if (place >= 0) fields()[Math.min(place, fields().length - 1)]?.focus({ preventScroll: true });
+}
+
+// The bytes of a base64 text.
+function bytesOf(base64) {
+  const text = atob(base64);
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}

@@ -19,7 +19,7 @@ class TurnTable {
     const n = turns.list.length;
     this.first = clamp(first, 0, Math.max(0, Math.ceil(n / ROWS) - 1) * ROWS);
     const shown = turns.list.slice(this.first, this.first + ROWS);
-    this.body.replaceChildren(...shown.map((turn) => make("tr", { "data-turn": turn.id },
+    refill(this.body, ...shown.map((turn) => make("tr", { "data-turn": turn.id },
       make("td", {}, make("button", { type: "button", class: "link", "aria-label": `Play from ${clock(turn.start)}`, onclick: () => this.goTo(turn) }, clock(turn.start))),
       make("td", {}, clock(turn.end)),
       make("td", {}, ((turn.end - turn.start) / 1000).toFixed(2)),

@@ -4,8 +4,7 @@ class Waveform {
   constructor(peaks) {
     this.levels = [];
     if (!peaks) return;
-    const text = atob(peaks.levels);
-    let levels = Uint8Array.from(text, (letter) => letter.charCodeAt(0));
+    let levels = bytesOf(peaks.levels);
     for (let step = peaks.step; ; step *= 2) {
       this.levels.push({ step, peaks: levels });
       if (levels.length < 512) break;

@@ -1,0 +1,279 @@
+"""A server for the pages of recordings on this machine, which writes corrections back to the files.
+
+It listens on 127.0.0.1 alone. Other programs and web pages on the machine cannot use it:
+
+- every address begins with a random token, without which nothing is found;
+- a request must name this server as its host, so that no domain name can lead to it (DNS rebinding);
+- a request from a page of another origin is refused, and one that writes must come from a page of this server;
+- recordings have numbers, and no part of an address is used as a path.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import secrets
+from collections.abc import Sequence
+from functools import lru_cache
+from hmac import compare_digest
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
+from pathlib import Path
+from socketserver import TCPServer
+from threading import Lock
+from typing import BinaryIO
+from urllib.parse import urlsplit
+
+from diarize.audio.compressed import COMPRESSED_TYPE
+from diarize.errors import DiarizeError
+from diarize.report.page_sources import PLAYED, PageSource
+from diarize.report.recording_page import format_list_page, format_recording_page
+from diarize.report.results import save_correction, version_of
+
+logger = logging.getLogger(__name__)
+
+MOST_BYTES = 16 * 2**20
+"""Size of the largest correction that is read: some 200,000 turns."""
+_BLOCK = 2**16
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+class PageServer(ThreadingHTTPServer):
+    """The server. `serve_forever` runs it, `address` is what a browser opens.
+
+    Parameters
+    ----------
+    sources : sequence of PageSource
+    port : int
+        0 takes a free one.
+
+    Raises
+    ------
+    DiarizeError
+        If the port is in use or not allowed.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, sources: Sequence[PageSource], port: int = 0) -> None:
+        try:
+            super().__init__(("127.0.0.1", port), _Handler)
+        except (OSError, OverflowError) as error:
+            raise DiarizeError(f"port {port} cannot be used ({error}); give another one with --port") from error
+        self.sources = list(sources)
+        self.token = secrets.token_urlsafe(24)
+        self.hosts = {f"{name}:{self.server_port}" for name in ("127.0.0.1", "localhost")}
+        self.work = Lock()
+        """Held while a page is made or a correction is written."""
+        self.copy = lru_cache(2)(PageSource.compress)
+
+    def server_bind(self) -> None:
+        """Bind the socket; the base class would also look up the name of the host, by DNS if need be."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.server_address[:2]
+
+    @property
+    def address(self) -> str:
+        """The address of the list of recordings, with the token."""
+        return f"http://127.0.0.1:{self.server_port}/{self.token}/"
+
+
+class _Refused(Exception):
+    """A request that is answered with an error."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status, self.message = status, message
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: PageServer
+    protocol_version = "HTTP/1.1"
+    server_version, sys_version = "diarize", ""
+    timeout = 60
+
+    def do_GET(self) -> None:  # noqa: N802, the name that the base class calls
+        """Answer with the list, a page or audio."""
+        self._answer()
+
+    def do_HEAD(self) -> None:  # noqa: N802
+        """Answer as to GET, without the content."""
+        self._answer()
+
+    def do_PUT(self) -> None:  # noqa: N802
+        """Take corrections."""
+        self._answer()
+
+    def _answer(self) -> None:
+        try:
+            number, name = self._route()
+            (self._put if self.command == "PUT" else self._get)(number, name)
+        except _Refused as refused:
+            self._send_json(refused.status, {"error": refused.message})
+        except DiarizeError as error:
+            self._send_json(422, {"error": str(error)})
+        except (ConnectionError, TimeoutError):  # the browser has gone, as it does when it seeks in audio
+            self.close_connection = True
+
+    def _route(self) -> tuple[int | None, str]:
+        """The number of the recording, None for the list, and the last part of the address."""
+        if self.headers.get("Host", "") not in self.server.hosts:
+            raise _Refused(403, "this server is not known by that name")
+        try:
+            _, token, *parts = [*urlsplit(self.path).path.split("/"), ""]
+        except ValueError as error:
+            raise _Refused(400, "no address") from error
+        if not compare_digest(token.encode(), self.server.token.encode()):
+            raise _Refused(404, "not found; use the address that diarize serve has printed")
+        origin = self.headers.get("Origin")
+        if origin is not None and origin not in {f"http://{host}" for host in self.server.hosts}:
+            raise _Refused(403, "requests from other pages are refused")
+        if self.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+            raise _Refused(403, "requests from other pages are refused")
+        if self.command == "PUT" and origin is None:
+            raise _Refused(403, "corrections come from a page of this server")
+        match parts[:-1]:
+            case [""]:
+                return None, ""
+            case [number, ("" | "audio" | "turns") as name] if re.fullmatch("[0-9]{1,6}", number):
+                if int(number) < len(self.server.sources):
+                    return int(number), name
+        raise _Refused(404, "not found")
+
+    def _get(self, number: int | None, name: str) -> None:
+        if number is None:
+            names = [source.recording for source in self.server.sources]
+            self._send(200, "text/html; charset=utf-8", format_list_page(names).encode())
+            return
+        source = self.server.sources[number]
+        if name == "audio" and source.audio is not None:
+            self._send_audio(source, source.audio)
+        elif name == "":
+            with self.server.work:
+                version = version_of(source.path)
+                result = source.read()
+                data = source.describe(result)
+            if source.audio is not None:
+                data["audio"] = {"address": "audio"}
+            if result.can_save:
+                data["save"] = {"address": "turns", "version": version}
+            self._send(200, "text/html; charset=utf-8", format_recording_page(data).encode())
+        else:
+            raise _Refused(404, "not found")
+
+    def _put(self, number: int | None, name: str) -> None:
+        if number is None or name != "turns":
+            raise _Refused(405, "only turns can be written")
+        body = self._read_body()
+        source = self.server.sources[number]
+        asked = self.headers.get("If-Match", "").strip('"')
+        with self.server.work:
+            if asked != version_of(source.path):
+                raise _Refused(
+                    409,
+                    f"{source.path.name} has changed since this page was opened; "
+                    "download your corrections, then open the page again",
+                )
+            result = source.read()
+            if not result.can_save:
+                raise _Refused(409, f"{source.path.name} cannot be written back; download RTTM or JSON")
+            written = save_correction(result, body)
+            answer = {"version": version_of(source.path), "written": [path.name for path in written]}
+        self._send_json(200, answer)
+
+    def _read_body(self) -> bytes:
+        if self.headers.get_content_type() != "application/json":
+            raise _Refused(415, "corrections are JSON")
+        length = self.headers.get("Content-Length", "")
+        if not re.fullmatch("[0-9]{1,18}", length):
+            raise _Refused(411, "the length of the content is missing")
+        if int(length) > MOST_BYTES:
+            raise _Refused(413, f"more than {MOST_BYTES} bytes of corrections are refused")
+        body = self.rfile.read(int(length))
+        if len(body) < int(length):
+            raise _Refused(400, "the content ends early")
+        return body
+
+    def _send_audio(self, source: PageSource, path: Path) -> None:
+        """Send the audio, or the range of it that is asked for; a copy, if browsers do not play the file."""
+        type = PLAYED.get(path.suffix.lower())
+        if type is None:
+            file: BinaryIO = BytesIO(self.server.copy(source))
+        else:
+            try:
+                file = path.open("rb")
+            except OSError as error:
+                raise _Refused(404, f"{path.name}: cannot be read ({error.strerror})") from error
+        with file:
+            size = file.seek(0, 2)
+            span = find_range(self.headers.get("Range"), size)
+            headers = {"Accept-Ranges": "bytes"}
+            if span is None:
+                self._start(416, {**headers, "Content-Range": f"bytes */{size}", "Content-Length": "0"})
+                return
+            start, end = span
+            partial = "Range" in self.headers and (start, end) != (0, size)
+            if partial:
+                headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+            headers |= {"Content-Type": type or COMPRESSED_TYPE, "Content-Length": str(end - start)}
+            self._start(206 if partial else 200, headers)
+            file.seek(start)
+            left = 0 if self.command == "HEAD" else end - start
+            while left > 0 and (block := file.read(min(_BLOCK, left))):
+                self.wfile.write(block)
+                left -= len(block)
+
+    def _send_json(self, status: int, content: object) -> None:
+        self._send(status, "application/json", json.dumps(content).encode())
+
+    def _send(self, status: int, type: str, content: bytes) -> None:
+        self._start(status, {"Content-Type": type, "Content-Length": str(len(content))})
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+    def _start(self, status: int, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        if status >= 400:  # a body that was not read would be taken for the next request
+            self.close_connection = True
+            headers = {**headers, "Connection": "close"}
+        for name, value in (headers | _HEADERS).items():
+            self.send_header(name, value)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keep the base class from printing each request; addresses hold the token."""
+        logger.debug("%s %s", self.command, args[1:2])
+
+
+def find_range(header: str | None, size: int) -> tuple[int, int] | None:
+    """The first byte and the one after the last that a Range header asks for; None if there is no such byte.
+
+    Everything, if the header is missing or asks for several ranges or in another unit, which HTTP allows.
+
+    Examples
+    --------
+    >>> find_range("bytes=2-4", 10), find_range("bytes=-3", 10), find_range("bytes=7-", 10)
+    ((2, 5), (7, 10), (7, 10))
+
+    References
+    ----------
+    RFC 9110, section 14.
+    """
+    asked = re.fullmatch(r"bytes=(\d{0,18})-(\d{0,18})", header or "")
+    if asked is None or asked[1] == asked[2] == "":
+        return 0, size
+    if asked[1] == "":
+        return (max(0, size - int(asked[2])), size) if int(asked[2]) and size else None
+    start = int(asked[1])
+    end = min(size, int(asked[2]) + 1) if asked[2] else size
+    if asked[2] and int(asked[2]) < start:
+        return 0, size
+    return (start, end) if start < size else None
