@@ -88,7 +88,7 @@ def read_results(path: Path) -> list[Result]:
     if format is FORMATS["json"]:
         text = open_text(path)
         document = load_json(text)
-        if isinstance(document, dict) and document.get("format") == "diarize":
+        if _is_ours(document):
             turns = parse(text)
             kept = {key: document[key] for key in KEPT if key in document}
             recording = normal_name(str(document["recording"]))
@@ -138,10 +138,11 @@ def save_correction(result: Result, document: bytes) -> list[Path]:
         If a file cannot be written.
     """
     source = Content("the corrections", document)
-    turns = parse(open_text(source))
     entries = load_json(open_text(source))
-    recording = entries.get("recording")
-    if not isinstance(recording, str) or normal_name(recording) != result.recording:
+    if not _is_ours(entries):
+        raise FormatError(f"{source}: not a document of diarize")
+    turns, recording = parse(open_text(source)), entries["recording"]
+    if normal_name(recording) != result.recording:
         raise FormatError(f"the corrections are of {recording!r:.80}, not of {result.recording!r}")
     turns = [Turn(result.recording, turn.segment, turn.speaker) for turn in turns]
     if find_format(result.path) is FORMATS["json"]:
@@ -155,6 +156,11 @@ def save_correction(result: Result, document: bytes) -> list[Path]:
     for path, text in texts.items():  # all are rendered by now, so an impossible name changes no file
         write_text(text, path)
     return list(texts)
+
+
+def _is_ours(document: object) -> bool:
+    """Whether a JSON document is one of this project; `parse` also reads those of other tools."""
+    return isinstance(document, dict) and document.get("format") == "diarize"
 
 
 def _document(result: Result, turns: Sequence[Turn], confidence: Sequence[float | None]) -> str:

@@ -267,7 +267,7 @@ def find_range(header: str | None, size: int) -> tuple[int, int] | None:
     ----------
     RFC 9110, section 14.
     """
-    asked = re.fullmatch(r"bytes=(\d{0,18})-(\d{0,18})", header or "")
+    asked = re.fullmatch("bytes=([0-9]{0,18})-([0-9]{0,18})", header or "")
     if asked is None or asked[1] == asked[2] == "":
         return 0, size
     if asked[1] == "":

@@ -55,13 +55,13 @@ class ErrorList {
     const { errors, turns } = this;
     element("error-note").textContent = this.note + (turns.list !== turns.original ? " These are the errors before your corrections." : "");
     refill(element("errors"), ...this.order.slice(0, MOST_LISTED).map(({ region: [start, end, kind, ...who], place }) => jump(
-      false, () => this.goTo(place), this.palette.errors[kind], clock(start, 1),
+      false, () => this.visit(place), this.palette.errors[kind], clock(start, 1),
       `${errors.kinds[kind]}: ${who.length ? `${who.map((id) => errors.speakers[id]).join(" and ")} spoke` : "nobody spoke"}`,
       `${((end - start) / 1000).toFixed(2)} s`,
     )));
   }
 
-  goTo(place) {
+  visit(place) {
     const [start, end] = this.errors.regions[place];
     this.turns.select([], [start, end]);
     this.view.reveal(start, end);
@@ -73,7 +73,7 @@ class ErrorList {
     if (!regions.length) return;
     const from = this.turns.range?.[0] ?? this.player.time;
     const ahead = step > 0 ? regions.findIndex(([start]) => start > from) : regions.findLastIndex(([start]) => start < from);
-    this.goTo(ahead >= 0 ? ahead : step > 0 ? 0 : regions.length - 1);
+    this.visit(ahead >= 0 ? ahead : step > 0 ? 0 : regions.length - 1);
   }
 }
 
