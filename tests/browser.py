@@ -20,6 +20,7 @@ def find_browser() -> str | None:
     """The path of a Chromium, if one is installed."""
     return next((path for name in NAMES if (path := shutil.which(name))), None)
 
+
 _START = """
 import os, sys
 ends = [os.dup(int(end)) for end in sys.argv[1:3]]
@@ -40,7 +41,8 @@ class Browser:
         self._in, from_browser = os.pipe()
         self._profile = tempfile.TemporaryDirectory(dir=folder)
         words = [
-            find_browser() or "", "--headless=new", "--remote-debugging-pipe", "--disable-gpu", "--no-first-run",
+            find_browser() or "", "--headless=new", "--remote-debugging-pipe", "--disable-gpu",
+            "--no-first-run",
             "--disable-background-networking", "--disable-component-update", "--disable-sync",
             "--disable-extensions", "--mute-audio", "--autoplay-policy=no-user-gesture-required",
             f"--user-data-dir={self._profile.name}", "--window-size=1280,900",

@@ -12,6 +12,8 @@
 - ``pieces``: the types that decoders give, and pieces at one rate and number of channels
 - ``mixing``: which channels make the mono signal
 - ``kept``: samples that are decoded once if they fit into memory
+- ``peaks``: the peaks of a recording, for drawings
+- ``compressed``: a small copy that browsers play
 - ``progress``: the progress of a stage, for the caller's hook
 - ``features``: log-mel spectrograms and MFCC
 """

@@ -1,6 +1,8 @@
 """The command line.
 
 - ``commands``: ``diarize run``, ``embed``, ``score``, ``convert``, ``models``, ``doctor``
+- ``transcripts``: ``diarize words``
+- ``report``: ``diarize report``, ``serve``
 - ``options``: options that several commands share
 - ``targets``: where results are written
 - ``console``: logging, progress, errors, exit statuses

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,7 +36,9 @@ ReferenceFile = Annotated[
 ScoredRegions = Annotated[
     Path | None,
     typer.Option(
-        metavar="PATH", help="With --reference: UEM file or folder with the regions to score; default: all time."
+        metavar="PATH",
+        help="With --reference: UEM file or folder with the regions to score; default: all time from 0 "
+        "to the last turn.",
     ),
 ]
 Collar = Annotated[
@@ -44,7 +47,9 @@ Collar = Annotated[
 ]
 EmbeddingTable = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="Embeddings of windows, as `diarize embed` writes them, for a map of them."),
+    typer.Option(
+        metavar="FILE", help="Embeddings of windows, as `diarize embed` writes them, for a map of them."
+    ),
 ]
 
 
@@ -65,8 +70,8 @@ def report(
         bool,
         typer.Option(
             "--embed-audio",
-            help="Put a compressed copy of the audio into the page, 13 MB an hour; by default, the page plays "
-            "the file from where it is.",
+            help="Put a compressed copy of the audio into the page, some 18 MB an hour; by default, the page "
+            "plays the file from where it is.",
         ),
     ] = False,
     reference: ReferenceFile = None,
@@ -133,10 +138,8 @@ def serve(
     )
     with PageServer(sources, port) as server:
         console.say(f"{server.address}\n")
-        try:
+        with suppress(KeyboardInterrupt):  # the way to end it
             server.serve_forever()
-        except KeyboardInterrupt:
-            pass  # the way to end it
 
 
 def _check(

@@ -24,9 +24,7 @@ def format_evidence(evidence: Mapping[str, Any]) -> str:
             f"<tr{_mark(n == chosen)}><td>{n}</td><td>{score:.1f}</td></tr>\n" for n, score in scores.items()
         )
         head = '<tr><th scope="col">speakers</th><th scope="col">score</th></tr>'
-        parts.append(
-            f"<details><summary>All scores</summary>\n<table>\n{head}\n{rows}</table>\n</details>\n"
-        )
+        parts.append(f"<details><summary>All scores</summary>\n<table>\n{head}\n{rows}</table>\n</details>\n")
     absorbed = evidence.get("absorbed")
     if isinstance(absorbed, list) and absorbed:
         sizes = ", ".join(escape(str(size)) for size in absorbed[:20])
@@ -65,12 +63,13 @@ def _draw(scores: Mapping[int, float], chosen: Any) -> str:
         f"{_mark(n == chosen)}><title>{n} speakers: {score:.1f}</title></circle>\n"
         for n, score in scores.items()
     )
-    every = max(1, -(-(last - first + 1) // 12))
-    ticks = "".join(
-        f'<text x="{x(n):.1f}" y="{_HEIGHT - 6}">{n}</text>\n'
-        for n in scores
-        if n == chosen or (n - first) % every == 0 and not (isinstance(chosen, int) and abs(n - chosen) < every)
-    )
+    every = max(1, -(-(last - first + 1) // 12))  # so that a dozen numbers are written at most
+
+    def is_written(n: int) -> bool:
+        beside = isinstance(chosen, int) and 0 < abs(n - chosen) < every
+        return n == chosen or ((n - first) % every == 0 and not beside)
+
+    ticks = "".join(f'<text x="{x(n):.1f}" y="{_HEIGHT - 6}">{n}</text>\n' for n in scores if is_written(n))
     return (
         f'<svg class="evidence" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
         f'aria-label="Score over the number of speakers; the table below has the same figures">\n'

@@ -29,9 +29,9 @@ from diarize.report.results import Result, find_results, read_results
 logger = logging.getLogger(__name__)
 
 PLAYED = {
-    ".wav": "audio/wav", ".wave": "audio/wav", ".flac": "audio/flac", ".mp3": "audio/mpeg", ".ogg": "audio/ogg",
-    ".oga": "audio/ogg", ".opus": "audio/ogg", ".m4a": "audio/mp4", ".m4b": "audio/mp4", ".mp4": "video/mp4",
-    ".aac": "audio/aac", ".webm": "video/webm",
+    ".wav": "audio/wav", ".wave": "audio/wav", ".flac": "audio/flac", ".mp3": "audio/mpeg",
+    ".ogg": "audio/ogg", ".oga": "audio/ogg", ".opus": "audio/ogg", ".m4a": "audio/mp4", ".m4b": "audio/mp4",
+    ".mp4": "video/mp4", ".aac": "audio/aac", ".webm": "video/webm",
 }  # fmt: skip
 """Suffixes of files that browsers play, and their media types."""
 
@@ -95,7 +95,7 @@ class PageSource:
         return compress_audio(stream_audio(self.audio))
 
     def format(self, page: Path, *, embed_audio: bool = False) -> str:
-        """The HTML of the page, to be written to the path `page`. Errors are those of `read` and `describe`."""
+        """The HTML of the page, to be written to `page`. Errors are those of `read` and `describe`."""
         data = self.describe(self.read())
         if self.audio is None:
             return format_recording_page(data)
@@ -171,7 +171,9 @@ class _Recordings:
         self.path = path
         self.is_folder = os.path.isdir(path)  # noqa: PTH112, for a name that is too long
         if not self.is_folder and n_results > 1:
-            raise DiarizeError(f"{path}: one recording, but {n_results} results; give the folder of recordings")
+            raise DiarizeError(
+                f"{path}: one recording, but {n_results} results; give the folder of recordings"
+            )
         self.files: dict[str, list[Path]] = {}
         for file in find_audio(path) if self.is_folder else ():
             self.files.setdefault(recording_id(file), []).append(file)

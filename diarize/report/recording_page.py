@@ -1,7 +1,7 @@
 """The page of a recording: one self-contained HTML file to see, hear and correct who speaks when.
 
 The page loads nothing: its style, its scripts and its data are inside, and a content security policy forbids
-requests. Only the audio may lie beside it. The files of `assets/` are put together in the order of `_SCRIPTS`.
+requests. Only the audio may lie beside it. The scripts of `assets/` are joined in the order of `_SCRIPTS`.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from diarize.report.recording_data import encode_base64, script_json
 from diarize.report.style import LINE_COLOURS
 
 _SCRIPTS = (
-    "times.js", "palette.js", "turns.js", "corrections.js", "export.js", "player.js", "view.js", "waveform.js", "timeline.js",
-    "pointer.js", "turn_form.js", "speaker_list.js", "lists.js", "turn_table.js", "embedding_map.js", "keys.js",
-    "main.js",
+    "times.js", "palette.js", "turns.js", "corrections.js", "export.js", "player.js", "view.js",
+    "waveform.js", "timeline.js", "pointer.js", "turn_form.js", "speaker_list.js", "lists.js",
+    "turn_table.js", "embedding_map.js", "keys.js", "main.js",
 )  # fmt: skip
 
 
@@ -32,10 +32,10 @@ def format_recording_page(data: Mapping[str, Any], *, embedded: bytes | None = N
     Parameters
     ----------
     data : mapping
-        What `diarize.report.recording_data.describe_result` gives; beside it, as far as there is any, `peaks`,
-        `points` and `errors` of the other functions there, `audio` (the address of the recording relative to
-        the page, or the type of the embedded copy), and `save` (the address that takes corrections, and the
-        version of the file).
+        What `diarize.report.recording_data.describe_result` gives; beside it, as far as there is any,
+        `peaks`, `points` and `errors` of the other functions there, `audio` (the address of the recording
+        relative to the page, or the type of the embedded copy), and `save` (the address that takes
+        corrections, and the version of the file).
     embedded : bytes, optional
         A copy of the recording, to be put into the page.
     """
@@ -61,8 +61,9 @@ def format_list_page(recordings: Sequence[str]) -> str:
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy("", style)}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n<link rel="icon" href="data:,">\n'
-        f"<title>Recordings</title>\n<style>{style}</style>\n</head>\n<body>\n<header><h1>Recordings</h1></header>\n"
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<link rel="icon" href="data:,">\n<title>Recordings</title>\n<style>{style}</style>\n</head>\n'
+        "<body>\n<header><h1>Recordings</h1></header>\n"
         f'<main><section class="card"><ul>\n{rows}</ul></section></main>\n</body>\n</html>\n'
     )
 

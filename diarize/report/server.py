@@ -4,7 +4,7 @@ It listens on 127.0.0.1 alone. Other programs and web pages on the machine canno
 
 - every address begins with a random token, without which nothing is found;
 - a request must name this server as its host, so that no domain name can lead to it (DNS rebinding);
-- a request from a page of another origin is refused, and one that writes must come from a page of this server;
+- a request from a page of another origin is refused; one that writes must come from a page of this server;
 - recordings have numbers, and no part of an address is used as a path.
 """
 
@@ -67,7 +67,9 @@ class PageServer(ThreadingHTTPServer):
         try:
             super().__init__(("127.0.0.1", port), _Handler)
         except (OSError, OverflowError) as error:
-            raise DiarizeError(f"port {port} cannot be used ({error}); give another one with --port") from error
+            raise DiarizeError(
+                f"port {port} cannot be used ({error}); give another one with --port"
+            ) from error
         self.sources = list(sources)
         self.token = secrets.token_urlsafe(24)
         self.hosts = {f"{name}:{self.server_port}" for name in ("127.0.0.1", "localhost")}
@@ -78,7 +80,7 @@ class PageServer(ThreadingHTTPServer):
     def server_bind(self) -> None:
         """Bind the socket; the base class would also look up the name of the host, by DNS if need be."""
         TCPServer.server_bind(self)
-        self.server_name, self.server_port = self.server_address[:2]
+        self.server_name, self.server_port = "127.0.0.1", self.socket.getsockname()[1]
 
     @property
     def address(self) -> str:
@@ -86,7 +88,7 @@ class PageServer(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}/{self.token}/"
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     """A request that is answered with an error."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -100,15 +102,15 @@ class _Handler(BaseHTTPRequestHandler):
     server_version, sys_version = "diarize", ""
     timeout = 60
 
-    def do_GET(self) -> None:  # noqa: N802, the name that the base class calls
+    def do_GET(self) -> None:
         """Answer with the list, a page or audio."""
         self._answer()
 
-    def do_HEAD(self) -> None:  # noqa: N802
+    def do_HEAD(self) -> None:
         """Answer as to GET, without the content."""
         self._answer()
 
-    def do_PUT(self) -> None:  # noqa: N802
+    def do_PUT(self) -> None:
         """Take corrections."""
         self._answer()
 
@@ -116,7 +118,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             number, name = self._route()
             (self._put if self.command == "PUT" else self._get)(number, name)
-        except _Refused as refused:
+        except _RefusedError as refused:
             self._send_json(refused.status, {"error": refused.message})
         except DiarizeError as error:
             self._send_json(422, {"error": str(error)})
@@ -126,27 +128,27 @@ class _Handler(BaseHTTPRequestHandler):
     def _route(self) -> tuple[int | None, str]:
         """The number of the recording, None for the list, and the last part of the address."""
         if self.headers.get("Host", "") not in self.server.hosts:
-            raise _Refused(403, "this server is not known by that name")
+            raise _RefusedError(403, "this server is not known by that name")
         try:
             _, token, *parts = [*urlsplit(self.path).path.split("/"), ""]
         except ValueError as error:
-            raise _Refused(400, "no address") from error
+            raise _RefusedError(400, "no address") from error
         if not compare_digest(token.encode(), self.server.token.encode()):
-            raise _Refused(404, "not found; use the address that diarize serve has printed")
+            raise _RefusedError(404, "not found; use the address that diarize serve has printed")
         origin = self.headers.get("Origin")
         if origin is not None and origin not in {f"http://{host}" for host in self.server.hosts}:
-            raise _Refused(403, "requests from other pages are refused")
+            raise _RefusedError(403, "requests from other pages are refused")
         if self.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
-            raise _Refused(403, "requests from other pages are refused")
+            raise _RefusedError(403, "requests from other pages are refused")
         if self.command == "PUT" and origin is None:
-            raise _Refused(403, "corrections come from a page of this server")
+            raise _RefusedError(403, "corrections come from a page of this server")
         match parts[:-1]:
             case [""]:
                 return None, ""
             case [number, ("" | "audio" | "turns") as name] if re.fullmatch("[0-9]{1,6}", number):
                 if int(number) < len(self.server.sources):
                     return int(number), name
-        raise _Refused(404, "not found")
+        raise _RefusedError(404, "not found")
 
     def _get(self, number: int | None, name: str) -> None:
         if number is None:
@@ -167,39 +169,39 @@ class _Handler(BaseHTTPRequestHandler):
                 data["save"] = {"address": "turns", "version": version}
             self._send(200, "text/html; charset=utf-8", format_recording_page(data).encode())
         else:
-            raise _Refused(404, "not found")
+            raise _RefusedError(404, "not found")
 
     def _put(self, number: int | None, name: str) -> None:
         if number is None or name != "turns":
-            raise _Refused(405, "only turns can be written")
+            raise _RefusedError(405, "only turns can be written")
         body = self._read_body()
         source = self.server.sources[number]
         asked = self.headers.get("If-Match", "").strip('"')
         with self.server.work:
             if asked != version_of(source.path):
-                raise _Refused(
+                raise _RefusedError(
                     409,
                     f"{source.path.name} has changed since this page was opened; "
                     "download your corrections, then open the page again",
                 )
             result = source.read()
             if not result.can_save:
-                raise _Refused(409, f"{source.path.name} cannot be written back; download RTTM or JSON")
+                raise _RefusedError(409, f"{source.path.name} cannot be written back; download RTTM or JSON")
             written = save_correction(result, body)
             answer = {"version": version_of(source.path), "written": [path.name for path in written]}
         self._send_json(200, answer)
 
     def _read_body(self) -> bytes:
         if self.headers.get_content_type() != "application/json":
-            raise _Refused(415, "corrections are JSON")
+            raise _RefusedError(415, "corrections are JSON")
         length = self.headers.get("Content-Length", "")
         if not re.fullmatch("[0-9]{1,18}", length):
-            raise _Refused(411, "the length of the content is missing")
+            raise _RefusedError(411, "the length of the content is missing")
         if int(length) > MOST_BYTES:
-            raise _Refused(413, f"more than {MOST_BYTES} bytes of corrections are refused")
+            raise _RefusedError(413, f"more than {MOST_BYTES} bytes of corrections are refused")
         body = self.rfile.read(int(length))
         if len(body) < int(length):
-            raise _Refused(400, "the content ends early")
+            raise _RefusedError(400, "the content ends early")
         return body
 
     def _send_audio(self, source: PageSource, path: Path) -> None:
@@ -211,7 +213,7 @@ class _Handler(BaseHTTPRequestHandler):
             try:
                 file = path.open("rb")
             except OSError as error:
-                raise _Refused(404, f"{path.name}: cannot be read ({error.strerror})") from error
+                raise _RefusedError(404, f"{path.name}: cannot be read ({error.strerror})") from error
         with file:
             size = file.seek(0, 2)
             span = find_range(self.headers.get("Range"), size)

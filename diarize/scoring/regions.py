@@ -130,9 +130,7 @@ def _spans(
         now[side][speaker] += step
         if end - start <= TOUCH or now["out"][""] or (scored is not None and not now["in"][""]):
             continue
-        true, heard = (
-            frozenset(name for name, n in now[which].items() if n) for which in ("truth", "found")
-        )
+        true, heard = (frozenset(name for name, n in now[which].items() if n) for which in ("truth", "found"))
         if true or heard:
             spans.append((Segment(start, end), true, heard))
     return spans

@@ -9,6 +9,7 @@ import urllib.request
 import pytest
 from command_line import COMMAND, REPOSITORY, call, complaint, environment
 
+from diarize import Embeddings
 from diarize.formats import write_turns
 from diarize.segments import Segment, Turn
 
@@ -40,8 +41,6 @@ def test_a_page_is_written_beside_the_result(out):
 
 def test_a_page_with_everything(out):
     table = out / "windows.npz"
-    from diarize import Embeddings
-
     Embeddings(["meeting"] * 3, [0, 2, 6], [1, 3, 7], [[1, 0], [1, 0.1], [0, 1]]).save(table)
     page = out / "pages" / "page.html"
     given = ("--audio", DEMO, "--reference", DEMO, "--collar", 0.25, "--embeddings", table, "-o", page)
@@ -57,9 +56,10 @@ def test_a_page_with_everything(out):
 def test_wrong_options_are_one_line_before_any_work(out):
     needs_audio = "--embed-audio needs --audio, the recording or a folder of recordings"
     assert complaint(call("report", out / "gone", "--embed-audio")) == needs_audio
-    for option in (("--uem", out / "x.uem"), ("--collar", 0.1)):
-        assert complaint(call("report", out / "gone", *option)) == f"{option[0]} needs --reference, the true turns"
-        assert complaint(call("serve", out / "gone", *option)) == f"{option[0]} needs --reference, the true turns"
+    for command in ("report", "serve"):
+        for option in (("--uem", out / "x.uem"), ("--collar", 0.1)):
+            told = complaint(call(command, out / "gone", *option))
+            assert told == f"{option[0]} needs --reference, the true turns"
     gone = out / "gone.rttm"
     assert complaint(call("report", gone)) == f"{gone}: cannot be read (No such file or directory)"
     assert complaint(call("report", out, "--audio", out / "none")).startswith(f"{out / 'none'}: ")

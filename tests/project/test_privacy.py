@@ -20,6 +20,7 @@ COMMANDS = {
     "embed": (DIARIZE, "embed", DEMO / "meeting.flac", "-o", "vectors.parquet"),
     "score": (DIARIZE, "score", DEMO / "meeting.rttm", DEMO / "meeting.rttm"),
     "convert": (DIARIZE, "convert", DEMO / "meeting.rttm", "-o", "meeting.eaf"),
+    "report": (DIARIZE, "report", DEMO / "meeting.rttm", "--audio", DEMO, "--reference", DEMO, "-o", "."),
     "models": (DIARIZE, "models"),
     "doctor": (DIARIZE, "doctor"),
     "density": (DIARIZE, "run", DEMO / "meeting.flac", "-o", ".", "--clusterer", "density"),

@@ -167,9 +167,9 @@ def test_a_page_is_equal_for_equal_input_and_loads_nothing():
     assert html == format_recording_page(data)
     assert "{{" not in re.sub(r"<script>.*</script>", "", html, flags=re.DOTALL)
     assert not re.search(r"https?://|url\(|@import|//[a-z]+\.[a-z]", html.partition('id="data"')[0])
-    loaded = {key for _, attributes in Page(html).elements for key in attributes} & {"src", "srcset", "poster"}
-    assert not loaded
-    policy = next(attributes["content"] for _, attributes in Page(html).elements if "http-equiv" in attributes)
+    attributes = [own for _, own in Page(html).elements]
+    assert not {key for own in attributes for key in own} & {"src", "srcset", "poster"}
+    policy = next(own["content"] for own in attributes if "http-equiv" in own)
     assert "default-src 'none'" in policy
     assert "connect-src 'none'" in policy
     assert "unsafe" not in policy
@@ -197,17 +197,22 @@ def test_the_evidence_is_drawn_with_a_table_of_the_same_figures():
         }
     )
     assert "<p>4 speakers have the largest evidence.</p>" in html
-    assert re.findall(r"<td>(\d+)</td><td>(.*?)</td>", html) == [("1", "-94.7"), ("2", "79.0"), ("4", "241.8")]
+    cells = re.findall(r"<td>(\d+)</td><td>(.*?)</td>", html)
+    assert cells == [("1", "-94.7"), ("2", "79.0"), ("4", "241.8")]
     heights = [float(y) for y in re.findall(r'cy="([\d.]+)"', html)]
     assert heights == sorted(heights, reverse=True), "a larger score is higher up"
-    assert html.count('<circle') == 3
+    assert html.count("<circle") == 3
     assert len(re.findall('<circle[^>]*class="chosen"', html)) == 1
     assert "windows of each: 3, 1" in html
 
 
 @pytest.mark.parametrize(
     "evidence",
-    [{}, {"candidates": [{"n_speakers": 2, "score": 1.0}]}, {"candidates": [None, {"score": "x"}], "reason": 3}],
+    [
+        {},
+        {"candidates": [{"n_speakers": 2, "score": 1.0}]},
+        {"candidates": [None, {"score": "x"}], "reason": 3},
+    ],
 )
 def test_evidence_of_other_programs_is_drawn_as_far_as_it_is_known(evidence):
     assert "<svg" not in format_evidence(evidence)

@@ -23,7 +23,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
         find_browser() is None,
-        reason=f"needs a browser: none of {', '.join(NAMES)} is on the PATH (on Debian: apt-get install chromium)",
+        reason=f"no browser: none of {', '.join(NAMES)} is on the PATH; on Debian: apt-get install chromium",
     ),
 ]
 
@@ -310,7 +310,8 @@ def test_eight_hours_with_ten_thousand_turns_open(browser, tmp_path):
 
 def test_names_with_html_stay_names(browser, tmp_path):
     turns = [Turn("talk", Segment(0, 1), HOSTILE), Turn("talk", Segment(1, 2), "__proto__")]
-    made = Result(Path("x.json"), HOSTILE, turns, [0.5, None], {"evidence": {"reason": HOSTILE}, "model": HOSTILE})
+    document = {"evidence": {"reason": HOSTILE}, "model": HOSTILE}
+    made = Result(Path("x.json"), HOSTILE, turns, [0.5, None], document)
     errors = describe_errors(Reference([Turn("talk", Segment(0, 2), HOSTILE)]), turns)
     path = show(browser, tmp_path, {**describe_result(made), "errors": errors})
     browser.key("n")
@@ -362,7 +363,8 @@ def test_a_map_leads_to_its_windows_and_an_embedded_copy_plays(browser, tmp_path
     )
     browser.click(x, y)
     browser.wait("recordingPage.player.playing && recordingPage.player.time >= 7000")
-    assert browser.run("recordingPage.turns.chosen().map((t) => recordingPage.turns.name(t.speaker))") == ["rms"]
+    names = browser.run("recordingPage.turns.chosen().map((t) => recordingPage.turns.name(t.speaker))")
+    assert names == ["rms"]
     assert all(url == path.as_uri() or url.startswith("blob:") for url in browser.requests)
     assert browser.errors == []
 
@@ -380,7 +382,7 @@ def test_saving_to_the_server_writes_the_files(browser, tmp_path, demo_recording
         browser.open(f"{server.address}0/")
         browser.wait("recordingPage.player.audio.readyState >= 1")
         browser.run("recordingPage.player.seek(60000)")
-        browser.wait("recordingPage.player.audio.seekable.length && Math.abs(recordingPage.player.time - 60000) < 1")
+        browser.wait("Math.abs(recordingPage.player.time - 60000) < 1")
         for name in ("Kal", "Kal 2"):  # the second time with the version of the first
             browser.run(
                 f"""(() => {{ const field = document.querySelectorAll('#speakers input')[3];
@@ -441,8 +443,9 @@ def test_on_a_phone_nothing_is_wider_than_the_window(browser, tmp_path):
         browser.send(touch, type="touchMove", touchPoints=[{"x": x - 60, "y": y}])
         browser.send(touch, type="touchEnd", touchPoints=[])
         assert browser.run("recordingPage.view.start") > start
-        browser.send(touch, type="touchStart", touchPoints=[{"x": 150, "y": y, "id": 0}, {"x": 200, "y": y, "id": 1}])
-        browser.send(touch, type="touchMove", touchPoints=[{"x": 120, "y": y, "id": 0}, {"x": 230, "y": y, "id": 1}])
+        for type, fingers in (("touchStart", (150, 200)), ("touchMove", (120, 230))):
+            points = [{"x": x, "y": y, "id": finger} for finger, x in enumerate(fingers)]
+            browser.send(touch, type=type, touchPoints=points)
         browser.send(touch, type="touchEnd", touchPoints=[])
         assert browser.run("recordingPage.view.span") < span / 1.5
         assert browser.errors == []

@@ -6,7 +6,7 @@ const MOST_LISTED = 50;
 class DoubtList {
   constructor(page) {
     Object.assign(this, page); // turns, palette, goTo
-    this.any = this.turns.doubtful().length > 0;
+    element("doubt-card").hidden = !this.turns.doubtful().length;
     this.turns.listen(() => this.show());
     this.show();
   }
@@ -15,10 +15,8 @@ class DoubtList {
     const { turns, palette } = this;
     const doubtful = turns.doubtful();
     const below = doubtful.filter((turn) => turn.confidence < DOUBTFUL).length;
-    element("doubt-note").textContent = !this.any
-      ? "This result has no confidence of its turns."
-      : !doubtful.length ? "Every turn has been decided."
-        : `${plural(below, "turn")} below ${100 * DOUBTFUL} %. The least sure come first; "Right" takes one off the list.`;
+    element("doubt-note").textContent = !doubtful.length ? "Every turn has been decided."
+      : `${plural(below, "turn")} below ${100 * DOUBTFUL} %. The least sure come first; "Right" takes one off the list.`;
     refill(element("doubts"), ...doubtful.slice(0, MOST_LISTED).map((turn) => jump(
       turns.selected.has(turn.id), () => this.goTo(turn), palette.of(turn.speaker),
       clock(turn.start, 1), turns.name(turn.speaker), `${Math.round(100 * turn.confidence)} %`,
