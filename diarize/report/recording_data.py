@@ -74,11 +74,11 @@ def load_peaks(audio: str | Path) -> Peaks:
 def describe_peaks(peaks: Peaks) -> dict[str, Any]:
     """Peaks as bytes in base64, and the duration that they cover.
 
-    A byte is the square root of the peak, so that quiet speech is visible. 255 is the level which one peak in
-    a thousand exceeds: a single click does not make the rest flat.
+    A byte is the square root of the peak, so that quiet speech is visible. 255 is the level which five peaks
+    in a thousand exceed: a few clicks do not make the rest flat.
     """
     thin, k = thin_peaks(peaks, MOST_PEAKS)
-    loudest = float(np.quantile(thin, 0.999)) if len(thin) else 0.0
+    loudest = float(np.quantile(thin, 0.995)) if len(thin) else 0.0
     levels = np.round(255 * np.sqrt(np.clip(thin / (loudest or 1.0), 0, 1))).astype(np.uint8)
     step = round(1000 * PEAK_SECONDS)
     return {"step": step * k, "levels": encode_base64(levels.tobytes()), "duration": step * len(peaks)}

@@ -59,12 +59,14 @@ def find_results(inputs: Iterable[str | Path]) -> list[Path]:
     FormatError
         If a folder holds no annotation files.
     DiarizeError
-        If a folder cannot be read.
+        If there is no such file, or a folder cannot be read.
     """
     suffixes = dict.fromkeys([FORMATS["json"].suffix, *(known.suffix for known in READABLE.values())])
     found: dict[Path, None] = {}
     for item in inputs:
         if not os.path.isdir(item):  # noqa: PTH112, for a name that is too long
+            if not os.path.exists(item):  # noqa: PTH110, for a name that is too long
+                raise DiarizeError(f"{item}: no such file or folder; check the path")
             found[Path(item)] = None
             continue
         there = find_files(item)

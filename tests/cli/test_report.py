@@ -61,7 +61,7 @@ def test_wrong_options_are_one_line_before_any_work(out):
             told = complaint(call(command, out / "gone", *option))
             assert told == f"{option[0]} needs --reference, the true turns"
     gone = out / "gone.rttm"
-    assert complaint(call("report", gone)) == f"{gone}: cannot be read (No such file or directory)"
+    assert complaint(call("report", gone)) == f"{gone}: no such file or folder; check the path"
     assert complaint(call("report", out, "--audio", out / "none")).startswith(f"{out / 'none'}: ")
     assert not list(out.glob("*.html"))
 

@@ -25,6 +25,7 @@ class TurnTable {
       make("td", {}, ((turn.end - turn.start) / 1000).toFixed(2)),
       make("td", {}, swatch(palette.of(turn.speaker)), turns.name(turn.speaker)),
       make("td", {}, turn.confidence === null ? "" : `${Math.round(100 * turn.confidence)} %`))));
+    element("turn-table").classList.toggle("unsure", turns.list.some((turn) => turn.confidence !== null));
     const last = Math.min(n, this.first + ROWS);
     element("page-range").textContent = n ? `${(this.first + 1).toLocaleString("en")} to ${last.toLocaleString("en")} of ${n.toLocaleString("en")}` : "no turns";
     element("page-back").hidden = element("page-on").hidden = n <= ROWS;
