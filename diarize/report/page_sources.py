@@ -174,6 +174,8 @@ class _Recordings:
             raise DiarizeError(
                 f"{path}: one recording, but {n_results} results; give the folder of recordings"
             )
+        if not os.path.exists(path):  # noqa: PTH110, for a name that is too long
+            raise DiarizeError(f"{path}: no such file or folder; check the path")
         self.files: dict[str, list[Path]] = {}
         for file in find_audio(path) if self.is_folder else ():
             self.files.setdefault(recording_id(file), []).append(file)

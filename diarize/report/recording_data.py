@@ -55,11 +55,10 @@ def describe_result(result: Result) -> dict[str, Any]:
         for turn, sure in zip(result.turns, result.confidence, strict=True)
     ]
     ends = [turn[1] for turn in turns]
-    duration = result.document.get("duration")
     return {
         "recording": result.recording,
         "version": VERSION,
-        "duration": max([0, *ends, round(1000 * float(duration or 0))]),
+        "duration": max([0, *ends, round(1000 * result.document.get("duration", 0))]),
         "speakers": list(speakers),
         "turns": turns,
         "document": dict(result.document),

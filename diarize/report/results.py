@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from diarize.files.folders import find_files
 from diarize.files.text import Content, File, open_text, write_text
 from diarize.formats import FORMATS, READABLE, find_format, read_turns
 from diarize.formats.json_format import format_json, list_speakers, list_turns, parse
-from diarize.formats.json_text import is_number, load_json
+from diarize.formats.json_text import is_number, load_json, time_of
 from diarize.segments import Turn, exclusive_turns, normal_name
 
 KEPT = ("duration", "evidence", "settings", "model")
@@ -93,6 +94,12 @@ def read_results(path: Path) -> list[Result]:
         if _is_ours(document):
             turns = parse(text)
             kept = {key: document[key] for key in KEPT if key in document}
+            if "duration" in kept:
+                kept["duration"] = time_of(text.place(""), document, "duration")
+            try:
+                json.dumps(kept, allow_nan=False)
+            except ValueError as error:
+                raise text.error("a number is too large") from error
             recording = normal_name(str(document["recording"]))
             return [Result(path, recording, turns, _confidence(path, document, turns), kept, can_save=True)]
     by_recording: dict[str, list[Turn]] = {}

@@ -1,5 +1,6 @@
 """The page of a recording in a real browser: heard, corrected, saved; what it asks of the network."""
 
+import io
 import json
 import re
 from pathlib import Path
@@ -86,7 +87,7 @@ def place(browser: Browser, time: float, lane: int, *, up: float = 0.5) -> tuple
 def rttm(browser: Browser) -> list[Turn]:
     """The turns of the page, by way of its button for RTTM."""
     browser.run("document.getElementById('download-rttm').click()")
-    return read_turns(browser.downloaded("talk.rttm").encode(), "rttm")
+    return read_turns(io.StringIO(browser.downloaded("talk.rttm")), "rttm")
 
 
 def text(browser: Browser, selector: str) -> str:
@@ -286,7 +287,7 @@ def test_eight_hours_with_ten_thousand_turns_open(browser, tmp_path):
     assert text(browser, "#page-range") == "9,801 to 9,900 of 10,000"
     assert browser.run("recordingPage.view.start < recordingPage.turns.list[9876].start")
     browser.run("document.getElementById('download-rttm').click()")
-    assert len(read_turns(browser.downloaded("talk.rttm").encode(), "rttm")) == 10_000
+    assert browser.downloaded("talk.rttm").count("\n") == 10_000
     # Only what is in view is drawn: far fewer rectangles than turns.
     drawn = browser.run(
         """(() => {
@@ -305,6 +306,17 @@ def test_eight_hours_with_ten_thousand_turns_open(browser, tmp_path):
         })()"""
     )
     assert drawn[0] < 50
+    assert browser.errors == []
+
+
+@pytest.mark.parametrize("seconds", [0, 5])
+def test_a_result_without_turns_opens_and_takes_a_first_turn(browser, tmp_path, seconds):
+    show(browser, tmp_path, describe_result(Result(Path("x.json"), "talk", [], [], {"duration": seconds})))
+    assert text(browser, "#page-range") == "no turns"
+    for key in ("ArrowDown", "n", "e", "u", "x", "0", "+", "v", "c", "Delete", "z"):
+        browser.key(key)
+    browser.key("t")
+    assert len(rttm(browser)) == (1 if seconds else 0)
     assert browser.errors == []
 
 
@@ -388,6 +400,9 @@ def test_saving_to_the_server_writes_the_files(browser, tmp_path, demo_recording
                 f"""(() => {{ const field = document.querySelectorAll('#speakers input')[3];
                 field.value = '{name}'; field.dispatchEvent(new Event('change')); }})()"""
             )
+            browser.run("document.getElementById('download-rttm').click()")
+            assert browser.downloaded("meeting.rttm")
+            assert browser.run("recordingPage.turns.changed"), "a download is not the file"
             browser.key("s", modifiers=CTRL)
             browser.wait("!recordingPage.turns.changed")
             assert text(browser, "#message") == "Saved: meeting.json, meeting.rttm"

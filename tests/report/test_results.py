@@ -77,6 +77,22 @@ def test_an_impossible_confidence_is_an_error_of_one_line(tmp_path, sure):
         read_results(path)
 
 
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"duration": "long"}, "duration is no number: 'long'"),
+        ({"duration": None}, "duration is no number: None"),
+        ({"evidence": {"score": 0.125}}, "a number is too large"),
+    ],
+)
+def test_other_entries_that_no_page_can_hold_are_errors_of_one_line(tmp_path, entry, message):
+    path = tmp_path / "talk.json"
+    document = {"format": "diarize", "version": 1, "recording": "talk", "turns": [], **entry}
+    path.write_text(json.dumps(document).replace("0.125", "1e999"))
+    with pytest.raises(FormatError, match=rf"talk\.json: {message}"):
+        read_results(path)
+
+
 def test_of_a_folder_json_comes_first_and_other_files_are_taken_as_they_are(tmp_path, result):
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "more.json").write_bytes(document())

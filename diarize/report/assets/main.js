@@ -34,7 +34,7 @@ function exportAs(kind) {
     const name = data.recording.replace(/[/\\]/g, "_");
     if (kind === "rttm") download(toRttm(page.turns), `${name}.rttm`, "text/plain");
     else download(toJson(page.turns, data.document), `${name}.json`, "application/json");
-    page.turns.markSaved();
+    if (!page.server) page.turns.markSaved(); // otherwise the file is still to be written
   } catch (error) {
     page.say(error.message);
   }

@@ -45,6 +45,7 @@ class TurnForm {
     const sure = one?.confidence ?? null;
     element("turn-sure").textContent = chosen.length > 1 ? plural(chosen.length, "turn")
       : sure === null ? "" : `confidence ${Math.round(100 * sure)} %`;
+    element("selected").textContent = one ? `${turns.name(one.speaker)}, ${clock(one.start, 1)} to ${clock(one.end, 1)}` : ""; // read aloud
     element("turn-play").disabled = !shown;
     element("turn-confirm").hidden = !chosen.some((turn) => turn.confidence !== null);
     element("turn-cut").disabled = !one;
