@@ -137,7 +137,7 @@ def serve(
         results, audio=audio, reference=reference, uem=uem, collar=collar, embeddings=embeddings
     )
     with PageServer(sources, port) as server:
-        console.say(f"{server.address}\n")
+        console.say(f"{server.address}{'0/' if len(sources) == 1 else ''}\n")
         with suppress(KeyboardInterrupt):  # the way to end it
             server.serve_forever()
 

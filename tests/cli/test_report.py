@@ -96,8 +96,8 @@ def test_serve_prints_its_address_and_ends_quietly(out):
     ) as server:
         assert server.stdout is not None
         address = server.stdout.readline().strip()
-        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/[\w-]{32}/", address)
-        with urllib.request.urlopen(f"{address}0/") as answer:
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/[\w-]{32}/0/", address)
+        with urllib.request.urlopen(address) as answer:
             assert "meeting" in answer.read().decode()
         server.send_signal(signal.SIGINT)
         out_text, err_text = server.communicate(timeout=60)
