@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from diarize.audio import find_audio, recording_id
 from diarize.errors import DiarizeError, FormatError
 from diarize.files.atomic import atomic_path
-from diarize.formats import read_lab, read_rttm_speech, read_uem
+from diarize.formats import FORMATS, read_lab, read_rttm_speech, read_uem
 from diarize.formats.kaldi import is_command, read_data_folder, run_command
 from diarize.segments import Segment, join_segments, normal_name
 
@@ -44,6 +45,29 @@ class Job:
     folder: Path = field(default=Path())
     n_speakers: int | None = None
     speech: list[Segment] | None = None
+
+    @property
+    def name(self) -> str:
+        """The id with the folder of its results, which no other job has."""
+        return (self.folder / self.recording).as_posix()
+
+
+def result_paths(job: Job, folder: Path, formats: Iterable[str]) -> list[Path]:
+    """The files in a folder for the results of a recording, one for each format."""
+    return [folder / job.folder / f"{job.recording}{FORMATS[name].suffix}" for name in formats]
+
+
+def refuse_recording(job: Job, paths: Sequence[Path]) -> None:
+    """Check that no result would be written over the recording itself.
+
+    Raises
+    ------
+    DiarizeError
+        If one would.
+    """
+    for path in paths:
+        if path.exists() and os.path.exists(job.source) and path.samefile(job.source):  # noqa: PTH110, a command
+            raise DiarizeError(f"{path}: this is the recording itself; name another output")
 
 
 def find_jobs(
@@ -146,10 +170,28 @@ def read_speech(path: str | Path, recording: str) -> list[Segment]:
     FormatError
         If there is no speech for this recording, or the file is malformed.
     """
+    path = find_speech(path, recording)
+    if path.suffix.lower() == ".lab":
+        return read_lab(path)
+    status = path.stat()
+    segments = _speech_in(path, status.st_mtime_ns, status.st_size).get(normal_name(recording), [])
+    if not segments:
+        raise FormatError(f"{path}: no speech of recording {recording} in it")
+    return list(segments)
+
+
+def find_speech(path: str | Path, recording: str) -> Path:
+    """The file that holds the speech of a recording: the path itself, or a file in that folder, by id.
+
+    Raises
+    ------
+    FormatError
+        If there is none, or several, or its suffix is unknown.
+    """
     path = Path(path)
     if path.is_dir():
         # By the id: blanks and Unicode's normal form may differ in the names of the files.
-        files = [file for file in sorted(path.iterdir()) if recording_id(file) == normal_name(recording)]
+        files = _files_by_id(path, path.stat().st_mtime_ns).get(normal_name(recording), [])
         found = [file for suffix in SPEECH_SUFFIXES for file in files if file.suffix.lower() == suffix]
         if not found:
             raise FormatError(f"{path}: no {recording}.rttm, .uem or .lab in it")
@@ -158,14 +200,22 @@ def read_speech(path: str | Path, recording: str) -> list[Segment]:
             raise FormatError(f"{path}: {names} are of one recording; join them")
         path = found[0]
     check_speech(path, 1)
-    suffix = path.suffix.lower()
-    if suffix == ".lab":
-        return read_lab(path)
-    speech = read_rttm_speech(path) if suffix == ".rttm" else read_uem(path)
-    segments = speech.get(normal_name(recording), [])
-    if not segments:
-        raise FormatError(f"{path}: no speech of recording {recording} in it")
-    return segments
+    return path
+
+
+@lru_cache(maxsize=1)
+def _files_by_id(folder: Path, changed: int) -> dict[str, list[Path]]:
+    """The files in a folder by the id of their recording; read once for all recordings of a run."""
+    files: dict[str, list[Path]] = {}
+    for file in sorted(folder.iterdir()):
+        files.setdefault(recording_id(file), []).append(file)
+    return files
+
+
+@lru_cache(maxsize=1)
+def _speech_in(path: Path, changed: int, size: int) -> dict[str, list[Segment]]:
+    """The speech in an RTTM or UEM file by recording; read once for all recordings of a run."""
+    return read_rttm_speech(path) if path.suffix.lower() == ".rttm" else read_uem(path)
 
 
 def _same_file(path: str, other: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -16,27 +15,22 @@ from diarize.cli.options import (
     Channel,
     ChannelNames,
     Channels,
-    ClustererName,
     ConfigFile,
     Device,
     Force,
-    Formats,
     Inputs,
-    MaxSpeakers,
-    MinSpeakers,
     ModelName,
-    NumSpeakers,
-    Output,
     Preset,
     Quiet,
     SpeechFile,
     Threads,
-    Threshold,
     Track,
     Verbose,
     as_settings,
 )
 from diarize.cli.report import report, serve
+from diarize.cli.run import run
+from diarize.cli.status import status
 from diarize.cli.transcripts import words
 
 if TYPE_CHECKING:
@@ -54,92 +48,8 @@ app = typer.Typer(
 )
 
 
-@app.command()
-def run(
-    inputs: Inputs,
-    output: Output = "-",
-    format: Formats = None,
-    num_speakers: NumSpeakers = None,
-    min_speakers: MinSpeakers = None,
-    max_speakers: MaxSpeakers = None,
-    clusterer: ClustererName = None,
-    threshold: Threshold = None,
-    speech: SpeechFile = None,
-    channel: Channel = None,
-    channels: Channels = None,
-    channel_names: ChannelNames = None,
-    track: Track = None,
-    model: ModelName = None,
-    device: Device = "auto",
-    threads: Threads = None,
-    preset: Preset = None,
-    config: ConfigFile = None,
-    settings: Assignments = None,
-    allow_pipes: AllowPipes = False,
-    force: Force = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-) -> None:
-    """Label recordings: who spoke when.
-
-    A recording that fails is reported, and the others are labelled; the exit status is then 2.
-    """
-    console.start_logging(quiet, verbose)
-    given = as_settings(
-        num_speakers=num_speakers,
-        min_speakers=min_speakers,
-        max_speakers=max_speakers,
-        clusterer=clusterer,
-        threshold=threshold,
-    )
-    chosen = console.load_settings(config, settings, given, preset)
-    names = console.channel_names(channels, channel, channel_names, chosen)
-
-    from diarize.batch.jobs import find_jobs, open_source, read_speech
-    from diarize.cli.targets import find_target
-
-    target = find_target(output, format or [])
-    jobs = find_jobs(inputs, allow_pipes=allow_pipes, speech=speech)
-    target.check_jobs(jobs)
-
-    from diarize.pipeline.diarizer import Diarizer
-
-    diarizer = Diarizer(model, config=chosen, device=device, threads=threads)
-    progress = console.ProgressBar(quiet)
-
-    def label(job: Job) -> None:
-        paths = target.paths(job, force)
-        # As bounds: a recording too short for the number in its data folder is labelled, with a warning.
-        number = job.n_speakers if chosen.clustering.n_speakers is None and channels is None else None
-        started = time.perf_counter()
-        with open_source(job) as source, progress:
-            diarization = diarizer(
-                source,
-                channel=channel,
-                channels=channels,
-                channel_names=names,
-                track=track,
-                min_speakers=number,
-                max_speakers=number,
-                speech=read_speech(speech, job.recording) if speech else job.speech,
-                recording=job.recording,
-                hook=progress,
-            )
-        seconds = time.perf_counter() - started
-        if channels is not None and job.n_speakers not in (None, len(diarization.speakers)):
-            said = f"reco2num_spk says {job.n_speakers} speakers"
-            console.complain(f"{job.recording}: {said}, {len(diarization.speakers)} channels hold speech")
-        for path in paths:
-            console.write_result(diarization, path)
-        if not paths:
-            console.say(console.result_text(diarization, target.formats[0]))
-        elif not quiet:
-            console.say(console.describe(diarization, paths, seconds))
-
-    if not console.run_jobs(jobs, label):
-        raise typer.Exit(2)
-
-
+app.command()(run)
+app.command()(status)
 app.command()(live)
 
 

@@ -7,24 +7,25 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import typer
 from typer.core import TyperGroup
 
 from diarize.errors import ConfigError, DiarizeError, FormatError
-from diarize.formats import FORMATS, render_turns, write_turns
+from diarize.files.folders import make_folder as make_folder
+from diarize.formats import FORMATS, write_turns
 from diarize.formats.rows import is_one_word
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress, ProgressColumn, TaskID
 
     from diarize.batch.jobs import Job
     from diarize.config import Config
     from diarize.pipeline.result import Diarization
 
 
-_STAGES = {
+STAGES = {
     "hear": "detect speech",
     "embed": "embed windows",
     "label": "cluster",
@@ -179,22 +180,6 @@ def check_table_names(output: Path, names: Sequence[str] | None) -> None:
         )
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder for results, if it does not exist, and check that it can be written to.
-
-    Raises
-    ------
-    DiarizeError
-        If it cannot be made or written to.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DiarizeError(f"{folder}: the folder for results cannot be made ({error.strerror})") from error
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise DiarizeError(f"{folder}: the folder cannot be written to; choose another one")
-
-
 def refuse_existing(paths: Iterable[Path], force: bool) -> None:
     """Check that no file would be overwritten without `force`.
 
@@ -216,13 +201,6 @@ def write_result(diarization: Diarization, path: Path) -> None:
         write_turns(diarization.turns, path)
 
 
-def result_text(diarization: Diarization, format: str) -> str:
-    """A diarization as text in the named format."""
-    if format == "json":
-        return diarization.to_json()
-    return render_turns(diarization.turns, format, diarization.recording)
-
-
 def describe(diarization: Diarization, paths: Sequence[Path], seconds: float) -> str:
     """A summary as text: the turns, the number of speakers and its reason, the times, the files written."""
     lines = [f"{diarization.recording}"]
@@ -232,7 +210,7 @@ def describe(diarization: Diarization, paths: Sequence[Path], seconds: float) ->
     ]
     lines.append(f"speakers: {len(diarization.speakers)}")
     lines.append(f"why: {diarization.evidence['reason']}")
-    stages = ", ".join(f"{_STAGES[stage]} {value:.2f} s" for stage, value in diarization.seconds.items())
+    stages = ", ".join(f"{STAGES[stage]} {value:.2f} s" for stage, value in diarization.seconds.items())
     lines.append(f"{diarization.duration:.1f} s of audio in {seconds:.2f} s: {stages}")
     lines.append(f"real-time factor {seconds / diarization.duration:.4f}")
     return "\n".join(lines + [f"written: {path}" for path in paths]) + "\n"
@@ -260,15 +238,21 @@ class ProgressBar:
         self.progress: Progress | None = None
         self.task: TaskID | None = None
 
-    def __enter__(self) -> ProgressBar:
+    def __enter__(self) -> Self:
         if self.shown:
             from rich.console import Console
             from rich.progress import Progress
 
-            self.progress = Progress(console=Console(stderr=True), transient=True)
+            self.progress = Progress(*self.columns(), console=Console(stderr=True), transient=True)
             self.progress.start()
             self.task = self.progress.add_task("", total=None)
         return self
+
+    def columns(self) -> Sequence[ProgressColumn]:
+        """What is shown from left to right."""
+        from rich.progress import Progress
+
+        return Progress.get_default_columns()
 
     def __exit__(self, *_: object) -> None:
         if self.progress is not None:
@@ -280,7 +264,7 @@ class ProgressBar:
 
         if self.progress is not None and self.task is not None:
             done, total = record if isinstance(record, Progress) else (1, 1)  # the stage has ended
-            self.progress.update(self.task, description=_STAGES[stage], completed=done, total=total)
+            self.progress.update(self.task, description=STAGES[stage], completed=done, total=total)
 
 
 def clock(seconds: float) -> str:

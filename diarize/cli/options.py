@@ -80,6 +80,22 @@ Threads = Annotated[
         min=1, help="Threads on the CPU; default: torch's number, usually the cores. No effect on results."
     ),
 ]
+Jobs = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        help="Processes that label recordings into a folder, each with its own models; the threads are "
+        "divided between them.",
+    ),
+]
+ShardName = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="I/N",
+        help="Label only part I of N equal parts of the recordings, for several runs into one folder.",
+    ),
+]
 Channel = Annotated[
     int | None,
     typer.Option(

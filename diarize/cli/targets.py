@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from diarize.batch.jobs import Job
+from diarize.batch.jobs import Job, refuse_recording, result_paths
 from diarize.cli.console import make_folder, refuse_existing
 from diarize.errors import ConfigError, DiarizeError
 from diarize.formats import FORMATS, READABLE, find_format
@@ -21,6 +21,11 @@ class Target:
     """The file or the folder; None for stdout."""
     formats: tuple[str, ...]
     is_file: bool = False
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder, if it is one."""
+        return None if self.is_file else self.path
 
     def check_jobs(self, jobs: Sequence[Job]) -> None:
         """Check, before any work, that all results can be written.
@@ -45,12 +50,9 @@ class Target:
         """
         if self.path is None:
             return []
-        names = [f"{job.recording}{FORMATS[name].suffix}" for name in self.formats]
-        paths = [self.path] if self.is_file else [self.path / job.folder / name for name in names]
+        paths = [self.path] if self.is_file else result_paths(job, self.path, self.formats)
         refuse_existing(paths, force)
-        for path in paths:
-            if path.exists() and os.path.exists(job.source) and path.samefile(job.source):  # noqa: PTH110, a command
-                raise DiarizeError(f"{path}: this is the recording itself; name another output")
+        refuse_recording(job, paths)
         return paths
 
 

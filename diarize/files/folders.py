@@ -1,4 +1,4 @@
-"""The files in a folder. Links are followed, hidden files are left out, unreadable ones are logged."""
+"""Folders: made for results, or searched for files."""
 
 from __future__ import annotations
 
@@ -12,11 +12,28 @@ from diarize.errors import DiarizeError
 logger = logging.getLogger(__name__)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder for results, if it does not exist, and check that it can be written to.
+
+    Raises
+    ------
+    DiarizeError
+        If it cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DiarizeError(f"{folder}: the folder for results cannot be made ({error.strerror})") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise DiarizeError(f"{folder}: the folder cannot be written to; choose another one")
+
+
 def find_files(folder: str | os.PathLike[str], *, below: bool = True) -> list[Path]:
     """The files in a folder and, with `below`, in its subfolders, sorted by path.
 
-    Files and folders whose names begin with a dot are left out. Each folder is read once: by its own path if
-    that lies inside `folder`, otherwise by the first link to it. So circular links end.
+    Files and folders whose names begin with a dot are left out; unreadable ones are as well, and are logged.
+    Links are followed. Each folder is read once: by its own path if that lies inside `folder`, otherwise by
+    the first link to it. So circular links end.
 
     ::
 

@@ -88,7 +88,7 @@ def test_the_same_name_in_two_subfolders_is_two_results(sound, tmp_path, model):
     sound("in/y/a.wav")
     done = call("run", tmp_path / "in", "--model", model, "-o", tmp_path / "out", "--format", "rttm")
     assert (done.status, done.err) == (0, "")
-    assert written(tmp_path / "out") == ["x/a.rttm", "y/a.rttm"]
+    assert written(tmp_path / "out") == ["journal.sqlite", "x/a.rttm", "y/a.rttm"]
 
 
 # One failure stays one
@@ -103,7 +103,7 @@ def test_one_bad_file_among_three_is_reported_and_the_others_are_written(sound, 
     told, count = done.err.splitlines()
     assert told.startswith(f"diarize: {bad}: not audio")
     assert count == "diarize: 1 of 3 recordings failed, see above"
-    assert written(tmp_path / "out") == ["first.rttm", "last.rttm"]
+    assert written(tmp_path / "out") == ["first.rttm", "journal.sqlite", "last.rttm"]
 
 
 def test_one_bad_file_among_three_leaves_a_table_of_the_others(sound, tmp_path, model):
@@ -243,7 +243,7 @@ def test_a_command_that_fails_is_told_and_the_others_go_on(piped, sound, model, 
     assert silent == "diarize: recording b: the command 'true |' writes nothing"
     assert "/c.wav: not audio that FFmpeg can read" in wrong
     assert count == "diarize: 3 of 4 recordings failed, see above"
-    assert written(tmp_path / "out") == ["d.rttm"]
+    assert written(tmp_path / "out") == ["d.rttm", "journal.sqlite"]
 
 
 def test_what_a_command_wrote_is_removed(tmp_path):

@@ -1,0 +1,277 @@
+"""Many recordings into a folder of results, with a journal from which an interrupted run goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal, Self
+
+from diarize.audio.progress import Hook, ignore
+from diarize.batch.jobs import Job, find_jobs, refuse_recording, result_paths
+from diarize.batch.journal import open_journal
+from diarize.batch.labelling import Failed, Finished, Labelled, Labelling, Started, label_here
+from diarize.batch.plan import Plan, plan_job
+from diarize.batch.settings_hash import SettingsHash
+from diarize.batch.shards import WHOLE, Shard, parse_shard
+from diarize.batch.sources import source_size
+from diarize.batch.workers import label_in_processes
+from diarize.config import Config
+from diarize.errors import DiarizeError
+from diarize.files.fingerprints import Fingerprint
+from diarize.files.folders import make_folder
+from diarize.files.text import write_text
+from diarize.formats import find_format
+
+State = Literal["labelled", "skipped", "kept", "failed"]
+
+
+@dataclass(frozen=True)
+class Record:
+    """What became of one recording.
+
+    Attributes
+    ----------
+    recording : str
+        Its id, with the subfolder of its results.
+    source : str
+        Its file.
+    state : str
+        "labelled"; "skipped", because it was done before; "kept", because its result was edited; or "failed".
+    paths : tuple of Path
+        The files of its results.
+    duration : float, optional
+        Seconds of audio, if it was labelled.
+    seconds : float, optional
+        Wall-clock seconds of the labelling.
+    n_speakers : int, optional
+        Number of speakers found.
+    message : str, optional
+        Why it failed or was kept.
+    """
+
+    recording: str
+    source: str
+    state: State
+    paths: tuple[Path, ...]
+    duration: float | None = None
+    seconds: float | None = None
+    n_speakers: int | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where results go: into a folder, in some formats, by runs that share the recordings."""
+
+    folder: Path
+    formats: tuple[str, ...] = ("rttm", "json")
+    shard: Shard = WHOLE
+    force: bool = False
+
+
+class Run:
+    """One run over many recordings, locked and planned on entry; iterate over it to label what is left.
+
+    Attributes
+    ----------
+    planned : list of Record
+        The recordings that are not labelled: skipped, kept or refused.
+    todo : list of Job
+        The others: largest files first, and at the very end those at which an earlier run was interrupted.
+    sizes : dict
+        Bytes of the recordings in `todo`, by name.
+    """
+
+    def __init__(self, jobs: Iterable[Job], how: Labelling, places: Places, n_processes: int = 1) -> None:
+        self._jobs, self._how, self._places, self._n_processes = list(jobs), how, places, n_processes
+        self.planned: list[Record] = []
+        self.todo: list[Job] = []
+        self.sizes: dict[str, int] = {}
+
+    def __enter__(self) -> Self:
+        make_folder(self._places.folder)
+        with ExitStack() as stack:
+            self._journal = stack.enter_context(open_journal(self._places.folder, self._places.shard))
+            self._settings = SettingsHash(self._how, self._places.formats)
+            self._plan()
+            self._close = stack.pop_all().close
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def label(
+        self,
+        *,
+        threads: int | None = None,
+        stop: Callable[[], bool] = lambda: False,
+        hook: Hook = ignore,
+        on_start: Callable[[Job], None] = lambda job: None,
+    ) -> Iterator[Record]:
+        """Label the recordings in `todo`, and give a record of each as it is done."""
+        how, formats = self._how, self._places.formats
+        jobs = (job for job in self.todo if not stop())
+        if self._n_processes == 1:
+            events = label_here(jobs, how, formats, threads, hook)
+        else:
+            events = label_in_processes(jobs, how, formats, self._n_processes, threads, stop)
+        with closing(events):
+            for event in events:
+                match event:
+                    case Started(job):
+                        self._journal.start(job)
+                        self._journal.commit()
+                        on_start(job)
+                    case Finished(job, labelled):
+                        yield self._finish(job, labelled)
+                    case Failed(job, error, traceback):
+                        yield self._fail(job, error, traceback)
+        self._journal.commit()
+
+    def _plan(self) -> None:
+        """Decide what is to be done with each recording."""
+        interrupted = set()
+        self._journal.begin_run(self._n_processes)
+        for job in self._jobs:
+            entry = self._journal.find(job.name)
+            plan = Plan("label")
+            if not self._places.force:
+                plan = plan_job(job, self._paths(job), entry, self._settings.of(job))
+            if plan.action == "skip":
+                self.planned.append(self._record(job, "skipped"))
+            elif plan.action == "keep":
+                self._journal.keep(job)
+                note = f"{plan.path}: edited after it was written, so it is kept; --force overwrites it"
+                self.planned.append(self._record(job, "kept", note))
+            else:
+                size = self.sizes[job.name] = source_size(job.source)
+                self._journal.wait(job, size)
+                if plan.action == "refuse":
+                    error = f"{plan.path}: exists; give --force to overwrite it"
+                    self.planned.append(self._fail(job, error))
+                    continue
+                self.todo.append(job)
+                if entry is not None and entry.is_interrupted:
+                    interrupted.add(job.name)
+        self._journal.commit()
+        self.todo.sort(key=lambda job: (job.name in interrupted, -self.sizes[job.name]))
+
+    def _finish(self, job: Job, labelled: Labelled) -> Record:
+        """Write the results of a recording."""
+        paths = self._paths(job)
+        texts = [labelled.texts[name].encode() for name in self._places.formats]
+        digests = [(len(text), sha256(text).hexdigest()) for text in texts]
+
+        def results(times: Sequence[int]) -> dict[str, Fingerprint]:
+            found = zip(paths, digests, times, strict=True)
+            return {path.name: Fingerprint(size, time, digest) for path, (size, digest), time in found}
+
+        # In the journal first: whatever part of the files a killed run leaves is then known to be its own.
+        self._journal.finish(job, labelled, self._settings.of(job), results([0] * len(paths)))
+        self._journal.commit()
+        try:
+            refuse_recording(job, paths)
+            for path, text in zip(paths, texts, strict=True):
+                write_text(text.decode(), path)
+        except DiarizeError as error:
+            return self._fail(job, str(error))
+        self._journal.settle(job, results([path.stat().st_mtime_ns for path in paths]))
+        return self._record(job, "labelled", labelled=labelled)
+
+    def _fail(self, job: Job, error: str, traceback: str | None = None) -> Record:
+        self._journal.fail(job, error, traceback)
+        return self._record(job, "failed", error)
+
+    def _record(
+        self, job: Job, state: State, message: str | None = None, labelled: Labelled | None = None
+    ) -> Record:
+        paths = tuple(self._paths(job))
+        if labelled is None:
+            return Record(job.name, job.source, state, paths, message=message)
+        found = (labelled.duration, labelled.seconds, labelled.n_speakers)
+        return Record(job.name, job.source, state, paths, *found)
+
+    def _paths(self, job: Job) -> list[Path]:
+        return result_paths(job, self._places.folder, self._places.formats)
+
+
+def label_recordings(
+    inputs: Iterable[str | Path],
+    folder: str | Path,
+    *,
+    formats: Sequence[str] = ("rttm", "json"),
+    jobs: int = 1,
+    shard: str | None = None,
+    force: bool = False,
+    model: str | Path | None = None,
+    config: Config | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    channel: int | None = None,
+    channels: str | None = None,
+    channel_names: Sequence[str] | None = None,
+    track: int | None = None,
+    speech: str | Path | None = None,
+    allow_pipes: bool = False,
+) -> Iterator[Record]:
+    """Label many recordings into a folder, as `diarize run` does; gives a record of each as it is done.
+
+    A recording that fails has a record with its error, and the others go on. Called again after an
+    interruption, it skips what is done. Nothing is done before the first record is asked for. Closing the
+    iterator ends the run at once.
+
+    Parameters
+    ----------
+    inputs : iterable of paths
+        Recordings, folders of recordings, and Kaldi data folders.
+    folder : path
+        Folder for the results and the journal.
+    formats : sequence of str
+        Formats of the results.
+    jobs : int
+        Worker processes; with 1, this process labels the recordings itself.
+    shard : str, optional
+        Such as "2/8": label only the second of eight parts.
+    force : bool
+        Label everything again, and overwrite existing results.
+    model, config, device, threads
+        As for `Diarizer`. The threads are divided between the processes.
+    channel, channels, channel_names, track
+        As for the call of a `Diarizer`.
+    speech : path, optional
+        Known speech: a file, or a folder with a file for each recording.
+    allow_pipes : bool
+        Run commands in wav.scp of a Kaldi data folder.
+
+    Yields
+    ------
+    Record
+
+    Raises
+    ------
+    DiarizeError
+        If an argument is wrong, the models cannot be loaded, or another run writes into the folder.
+
+    Examples
+    --------
+    >>> for record in label_recordings(["egs/demo"], "out/many", force=True):
+    ...     print(record.recording, record.state, record.n_speakers)
+    meeting labelled 4
+    """
+    for name in formats:
+        find_format("", name)
+    given = WHOLE if shard is None else parse_shard(shard)
+    found = given.take(find_jobs(inputs, allow_pipes=allow_pipes, speech=speech))
+    known = None if speech is None else Path(speech)
+    how = Labelling(config or Config(), model, device, channel, channels, channel_names, track, speech=known)
+    places = Places(Path(folder), tuple(dict.fromkeys(formats)), given, force)
+    return _records(Run(found, how, places, jobs), threads)
+
+
+def _records(run: Run, threads: int | None) -> Iterator[Record]:
+    with run:
+        yield from run.planned
+        yield from run.label(threads=threads)

@@ -1,0 +1,188 @@
+"""What `diarize run` shows and does while it labels many recordings into a folder."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+from diarize.batch.run import Places, Record, Run
+from diarize.cli import console
+
+if TYPE_CHECKING:
+    from rich.progress import ProgressColumn
+
+    from diarize.batch.jobs import Job
+    from diarize.batch.labelling import Labelling
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class StopNow(BaseException):
+    """A second signal came."""
+
+
+class Stopping:
+    """Whether a signal asks the run to stop. A second one raises `StopNow`, further ones do nothing."""
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+
+    def __call__(self) -> bool:
+        """Whether to begin no other recording."""
+        return self.signal is not None
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Handle signals inside the block, except those that are ignored, as behind nohup."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.getsignal(number) for number in _SIGNALS}
+        try:
+            for number, handler in before.items():
+                if handler is not signal.SIG_IGN:
+                    signal.signal(number, self._handle)
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _handle(self, number: int, frame: object) -> None:
+        if self.signal is None:
+            self.signal = number
+            # print cannot be called here, because the signal may have interrupted it.
+            os.write(2, b"diarize: stopping when the running recordings are done; again stops at once\n")
+            return
+        for each in _SIGNALS:
+            signal.signal(each, signal.SIG_IGN)
+        raise StopNow
+
+
+class RecordingsBar(console.ProgressBar):
+    """A bar of all recordings of a run; as a hook, it shows the stage of the recording that is labelled."""
+
+    def __init__(self, run: Run, quiet: bool) -> None:
+        super().__init__(quiet)
+        self._sizes = run.sizes
+        self._total = sum(run.sizes[job.name] for job in run.todo)
+        self._n, self._n_done, self._done = len(run.todo), 0, 0
+        self._audio, self._started = 0.0, time.monotonic()
+        self._name = ""
+
+    def columns(self) -> Sequence[ProgressColumn]:
+        """The number of recordings, the bar, the speed, the time left, the recording."""
+        from rich.progress import BarColumn, TextColumn
+
+        texts = ["{task.fields[count]}", "{task.fields[speed]}", "{task.fields[left]}", "{task.description}"]
+        count, speed, left, what = (TextColumn(text, markup=False) for text in texts)
+        return [count, BarColumn(), speed, left, what]
+
+    def __enter__(self) -> RecordingsBar:
+        super().__enter__()
+        self._show()
+        return self
+
+    def __call__(self, stage: str, record: object) -> None:
+        """Show the stage, as a hook of the pipeline."""
+        if self.progress is not None and self.task is not None:
+            self.progress.update(self.task, description=f"{self._name}: {console.STAGES[stage]}")
+
+    def start(self, job: Job) -> None:
+        """Show that a recording is being labelled."""
+        self._name = job.name
+        self._show()
+
+    def advance(self, record: Record) -> None:
+        """Show that a recording is done."""
+        self._n_done += 1
+        self._done += self._sizes[record.recording]
+        self._audio += record.duration or 0.0
+        self._show()
+
+    def _show(self) -> None:
+        if self.progress is None or self.task is None:
+            return
+        elapsed = time.monotonic() - self._started
+        left = elapsed * (self._total - self._done) / self._done if self._done else None
+        self.progress.update(
+            self.task,
+            description=self._name,
+            completed=self._done,
+            total=self._total or None,
+            count=f"{self._n_done}/{self._n}",
+            speed=f"{self._audio / elapsed:.1f} s of audio a second" if self._audio else "",
+            left="" if left is None else f"{console.clock(left)[:-3]} left",
+        )
+
+
+def label_many(
+    jobs: Sequence[Job], how: Labelling, places: Places, n_processes: int, threads: int | None, quiet: bool
+) -> None:
+    """Label recordings into a folder, show how it goes, and exit with the status.
+
+    Raises
+    ------
+    typer.Exit
+        With status 2 if a recording failed, and with 128 plus its number after a signal.
+    """
+    stopping = Stopping()
+    states: Counter[str] = Counter()
+    audio, started = 0.0, time.monotonic()
+    left = len(jobs)
+    try:
+        with stopping.watching(), Run(jobs, how, places, n_processes) as run:
+            for record in run.planned:
+                states[record.state] += 1
+                _report(record, quiet, is_bar=False)
+            if states["skipped"] and not quiet:
+                done = f"skipped {states['skipped']} of {len(jobs)} recordings"
+                console.say(f"{done}: done before, with the same input, model and settings\n")
+            left = len(run.todo)
+            with RecordingsBar(run, quiet) as bar:
+                for record in run.label(threads=threads, stop=stopping, hook=bar, on_start=bar.start):
+                    states[record.state] += 1
+                    audio += record.duration or 0.0
+                    left -= 1
+                    bar.advance(record)
+                    _report(record, quiet, is_bar=bar.shown)
+    except StopNow:
+        pass
+    if not quiet:
+        elapsed = time.monotonic() - started
+        console.say(_summary(states, audio, elapsed))
+    if states["failed"]:
+        console.complain(f"{states['failed']} of {len(jobs)} recordings failed, see above")
+    if stopping.signal is not None:
+        console.complain(f"stopped; {left} of {len(jobs)} recordings are left: the same command goes on")
+        raise typer.Exit(128 + stopping.signal)
+    if states["failed"]:
+        raise typer.Exit(2)
+
+
+def _report(record: Record, quiet: bool, is_bar: bool) -> None:
+    """One line for a recording; none if it was skipped, and only for problems if a bar is shown."""
+    if record.state == "failed":
+        console.complain(record.message or "")
+    elif record.state == "kept" and not quiet:
+        print(record.message, file=sys.stderr)
+    elif record.state == "labelled" and not quiet and not is_bar:
+        duration, seconds = record.duration or 0.0, record.seconds or 0.0
+        n = record.n_speakers
+        speakers = "1 speaker" if n == 1 else f"{n} speakers"
+        console.say(f"{record.recording}: {speakers}, {duration:.1f} s of audio in {seconds:.2f} s\n")
+
+
+def _summary(states: Counter[str], audio: float, elapsed: float) -> str:
+    counts = [f"labelled {states['labelled']}", f"skipped {states['skipped']}"]
+    counts += [f"kept {states['kept']}"] * bool(states["kept"]) + [f"failed {states['failed']}"]
+    rate = f", {audio / elapsed:.1f} s of audio a second" if audio else ""
+    return f"{', '.join(counts)}: {audio:.0f} s of audio in {elapsed:.0f} s{rate}\n"

@@ -1,0 +1,139 @@
+"""The command that labels recordings: one, several into a file or stdout, or many into a folder."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import typer
+
+from diarize.cli import console
+from diarize.cli.options import (
+    AllowPipes,
+    Assignments,
+    Channel,
+    ChannelNames,
+    Channels,
+    ClustererName,
+    ConfigFile,
+    Device,
+    Force,
+    Formats,
+    Inputs,
+    Jobs,
+    MaxSpeakers,
+    MinSpeakers,
+    ModelName,
+    NumSpeakers,
+    Output,
+    Preset,
+    Quiet,
+    ShardName,
+    SpeechFile,
+    Threads,
+    Threshold,
+    Track,
+    Verbose,
+    as_settings,
+)
+from diarize.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from diarize.batch.jobs import Job
+    from diarize.batch.labelling import Labelling
+    from diarize.cli.targets import Target
+
+
+def run(
+    inputs: Inputs,
+    output: Output = "-",
+    format: Formats = None,
+    num_speakers: NumSpeakers = None,
+    min_speakers: MinSpeakers = None,
+    max_speakers: MaxSpeakers = None,
+    clusterer: ClustererName = None,
+    threshold: Threshold = None,
+    speech: SpeechFile = None,
+    channel: Channel = None,
+    channels: Channels = None,
+    channel_names: ChannelNames = None,
+    track: Track = None,
+    model: ModelName = None,
+    device: Device = "auto",
+    threads: Threads = None,
+    jobs: Jobs = 1,
+    shard: ShardName = None,
+    preset: Preset = None,
+    config: ConfigFile = None,
+    settings: Assignments = None,
+    allow_pipes: AllowPipes = False,
+    force: Force = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Label recordings: who spoke when.
+
+    A recording that fails is reported, and the others are labelled; the exit status is then 2. Several
+    recordings into a folder have a journal there: the same command again labels what is left.
+    """
+    console.start_logging(quiet, verbose)
+    given = as_settings(
+        num_speakers=num_speakers,
+        min_speakers=min_speakers,
+        max_speakers=max_speakers,
+        clusterer=clusterer,
+        threshold=threshold,
+    )
+    chosen = console.load_settings(config, settings, given, preset)
+    names = console.channel_names(channels, channel, channel_names, chosen)
+
+    from diarize.batch.jobs import find_jobs
+    from diarize.batch.labelling import Labelling
+    from diarize.batch.shards import WHOLE, parse_shard
+    from diarize.cli.targets import find_target
+
+    part = WHOLE if shard is None else parse_shard(shard)
+    target = find_target(output, format or [])
+    if target.folder is None and (jobs > 1 or shard is not None):
+        raise ConfigError("--jobs and --shard need a folder for the results; give one with --output")
+    found = find_jobs(inputs, allow_pipes=allow_pipes, speech=speech)
+    target.check_jobs(found)
+    how = Labelling(chosen, model, device, channel, channels, names, track, speech)
+    if target.folder is not None:
+        from diarize.batch.journal import find_journals
+        from diarize.batch.run import Places
+        from diarize.cli.many import label_many
+
+        if len(found) > 1 or part.total > 1 or find_journals(target.folder):
+            places = Places(target.folder, target.formats, part, force)
+            label_many(part.take(found), how, places, jobs, threads, quiet)
+            return
+    _label_each(found, how, target, threads, force, quiet)
+
+
+def _label_each(
+    jobs: Sequence[Job], how: Labelling, target: Target, threads: int | None, force: bool, quiet: bool
+) -> None:
+    """Label recordings one after the other, without a journal, and show their turns."""
+    from diarize.batch.labelling import label_job, result_text
+
+    diarizer = how.make_diarizer(threads)
+    progress = console.ProgressBar(quiet)
+
+    def label(job: Job) -> None:
+        paths = target.paths(job, force)
+        started = time.perf_counter()
+        with progress:
+            diarization = label_job(diarizer, job, how, progress)
+        seconds = time.perf_counter() - started
+        for path in paths:
+            console.write_result(diarization, path)
+        if not paths:
+            console.say(result_text(diarization, target.formats[0]))
+        elif not quiet:
+            console.say(console.describe(diarization, paths, seconds))
+
+    if not console.run_jobs(jobs, label):
+        raise typer.Exit(2)
