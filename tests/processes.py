@@ -25,6 +25,8 @@ _CONTEXT.set_forkserver_preload(
     [
         "pytest",
         "diarize.audio",
+        "diarize.cli.many",
+        "diarize.pipeline.diarizer",
         "diarize.training.activity_training",
         "diarize.training.local_training",
         "diarize.training.embedding_training",
@@ -39,6 +41,18 @@ def start(function: Callable[..., None], *arguments: object) -> BaseProcess:
     process = _CONTEXT.Process(target=function, args=arguments)
     process.start()
     return process
+
+
+def run_command(output: Path, *words: object) -> None:
+    """Run diarize as from the command line, in a process group of its own; it writes output.out and .err."""
+    os.setpgrp()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number, suffix in ((1, ".out"), (2, ".err")):
+        with output.with_suffix(suffix).open("w") as file:
+            os.dup2(file.fileno(), number)
+    torch.set_num_threads(1)
+    sys.argv = ["diarize", *map(str, words)]
+    runpy.run_module("diarize", run_name="__main__")
 
 
 def run_recipe(script: Path, *words: object) -> None:

@@ -133,7 +133,8 @@ def try_job(
     except DiarizeError as error:
         return Failed(job, str(error))
     except Exception as error:
-        said = f"{job.source}: a bug: {type(error).__name__}: {error}; `diarize status` has the traceback"
+        what = f"{job.name}: a bug: {type(error).__name__}: {error}"
+        said = f"{what}; `diarize status --format json` has its traceback"
         return Failed(job, said, traceback.format_exc())
 
 

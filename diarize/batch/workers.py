@@ -151,9 +151,9 @@ def _receive(worker: _Worker, workers: list[_Worker], suspects: deque[Job]) -> I
         workers.remove(worker)
         how = _describe(worker.end())
         if worker.is_retry:
-            yield Failed(job, f"{job.source}: the process that labels it {how}, also when nothing else runs")
+            yield Failed(job, f"{job.name}: the process that labels it {how}, also when nothing else runs")
         else:
-            logger.warning("%s: the process that labels it %s; it is labelled again later", job.source, how)
+            logger.warning("%s: the process that labels it %s; it is labelled again later", job.name, how)
             suspects.append(job)
         return
     if isinstance(message, DiarizeError):
