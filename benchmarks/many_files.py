@@ -6,11 +6,14 @@ Recordings are cuts of the demo recording, 3 to 6 s long. In the second row, the
 killed (SIGKILL) when a random number of results is there, and the same command is given again. Results are
 compared byte for byte. The last row is the command once more, which has nothing to do. "begun again" counts
 recordings that were begun more than once; a kill may cost as many as there are processes.
+
+The second table has what the journal costs for each of `--rows` recordings whose results are made up.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import random
 import signal
@@ -96,6 +99,36 @@ def begun(out: Path) -> tuple[int, int]:
         return done, journal.execute("SELECT sum(starts) - count(*) FROM recordings").fetchone()[0]
 
 
+def measure_journal(folder: Path, n: int) -> str:
+    """The table of the journal's costs, with made-up results of the sizes of real ones."""
+    from diarize.batch.jobs import Job
+    from diarize.batch.journal import journal_path
+    from diarize.batch.labelling import Labelled, Labelling
+    from diarize.batch.run import Places, Run
+    from diarize.batch.shards import WHOLE
+    from diarize.batch.sources import fingerprint_source
+    from diarize.batch.status import read_status
+
+    jobs = [Job(f"r{i:07d}", str(DEMO)) for i in range(n)]
+    texts = {"rttm": "SPEAKER\n" * 100, "json": "{}\n" * 1000}
+    labelled = Labelled(texts, fingerprint_source(str(DEMO)), 60.0, 1.0, 4)
+    times = [time.perf_counter()]
+    with Run(jobs, Labelling(), Places(folder)) as run:
+        times.append(time.perf_counter())
+        for job in jobs:
+            run.finish(job, labelled)
+        times.append(time.perf_counter())
+    with Run(jobs, Labelling(), Places(folder)):
+        times.append(time.perf_counter())
+    read_status(folder)
+    times.append(time.perf_counter())
+    what = ("plan, new", "write two files and two commits", "plan, all done", "`diarize status`")
+    costs = [1000 * (end - start) / n for start, end in itertools.pairwise(times)]
+    size = journal_path(folder, WHOLE).stat().st_size / n
+    rows = [(name, f"{cost:.3f} ms") for name, cost in zip(what, costs, strict=True)]
+    return table(("for each recording", "cost"), [*rows, ("size of the journal", f"{size:.0f} bytes")])
+
+
 def main() -> None:
     """Make the recordings, run the three rows, print the table."""
     parser = argparse.ArgumentParser(
@@ -104,6 +137,7 @@ def main() -> None:
     parser.add_argument("--recordings", type=int, default=1000, metavar="N")
     parser.add_argument("--kills", type=int, default=10, metavar="N")
     parser.add_argument("--jobs", type=int, default=2, metavar="N")
+    parser.add_argument("--rows", type=int, default=20000, metavar="N", help="recordings in the second table")
     parser.add_argument("--model", help="model folder, or the name of a bundled model")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
@@ -137,7 +171,9 @@ def main() -> None:
         add("nothing to do", killed)
     columns = ("run", "kills", "wall s", "peak MiB of a process", "done", "begun again", "same bytes")
     print(f"{n} recordings, {seconds:.0f} s of audio.\n")
-    print(table(columns, rows), end="")
+    print(table(columns, rows))
+    with tempfile.TemporaryDirectory() as name:
+        print(measure_journal(Path(name), arguments.rows), end="")
 
 
 if __name__ == "__main__":

@@ -231,6 +231,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     """The opened file; a new one gets its tables."""
     with journal_errors(path):
         database = sqlite3.connect(path, timeout=60, isolation_level=None)
+        database.execute("PRAGMA synchronous = NORMAL")  # half the time of FULL; safe from kills either way
         version = database.execute("PRAGMA user_version").fetchone()[0]
         if version == 0 and not database.execute("SELECT * FROM sqlite_schema").fetchone():
             database.executescript(f"BEGIN; {_SCHEMA}; PRAGMA user_version = {VERSION}; COMMIT;")

@@ -126,10 +126,32 @@ class Run:
                         self._journal.commit()
                         on_start(job)
                     case Finished(job, labelled):
-                        yield self._finish(job, labelled)
+                        yield self.finish(job, labelled)
                     case Failed(job, error, traceback):
                         yield self._fail(job, error, traceback)
         self._journal.commit()
+
+    def finish(self, job: Job, labelled: Labelled) -> Record:
+        """Write the results of a recording, and note them in the journal."""
+        paths = self._paths(job)
+        texts = [labelled.texts[name].encode() for name in self._places.formats]
+        digests = [(len(text), sha256(text).hexdigest()) for text in texts]
+
+        def results(times: Sequence[int]) -> dict[str, Fingerprint]:
+            found = zip(paths, digests, times, strict=True)
+            return {path.name: Fingerprint(size, time, digest) for path, (size, digest), time in found}
+
+        # In the journal first: whatever part of the files a killed run leaves is then known to be its own.
+        self._journal.finish(job, labelled, self._settings.of(job), results([0] * len(paths)))
+        self._journal.commit()
+        try:
+            refuse_recording(job, paths)
+            for path, text in zip(paths, texts, strict=True):
+                write_text(text.decode(), path)
+        except DiarizeError as error:
+            return self._fail(job, str(error))
+        self._journal.settle(job, results([path.stat().st_mtime_ns for path in paths]))
+        return self._record(job, "labelled", labelled=labelled)
 
     def _plan(self) -> None:
         """Decide what is to be done with each recording."""
@@ -158,28 +180,6 @@ class Run:
                     interrupted.add(job.name)
         self._journal.commit()
         self.todo.sort(key=lambda job: (job.name in interrupted, -self.sizes[job.name]))
-
-    def _finish(self, job: Job, labelled: Labelled) -> Record:
-        """Write the results of a recording."""
-        paths = self._paths(job)
-        texts = [labelled.texts[name].encode() for name in self._places.formats]
-        digests = [(len(text), sha256(text).hexdigest()) for text in texts]
-
-        def results(times: Sequence[int]) -> dict[str, Fingerprint]:
-            found = zip(paths, digests, times, strict=True)
-            return {path.name: Fingerprint(size, time, digest) for path, (size, digest), time in found}
-
-        # In the journal first: whatever part of the files a killed run leaves is then known to be its own.
-        self._journal.finish(job, labelled, self._settings.of(job), results([0] * len(paths)))
-        self._journal.commit()
-        try:
-            refuse_recording(job, paths)
-            for path, text in zip(paths, texts, strict=True):
-                write_text(text.decode(), path)
-        except DiarizeError as error:
-            return self._fail(job, str(error))
-        self._journal.settle(job, results([path.stat().st_mtime_ns for path in paths]))
-        return self._record(job, "labelled", labelled=labelled)
 
     def _fail(self, job: Job, error: str, traceback: str | None = None) -> Record:
         self._journal.fail(job, error, traceback)

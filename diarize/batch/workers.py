@@ -62,6 +62,7 @@ def label_in_processes(
     task = Task(how, tuple(formats), share, logging.getLogger("diarize").getEffectiveLevel())
     workers: list[_Worker] = []
     suspects: deque[Job] = deque()
+    events: list[Event] = []
     try:
         while True:
             busy = [worker for worker in workers if worker.job]
@@ -81,12 +82,12 @@ def label_in_processes(
                 yield Started(job)
                 worker.give(job, is_retry=True)
                 busy.append(worker)
+            yield from events  # while the workers have something to do
             if not busy:
                 return
             ready = wait([worker.output for worker in busy])
-            for worker in busy:
-                if worker.output in ready:
-                    yield from _receive(worker, workers, suspects)
+            received = [_receive(worker, workers, suspects) for worker in busy if worker.output in ready]
+            events = [event for event in received if event]
     finally:
         for worker in workers:
             worker.end()
@@ -141,7 +142,7 @@ def _idle(workers: list[_Worker], task: Task) -> _Worker:
     return workers[-1]
 
 
-def _receive(worker: _Worker, workers: list[_Worker], suspects: deque[Job]) -> Iterator[Event]:
+def _receive(worker: _Worker, workers: list[_Worker], suspects: deque[Job]) -> Event | None:
     """The event, if any, of a message of a worker with a job, or of its death."""
     job = worker.job
     assert job is not None
@@ -151,19 +152,19 @@ def _receive(worker: _Worker, workers: list[_Worker], suspects: deque[Job]) -> I
         workers.remove(worker)
         how = _describe(worker.end())
         if worker.is_retry:
-            yield Failed(job, f"{job.name}: the process that labels it {how}, also when nothing else runs")
-        else:
-            logger.warning("%s: the process that labels it %s; it is labelled again later", job.name, how)
-            suspects.append(job)
-        return
+            return Failed(job, f"{job.name}: the process that labels it {how}, also when nothing else runs")
+        logger.warning("%s: the process that labels it %s; it is labelled again later", job.name, how)
+        suspects.append(job)
+        return None
     if isinstance(message, DiarizeError):
         raise message
     if isinstance(message, tuple):
         name, level, text = message
         logging.getLogger(name).log(level, "%s", text)
-        return
+        return None
     worker.job = None
-    yield message
+    event: Event = message
+    return event
 
 
 def _describe(status: int) -> str:
