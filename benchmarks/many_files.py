@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tracemalloc
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,7 +102,7 @@ def begun(out: Path) -> tuple[int, int]:
 
 def measure_journal(folder: Path, n: int) -> str:
     """The table of the journal's costs, with made-up results of the sizes of real ones."""
-    from diarize.batch.jobs import Job
+    from diarize.batch.jobs import Job, find_jobs
     from diarize.batch.journal import journal_path
     from diarize.batch.labelling import Labelled, Labelling
     from diarize.batch.run import Places, Run
@@ -122,11 +123,16 @@ def measure_journal(folder: Path, n: int) -> str:
         times.append(time.perf_counter())
     read_status(folder)
     times.append(time.perf_counter())
-    what = ("plan, new", "write two files and two commits", "plan, all done", "`diarize status`")
+    what = ("plan, new", "write two files, note them", "plan, all done", "`diarize status`")
     costs = [1000 * (end - start) / n for start, end in itertools.pairwise(times)]
-    size = journal_path(folder, WHOLE).stat().st_size / n
-    rows = [(name, f"{cost:.3f} ms") for name, cost in zip(what, costs, strict=True)]
-    return table(("for each recording", "cost"), [*rows, ("size of the journal", f"{size:.0f} bytes")])
+    rows = [(name, f"{cost:.2f} ms") for name, cost in zip(what, costs, strict=True)]
+    (folder / "wav.scp").write_text("".join(f"r{i:07d} /archive/2026/r{i:07d}.wav\n" for i in range(n)))
+    tracemalloc.start()
+    found = find_jobs([folder])
+    used, size = tracemalloc.get_traced_memory()[0], journal_path(folder, WHOLE).stat().st_size
+    rows += [("memory of the list", f"{used / len(found):.0f} bytes")]
+    rows += [("size of the journal", f"{size / n:.0f} bytes")]
+    return table((f"for each of {n} recordings", "cost"), rows)
 
 
 def main() -> None:
@@ -137,7 +143,7 @@ def main() -> None:
     parser.add_argument("--recordings", type=int, default=1000, metavar="N")
     parser.add_argument("--kills", type=int, default=10, metavar="N")
     parser.add_argument("--jobs", type=int, default=2, metavar="N")
-    parser.add_argument("--rows", type=int, default=20000, metavar="N", help="recordings in the second table")
+    parser.add_argument("--rows", type=int, default=2000, metavar="N", help="recordings in the second table")
     parser.add_argument("--model", help="model folder, or the name of a bundled model")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()

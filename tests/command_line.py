@@ -3,6 +3,7 @@
 import io
 import logging
 import os
+import re
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -42,6 +43,21 @@ def call(*arguments: object, stderr: Any = None) -> Done:
     finally:
         root.handlers, root.level, library.level = before
     return Done(status, out.getvalue(), err.getvalue())
+
+
+def terminal_text(*arguments):
+    """What a command shows on a terminal as its stderr, without what moves the cursor and gives colours."""
+    ours, theirs = os.openpty()
+    with os.fdopen(theirs, "w") as terminal:
+        done = call(*arguments, stderr=terminal)
+        terminal.write("END")
+    assert done.status == 0
+    text = b""
+    while not text.endswith(b"END"):
+        text += os.read(ours, 4096)
+    os.close(ours)
+    lines = text.decode().removesuffix("END").replace("\x1b[2K", "\n").replace("\r", "")
+    return re.sub("\x1b\\[[?0-9;]*[a-zA-Z]", "", lines).strip()
 
 
 def process(*arguments: object, before: list[str] | None = None, **options: Any) -> Done:

@@ -73,7 +73,7 @@ class Places:
 
 
 class Run:
-    """One run over many recordings, locked and planned on entry; iterate over it to label what is left.
+    """One run over many recordings: locked and planned on entry; `label` does what is to be done.
 
     Attributes
     ----------
@@ -141,6 +141,8 @@ class Run:
             found = zip(paths, digests, times, strict=True)
             return {path.name: Fingerprint(size, time, digest) for path, (size, digest), time in found}
 
+        if record := self._leave(job, self._plan_job(job)):  # a file that was edited or written meanwhile
+            return record
         # In the journal first: whatever part of the files a killed run leaves is then known to be its own.
         self._journal.finish(job, labelled, self._settings.of(job), results([0] * len(paths)))
         self._journal.commit()
@@ -158,28 +160,34 @@ class Run:
         interrupted = set()
         self._journal.begin_run(self._n_processes)
         for job in self._jobs:
-            entry = self._journal.find(job.name)
-            plan = Plan("label")
-            if not self._places.force:
-                plan = plan_job(job, self._paths(job), entry, self._settings.of(job))
-            if plan.action == "skip":
-                self.planned.append(self._record(job, "skipped"))
-            elif plan.action == "keep":
-                self._journal.keep(job)
-                note = f"{plan.path}: edited after it was written, so it is kept; --force overwrites it"
-                self.planned.append(self._record(job, "kept", note))
-            else:
-                size = self.sizes[job.name] = source_size(job.source)
-                self._journal.wait(job, size)
-                if plan.action == "refuse":
-                    error = f"{plan.path}: exists; give --force to overwrite it"
-                    self.planned.append(self._fail(job, error))
-                    continue
+            entry, plan = self._journal.find(job.name), self._plan_job(job)
+            if plan.action in ("label", "refuse"):
+                self.sizes[job.name] = source_size(job.source)
+                self._journal.wait(job, self.sizes[job.name])
+            if plan.action == "label":
                 self.todo.append(job)
                 if entry is not None and entry.is_interrupted:
                     interrupted.add(job.name)
+            else:
+                self.planned.append(self._leave(job, plan) or self._record(job, "skipped"))
         self._journal.commit()
         self.todo.sort(key=lambda job: (job.name in interrupted, -self.sizes[job.name]))
+
+    def _plan_job(self, job: Job) -> Plan:
+        """What is to be done with a recording now."""
+        if self._places.force:
+            return Plan("label")
+        return plan_job(job, self._paths(job), self._journal.find(job.name), self._settings.of(job))
+
+    def _leave(self, job: Job, plan: Plan) -> Record | None:
+        """The record of a recording whose results must not be overwritten; None for others."""
+        if plan.action == "keep":
+            self._journal.keep(job)
+            note = f"{plan.path}: edited after it was written, so it is kept; --force overwrites it"
+            return self._record(job, "kept", note)
+        if plan.action == "refuse":
+            return self._fail(job, f"{plan.path}: exists; give --force to overwrite it")
+        return None
 
     def _fail(self, job: Job, error: str, traceback: str | None = None) -> Record:
         self._journal.fail(job, error, traceback)
@@ -257,7 +265,7 @@ def label_recordings(
 
     Examples
     --------
-    >>> for record in label_recordings(["egs/demo"], "out/many", force=True):
+    >>> for record in label_recordings(["egs/demo"], "out/doctest", force=True):
     ...     print(record.recording, record.state, record.n_speakers)
     meeting labelled 4
     """

@@ -76,15 +76,13 @@ class RecordingsBar(console.ProgressBar):
         self._total = sum(run.sizes[job.name] for job in run.todo)
         self._n, self._n_done, self._done = len(run.todo), 0, 0
         self._audio, self._started = 0.0, time.monotonic()
-        self._name = ""
+        self._what = ""
 
     def columns(self) -> Sequence[ProgressColumn]:
-        """The number of recordings, the bar, the speed, the time left, the recording."""
+        """The bar; the number of recordings, the speed, the time left, and what is being done."""
         from rich.progress import BarColumn, TextColumn
 
-        texts = ["{task.fields[count]}", "{task.fields[speed]}", "{task.fields[left]}", "{task.description}"]
-        count, speed, left, what = (TextColumn(text, markup=False) for text in texts)
-        return [count, BarColumn(), speed, left, what]
+        return [BarColumn(), TextColumn("{task.description}", markup=False)]
 
     def __enter__(self) -> RecordingsBar:
         super().__enter__()
@@ -93,13 +91,12 @@ class RecordingsBar(console.ProgressBar):
 
     def __call__(self, stage: str, record: object) -> None:
         """Show the stage, as a hook of the pipeline."""
-        if self.progress is not None and self.task is not None:
-            self.progress.update(self.task, description=f"{self._name}: {console.STAGES[stage]}")
+        name = self._what.partition(": ")[0]
+        self._show(f"{name}: {console.STAGES[stage]}")
 
     def start(self, job: Job) -> None:
         """Show that a recording is being labelled."""
-        self._name = job.name
-        self._show()
+        self._show(job.name)
 
     def advance(self, record: Record) -> None:
         """Show that a recording is done."""
@@ -108,19 +105,21 @@ class RecordingsBar(console.ProgressBar):
         self._audio += record.duration or 0.0
         self._show()
 
-    def _show(self) -> None:
+    def _show(self, what: str | None = None) -> None:
         if self.progress is None or self.task is None:
             return
+        self._what = self._what if what is None else what
         elapsed = time.monotonic() - self._started
-        left = elapsed * (self._total - self._done) / self._done if self._done else None
+        words = [f"{self._n_done}/{self._n}"]
+        if self._audio:
+            words.append(f"{self._audio / elapsed:.1f} s of audio a second")
+        if self._done:
+            words.append(f"{console.clock(elapsed * (self._total - self._done) / self._done)[:-3]} left")
         self.progress.update(
             self.task,
-            description=self._name,
+            description="  ".join([*words, self._what]),
             completed=self._done,
             total=self._total or None,
-            count=f"{self._n_done}/{self._n}",
-            speed=f"{self._audio / elapsed:.1f} s of audio a second" if self._audio else "",
-            left="" if left is None else f"{console.clock(left)[:-3]} left",
         )
 
 
@@ -184,5 +183,5 @@ def _report(record: Record, quiet: bool, is_bar: bool) -> None:
 def _summary(states: Counter[str], audio: float, elapsed: float) -> str:
     counts = [f"labelled {states['labelled']}", f"skipped {states['skipped']}"]
     counts += [f"kept {states['kept']}"] * bool(states["kept"]) + [f"failed {states['failed']}"]
-    rate = f", {audio / elapsed:.1f} s of audio a second" if audio else ""
-    return f"{', '.join(counts)}: {audio:.0f} s of audio in {elapsed:.0f} s{rate}\n"
+    pace = f": {audio:.0f} s of audio in {elapsed:.0f} s, {audio / elapsed:.1f} s a second" if audio else ""
+    return f"{', '.join(counts)}{pace}\n"

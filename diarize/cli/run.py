@@ -106,7 +106,7 @@ def run(
         from diarize.batch.run import Places
         from diarize.cli.many import label_many
 
-        if len(found) > 1 or part.total > 1 or find_journals(target.folder):
+        if len(found) > 1 or jobs > 1 or shard is not None or find_journals(target.folder):
             places = Places(target.folder, target.formats, part, force)
             label_many(part.take(found), how, places, jobs, threads, quiet)
             return

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import sqlite3
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from command_line import call, complaint, demo_samples
+from command_line import call, complaint, demo_samples, terminal_text
 from helpers import write_small_model
 from processes import run_command, start
 
@@ -311,7 +312,7 @@ def test_an_edited_result_is_kept_until_forced(labelled):
     done = call(*words, "--set", "turns.min_gap=0")
     kept = f"{out / 'r01.rttm'}: edited after it was written, so it is kept; --force overwrites it\n"
     assert (done.status, done.err) == (0, kept)
-    assert done.out.splitlines()[-1].startswith("labelled 3, skipped 0, kept 1, failed 0: ")
+    assert done.out.splitlines()[-1].startswith("labelled 3, skipped 0, kept 1, failed 0")
     assert (out / "r01.rttm").read_text() == "mine\n"
     assert call("status", out).out.splitlines()[:2] == ["done         3", "edited       1"]
     assert call(*words, "--force").status == 0
@@ -338,6 +339,22 @@ def test_a_changed_setting_model_or_input_is_done_again_without_force(labelled, 
     config.write_text(f"# other\n{config.read_text()}")
     changed = [other if word == model else word for word in words]
     assert call(*changed).out.splitlines()[-1].startswith("labelled 4, ")
+
+
+def test_a_file_that_appears_while_a_run_goes_on_is_not_overwritten(few, model, tmp_path):
+    options = {"model": model, "threads": 1, "formats": ["rttm"]}
+    records = label_recordings([few], tmp_path, **options)
+    first = next(records).recording
+    foreign = next(name for name in ("r00", "r01") if name != first)
+    (tmp_path / f"{foreign}.rttm").write_text("mine")
+    assert {record.state for record in records if record.recording == foreign} == {"failed"}
+    records = label_recordings([few], tmp_path, **options, channel=1)
+    (record,) = (next(records),)
+    edited = next(name for name in ("r02", "r03") if name not in (foreign, record.recording))
+    (tmp_path / f"{edited}.rttm").write_text("mine")
+    states = {each.recording: each.state for each in (record, *records)}
+    assert (states[foreign], states[edited]) == ("failed", "kept")
+    assert [(tmp_path / f"{name}.rttm").read_text() for name in (foreign, edited)] == ["mine", "mine"]
 
 
 def test_a_result_that_is_missing_is_done_again(labelled):
@@ -373,7 +390,7 @@ def test_a_broken_recording_is_reported_and_tried_again(few, model, tmp_path):
         error, count = done.err.splitlines()
         assert error.startswith(f"diarize: {bad}: not audio that FFmpeg can read")
         assert count == "diarize: 1 of 5 recordings failed, see above"
-        assert f"labelled {4 - n_skipped}, skipped {n_skipped}, failed 1: " in done.out
+        assert f"labelled {4 - n_skipped}, skipped {n_skipped}, failed 1" in done.out
     status = json.loads(call("status", out, "--format", "json").out)
     assert status["states"] == {
         "done": 4, "edited": 0, "failed": 1, "running": 0, "interrupted": 0, "waiting": 0
@@ -407,7 +424,7 @@ def test_an_unexpected_error_is_a_failure_of_its_recording(few, model, tmp_path,
 
 
 def test_a_single_recording_has_no_journal(few, model, tmp_path):
-    done = call("run", few / "r00.wav", "--jobs", 2, "-o", tmp_path, "--model", model, "--threads", 1)
+    done = call("run", few / "r00.wav", "-o", tmp_path, "--model", model, "--threads", 1)
     assert (done.status, done.out.splitlines()[0]) == (0, "r00")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["r00.json", "r00.rttm"]
     line = complaint(call("status", tmp_path))
@@ -425,6 +442,14 @@ def test_a_file_that_is_no_journal_is_named(few, tmp_path):
         line = complaint(call(*words))
         remedy = "free space, or move the file away"
         assert line == f"{tmp_path / 'journal.sqlite'}: cannot be used (file is not a database); {remedy}"
+
+
+def test_a_terminal_shows_a_bar_in_place_of_lines(few, model, tmp_path, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    text = terminal_text("run", few, "-o", tmp_path, "--model", model, "--threads", 1)
+    assert re.search(r"━+ 4/4  \d+\.\d s of audio a second  0:00:00 left  r0\d: make turns", text)
+    assert terminal_text("run", few, "-o", tmp_path, "--model", model, "--quiet") == ""
 
 
 # From Python

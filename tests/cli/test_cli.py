@@ -2,7 +2,6 @@
 
 import inspect
 import json
-import os
 import re
 import signal
 import subprocess
@@ -14,7 +13,16 @@ import numpy as np
 import pytest
 import soundfile
 import typer
-from command_line import COMMAND, REPOSITORY, call, complaint, demo_samples, environment, process
+from command_line import (
+    COMMAND,
+    REPOSITORY,
+    call,
+    complaint,
+    demo_samples,
+    environment,
+    process,
+    terminal_text,
+)
 from helpers import write_small_model
 from planted import N_FRAMES, N_MELS, TINY, tiny_network
 
@@ -293,21 +301,6 @@ def test_a_channel_is_the_recording_of_that_channel(model, tmp_path):
 
 
 # What is shown, and how a command ends early
-
-
-def terminal_text(*arguments):
-    """What a command shows on a terminal as its stderr, without what moves the cursor and gives colours."""
-    ours, theirs = os.openpty()
-    with os.fdopen(theirs, "w") as terminal:
-        done = call(*arguments, stderr=terminal)
-        terminal.write("END")
-    assert done.status == 0
-    text = b""
-    while not text.endswith(b"END"):
-        text += os.read(ours, 4096)
-    os.close(ours)
-    lines = text.decode().removesuffix("END").replace("\x1b[2K", "\n").replace("\r", "")
-    return re.sub("\x1b\\[[?0-9;]*[a-zA-Z]", "", lines).strip()
 
 
 def test_a_bar_is_shown_on_a_terminal_alone(recording, model, monkeypatch):

@@ -17,6 +17,7 @@ PUBLIC = (
     "diarize.scoring.clusterings",
     "diarize.embedding.table",
     "diarize.pipeline.diarizer",
+    "diarize.batch.run",
 )
 
 
