@@ -64,7 +64,7 @@ def is_locked(path: Path) -> bool:
 def _lock(path: Path) -> int:
     """The descriptor of the locked file."""
     for left in reversed(range(_TRIES)):
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        descriptor = os.open(path.absolute(), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if path.exists() and os.path.samestat(path.stat(), os.fstat(descriptor)):

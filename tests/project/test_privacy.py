@@ -17,6 +17,7 @@ COMMANDS = {
     "import": (sys.executable, "-c", "import diarize; [getattr(diarize, name) for name in diarize.__all__]"),
     "help": (DIARIZE, "run", "--help"),
     "run": (DIARIZE, "run", DEMO / "meeting.flac", "-o", "."),
+    "jobs": (DIARIZE, "run", DEMO, "-o", ".", "--jobs", "2"),
     "embed": (DIARIZE, "embed", DEMO / "meeting.flac", "-o", "vectors.parquet"),
     "score": (DIARIZE, "score", DEMO / "meeting.rttm", DEMO / "meeting.rttm"),
     "convert": (DIARIZE, "convert", DEMO / "meeting.rttm", "-o", "meeting.eaf"),
