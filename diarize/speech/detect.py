@@ -1,4 +1,4 @@
-"""Speech and overlapping speech in a recording: `hear`, for all detectors."""
+"""Speech and overlapping speech in a recording: `hear`, for all detectors, and its two steps."""
 
 from __future__ import annotations
 
@@ -41,13 +41,28 @@ class Heard(NamedTuple):
         return sum(each.duration for each in speech), sum(turn.segment.duration for turn in mixed)
 
 
+class Signals(NamedTuple):
+    """What the networks of a detector give for a recording, before any threshold."""
+
+    n_seconds: float
+    """Length of the recording in seconds."""
+    speech: Probabilities | None = None
+    """(n_frames,): probability of speech. With the detector "local" it is Silero's; None if nobody asked."""
+    frame_length: float = FRAME_LENGTH
+    """Seconds from one value of `speech` to the next."""
+    overlap: Probabilities | None = None
+    """(n_outputs,): probability of overlapping speech, every 20 ms; None if nobody asked."""
+    local: Local | None = None
+    """The local speakers; None with a detector that does not distinguish them."""
+
+
 def hear(
     blocks: Iterable[Samples],
     config: SpeechConfig,
     given: list[Segment] | None = None,
     threads: int | None = None,
 ) -> Heard:
-    """Speech and overlapping speech, by the detector in `config`.
+    """Speech and overlapping speech, by the detector in `config`: `listen`, then `interpret`.
 
     If speech is `given`, its part inside the recording is the speech, and only overlap is detected. The
     detector "energy" finds no overlap. The detector "local" uses `threads`, by default torch's number.
@@ -57,21 +72,67 @@ def hear(
     ModelError
         If a network is missing.
     """
+    return interpret(listen(blocks, config, given is None, threads), config, given)
+
+
+def listen(
+    blocks: Iterable[Samples], config: SpeechConfig, speech: bool = True, threads: int | None = None
+) -> Signals:
+    """The output of the networks that `config` needs; those of speech only if `speech` is true.
+
+    It does not depend on thresholds and durations, but that a network may not be needed.
+
+    Raises
+    ------
+    ModelError
+        If a network is missing.
+    """
     if config.detector == "local":
         silero: list[Probabilities] = []
-        listen = given is None and config.silero_weight > 0
-        heard = _tap(blocks, silero) if listen else blocks
+        heard = _tap(blocks, silero) if speech and config.silero_weight > 0 else blocks
         local = detect_local(heard, load_segmenter(config.model), config.window, config.hop, threads)
-        if given is None:
-            return heard_of(local, config, np.concatenate([np.zeros(0, np.float32), *silero]))
-        given = _inside(given, local.n_seconds)
-        return heard_of(local.within(given), config)._replace(segments=given)
-    found = _detect(blocks, config, given is None)
-    segments = found.segments
+        return Signals(local.n_seconds, np.concatenate(silero) if silero else None, local=local)
+    overlap = min(config.overlap, config.mixed) < 1 and config.detector != "energy"
+    if overlap or (speech and config.detector == "activity"):
+        found = detect_activity(blocks, config.model)
+        if config.detector == "activity":
+            return Signals(found.n_seconds, found.speech, OUTPUT_LENGTH, found.overlap)
+        return Signals(found.n_seconds, found.silero, overlap=found.overlap)
+    if speech:
+        probabilities, n_seconds = speech_probabilities(blocks, config.detector)
+        return Signals(n_seconds, probabilities)
+    return Signals(sum(map(len, blocks)) / SAMPLE_RATE)
+
+
+def interpret(signals: Signals, config: SpeechConfig, given: list[Segment] | None = None) -> Heard:
+    """Speech and overlapping speech, from the output of the networks that `config` needs.
+
+    Parameters
+    ----------
+    signals : Signals
+    config : SpeechConfig
+        Thresholds and durations.
+    given : list of Segment, optional
+        Known speech.
+    """
+    n_seconds = signals.n_seconds
     if given is not None:
-        segments = _inside(given, found.n_seconds)
-    overlap = [turn.segment for turn in crop((Turn("", each, "") for each in found.overlap), segments)]
-    return found._replace(segments=segments, overlap=overlap)
+        given = _inside(given, n_seconds)
+    if signals.local is not None:
+        if given is None:
+            return heard_of(signals.local, config, signals.speech)
+        return heard_of(signals.local.within(given), config)._replace(segments=given)
+    if given is not None:
+        segments = given
+    elif signals.speech is None:
+        segments = []
+    else:
+        segments = Hysteresis.of(config).segments(signals.speech, signals.frame_length, n_seconds)
+    if signals.overlap is None:
+        return Heard(segments, [], [], n_seconds)
+    several = overlap_segments(signals.overlap, n_seconds, config.overlap)
+    overlap = [turn.segment for turn in crop((Turn("", each, "") for each in several), segments)]
+    return Heard(segments, overlap, mixed_segments(signals.overlap, n_seconds, config.mixed), n_seconds)
 
 
 def _tap(blocks: Iterable[Samples], probabilities: list[Probabilities]) -> Iterator[Samples]:
@@ -86,26 +147,6 @@ def _inside(segments: Iterable[Segment], n_seconds: float) -> list[Segment]:
     """The parts of the segments that lie inside a recording."""
     recording = Segment(0.0, n_seconds)
     return [part for segment in segments if (part := segment.intersection(recording))]
-
-
-def _detect(blocks: Iterable[Samples], config: SpeechConfig, speech: bool) -> Heard:
-    """Speech, if `speech` is true, and overlap, if the config enables it; overlap may lie outside speech."""
-    overlap = min(config.overlap, config.mixed) < 1 and config.detector != "energy"
-    if overlap or (speech and config.detector == "activity"):
-        heard = detect_activity(blocks, config.model)
-        ours = config.detector == "activity"
-        probabilities, frame = (heard.speech, OUTPUT_LENGTH) if ours else (heard.silero, FRAME_LENGTH)
-        return Heard(
-            Hysteresis.of(config).segments(probabilities, frame, heard.n_seconds),
-            overlap_segments(heard.overlap, heard.n_seconds, config.overlap),
-            mixed_segments(heard.overlap, heard.n_seconds, config.mixed),
-            heard.n_seconds,
-        )
-    if speech:
-        probabilities, n_seconds = speech_probabilities(blocks, config.detector)
-        found = Hysteresis.of(config).segments(probabilities, FRAME_LENGTH, n_seconds)
-        return Heard(found, [], [], n_seconds)
-    return Heard([], [], [], sum(map(len, blocks)) / SAMPLE_RATE)
 
 
 MIXED = 1.3
