@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from meetings import HELD_OUT, Bench, Recording, combinations, known, read_sets
+from meetings import HELD_OUT, combinations, read_sets
 from printing import header, percent, table
 
 from diarize.config import Config, load_config
 from diarize.errors import DiarizeError
 from diarize.scoring.der import pool
+from diarize.tuning import Recording
+from diarize.tuning.bench import Bench, known
 
 PARTS: dict[str, dict[str, Any]] = {
     "all parts": {},

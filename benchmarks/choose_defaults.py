@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from meetings import HELD_OUT, Bench, Recording, known, read_sets
+from meetings import HELD_OUT, read_sets
 from printing import header, percent, table
 
 from diarize.clustering import CLUSTERERS
@@ -30,6 +30,8 @@ from diarize.config import ClusteringConfig, Config, EmbeddingConfig, TurnConfig
 from diarize.errors import DiarizeError
 from diarize.files.atomic import atomic_path
 from diarize.scoring.der import pool
+from diarize.tuning import Recording
+from diarize.tuning.bench import Bench, known
 
 # The grids are wide enough for embeddings that all lie close together.
 MERGE_DISTANCES = {
@@ -214,7 +216,9 @@ def main() -> None:
     for pair in arguments.windows:
         window, hop = map(float, pair.split(":"))
         embedding = EmbeddingConfig(window=window, hop=hop)
-        for family, clustering in settings(arguments.clusterers, bench.embedder.backend is not None):
+        for family, clustering in settings(
+            arguments.clusterers, bench.embedder(Config()).backend is not None
+        ):
             if arguments.families and not set(arguments.families) & set(family.split()):
                 continue
             trials.append(try_config(bench, sets, family, Config(embedding=embedding, clustering=clustering)))

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from choose_speech_settings import BINS_PER_SECOND, mark
-from meetings import HELD_OUT, Bench, Recording, known, read_sets
+from meetings import HELD_OUT, read_sets
 from numpy.typing import NDArray
 from printing import header, percent, table
 
@@ -24,6 +24,8 @@ from diarize.config import Config, load_config
 from diarize.errors import DiarizeError
 from diarize.scoring.der import pool
 from diarize.segments import Segment, Turn
+from diarize.tuning import Recording
+from diarize.tuning.bench import Bench, known
 
 DETECTORS = ("silero", "activity")
 THRESHOLDS = (1.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
@@ -60,7 +62,7 @@ def measure(bench: Bench, sets: dict[str, list[Recording]], config: Config) -> l
         pooled = pool(scores)
         unknown.append(pooled.der)
         told.append(pool([bench.score(each, known(config, each.n_speakers)) for each in recordings]).der)
-        found = [bench.hear(each.audio, config.speech) for each in recordings]
+        found = [bench.hear(each, config.speech) for each in recordings]
         missed, false, speech, right, said, truth = np.sum(
             [
                 times(each, heard.segments, heard.overlap)

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from meetings import HELD_OUT, Bench, Recording, known, read_set
+from meetings import HELD_OUT, begins_with, read_set
 from printing import header, percent, table
 
 from diarize.clustering import CLUSTERERS
@@ -24,6 +24,8 @@ from diarize.config import Config, load_config
 from diarize.errors import ConfigError, DiarizeError
 from diarize.files.atomic import atomic_path
 from diarize.scoring.der import DiarizationScore, pool
+from diarize.tuning import Recording
+from diarize.tuning.bench import Bench, known
 
 COLUMNS = (
     *("embeddings", "clusterer", "number of speakers"),
@@ -142,7 +144,7 @@ def main() -> None:
         for row, scores in rows:
             everything.setdefault(row, []).extend(scores)
         parts.append(format_set(name, rows, range(len(recordings))))
-        held_out = [i for i, each in enumerate(recordings) if each.begins_with(arguments.held_out)]
+        held_out = [i for i, each in enumerate(recordings) if begins_with(each, arguments.held_out)]
         if 0 < len(held_out) < len(recordings):
             parts.append(format_set(f"{name}, recordings on which no setting was chosen", rows, held_out))
 

@@ -12,12 +12,14 @@ import argparse
 from itertools import pairwise, product
 from pathlib import Path
 
-from meetings import Bench, Recording, combinations, read_sets
+from meetings import combinations, read_sets
 from printing import header, table
 
 from diarize.clustering import CLUSTERERS
 from diarize.config import Config, load_config
 from diarize.errors import DiarizeError
+from diarize.tuning import Recording
+from diarize.tuning.bench import Bench
 
 LENGTHS = (0, 3, 6, 12, 30, 60, float("inf"))
 """Limits of the classes of recordings, in seconds of detected speech."""
@@ -26,7 +28,7 @@ LENGTHS = (0, 3, 6, 12, 30, 60, float("inf"))
 def count_right(bench: Bench, recordings: list[Recording], config: Config) -> list[str]:
     """Recordings of one speaker that stay one, or of several that stay several, by length and in total."""
     cells = []
-    seconds = {each.name: bench.hear(each.audio, config.speech).seconds[0] for each in recordings}
+    seconds = {each.name: bench.hear(each, config.speech).seconds[0] for each in recordings}
     for low, high in (*pairwise(LENGTHS), (0, LENGTHS[-1])):
         these = [each for each in recordings if low <= seconds[each.name] < high]
         found = [(bench.score(each, config).n_hypothesis > 1) == (each.n_speakers > 1) for each in these]

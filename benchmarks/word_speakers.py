@@ -18,13 +18,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from meetings import HELD_OUT, Bench, Recording, known, read_sets
+from meetings import HELD_OUT, read_sets
 from printing import header, percent, table
 
 from diarize.config import load_config
 from diarize.errors import DiarizeError
 from diarize.scoring.words import word_diarization_error
 from diarize.segments import Turn
+from diarize.tuning import Recording
+from diarize.tuning.bench import Bench, known
 from diarize.words import Word, assign_speakers
 
 WORD, SENTENCE = 0.3, 12

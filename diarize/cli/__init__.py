@@ -3,6 +3,7 @@
 - ``commands``: ``diarize run``, ``embed``, ``score``, ``convert``, ``models``, ``doctor``
 - ``transcripts``: ``diarize words``
 - ``report``: ``diarize report``, ``serve``
+- ``tuning``: ``diarize tune``, ``stability``
 - ``options``: options that several commands share
 - ``targets``: where results are written
 - ``console``: logging, progress, errors, exit statuses

@@ -32,6 +32,7 @@ from diarize.cli.report import report, serve
 from diarize.cli.run import run
 from diarize.cli.status import status
 from diarize.cli.transcripts import words
+from diarize.cli.tuning import stability, tune
 
 if TYPE_CHECKING:
     from diarize.batch.jobs import Job
@@ -242,6 +243,8 @@ def convert(
 app.command()(words)
 app.command()(report)
 app.command()(serve)
+app.command()(tune)
+app.command()(stability)
 
 
 @app.command()

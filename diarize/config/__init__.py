@@ -2,6 +2,7 @@
 
 - ``sections``: every setting of the pipeline, and how settings are loaded
 - ``validation``: groups of settings; a wrong one raises an error of one line
+- ``changes``: settings that differ
 - ``toml``: reads and writes TOML
 - ``registry``: classes by name
 """

@@ -338,7 +338,19 @@ def load_config(
     for section, chosen in (load_preset(preset)[1] if preset else {}).items():
         given = values.get(section, {})
         values[section] = chosen | given if isinstance(given, dict) else given
-    for name, value in (overrides or {}).items():
+    override(values, overrides or {}, source)
+    return validate(Config, values, source)
+
+
+def override(values: dict[str, Any], overrides: Mapping[str, Any], source: str) -> None:
+    """Put values by name, ``{"section.key": value}``, into nested tables, in place.
+
+    Raises
+    ------
+    ConfigError
+        If a name goes through a value as if it were a section.
+    """
+    for name, value in overrides.items():
         name = "clustering.n_speakers" if name == "clustering.num_speakers" else name
         *sections, key = name.split(".")
         table = values
@@ -347,7 +359,6 @@ def load_config(
             if not isinstance(table, dict):
                 raise ConfigError(f"{source}: '{section}' is a section, not a value")
         table[key] = value
-    return validate(Config, values, source)
 
 
 def _spell_numbers(table: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from diarize.errors import DiarizeError, FormatError
 from diarize.files.text import is_time
 from diarize.machine.quiet_imports import import_pyannote
 from diarize.scoring.inputs import UNNAMED, list_turns, regions_by_recording, share_names, turns_by_recording
+from diarize.scoring.tables import markdown_table
 from diarize.segments import Segment, Turn, join_segments
 
 logger = logging.getLogger(__name__)
@@ -283,9 +284,7 @@ def format_score_table(scores: Sequence[DiarizationScore], *, collar: float, ski
         rates = (score.der, *map(score.share, seconds), score.jer)
         counts = f"{score.n_reference}/{score.n_hypothesis}"
         rows.append((score.recording, *map(_percent, rates), counts))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [_row(row, widths) for row in rows]
-    lines.insert(1, "|".join(["", "-" * (widths[0] + 2), *("-" * (w + 1) + ":" for w in widths[1:]), ""]))
+    lines = markdown_table(rows)
     overlap = "overlap left out" if skip_overlap else "overlap scored"
     source = pooled.scored_region_source
     conditions = f"collar {collar:g} s each side, {overlap}, scored region: {source}; in %"
@@ -299,9 +298,3 @@ def format_score_table(scores: Sequence[DiarizationScore], *, collar: float, ski
 
 def _percent(rate: float) -> str:
     return "-" if math.isnan(rate) else f"{100 * rate:.2f}"
-
-
-def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
-    name, *others = cells
-    aligned = [name.ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(others, widths[1:], strict=True))]
-    return "| " + " | ".join(aligned) + " |"

@@ -15,7 +15,7 @@ audio formats words networks
 clustering speakers scoring experiments
 speech embedding
 pipeline training
-report batch
+report batch tuning
 cli __main__
 """
 ORDER = _GROUPS.split()
