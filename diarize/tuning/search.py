@@ -17,6 +17,7 @@ the recordings of all folds but one, and its settings are scored on that one::
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cache
 from itertools import cycle
 from pathlib import Path
 
@@ -33,7 +34,7 @@ from diarize.tuning.gain import measure_gain
 from diarize.tuning.outcome import Outcome
 from diarize.tuning.recordings import Recording
 from diarize.tuning.space import groups
-from diarize.tuning.trials import Trials
+from diarize.tuning.trials import Scorer, Trials
 
 LEAST_GAIN = 0.001
 """Share of reference speech that a changed group of settings must gain: 0.1 points of DER."""
@@ -49,7 +50,7 @@ def tune(
     *,
     bases: Mapping[str, Config] | None = None,
     fixed: Collection[str] = (),
-    bench: Bench | None = None,
+    bench: Scorer | None = None,
     journal: str | Path | None = None,
     most: int | None = None,
     seconds: float | None = None,
@@ -67,8 +68,8 @@ def tune(
         presets "default" and "fast".
     fixed : collection of str
         Names of settings that keep their values, such as "clustering.max_speakers".
-    bench : Bench, optional
-        By default, one on the CPU.
+    bench : Scorer, optional
+        By default, a `Bench` on the CPU.
     journal : path, optional
         A file that keeps all scores, so that the next call goes on where this one ended.
     most : int, optional
@@ -141,18 +142,19 @@ def search(
     base = list(bases.values())[int(np.argmin(costs))]
     alternatives = list(groups(base, [each.n_speakers for each in recordings], fixed))
 
-    def config(at: Sequence[int]) -> Config:
+    @cache
+    def config(at: tuple[int, ...]) -> Config:
         chosen = [group[i] for group, i in zip(alternatives, at, strict=True)]
         return with_settings(base, {name: value for each in chosen for name, value in each.items()})
 
-    def cost(at: Sequence[int]) -> float:
+    def cost(at: tuple[int, ...]) -> float:
         return _cost(trials.der(recordings, config(at)), sum(i > 0 for i in at))
 
-    at = [0] * len(alternatives)  # the alternative of each group
+    at = (0,) * len(alternatives)  # the alternative of each group
     lowest, since = cost(at), 0
     for number in cycle(range(len(at))):
         since += 1  # groups since the last change
-        others = [[*at[:number], i, *at[number + 1 :]] for i in range(len(alternatives[number]))]
+        others = [(*at[:number], i, *at[number + 1 :]) for i in range(len(alternatives[number]))]
         costs = [cost(each) for each in others]
         best = int(np.argmin(costs))
         if costs[best] < lowest:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from diarize import __version__
 from diarize.config import Config
@@ -16,8 +16,15 @@ from diarize.config.changes import differences
 from diarize.errors import DiarizeError
 from diarize.files.text import write_text
 from diarize.scoring.der import DiarizationScore, pool
-from diarize.tuning.bench import Bench
 from diarize.tuning.recordings import Recording
+
+
+class Scorer(Protocol):
+    """What gives the scores: a `Bench`."""
+
+    def score(self, recording: Recording, config: Config) -> DiarizationScore:
+        """The errors of settings on a recording."""
+        ...
 
 
 class Trials:
@@ -25,7 +32,7 @@ class Trials:
 
     Parameters
     ----------
-    bench : Bench
+    bench : Scorer
     recordings : sequence of Recording
     journal : path, optional
         A file of JSON lines to which each score is appended. Scores of an earlier call in it are used.
@@ -44,7 +51,7 @@ class Trials:
 
     def __init__(
         self,
-        bench: Bench,
+        bench: Scorer,
         recordings: Sequence[Recording],
         journal: Path | None = None,
         *,
@@ -72,18 +79,7 @@ class Trials:
 
     def score(self, recording: Recording, config: Config) -> DiarizationScore:
         """The errors of settings on a recording."""
-        name = _name(config)
-        key = (recording.name, name)
-        if key not in self._scores:
-            score = self.bench.score(recording, config)
-            self._scores[key] = score
-            self._append(
-                {"settings": json.loads(name), "score": asdict(score) | {"recording": recording.name}}
-            )
-        if name not in self._tried:
-            self._tried.add(name)
-            self.report(self.n_tried)
-        return self._scores[key]
+        return self._score(recording, config, _name(config))
 
     def der(self, recordings: Sequence[Recording], config: Config) -> float | None:
         """The DER of all together; None if it is unknown and the budget is spent."""
@@ -91,7 +87,18 @@ class Trials:
         is_known = all((each.name, name) in self._scores for each in recordings)
         if not is_known and self._is_spent(name):
             return None
-        return pool([self.score(each, config) for each in recordings]).der
+        return pool([self._score(each, config, name) for each in recordings]).der
+
+    def _score(self, recording: Recording, config: Config, name: str) -> DiarizationScore:
+        key = (recording.name, name)
+        if key not in self._scores:
+            score = self._scores[key] = self.bench.score(recording, config)
+            entry = asdict(score) | {"recording": recording.name}
+            self._append({"settings": json.loads(name), "score": entry})
+        if name not in self._tried:
+            self._tried.add(name)
+            self.report(self.n_tried)
+        return self._scores[key]
 
     def _is_spent(self, name: str) -> bool:
         is_late = self.seconds is not None and time.monotonic() - self._began > self._share * self.seconds
