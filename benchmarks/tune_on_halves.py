@@ -2,9 +2,9 @@
 
     python benchmarks/tune_on_halves.py --data SET [SET ...] [--seed 0] [--preset NAME ...]
 
-SET is a folder with audio/, rttm/ and uem/, each with one file for each recording. The recordings of each set
-go to one half and the other in turn, in the order of a random permutation. `diarize.tuning.tune` sees one half;
-what it estimates by cross-validation stands beside what the other half then shows.
+SET is a folder with audio/, rttm/ and uem/, each with one file for each recording. The recordings of each
+set go to one half and the other in turn, in the order of a random permutation. `diarize.tuning.tune` sees one
+half; what it estimates by cross-validation stands beside what the other half then shows.
 """
 
 from __future__ import annotations

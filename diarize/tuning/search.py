@@ -100,12 +100,12 @@ def tune(
     )
     default = next(iter(bases.values()))
     before = [trials.score(each, default) for each in recordings]
-    trials.allow(0.5)
+    folds = make_folds(len(recordings), seed)
+    trials.allow(0.5 if folds else 1.0)
     chosen = search(recordings, bases, fixed, trials)
     after = [trials.score(each, chosen) for each in recordings]
     of_folds: list[dict[str, object]] = []
     held_out: dict[int, DiarizationScore] = {}
-    folds = make_folds(len(recordings), seed)
     for number, fold in enumerate(folds, start=1):
         step = f"fold {number} of {len(folds)}"
         trials.allow(0.5 + 0.5 * number / len(folds))
