@@ -26,8 +26,8 @@ from diarize.errors import ConfigError
 if TYPE_CHECKING:
     from diarize.batch.jobs import Job
 
-JOURNAL = ".trials.jsonl"
-"""Suffix of the file beside the output that keeps the trials until the end."""
+JOURNAL = ".scores.jsonl"
+"""Suffix of the file beside the output that keeps the scores until the end."""
 
 Presets = Annotated[
     list[str] | None,
@@ -121,7 +121,7 @@ def tune(
         )
     except KeyboardInterrupt as error:
         progress.clear()
-        console.complain(f"interrupted; the trials are kept in {journal}, and the same command goes on")
+        console.complain(f"interrupted; the scores are kept in {journal}, and the same command goes on")
         raise typer.Exit(130) from error
     progress.clear()
     write_text(outcome.to_toml(inputs), output)

@@ -2,7 +2,7 @@
 
 - ``recordings``: recordings with their references
 - ``bench``: results of settings on recordings; what stages cost is kept
-- ``trials``: scores of settings, in memory and in a file
+- ``kept_scores``: scores of settings, in memory and in a file
 - ``space``: the settings that are tried
 - ``gain``: the gain, with its interval
 - ``outcome``: what was chosen, as text and as TOML

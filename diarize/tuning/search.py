@@ -34,7 +34,7 @@ from diarize.tuning.gain import measure_gain
 from diarize.tuning.outcome import Outcome
 from diarize.tuning.recordings import Recording
 from diarize.tuning.space import groups
-from diarize.tuning.trials import Scorer, Trials
+from diarize.tuning.kept_scores import KeptScores, Scorer
 
 LEAST_GAIN = 0.001
 """Share of reference speech that a changed group of settings must gain: 0.1 points of DER."""
@@ -90,7 +90,7 @@ def tune(
         raise ConfigError("no recordings to choose settings on")
     bases = bases or {name: load_config(preset=name) for name in (DEFAULT_PRESET, "fast")}
     step = "search"
-    trials = Trials(
+    kept = KeptScores(
         bench or Bench(),
         recordings,
         None if journal is None else Path(journal),
@@ -99,20 +99,20 @@ def tune(
         report=lambda n: report(step, n),
     )
     default = next(iter(bases.values()))
-    before = [trials.score(each, default) for each in recordings]
+    before = [kept.score(each, default) for each in recordings]
     folds = make_folds(len(recordings), seed)
-    trials.allow(0.5 if folds else 1.0)
-    chosen = search(recordings, bases, fixed, trials)
-    after = [trials.score(each, chosen) for each in recordings]
+    kept.allow(0.5 if folds else 1.0)
+    chosen = search(recordings, bases, fixed, kept)
+    after = [kept.score(each, chosen) for each in recordings]
     of_folds: list[dict[str, object]] = []
     held_out: dict[int, DiarizationScore] = {}
     for number, fold in enumerate(folds, start=1):
         step = f"fold {number} of {len(folds)}"
-        trials.allow(0.5 + 0.5 * number / len(folds))
+        kept.allow(0.5 + 0.5 * number / len(folds))
         others = [each for i, each in enumerate(recordings) if i not in fold]
-        config = search(others, bases, fixed, trials)
+        config = search(others, bases, fixed, kept)
         of_folds.append(differences(config, default))
-        held_out |= {i: trials.score(recordings[i], config) for i in fold}
+        held_out |= {i: kept.score(recordings[i], config) for i in fold}
     crossed = [held_out[i] for i in sorted(held_out)]
     return Outcome(
         default=default,
@@ -122,22 +122,22 @@ def tune(
         crossed=crossed,
         of_folds=of_folds,
         gain=measure_gain(before, crossed, seed) if crossed else None,
-        n_tried=trials.n_tried,
+        n_tried=kept.n_tried,
         seed=seed,
     )
 
 
 def search(
-    recordings: Sequence[Recording], bases: Mapping[str, Config], fixed: Collection[str], trials: Trials
+    recordings: Sequence[Recording], bases: Mapping[str, Config], fixed: Collection[str], kept: KeptScores
 ) -> Config:
-    """The settings with the lowest DER that coordinate descent finds, within the budget of the trials.
+    """The settings with the lowest DER that coordinate descent finds, within the budget.
 
     A change must lower the DER by `LEAST_GAIN` for each group that then differs from the first base.
     """
     default = next(iter(bases.values()))
     if not any(each.seconds for each in recordings):
         return default
-    ders = {name: trials.der(recordings, base) for name, base in bases.items()}
+    ders = {name: kept.der(recordings, base) for name, base in bases.items()}
     costs = [_cost(der, base is not default) for der, base in zip(ders.values(), bases.values(), strict=True)]
     base = list(bases.values())[int(np.argmin(costs))]
     alternatives = list(groups(base, [each.n_speakers for each in recordings], fixed))
@@ -148,7 +148,7 @@ def search(
         return with_settings(base, {name: value for each in chosen for name, value in each.items()})
 
     def cost(at: tuple[int, ...]) -> float:
-        return _cost(trials.der(recordings, config(at)), sum(i > 0 for i in at))
+        return _cost(kept.der(recordings, config(at)), sum(i > 0 for i in at))
 
     at = (0,) * len(alternatives)  # the alternative of each group
     lowest, since = cost(at), 0

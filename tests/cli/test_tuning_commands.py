@@ -82,7 +82,7 @@ def test_after_an_interruption_the_same_command_goes_on(data, model, tmp_path):
     words = ["tune", data, "-o", output, "--budget", "20", "--set", f"embedding.model={model}"]
     command = [*COMMAND, *map(str, words)]
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment())
-    journal = tmp_path / "tuned.toml.trials.jsonl"
+    journal = tmp_path / "tuned.toml.scores.jsonl"
     while not (journal.exists() and journal.read_text().count("\n") > 3):
         assert running.poll() is None, running.stderr.read()
         time.sleep(0.05)
@@ -90,7 +90,7 @@ def test_after_an_interruption_the_same_command_goes_on(data, model, tmp_path):
     _, err = running.communicate()
     assert running.returncode == 130
     assert err.decode() == (
-        f"diarize: interrupted; the trials are kept in {journal}, and the same command goes on\n"
+        f"diarize: interrupted; the scores are kept in {journal}, and the same command goes on\n"
     )
     assert not output.exists()
     assert call(*words).status == 0

@@ -14,7 +14,7 @@ from diarize.segments import Segment, Turn
 from diarize.tuning import Recording, tune
 from diarize.tuning.search import make_folds
 from diarize.tuning.space import groups
-from diarize.tuning.trials import Trials
+from diarize.tuning.kept_scores import KeptScores
 
 BASES = {"default": load_config(preset="default"), "fast": load_config(preset="fast")}
 
@@ -188,7 +188,7 @@ def test_no_time_left_keeps_the_defaults():
 
 
 def test_an_interrupted_search_goes_on(tmp_path):
-    journal = tmp_path / "trials.jsonl"
+    journal = tmp_path / "scores.jsonl"
     whole = Planted(valley)
     expected = tune(recordings(5), bases=BASES, bench=whole)
 
@@ -213,13 +213,13 @@ def test_an_interrupted_search_goes_on(tmp_path):
 
 
 def test_a_journal_of_other_recordings_is_refused(tmp_path):
-    journal = tmp_path / "trials.jsonl"
-    Trials(SimpleNamespace(), recordings(2), journal)
-    with pytest.raises(DiarizeError, match="trials on other recordings, references or conditions; delete it"):
-        Trials(SimpleNamespace(), recordings(3), journal)
+    journal = tmp_path / "scores.jsonl"
+    KeptScores(SimpleNamespace(), recordings(2), journal)
+    with pytest.raises(DiarizeError, match="scores on other recordings, references or conditions; delete it"):
+        KeptScores(SimpleNamespace(), recordings(3), journal)
     journal.write_text("not JSON\n")
-    with pytest.raises(DiarizeError, match="no journal of trials"):
-        Trials(SimpleNamespace(), recordings(2), journal)
+    with pytest.raises(DiarizeError, match="no journal of scores"):
+        KeptScores(SimpleNamespace(), recordings(2), journal)
     journal.write_text("")
-    with pytest.raises(DiarizeError, match="no journal of trials"):
-        Trials(SimpleNamespace(), recordings(2), journal)
+    with pytest.raises(DiarizeError, match="no journal of scores"):
+        KeptScores(SimpleNamespace(), recordings(2), journal)

@@ -27,7 +27,7 @@ class Scorer(Protocol):
         ...
 
 
-class Trials:
+class KeptScores:
     """Scores of settings on recordings.
 
     Parameters
@@ -122,10 +122,10 @@ class Trials:
         except OSError as error:
             raise DiarizeError(f"{path}: cannot be read ({error.strerror})") from error
         except ValueError as error:
-            raise DiarizeError(f"{path}: no journal of trials; delete it, or give --force") from error
+            raise DiarizeError(f"{path}: no journal of scores; delete it, or give --force") from error
         if first != head:
             raise DiarizeError(
-                f"{path}: trials on other recordings, references or conditions; delete it, or give --force"
+                f"{path}: scores on other recordings, references or conditions; delete it, or give --force"
             )
         for entry in entries:
             score = DiarizationScore(**entry["score"])
