@@ -31,10 +31,10 @@ from diarize.errors import ConfigError
 from diarize.scoring.der import DiarizationScore
 from diarize.tuning.bench import Bench
 from diarize.tuning.gain import measure_gain
+from diarize.tuning.kept_scores import KeptScores, Scorer
 from diarize.tuning.outcome import Outcome
 from diarize.tuning.recordings import Recording
 from diarize.tuning.space import groups
-from diarize.tuning.kept_scores import KeptScores, Scorer
 
 LEAST_GAIN = 0.001
 """Share of reference speech that a changed group of settings must gain: 0.1 points of DER."""

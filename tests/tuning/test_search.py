@@ -12,9 +12,9 @@ from diarize.errors import DiarizeError
 from diarize.scoring.der import FROM_UEM, DiarizationScore
 from diarize.segments import Segment, Turn
 from diarize.tuning import Recording, tune
+from diarize.tuning.kept_scores import KeptScores
 from diarize.tuning.search import make_folds
 from diarize.tuning.space import groups
-from diarize.tuning.kept_scores import KeptScores
 
 BASES = {"default": load_config(preset="default"), "fast": load_config(preset="fast")}
 
