@@ -224,6 +224,29 @@ def test_choose_overlap_threshold_has_a_row_for_each_threshold(run_script, sets,
     assert all(float(share) > 50 for row in rows[1::2] for share in row[5].split(" / ")), "found, and right"
 
 
+def test_settings_are_chosen_on_one_half_and_scored_on_the_other(run_script, sets, model, tmp_path):
+    data = tmp_path / "four"
+    shutil.copytree(sets / "demo", data)
+    for kind, suffix in (("audio", ".flac"), ("rttm", ".rttm"), ("uem", ".uem")):
+        for name in ("meeting", "EN2006a"):
+            copy = data / kind / f"{name}_2{suffix}"
+            shutil.copy(data / kind / f"{name}{suffix}", copy)
+            if kind != "audio":
+                copy.write_text(copy.read_text().replace(name, f"{name}_2"))
+    text = run_script("tune_on_halves.py", "--data", data, "--budget", 4, "--preset", "fast")
+    rows = rows_of(text, 8)
+    assert [row[0] for row in rows] == ["A (2)", "B (2)"]
+    assert all(row[5] == "defaults" for row in rows), "two recordings show nothing"
+    # The same recording everywhere, so that the other half has the errors of the own half.
+    assert all(row[1:3] == row[6:8] for row in rows)
+
+
+def test_stability_stands_beside_the_error(run_script, sets):
+    rows = rows_of(run_script("stability_and_error.py", "--data", sets / "demo"), 3)
+    assert {row[0] for row in rows} == {"meeting", "EN2006a"}
+    assert rows[0][1:] == rows[1][1:]
+
+
 def test_senkos_turns_become_rttm_files(run_script, sets, tmp_path, monkeypatch):
     heard = []
 
