@@ -1,6 +1,7 @@
 """The command line.
 
-- ``commands``: ``diarize run``, ``embed``, ``score``, ``convert``, ``models``, ``doctor``
+- ``commands``: ``diarize run``, ``score``, ``convert``, ``models``, ``doctor``
+- ``embeddings``: ``diarize embed``
 - ``transcripts``: ``diarize words``
 - ``report``: ``diarize report``, ``serve``
 - ``tuning``: ``diarize tune``, ``stability``

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from diarize.cli import console
+from diarize.cli.embeddings import embed
 from diarize.cli.live import live
 from diarize.cli.options import (
     AllowPipes,
@@ -54,90 +55,7 @@ app.command()(status)
 app.command()(live)
 
 
-@app.command()
-def embed(
-    inputs: Inputs,
-    output: Annotated[
-        str,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="Table to write; its suffix is .parquet, .npz, .tsv, .ark or .scp.",
-        ),
-    ],
-    whole: Annotated[
-        bool,
-        typer.Option("--whole", help="Write one embedding for each recording, not one for each window."),
-    ] = False,
-    window: Annotated[float | None, typer.Option(help="Length of a window in seconds; default 1.5.")] = None,
-    hop: Annotated[
-        float | None, typer.Option(help="Seconds between the starts of windows; default 0.75.")
-    ] = None,
-    speech: SpeechFile = None,
-    channel: Channel = None,
-    channels: Channels = None,
-    channel_names: ChannelNames = None,
-    track: Track = None,
-    model: ModelName = None,
-    device: Device = "auto",
-    threads: Threads = None,
-    preset: Preset = None,
-    config: ConfigFile = None,
-    settings: Assignments = None,
-    allow_pipes: AllowPipes = False,
-    force: Force = False,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-) -> None:
-    """Write embeddings of windows or recordings.
-
-    The table has one row for each window of speech or, with --whole, for each recording.
-    """
-    console.start_logging(quiet, verbose)
-    given = as_settings(window=window, hop=hop)
-    chosen = console.load_settings(config, settings, given, preset)
-    names = console.channel_names(channels, channel, channel_names)
-
-    from diarize.batch.jobs import find_jobs, open_source, read_speech
-    from diarize.cli.targets import check_table
-    from diarize.embedding.table import Embeddings, table_paths
-
-    path = check_table(output)
-    console.refuse_existing(table_paths(path), force)
-    console.check_table_names(path, names)
-    console.make_folder(path.parent)
-    jobs = find_jobs(inputs, allow_pipes=allow_pipes, speech=speech)
-    from diarize.embedding.embedder import Embedder
-
-    embedder = Embedder(model or chosen.embedding.model, device=device, threads=threads)
-    progress = console.ProgressBar(quiet)
-    tables: list[Embeddings] = []
-
-    def add(job: Job) -> None:
-        heard = read_speech(speech, job.recording) if speech else job.speech
-        with open_source(job) as source, progress:
-            table = embedder(
-                source,
-                channel=channel,
-                channels=channels,
-                channel_names=names,
-                track=track,
-                speech=heard,
-                config=chosen,
-                recording=job.recording,
-                whole=whole,
-                hook=progress,
-            )
-        tables.append(table)
-        if not quiet:
-            console.say(f"{job.recording}: {len(table)} embeddings of {table.dim} dimensions\n")
-
-    complete = console.run_jobs(jobs, add)
-    if tables:
-        Embeddings.concatenate(tables).save(path)
-    if not complete:
-        raise typer.Exit(2)
+app.command()(embed)
 
 
 @app.command()

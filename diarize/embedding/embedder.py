@@ -70,6 +70,8 @@ class Embedder:
     threads : int, optional
         Threads on the CPU; by default, torch's number, usually that of the cores. The embeddings do not
         depend on it.
+    layer : str, optional
+        A layer of a network of this project, whose output is the embedding.
 
     Raises
     ------
@@ -78,11 +80,16 @@ class Embedder:
     """
 
     def __init__(
-        self, model: str | Path | Model | None = None, *, device: str = "auto", threads: int | None = None
+        self,
+        model: str | Path | Model | None = None,
+        *,
+        device: str = "auto",
+        threads: int | None = None,
+        layer: str | None = None,
     ) -> None:
         self.threads = threads or own_threads()
         self.device = find_device(device)
-        self.encoders = find_encoders(model, self.device)
+        self.encoders = find_encoders(model, self.device, layer)
         models = [encoder.model for encoder in self.encoders]
         self.model = models[0] if len(models) == 1 else join_models(models)
 

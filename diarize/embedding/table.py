@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,9 +23,18 @@ _FILES = {
 }
 
 
+OPTIONAL: dict[str, type] = {
+    "speaker": np.str_,
+    "utterance": np.str_,
+    "seconds": np.float64,
+    "confidence": np.float64,
+}
+"""The columns that a table may have."""
+
+
 @dataclass(frozen=True, eq=False)
 class Embeddings:
-    """A table with a row for each segment: recording, times, embedding and, if known, speaker.
+    """A table with a row for each segment: recording, times, embedding and, if known, speaker and more.
 
     The table copies the given arrays.
 
@@ -36,6 +46,12 @@ class Embeddings:
     vectors : (n, dim) array
         The embeddings; finite, kept as float32.
     speaker : (n,) array of str, optional
+    utterance : (n,) array of str, optional
+        Ids.
+    seconds : (n,) array, optional
+        Seconds of clean speech that an embedding is made from, without overlapping speech.
+    confidence : (n,) array, optional
+        The probability that a turn is its speaker's.
 
     Raises
     ------
@@ -54,18 +70,21 @@ class Embeddings:
     end: NDArray[np.float64]
     vectors: NDArray[np.float32]
     speaker: NDArray[np.str_] | None = None
+    utterance: NDArray[np.str_] | None = None
+    seconds: NDArray[np.float64] | None = None
+    confidence: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         for name, dtype in (("recording", np.str_), ("start", np.float64), ("end", np.float64)):
             self._set(name, dtype)
         self._set("vectors", np.float32)
-        if self.speaker is not None:
-            self._set("speaker", np.str_)
+        for name in self.optional:
+            self._set(name, OPTIONAL[name])
         if self.vectors.ndim != 2:
             raise ValueError(f"vectors need the shape (n, dim), got {self.vectors.shape}")
-        for name in ("recording", "start", "end", "speaker"):
+        for name in ("recording", "start", "end", *self.optional):
             column = getattr(self, name)
-            if column is not None and column.shape != (len(self),):
+            if column.shape != (len(self),):
                 raise ValueError(f"{name} has the shape {column.shape}, expected ({len(self)},)")
         possible = (self.start >= 0) & (self.start < self.end) & (self.end < np.inf)
         if not possible.all():
@@ -81,15 +100,23 @@ class Embeddings:
     def __getitem__(self, rows: slice | ArrayLike) -> Embeddings:
         """A table of the rows of a slice, a mask or an array of indices."""
         index = rows if isinstance(rows, slice) else _as_index(rows)
-        speaker = None if self.speaker is None else self.speaker[index]
-        return Embeddings(
-            self.recording[index], self.start[index], self.end[index], self.vectors[index], speaker
-        )
+        return Embeddings(**{name: column[index] for name, column in self.columns().items()})
 
     @property
     def dim(self) -> int:
         """Dimensions of an embedding."""
         return int(self.vectors.shape[1])
+
+    @property
+    def optional(self) -> list[str]:
+        """The names of the optional columns that the table has."""
+        return [name for name in OPTIONAL if getattr(self, name) is not None]
+
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """All columns by name."""
+        return {
+            name: getattr(self, name) for name in ("recording", "start", "end", "vectors", *self.optional)
+        }
 
     def segments(self) -> list[Segment]:
         """The segment of each row."""
@@ -110,16 +137,12 @@ class Embeddings:
             raise ValueError("no tables to concatenate")
         if len(dims := {table.dim for table in tables}) > 1:
             raise ValueError(f"tables differ in dim: {sorted(dims)}")
-        speakers = [table.speaker for table in tables if table.speaker is not None]
-        if len(speakers) not in (0, len(tables)):
-            raise ValueError(f"{len(speakers)} of {len(tables)} tables have speakers; all or none must")
-        return cls(
-            np.concatenate([table.recording for table in tables]),
-            np.concatenate([table.start for table in tables]),
-            np.concatenate([table.end for table in tables]),
-            np.concatenate([table.vectors for table in tables]),
-            np.concatenate(speakers) if speakers else None,
-        )
+        for name in OPTIONAL:
+            n = sum(name in table.optional for table in tables)
+            if n not in (0, len(tables)):
+                raise ValueError(f"{n} of {len(tables)} tables have the column {name}; all or none must")
+        names = tables[0].columns()
+        return cls(**{name: np.concatenate([getattr(table, name) for table in tables]) for name in names})
 
     def save(self, path: str | Path) -> None:
         """Write the table in the format of the suffix: .npz, .parquet, .tsv, or .ark with its .scp.
@@ -132,10 +155,7 @@ class Embeddings:
             If the file cannot be written.
         """
         module, name = find_table_format(path)
-        table = {"recording": self.recording, "start": self.start, "end": self.end, "vectors": self.vectors}
-        if self.speaker is not None:
-            table["speaker"] = self.speaker
-        getattr(import_module(f"diarize.formats.{module}"), f"write_{name}")(table, path)
+        getattr(import_module(f"diarize.formats.{module}"), f"write_{name}")(self.columns(), path)
 
     @classmethod
     def load(cls, path: str | Path) -> Embeddings:

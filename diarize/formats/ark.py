@@ -78,6 +78,8 @@ def read_ark(path: str | Path) -> dict[str, NDArray[Any]]:
 def write_ark(table: Mapping[str, NDArray[Any]], path: str | Path) -> None:
     """Write a table as ``x.ark``, ``x.scp``, ``x.segments`` and, with speakers, ``x.utt2spk``.
 
+    The keys are the utterances of the table, if it has them; other optional columns are left out.
+
     Raises
     ------
     FormatError
@@ -86,12 +88,16 @@ def write_ark(table: Mapping[str, NDArray[Any]], path: str | Path) -> None:
         If a file cannot be written.
     """
     ark = Path(path).with_suffix(".ark")
-    for column in ("recording", "speaker"):
+    for column in ("recording", "speaker", "utterance"):
         for name in sorted(set(table[column].tolist())) if column in table else ():
             if not is_one_word(name):
                 raise FormatError(f"{path}: {column} {name!r} is empty or has blanks; write .npz or .parquet")
     recordings = table["recording"].tolist()
     keys = [f"{row:07d}-{recording}" for row, recording in enumerate(recordings)]
+    if "utterance" in table:
+        keys = table["utterance"].tolist()
+        if len(set(keys)) < len(keys):
+            raise FormatError(f"{path}: an utterance occurs twice; write .npz or .parquet")
     times = zip(keys, recordings, table["start"].tolist(), table["end"].tolist(), strict=True)
     offsets = []
     with atomic_path(ark) as temporary, temporary.open("wb") as file:

@@ -1,14 +1,14 @@
 """Tables of embeddings as files: NumPy archives, Parquet and tab-separated text.
 
 A table is a mapping of arrays: ``recording`` (n,) str, ``start`` and ``end`` (n,) float64 in seconds,
-``vectors`` (n, dim) float32, and ``speaker`` (n,) str if speakers are known.
+``vectors`` (n, dim) float32, and of `OPTIONAL` those that are known, (n,).
 """
 
 from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,16 @@ from numpy.typing import NDArray
 
 from diarize.errors import FormatError
 from diarize.files.atomic import atomic_path
-from diarize.files.text import read_lines, write_text
+from diarize.files.text import read_lines
 
 Table = Mapping[str, NDArray[Any]]
 
 COLUMNS = ("recording", "start", "end", "vectors")
+OPTIONAL = ("speaker", "utterance", "seconds", "confidence")
+TEXTS = {"recording", "speaker", "utterance"}
+"""The columns of names; the others are numbers."""
+ROWS_A_GROUP = 50_000
+"""Rows of a row group of Parquet, about; so many are in memory when tables are written one by one."""
 
 
 def read_npz(path: str | Path) -> Table:
@@ -34,7 +39,7 @@ def read_npz(path: str | Path) -> Table:
     """
     try:
         with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            return {name: archive[name] for name in (*COLUMNS, "speaker") if name in archive.files}
+            return {name: archive[name] for name in (*COLUMNS, *OPTIONAL) if name in archive.files}
     except OSError as error:
         raise FormatError(f"{path}: cannot be read ({error.strerror or 'damaged'})") from error
     except (ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
@@ -76,7 +81,7 @@ def read_parquet(path: str | Path) -> Table:
     for name in ("recording", "start", "end", "vector"):
         if name not in found:
             raise FormatError(f"{path}: no column {name!r}; found: {', '.join(found)}")
-    names = [name for name in ("recording", "start", "end", "speaker", "vector") if name in found]
+    names = [name for name in ("recording", "start", "end", *OPTIONAL, "vector") if name in found]
     for name in names:
         if columns[name].null_count:
             raise FormatError(f"{path}: column {name!r} has {columns[name].null_count} missing values")
@@ -96,23 +101,57 @@ def write_parquet(table: Table, path: str | Path) -> None:
     DiarizeError
         If the file cannot be written.
     """
+    write_parquet_of([table], path)
+
+
+def write_parquet_of(tables: Iterable[Table], path: str | Path) -> None:
+    """Write tables of the same columns one after the other as one Parquet file, in bounded memory.
+
+    Raises
+    ------
+    DiarizeError
+        If the file cannot be written.
+    ValueError
+        If there are no tables.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    writer, held, n_rows = None, [], 0
+    with atomic_path(path) as temporary:
+        try:
+            for table in tables:
+                held.append(_arrow(table))
+                n_rows += len(held[-1])
+                writer = writer or pq.ParquetWriter(temporary, held[0].schema)
+                if n_rows >= ROWS_A_GROUP:
+                    writer.write_table(pa.concat_tables(held), row_group_size=2 * ROWS_A_GROUP)
+                    held, n_rows = [], 0
+            if writer is None:
+                raise ValueError("no tables to write")
+            if held:
+                writer.write_table(pa.concat_tables(held), row_group_size=2 * ROWS_A_GROUP)
+        finally:
+            if writer is not None:
+                writer.close()
+
+
+def _arrow(table: Table) -> Any:
+    """A table as one of Arrow."""
+    import pyarrow as pa
+
     vectors = table["vectors"]
     columns = {
-        name: pa.array(table[name].tolist(), pa.string())
-        for name in ("recording", "speaker")
+        name: pa.array(table[name].tolist(), pa.string()) if name in TEXTS else pa.array(table[name])
+        for name in ("recording", *OPTIONAL, "start", "end")
         if name in table
     }
-    columns |= {name: pa.array(table[name]) for name in ("start", "end")}
     columns["vector"] = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), vectors.shape[1])
-    with atomic_path(path) as temporary:
-        pq.write_table(pa.table(columns), temporary)
+    return pa.table(columns)
 
 
 def read_tsv(path: str | Path) -> Table:
-    """A table from tab-separated text: a header, then rows of recording, start, end, [speaker,] v0, v1, ...
+    """A table from tab-separated text: a header, then recording, start, end, optional columns, v0, v1, ...
 
     Raises
     ------
@@ -121,10 +160,11 @@ def read_tsv(path: str | Path) -> Table:
     """
     header, *lines = read_lines(path)
     names = header.text.split("\t")
-    labels = ["recording", "start", "end", *(["speaker"] if names[3:4] == ["speaker"] else [])]
+    labels = ["recording", "start", "end", *(name for name in OPTIONAL if name in names)]
     dim = len(names) - len(labels)
     if names != [*labels, *(f"v{index}" for index in range(dim))]:
-        raise header.error("the header is not recording, start, end, [speaker,] v0, v1, ...")
+        optional = ", ".join(f"[{name}]" for name in OPTIONAL)
+        raise header.error(f"the header is not recording, start, end, {optional}, v0, v1, ...")
     rows = [(line, line.text.split("\t")) for line in lines if line.text]
     vectors = np.empty((len(rows), dim), dtype=np.float32)
     for index, (line, fields) in enumerate(rows):
@@ -133,9 +173,7 @@ def read_tsv(path: str | Path) -> Table:
         line.segment(line.seconds(fields[1], "start"), line.seconds(fields[2], "end"))
         vectors[index] = [line.real(field, "number") for field in fields[len(labels) :]]
     return {
-        name: np.array(
-            [fields[column] for _, fields in rows], dtype=np.str_ if name in _NAMES else np.float64
-        )
+        name: np.array([fields[column] for _, fields in rows], dtype=np.str_ if name in TEXTS else np.float64)
         for column, name in enumerate(labels)
     } | {"vectors": vectors}
 
@@ -150,19 +188,60 @@ def write_tsv(table: Table, path: str | Path) -> None:
     DiarizeError
         If the file cannot be written.
     """
-    labels = [name for name in ("recording", "start", "end", "speaker") if name in table]
-    for name in set(labels) & _NAMES:
+    write_tsv_of([table], path)
+
+
+def write_tsv_of(tables: Iterable[Table], path: str | Path) -> None:
+    """Write tables of the same columns one after the other as one text. Errors are those of `write_tsv`."""
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+        for number, table in enumerate(tables):
+            labels = _labels(table, path)
+            if not number:
+                dim = table["vectors"].shape[1]
+                file.write("\t".join([*labels, *(f"v{index}" for index in range(dim))]) + "\n")
+            for vector, values in _lines(table, labels):
+                file.write(f"{values}\t{vector}\n" if vector else f"{values}\n")
+
+
+def write_projector(tables: Iterable[Table], folder: str | Path) -> None:
+    """Write tables for the embedding projector of TensorBoard: ``vectors.tsv`` and ``metadata.tsv``.
+
+    Raises
+    ------
+    FormatError
+        If a name has tabs or line breaks.
+    DiarizeError
+        If a file cannot be written.
+    """
+    vectors, metadata = Path(folder, "vectors.tsv"), Path(folder, "metadata.tsv")
+    with (
+        atomic_path(vectors) as one,
+        atomic_path(metadata) as other,
+        one.open("w", encoding="utf-8", newline="\n") as numbers,
+        other.open("w", encoding="utf-8", newline="\n") as names,
+    ):
+        for number, table in enumerate(tables):
+            labels = _labels(table, folder)
+            if not number:
+                names.write("\t".join(labels) + "\n")
+            for vector, values in _lines(table, labels):
+                numbers.write(f"{vector}\n")
+                names.write(f"{values}\n")
+
+
+def _labels(table: Table, path: str | Path) -> list[str]:
+    """The columns but the vectors, after a check of the names."""
+    labels = [name for name in ("recording", "start", "end", *OPTIONAL) if name in table]
+    for name in set(labels) & TEXTS:
         for value in sorted(set(table[name].tolist())):
             if any(mark in value for mark in "\t\n\r\0"):
                 raise FormatError(f"{path}: {name} {value!r} has tabs or line breaks; write .npz or .parquet")
-    dim = table["vectors"].shape[1]
-    lines = ["\t".join([*labels, *(f"v{index}" for index in range(dim))])]
-    for vector, *values in zip(
-        table["vectors"].tolist(), *(table[name].tolist() for name in labels), strict=True
-    ):
+    return labels
+
+
+def _lines(table: Table, labels: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """The vector and the other values of each row, tab-separated."""
+    columns = [table[name].tolist() for name in labels]
+    for vector, *values in zip(table["vectors"].tolist(), *columns, strict=True):
         # Nine digits identify any float32, str of a Python float any float64.
-        lines.append("\t".join([*map(str, values), *(f"{value:.9g}" for value in vector)]))
-    write_text("\n".join(lines) + "\n", path)
-
-
-_NAMES = {"recording", "speaker"}
+        yield "\t".join(f"{value:.9g}" for value in vector), "\t".join(map(str, values))

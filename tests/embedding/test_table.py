@@ -102,7 +102,7 @@ def test_tables_that_differ_do_not_concatenate() -> None:
         Embeddings.concatenate([])
     with pytest.raises(ValueError, match=r"differ in dim: \[3, 4\]"):
         Embeddings.concatenate([make_table(), make_table(dim=4)])
-    with pytest.raises(ValueError, match="1 of 2 tables have speakers; all or none must"):
+    with pytest.raises(ValueError, match="1 of 2 tables have the column speaker; all or none must"):
         Embeddings.concatenate([make_table(), make_table(speakers=False)])
 
 
