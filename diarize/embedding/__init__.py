@@ -2,6 +2,9 @@
 
 - ``embedder``: `Embedder`, embeddings of the windows of a recording, and the stage `embed`
 - ``table``: `Embeddings`, a table that is read and written
+- ``turns``: embeddings of turns and speakers
+- ``kept_tables``: tables of recordings that become one table at the end
+- ``layers``: the output of any layer
 - ``encoders``: the encoder of a model
 - ``running``: the encoder for networks of this project, which run once over the recording
 - ``separate``: the encoder for networks that take windows one by one

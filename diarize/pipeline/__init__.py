@@ -7,5 +7,6 @@
 - ``turns``: the stage `turns`, labelled windows to turns
 - ``records``: the records that pass from stage to stage
 - ``diarizer``: `Diarizer`, which runs all stages
+- ``embeddings``: the embeddings of a recording, for each window, turn, utterance or speaker
 - ``result``: `Diarization`, the result
 """

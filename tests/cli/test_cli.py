@@ -377,7 +377,9 @@ def test_embeddings_are_the_same_in_every_format(suffix, recording, model, tmp_p
 def test_a_whole_recording_is_one_vector(recording, model, tmp_path):
     soundfile.write(tmp_path / "silence.wav", np.zeros(32000), 16000)
     path = tmp_path / "a.npz"
-    done = call("embed", recording, tmp_path / "silence.wav", "--whole", "--model", model, "-o", path)
+    done = call(
+        "embed", recording, tmp_path / "silence.wav", "--per", "recordings", "--model", model, "-o", path
+    )
     assert (done.status, done.err) == (0, "")
     table = Embeddings.load(path)
     assert table.recording.tolist() == ["talk", "silence"]

@@ -286,7 +286,7 @@ def test_a_table_of_embeddings_holds_the_speakers(model, tmp_path):
     assert call("embed", CALL, *names, "-o", tmp_path / "table.tsv").status == 0
     rows = list(csv.DictReader((tmp_path / "table.tsv").open(), delimiter="\t"))
     assert {row["speaker"] for row in rows} == {"agent", "customer"}
-    assert call("embed", CALL, *names, "--whole", "-o", tmp_path / "whole.npz").status == 0
+    assert call("embed", CALL, *names, "--per", "recordings", "-o", tmp_path / "whole.npz").status == 0
     assert Embeddings.load(tmp_path / "whole.npz").speaker.tolist() == ["agent", "customer"]
 
 
