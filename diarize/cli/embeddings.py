@@ -250,14 +250,10 @@ def _find_utterances(inputs: Sequence[str]) -> Units:
     found: dict[str, list[tuple[Turn, str]]] = {}
     for item in inputs:
         if not Path(item, "wav.scp").is_file():
-            raise FormatError(
-                f"{item}: --per utterances needs a Kaldi data folder, with wav.scp and segments"
-            )
+            raise FormatError(f"{item}: no Kaldi data folder with wav.scp; --per utterances needs one")
         data = read_data_folder(item, allow_pipes=True)  # nothing is run here
         if not data.segments:
-            raise FormatError(
-                f"{item}: no segments, so utterances are whole recordings; use --per recordings"
-            )
+            raise FormatError(f"{item}: no segments; for whole recordings, use --per recordings")
         for utterance, (recording, segment) in data.segments.items():
             speaker = data.utt2spk.get(utterance, utterance)
             found.setdefault(recording, []).append((Turn(recording, segment, speaker), utterance))

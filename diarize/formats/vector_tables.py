@@ -163,8 +163,8 @@ def read_tsv(path: str | Path) -> Table:
     labels = ["recording", "start", "end", *(name for name in OPTIONAL if name in names)]
     dim = len(names) - len(labels)
     if names != [*labels, *(f"v{index}" for index in range(dim))]:
-        optional = ", ".join(f"[{name}]" for name in OPTIONAL)
-        raise header.error(f"the header is not recording, start, end, {optional}, v0, v1, ...")
+        optional = " ".join(f"[{name},]" for name in OPTIONAL)
+        raise header.error(f"the header is not recording, start, end, {optional} v0, v1, ...")
     rows = [(line, line.text.split("\t")) for line in lines if line.text]
     vectors = np.empty((len(rows), dim), dtype=np.float32)
     for index, (line, fields) in enumerate(rows):

@@ -9,6 +9,7 @@ from typing import Any
 
 from diarize.config import Config
 from diarize.config.changes import changes_as_toml, differences
+from diarize.config.preset import DEFAULT_PRESET
 from diarize.scoring.der import FROM_UEM, DiarizationScore, pool
 from diarize.tuning.gain import FEWEST, Gain
 
@@ -19,6 +20,8 @@ class Outcome:
 
     Attributes
     ----------
+    name : str
+        Name of the settings to compare with: "default", or that of a preset.
     default, chosen : Config
         The settings to compare with, and those with the lowest DER.
     before, after : sequence of DiarizationScore
@@ -34,6 +37,7 @@ class Outcome:
     seed : int
     """
 
+    name: str
     default: Config
     chosen: Config
     before: Sequence[DiarizationScore]
@@ -63,21 +67,22 @@ class Outcome:
     def verdict(self) -> str:
         """Whether the chosen settings are better, in one sentence."""
         n = len(self.before)
+        kept = "the defaults are kept" if self.name == DEFAULT_PRESET else f"those of {self.name} are kept"
         if not self.changes:
-            return "No other settings are better on these recordings: the defaults are kept."
+            return f"No other settings are better on these recordings: {kept}."
         if n < FEWEST:
             return (
                 f"{n} recording{'s' * (n > 1)} cannot show whether a gain is chance, "
-                f"at least {FEWEST} are needed: the defaults are kept."
+                f"at least {FEWEST} are needed: {kept}."
             )
         if not self.is_better:
-            return "The gain is not distinguishable from chance: the defaults are kept."
+            return f"The gain is not distinguishable from chance: {kept}."
         return "The gain is distinguishable from chance: the chosen settings are written."
 
     def summary(self) -> str:
         """The rates and the verdict, as text."""
         rows = [
-            ("default settings", _percent(pool(self.before).der)),
+            (f"{self.name} settings", _percent(pool(self.before).der)),
             ("chosen settings, on the recordings they were chosen on", _percent(pool(self.after).der)),
         ]
         if self.gain is not None:

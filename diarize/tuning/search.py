@@ -98,7 +98,7 @@ def tune(
         seconds=seconds,
         report=lambda n: report(step, n),
     )
-    default = next(iter(bases.values()))
+    name, default = next(iter(bases.items()))
     before = [kept.score(each, default) for each in recordings]
     folds = make_folds(len(recordings), seed)
     kept.allow(0.5 if folds else 1.0)
@@ -115,6 +115,7 @@ def tune(
         held_out |= {i: kept.score(recordings[i], config) for i in fold}
     crossed = [held_out[i] for i in sorted(held_out)]
     return Outcome(
+        name=name,
         default=default,
         chosen=chosen,
         before=before,

@@ -113,7 +113,8 @@ def test_recordings_and_a_layer(data, model, tmp_path):
     own, other = Embeddings.load(tmp_path / "a.npz"), Embeddings.load(tmp_path / "b.npz")
     assert len(own) == len(other) == 2
     assert own.end.tolist() == [12, 8]
-    assert (np.sum(own.vectors * other.vectors, axis=1) > 0.9).all()
+    # Windows one by one know nothing of the sound around them.
+    assert (np.sum(own.vectors * other.vectors, axis=1) > 0.5).all()
 
 
 def test_the_projector_gets_two_files(data, turns, model, tmp_path):

@@ -265,7 +265,8 @@ def test_parquet_says_what_is_wrong(tmp_path: Path) -> None:
     [
         (
             "recording\tend\tstart\tv0\n",
-            "line 1: the header is not recording, start, end, [speaker,] v0",
+            "line 1: the header is not recording, start, end, [speaker,] "
+            "[utterance,] [seconds,] [confidence,] v0",
         ),
         ("recording\tstart\tend\tv1\n", "line 1: the header is not"),
         ("recording\tstart\tend\tv0\na\t0\t1\n", "line 2: 3 fields, the header has 4 (a 0 1)"),
