@@ -224,7 +224,8 @@ def test_choose_overlap_threshold_has_a_row_for_each_threshold(run_script, sets,
     assert all(float(share) > 50 for row in rows[1::2] for share in row[5].split(" / ")), "found, and right"
 
 
-def test_settings_are_chosen_on_one_half_and_scored_on_the_other(run_script, sets, model, tmp_path):
+@pytest.mark.slow
+def test_settings_are_chosen_on_one_half_and_scored_on_the_other(run_script, sets, tmp_path):
     data = tmp_path / "four"
     shutil.copytree(sets / "demo", data)
     for kind, suffix in (("audio", ".flac"), ("rttm", ".rttm"), ("uem", ".uem")):
@@ -241,6 +242,7 @@ def test_settings_are_chosen_on_one_half_and_scored_on_the_other(run_script, set
     assert all(row[1:3] == row[6:8] for row in rows)
 
 
+@pytest.mark.slow
 def test_stability_stands_beside_the_error(run_script, sets):
     rows = rows_of(run_script("stability_and_error.py", "--data", sets / "demo"), 3)
     assert {row[0] for row in rows} == {"meeting", "EN2006a"}
