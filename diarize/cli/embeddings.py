@@ -139,9 +139,10 @@ def embed(
         embedder = Embedder(model or chosen.embedding.model, device=device, threads=threads, layer=layer)
     made_by = {
         "per": per,
+        "layer": layer,
         "model": f"{embedder.model.name} {embedder.model.fingerprint}",
         "settings": chosen.model_dump(),
-        "files": [turns, speech],
+        "files": [file and _stamp(file) for file in (turns, speech)],
         "channels": [channel, channels, names, track],
     }
     kept = KeptTables(path, made_by, anew=force)
@@ -149,7 +150,7 @@ def embed(
     done: list[str] = []
 
     def add(job: Job) -> None:
-        key = f"{job.folder}/{job.recording} {job.source}"
+        key = f"{job.folder}/{job.recording} {_stamp(Path(job.source))}"
         if key not in kept:
             heard = read_speech(speech, job.recording) if speech else job.speech
             with open_source(job) as source, progress:
@@ -193,6 +194,15 @@ def embed(
         kept.remove()
     if not complete:
         raise typer.Exit(2)
+
+
+def _stamp(path: Path) -> str:
+    """A text that changes with a file."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):  # a command, or a file that is reported when it is opened
+        return str(path)
+    return f"{path} {status.st_size} {status.st_mtime_ns}"
 
 
 def _check(
