@@ -13,7 +13,7 @@ import argparse
 import time
 from pathlib import Path
 
-from meetings import Bench, read_sets
+from meetings import read_sets
 from printing import header, percent, table
 
 from diarize.audio import SAMPLE_RATE, load_audio
@@ -21,6 +21,7 @@ from diarize.config import load_config
 from diarize.errors import DiarizeError
 from diarize.pipeline.live import LiveDiarizer
 from diarize.scoring.der import pool
+from diarize.tuning.bench import Bench
 
 
 def main() -> None:

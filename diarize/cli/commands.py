@@ -11,23 +11,7 @@ from diarize.cli import console
 from diarize.cli.embeddings import embed
 from diarize.cli.live import live
 from diarize.cli.options import (
-    AllowPipes,
-    Assignments,
-    Channel,
-    ChannelNames,
-    Channels,
-    ConfigFile,
-    Device,
     Force,
-    Inputs,
-    ModelName,
-    Preset,
-    Quiet,
-    SpeechFile,
-    Threads,
-    Track,
-    Verbose,
-    as_settings,
 )
 from diarize.cli.report import report, serve
 from diarize.cli.run import run
@@ -36,7 +20,7 @@ from diarize.cli.transcripts import words
 from diarize.cli.tuning import stability, tune
 
 if TYPE_CHECKING:
-    from diarize.batch.jobs import Job
+    pass
 
 
 app = typer.Typer(
@@ -53,8 +37,6 @@ app = typer.Typer(
 app.command()(run)
 app.command()(status)
 app.command()(live)
-
-
 app.command()(embed)
 
 
