@@ -103,6 +103,8 @@ def tune(
     recordings = find_recordings(
         inputs, reference, uem, collar=collar, skip_overlap=skip_overlap, allow_pipes=allow_pipes
     )
+    # What the log says of settings that are only tried does not concern the user.
+    console.start_logging(quiet or not verbose, verbose)
     journal = output.with_name(output.name + JOURNAL)
     if force:
         journal.unlink(missing_ok=True)
