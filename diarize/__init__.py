@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from diarize.audio import load_audio as load_audio
     from diarize.embedding.embedder import Embedder as Embedder
+    from diarize.embedding.enrolment import enroll as enroll
     from diarize.embedding.table import Embeddings as Embeddings
     from diarize.errors import DiarizeError as DiarizeError
     from diarize.formats import read_rttm as read_rttm
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from diarize.scoring.der import score as score
     from diarize.segments import Segment as Segment
     from diarize.segments import Turn as Turn
+    from diarize.speakers.voice_table import VoiceTable as VoiceTable
 
 __version__ = "0.1.0"
 
@@ -33,6 +35,8 @@ _HOME = {
     "LiveDiarizer": "diarize.pipeline.live",
     "Segment": "diarize.segments",
     "Turn": "diarize.segments",
+    "VoiceTable": "diarize.speakers.voice_table",
+    "enroll": "diarize.embedding.enrolment",
     "load_audio": "diarize.audio",
     "read_rttm": "diarize.formats",
     "score": "diarize.scoring.der",

@@ -18,6 +18,9 @@ from diarize.formats import FORMATS, read_lab, read_rttm_speech, read_uem
 from diarize.formats.kaldi import is_command, read_data_folder, run_command
 from diarize.segments import Segment, join_segments, normal_name
 
+VOICES, VOICES_SUFFIX = "voices", ".voices.parquet"
+"""A result beside the formats of turns: an embedding of each speaker."""
+
 SPEECH_SUFFIXES = (".rttm", ".uem", ".lab")
 """Suffixes of the files that hold known speech."""
 
@@ -53,8 +56,9 @@ class Job:
 
 
 def result_paths(job: Job, folder: Path, formats: Iterable[str]) -> list[Path]:
-    """The files in a folder for the results of a recording, one for each format."""
-    return [folder / job.folder / f"{job.recording}{FORMATS[name].suffix}" for name in formats]
+    """The files in a folder for the results of a recording, one for each format or `VOICES`."""
+    suffixes = (VOICES_SUFFIX if name == VOICES else FORMATS[name].suffix for name in formats)
+    return [folder / job.folder / f"{job.recording}{suffix}" for suffix in suffixes]
 
 
 def refuse_recording(job: Job, paths: Sequence[Path]) -> None:

@@ -1,4 +1,4 @@
-"""One recording to its results as text, in whatever process."""
+"""One recording to the content of its results, in whatever process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diarize.audio.progress import Hook, ignore
-from diarize.batch.jobs import Job, open_source, read_speech
+from diarize.batch.jobs import VOICES, Job, open_source, read_speech
 from diarize.batch.sources import fingerprint_source
 from diarize.config import Config
 from diarize.errors import DiarizeError
@@ -33,6 +33,8 @@ class Labelling:
     ----------
     speech : path, optional
         Known speech: a file, or a folder with a file for each recording.
+    known : path, optional
+        Table of known voices.
     """
 
     config: Config = field(default_factory=Config)
@@ -43,6 +45,7 @@ class Labelling:
     channel_names: Sequence[str] | None = None
     track: int | None = None
     speech: Path | None = None
+    known: Path | None = None
 
     def make_diarizer(self, threads: int | None = None) -> Diarizer:
         """The diarizer for these recordings; it loads the models.
@@ -50,13 +53,19 @@ class Labelling:
         Raises
         ------
         ModelError
-            If a model is missing or cannot be read.
+            If a model is missing or cannot be read, or the known voices are those of another one.
+        FormatError
+            If the table of known voices cannot be read.
         ConfigError
             If a setting of the clusterer is impossible.
         """
         from diarize.pipeline.diarizer import Diarizer
+        from diarize.pipeline.recognition import open_known
 
-        return Diarizer(self.model, config=self.config, device=self.device, threads=threads)
+        diarizer = Diarizer(self.model, config=self.config, device=self.device, threads=threads)
+        if self.known is not None:
+            open_known(self.known, diarizer.embedder)
+        return diarizer
 
 
 @dataclass(frozen=True)
@@ -65,15 +74,15 @@ class Labelled:
 
     Attributes
     ----------
-    texts : dict
-        The text of the result by format.
+    results : dict
+        The content of each file by format.
     source : Fingerprint, optional
         That of the recording, made before it was labelled.
     duration, seconds : float
         Length of the recording, and wall-clock time of its labelling.
     """
 
-    texts: dict[str, str]
+    results: dict[str, bytes]
     source: Fingerprint | None
     duration: float
     seconds: float
@@ -129,7 +138,7 @@ def try_job(
 ) -> Finished | Failed:
     """Label one job. An unexpected error, too, is a failure of this recording, so that the others go on."""
     try:
-        return Finished(job, label_as_text(diarizer, job, how, formats, hook))
+        return Finished(job, label_as_files(diarizer, job, how, formats, hook))
     except DiarizeError as error:
         return Failed(job, str(error))
     except Exception as error:
@@ -159,6 +168,7 @@ def label_job(diarizer: Diarizer, job: Job, how: Labelling, hook: Hook = ignore)
             min_speakers=number,
             max_speakers=number,
             speech=read_speech(how.speech, job.recording) if how.speech else job.speech,
+            known=how.known,
             recording=job.recording,
             hook=hook,
         )
@@ -168,10 +178,10 @@ def label_job(diarizer: Diarizer, job: Job, how: Labelling, hook: Hook = ignore)
     return diarization
 
 
-def label_as_text(
+def label_as_files(
     diarizer: Diarizer, job: Job, how: Labelling, formats: Sequence[str], hook: Hook = ignore
 ) -> Labelled:
-    """The results of one job as text.
+    """The results of one job as the content of files.
 
     Raises
     ------
@@ -181,9 +191,13 @@ def label_as_text(
     started = time.perf_counter()
     read = fingerprint_source(job.source)
     diarization = label_job(diarizer, job, how, hook)
-    texts = {name: result_text(diarization, name) for name in formats}
+    results = {name: _content(diarization, name) for name in formats}
     seconds = time.perf_counter() - started
-    return Labelled(texts, read, diarization.duration, seconds, len(diarization.speakers))
+    return Labelled(results, read, diarization.duration, seconds, len(diarization.speakers))
+
+
+def _content(diarization: Diarization, format: str) -> bytes:
+    return diarization.voices.to_bytes() if format == VOICES else result_text(diarization, format).encode()
 
 
 def result_text(diarization: Diarization, format: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from diarize.audio.progress import Hook, ignore
-from diarize.batch.jobs import Job, find_jobs, refuse_recording, result_paths
+from diarize.batch.jobs import VOICES, Job, find_jobs, refuse_recording, result_paths
 from diarize.batch.journal import open_journal
 from diarize.batch.labelling import Failed, Finished, Labelled, Labelling, Started, label_here
 from diarize.batch.plan import Plan, plan_job
@@ -20,9 +20,9 @@ from diarize.batch.sources import source_size
 from diarize.batch.workers import label_in_processes
 from diarize.config import Config
 from diarize.errors import DiarizeError
+from diarize.files.atomic import write_bytes
 from diarize.files.fingerprints import Fingerprint
 from diarize.files.folders import make_folder
-from diarize.files.text import write_text
 from diarize.formats import find_format
 
 State = Literal["labelled", "skipped", "kept", "failed"]
@@ -134,8 +134,8 @@ class Run:
     def finish(self, job: Job, labelled: Labelled) -> Record:
         """Write the results of a recording, and note them in the journal."""
         paths = self._paths(job)
-        texts = [labelled.texts[name].encode() for name in self._places.formats]
-        digests = [(len(text), sha256(text).hexdigest()) for text in texts]
+        contents = [labelled.results[name] for name in self._places.formats]
+        digests = [(len(content), sha256(content).hexdigest()) for content in contents]
 
         def results(times: Sequence[int]) -> dict[str, Fingerprint]:
             found = zip(paths, digests, times, strict=True)
@@ -148,8 +148,8 @@ class Run:
         self._journal.commit()
         try:
             refuse_recording(job, paths)
-            for path, text in zip(paths, texts, strict=True):
-                write_text(text.decode(), path)
+            for path, content in zip(paths, contents, strict=True):
+                write_bytes(content, path)
         except DiarizeError as error:
             return self._fail(job, str(error))
         self._journal.settle(job, results([path.stat().st_mtime_ns for path in paths]))
@@ -223,6 +223,8 @@ def label_recordings(
     channel_names: Sequence[str] | None = None,
     track: int | None = None,
     speech: str | Path | None = None,
+    known: str | Path | None = None,
+    save_voices: bool = False,
     allow_pipes: bool = False,
 ) -> Iterator[Record]:
     """Label many recordings into a folder, as `diarize run` does; gives a record of each as it is done.
@@ -251,6 +253,10 @@ def label_recordings(
         As for the call of a `Diarizer`.
     speech : path, optional
         Known speech: a file, or a folder with a file for each recording.
+    known : path, optional
+        Table of known voices: speakers who are these people get their names.
+    save_voices : bool
+        Also write RECORDING.voices.parquet, an embedding of each speaker. It is biometric data.
     allow_pipes : bool
         Run commands in wav.scp of a Kaldi data folder.
 
@@ -273,9 +279,11 @@ def label_recordings(
         find_format("", name)
     given = WHOLE if shard is None else parse_shard(shard)
     found = given.take(find_jobs(inputs, allow_pipes=allow_pipes, speech=speech))
-    known = None if speech is None else Path(speech)
-    how = Labelling(config or Config(), model, device, channel, channels, channel_names, track, speech=known)
-    places = Places(Path(folder), tuple(dict.fromkeys(formats)), given, force)
+    speech, known = (None if path is None else Path(path) for path in (speech, known))
+    channel_options = (channel, channels, channel_names, track)
+    how = Labelling(config or Config(), model, device, *channel_options, speech=speech, known=known)
+    files = dict.fromkeys([*formats, *([VOICES] if save_voices else [])])
+    places = Places(Path(folder), tuple(files), given, force)
     return _records(Run(found, how, places, jobs), threads)
 
 

@@ -44,6 +44,7 @@ class SettingsHash:
             "settings": how.config.model_dump(),
             "model": str(how.model),
             "files": [fingerprint(path).sha256 for path in _model_files(how)],
+            "voices": None if how.known is None else fingerprint(how.known).sha256,
             "channels": [how.channel, how.channels, how.channel_names, how.track],
             "formats": sorted(formats),
         }

@@ -9,6 +9,9 @@ import typer
 
 from diarize.cli import console
 from diarize.cli.embeddings import embed
+from diarize.cli.enroll import enroll
+from diarize.cli.find import find
+from diarize.cli.link import link
 from diarize.cli.live import live
 from diarize.cli.options import (
     Force,
@@ -141,6 +144,9 @@ def convert(
 
 
 app.command()(words)
+app.command()(enroll)
+app.command()(link)
+app.command()(find)
 app.command()(report)
 app.command()(serve)
 app.command()(tune)

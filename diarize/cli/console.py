@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn, TaskID
 
     from diarize.batch.jobs import Job
+    from diarize.clustering.reasons import Recognised, RecognisedSpeaker
     from diarize.config import Config
     from diarize.pipeline.result import Diarization
 
@@ -193,6 +194,20 @@ def refuse_existing(paths: Iterable[Path], force: bool) -> None:
             raise DiarizeError(f"{path}: exists; give --force to overwrite it")
 
 
+def refuse_same(sources: Iterable[Path], targets: Iterable[Sequence[Path]]) -> None:
+    """Check that no file would be replaced by what is made from it.
+
+    Raises
+    ------
+    DiarizeError
+        If one would.
+    """
+    for source, paths in zip(sources, targets, strict=True):
+        for path in paths:
+            if path.exists() and source.exists() and path.samefile(source):
+                raise DiarizeError(f"{path}: this is an input; name another folder with --output")
+
+
 def write_result(diarization: Diarization, path: Path) -> None:
     """Write a diarization in the format of the path's suffix. JSON holds the whole result."""
     if path.suffix.lower() == FORMATS["json"].suffix:
@@ -210,10 +225,28 @@ def describe(diarization: Diarization, paths: Sequence[Path], seconds: float) ->
     ]
     lines.append(f"speakers: {len(diarization.speakers)}")
     lines.append(f"why: {diarization.evidence['reason']}")
+    if (known := diarization.evidence.get("known")) is not None:
+        lines.append(f"known: {describe_known(known)}")
     stages = ", ".join(f"{STAGES[stage]} {value:.2f} s" for stage, value in diarization.seconds.items())
     lines.append(f"{diarization.duration:.1f} s of audio in {seconds:.2f} s: {stages}")
     lines.append(f"real-time factor {seconds / diarization.duration:.4f}")
     return "\n".join(lines + [f"written: {path}" for path in paths]) + "\n"
+
+
+def describe_known(known: Recognised) -> str:
+    """Which speakers are known people, with their scores in nats."""
+    found = [
+        f"{each['speaker']} is {each['name'] or 'nobody known'} ({_score(each)})"
+        for each in known["speakers"]
+    ]
+    needed = f"a name needs {known['needed']:.1f} nats ({known['false_alarms']:.2%} false alarms)"
+    return "; ".join([*found, needed])
+
+
+def _score(each: RecognisedSpeaker) -> str:
+    if each["score"] is None:
+        return "the table is empty"
+    return f"{each['score']:.1f}" if each["name"] else f"nearest {each['nearest']}, {each['score']:.1f}"
 
 
 def run_jobs(jobs: Sequence[Job], work: Callable[[Job], None]) -> bool:

@@ -127,6 +127,22 @@ SpeechFile = Annotated[
         "a file for each recording.",
     ),
 ]
+KnownVoices = Annotated[
+    Path | None,
+    typer.Option(
+        "--known",
+        metavar="FILE",
+        help="Table of known voices, from `diarize enroll`; speakers who are these people get their names.",
+    ),
+]
+SaveVoices = Annotated[
+    bool,
+    typer.Option(
+        "--save-voices",
+        help="Also write RECORDING.voices.parquet, an embedding of each speaker, for `diarize link` and "
+        "`find`. It is biometric data.",
+    ),
+]
 Preset = Annotated[
     str | None,
     typer.Option(

@@ -21,6 +21,7 @@ from diarize.cli.options import (
     Formats,
     Inputs,
     Jobs,
+    KnownVoices,
     MaxSpeakers,
     MinSpeakers,
     ModelName,
@@ -28,6 +29,7 @@ from diarize.cli.options import (
     Output,
     Preset,
     Quiet,
+    SaveVoices,
     ShardName,
     SpeechFile,
     Threads,
@@ -56,6 +58,8 @@ def run(
     clusterer: ClustererName = None,
     threshold: Threshold = None,
     speech: SpeechFile = None,
+    known: KnownVoices = None,
+    save_voices: SaveVoices = False,
     channel: Channel = None,
     channels: Channels = None,
     channel_names: ChannelNames = None,
@@ -89,7 +93,7 @@ def run(
     chosen = console.load_settings(config, settings, given, preset)
     names = console.channel_names(channels, channel, channel_names, chosen)
 
-    from diarize.batch.jobs import find_jobs
+    from diarize.batch.jobs import VOICES, find_jobs
     from diarize.batch.labelling import Labelling
     from diarize.batch.shards import WHOLE, parse_shard
     from diarize.cli.targets import find_target
@@ -98,38 +102,53 @@ def run(
     target = find_target(output, format or [])
     if target.folder is None and (jobs > 1 or shard is not None):
         raise ConfigError("--jobs and --shard need a folder for the results; give one with --output")
+    if save_voices and target.path is None:
+        raise ConfigError("--save-voices writes a file beside each result; give a folder with --output")
     found = find_jobs(inputs, allow_pipes=allow_pipes, speech=speech)
     target.check_jobs(found)
-    how = Labelling(chosen, model, device, channel, channels, names, track, speech)
+    how = Labelling(chosen, model, device, channel, channels, names, track, speech, known)
     if target.folder is not None:
         from diarize.batch.journal import find_journals
         from diarize.batch.run import Places
         from diarize.cli.many import label_many
 
         if len(found) > 1 or jobs > 1 or shard is not None or find_journals(target.folder):
-            places = Places(target.folder, target.formats, part, force)
+            formats = (*target.formats, *([VOICES] if save_voices else []))
+            places = Places(target.folder, formats, part, force)
             label_many(part.take(found), how, places, jobs, threads, quiet)
             return
-    _label_each(found, how, target, threads, force, quiet)
+    _label_each(found, how, target, threads, save_voices, force, quiet)
 
 
 def _label_each(
-    jobs: Sequence[Job], how: Labelling, target: Target, threads: int | None, force: bool, quiet: bool
+    jobs: Sequence[Job],
+    how: Labelling,
+    target: Target,
+    threads: int | None,
+    save_voices: bool,
+    force: bool,
+    quiet: bool,
 ) -> None:
     """Label recordings one after the other, without a journal, and show their turns."""
     from diarize.batch.labelling import label_job, result_text
+    from diarize.batch.results import voices_path
 
     diarizer = how.make_diarizer(threads)
     progress = console.ProgressBar(quiet)
 
     def label(job: Job) -> None:
         paths = target.paths(job, force)
+        table = voices_path(paths[0]) if save_voices else None
+        console.refuse_existing([] if table is None else [table], force)
         started = time.perf_counter()
         with progress:
             diarization = label_job(diarizer, job, how, progress)
         seconds = time.perf_counter() - started
         for path in paths:
             console.write_result(diarization, path)
+        if table is not None:
+            diarization.voices.save(table)
+            paths.append(table)
         if not paths:
             console.say(result_text(diarization, target.formats[0]))
         elif not quiet:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -24,9 +24,6 @@ from diarize.cli.options import (
     as_settings,
 )
 from diarize.errors import FormatError
-
-if TYPE_CHECKING:
-    from diarize.segments import Turn
 
 
 def words(
@@ -89,7 +86,7 @@ def words(
     The transcript comes from a speech recogniser; the words are not changed.
     """
     console.start_logging(quiet, verbose)
-    from diarize.formats import READABLE
+    from diarize.formats import READABLE, read_recording
     from diarize.words import assign_speakers, read_words, render_words
 
     path = None if output == "-" else Path(output)
@@ -98,7 +95,7 @@ def words(
         console.refuse_existing([path], force)
     spoken = read_words(transcript, transcript.stem)
     if who.suffix.lower() in {known.suffix.lower() for known in READABLE.values()}:
-        turns = _turns_of(who, transcript.stem)
+        turns = read_recording(who, transcript.stem, "the transcript")
     else:
         given = as_settings(num_speakers=num_speakers, min_speakers=min_speakers, max_speakers=max_speakers)
         chosen = console.load_settings(config, settings, given, preset)
@@ -135,18 +132,3 @@ def _format(path: Path | None, asked: str | None) -> str:
     if chosen not in WRITERS:
         raise FormatError(f"{path or 'stdout'}: no format {chosen!r} of words; known: {', '.join(WRITERS)}")
     return chosen
-
-
-def _turns_of(path: Path, recording: str) -> list[Turn]:
-    """The turns of a file that are of one recording: of the named one, if there are several."""
-    from diarize.formats import read_turns
-
-    turns = read_turns(path)
-    names = list(dict.fromkeys(turn.recording for turn in turns))
-    if len(names) > 1 and recording not in names:
-        shown = ", ".join(names[:3])
-        raise FormatError(
-            f"{path}: turns of {len(names)} recordings ({shown}), none is {recording}; "
-            "name the transcript like its recording"
-        )
-    return [turn for turn in turns if len(names) == 1 or turn.recording == recording]

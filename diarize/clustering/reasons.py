@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from diarize.clustering.partitions import Labels, count
 
@@ -15,6 +15,24 @@ class Candidate(TypedDict):
     score: float
 
 
+class RecognisedSpeaker(TypedDict):
+    """A speaker of a recording, the known person it is, and the score in nats of the nearest person."""
+
+    speaker: str  # as without known voices: SPEAKER_00
+    name: str | None  # None for nobody known
+    nearest: str | None  # the same person, otherwise the one with the largest score
+    score: float | None  # None if nobody is known
+    seconds: float  # of speech
+
+
+class Recognised(TypedDict):
+    """Which speakers of a recording are known people."""
+
+    false_alarms: float
+    needed: float  # score in nats that a name needs
+    speakers: list[RecognisedSpeaker]
+
+
 class Evidence(TypedDict):
     """The reason why a clusterer found this many speakers; can be written as JSON."""
 
@@ -22,6 +40,7 @@ class Evidence(TypedDict):
     reason: str  # one sentence with figures
     candidates: list[Candidate]
     absorbed: list[int]  # numbers of items in the small clusters that went to a neighbour
+    known: NotRequired[Recognised]  # if a table of known voices was given
 
 
 def explain(

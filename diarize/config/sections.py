@@ -255,6 +255,17 @@ class TurnConfig(Settings):
         return n
 
 
+class KnownConfig(Settings):
+    """Known voices (``speakers/enrolment.py``)."""
+
+    false_alarms: float = Field(
+        0.01,
+        gt=0,
+        lt=1,
+        description="share of speakers who are nobody known and get a name all the same; lower names fewer",
+    )
+
+
 class Config(Settings):
     """All settings of the pipeline."""
 
@@ -264,6 +275,7 @@ class Config(Settings):
     resegmentation: ResegmentationConfig = ResegmentationConfig()
     turns: TurnConfig = TurnConfig()
     channels: ChannelsConfig = ChannelsConfig()
+    known: KnownConfig = KnownConfig()
 
 
 MODEL_TABLES = ("features", "network", "segments", "about")

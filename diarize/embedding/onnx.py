@@ -17,6 +17,7 @@ from diarize.config import Settings, check_order, load_tables, validate
 from diarize.embedding.protocol import Vectors
 from diarize.errors import ConfigError, ModelError
 from diarize.machine.sessions import first_line, open_session
+from diarize.speakers.enrolment import load_verifier
 from diarize.speakers.plda import load_backend
 
 logger = logging.getLogger(__name__)
@@ -68,6 +69,7 @@ class OnnxNetwork:
             logger.warning("%s: ONNX files run on the CPU, not on %s", path, device)
         self.fingerprint, self._session = _open(path)
         self.backend = load_backend(path, self.fingerprint)
+        self.verifier = load_verifier(path, self.fingerprint)
         self._check_names()
         rng = np.random.default_rng(0)
         self.embed(0.1 * rng.standard_normal((2, self.min_samples), dtype=np.float32))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from diarize.audio import Samples
 from diarize.segments import Segment
+from diarize.speakers.enrolment import Verifier
 from diarize.speakers.plda import Backend
 
 Vectors = NDArray[np.float32]
@@ -33,6 +34,11 @@ class Described(Protocol):
     @property
     def backend(self) -> Backend | None:
         """How its embeddings vary within and between speakers; None if this was not learned."""
+        ...
+
+    @property
+    def verifier(self) -> Verifier | None:
+        """The law of the scores of known voices; None if this was not learned."""
         ...
 
 

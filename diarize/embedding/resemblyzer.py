@@ -55,7 +55,7 @@ class ResemblyzerNetwork:
     """
 
     name = RESEMBLYZER
-    backend = None
+    backend = verifier = None
     dim = RESEMBLYZER_DIM
     min_samples = max_samples = (FRAMES + 2 * _MARGIN - 1) * FEATURES.hop
 

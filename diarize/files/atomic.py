@@ -46,5 +46,17 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def write_bytes(content: bytes, path: str | Path) -> None:
+    """Write a file, whole or not at all.
+
+    Raises
+    ------
+    DiarizeError
+        If it cannot be written.
+    """
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+
+
 def _unwritable(path: str | Path, error: OSError) -> DiarizeError:
     return DiarizeError(f"{path}: cannot be written ({error.strerror or error})")

@@ -60,6 +60,7 @@ __all__ = [
     "convert_turns",
     "find_format",
     "read_lab",
+    "read_recording",
     "read_rttm",
     "read_rttm_speech",
     "read_turns",
@@ -90,6 +91,27 @@ def read_turns(path: File | IO[Any] | bytes, format: str | None = None) -> list[
     if file is None:
         raise TypeError(f"needs a path, an open file or bytes, got {path!r:.80}")
     return find_format(file, format, reading=True).parse(open_text(file))
+
+
+def read_recording(path: str | Path, recording: str, what: str = "the file") -> list[Turn]:
+    """The turns of a file that are of one recording: of the named one, if there are several.
+
+    `what` has this name, for messages.
+
+    Raises
+    ------
+    FormatError
+        If the file cannot be read, or none of its recordings has this name.
+    """
+    turns = read_turns(path)
+    names = list(dict.fromkeys(turn.recording for turn in turns))
+    if len(names) > 1 and recording not in names:
+        shown = ", ".join(names[:3])
+        raise FormatError(
+            f"{path}: turns of {len(names)} recordings ({shown}), none is {recording}; "
+            f"name {what} like its recording"
+        )
+    return [turn for turn in turns if len(names) == 1 or turn.recording == recording]
 
 
 def write_turns(turns: Iterable[Turn], path: str | Path, format: str | None = None) -> None:

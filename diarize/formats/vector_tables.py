@@ -10,7 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 from diarize.errors import FormatError
 from diarize.files.atomic import atomic_path
 from diarize.files.text import read_lines
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Table = Mapping[str, NDArray[Any]]
 
@@ -67,30 +70,61 @@ def read_parquet(path: str | Path) -> Table:
     FormatError
         If the file cannot be read, or a column is missing or of another type.
     """
+    columns = read_parquet_table(path)
+    names = ["recording", "start", "end", *(name for name in OPTIONAL if name in columns.column_names)]
+    vectors = parquet_vectors(columns, names, path)
+    return {**{name: columns[name].to_numpy() for name in names}, "vectors": vectors}
+
+
+def read_parquet_table(path: str | Path) -> pa.Table:
+    """The columns of a Parquet file.
+
+    Raises
+    ------
+    FormatError
+        If the file cannot be read.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         with Path(path).open("rb") as file:
-            columns = pq.read_table(file)
+            return pq.read_table(file)
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.strerror:
             raise FormatError(f"{path}: cannot be read ({error.strerror})") from error
         raise FormatError(f"{path}: not a Parquet file") from error
+
+
+def parquet_vectors(columns: pa.Table, names: Sequence[str], path: str | Path) -> NDArray[np.float32]:
+    """The column ``vector`` as an array (n, dim), after a check of this and the named columns.
+
+    Raises
+    ------
+    FormatError
+        If a column is missing, has missing values, or ``vector`` is not a list of fixed size.
+    """
+    import pyarrow as pa
+
     found = columns.column_names
-    for name in ("recording", "start", "end", "vector"):
+    for name in (*names, "vector"):
         if name not in found:
             raise FormatError(f"{path}: no column {name!r}; found: {', '.join(found)}")
-    names = [name for name in ("recording", "start", "end", *OPTIONAL, "vector") if name in found]
-    for name in names:
         if columns[name].null_count:
             raise FormatError(f"{path}: column {name!r} has {columns[name].null_count} missing values")
     kind = columns.schema.field("vector").type
     if not pa.types.is_fixed_size_list(kind):
         raise FormatError(f"{path}: column 'vector' is {kind}, not a list of floats of fixed size")
-    table = {name: columns[name].to_numpy() for name in names if name != "vector"}
     flat = columns["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    return {**table, "vectors": flat.reshape(len(columns), kind.list_size)}
+    vectors: NDArray[np.float32] = flat.reshape(len(columns), kind.list_size)
+    return vectors
+
+
+def vector_column(vectors: NDArray[np.float32]) -> pa.Array:
+    """An array (n, dim) as a column of lists of fixed size."""
+    import pyarrow as pa
+
+    return pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), vectors.shape[1])
 
 
 def write_parquet(table: Table, path: str | Path) -> None:
@@ -140,13 +174,12 @@ def _arrow(table: Table) -> Any:
     """A table as one of Arrow."""
     import pyarrow as pa
 
-    vectors = table["vectors"]
     columns = {
         name: pa.array(table[name].tolist(), pa.string()) if name in TEXTS else pa.array(table[name])
         for name in ("recording", *OPTIONAL, "start", "end")
         if name in table
     }
-    columns["vector"] = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), vectors.shape[1])
+    columns["vector"] = vector_column(table["vectors"])
     return pa.table(columns)
 
 

@@ -15,10 +15,13 @@ from diarize.clustering.reasons import Evidence
 from diarize.config import Config, validate
 from diarize.embedding.embedder import Embedder, make_table
 from diarize.embedding.models import Model
+from diarize.errors import ConfigError
 from diarize.pipeline.labels import make_clusterer
+from diarize.pipeline.recognition import find_verifier, name_speakers, open_known
 from diarize.pipeline.result import Diarization
 from diarize.pipeline.stages import embed, hear, label, resegment, turns
 from diarize.segments import Segment
+from diarize.speakers.voice_table import VoiceTable
 from diarize.speech.channel_options import check_channels, refuse_numbers
 from diarize.speech.channels import channel_turns, hear_channels
 
@@ -77,6 +80,7 @@ class Diarizer:
         min_speakers: int | None = None,
         max_speakers: int | None = None,
         speech: list[Segment] | None = None,
+        known: VoiceTable | str | Path | None = None,
         recording: str | None = None,
         hook: Hook = ignore,
     ) -> Diarization:
@@ -102,6 +106,9 @@ class Diarizer:
             The same as `n_speakers`.
         speech : list of Segment, optional
             Known speech; by default, speech is detected.
+        known : VoiceTable or path, optional
+            Known voices, as `enroll` makes them. A speaker who is one of these people gets their name in
+            place of a number; the scores are in ``evidence["known"]``.
         recording : str, optional
             Id of the recording; by default, the file's name without suffix.
         hook : callable, optional
@@ -115,6 +122,8 @@ class Diarizer:
         ConfigError
             If there are fewer windows of speech than `n_speakers`, or the parameters contradict each other.
             Fewer windows than `min_speakers` cause a warning.
+        ModelError
+            If another model made the known voices, or this one has no scores for known voices.
         ValueError
             If `n_speakers` and `num_speakers` differ.
         """
@@ -123,12 +132,30 @@ class Diarizer:
             n_speakers = num_speakers
         elif num_speakers not in (None, n_speakers):
             raise ValueError(f"n_speakers and num_speakers differ, got {n_speakers!r} and {num_speakers!r}")
+        if known is not None and names is not None:
+            raise ConfigError("channel names and known voices contradict each other; leave one out")
+        voices = None if known is None else open_known(known, self.embedder)
         source = resolve_source(source, rate)
         if recording is None:
             recording = source_id(source)
         config = self._with_numbers(n_speakers, min_speakers, max_speakers)
         if channels is not None:
-            return self._label_channels(source, track, names, recording, config, speech, hook)
+            found = self._label_channels(source, track, names, recording, config, speech, hook)
+        else:
+            found = self._label_voices(source, channel, track, recording, config, speech, hook)
+        return found if voices is None else name_speakers(found, voices, find_verifier(self.embedder))
+
+    def _label_voices(
+        self,
+        source: Source,
+        channel: int | None,
+        track: int | None,
+        recording: str,
+        config: Config,
+        speech: list[Segment] | None,
+        hook: Hook,
+    ) -> Diarization:
+        """The diarization of a recording whose speakers are distinguished by their voices."""
         backend, threads, run = self.embedder.backend, self.embedder.threads, _Clock(hook)
 
         blocks = mono_blocks(source, channel, track)

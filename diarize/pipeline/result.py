@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 from diarize.clustering.reasons import Evidence
 from diarize.config import Config
 from diarize.embedding.table import Embeddings
+from diarize.embedding.voices import voices_of
 from diarize.files.text import write_text
 from diarize.formats.json_format import format_json, list_speakers, list_turns
 from diarize.formats.rttm import render as render_rttm
 from diarize.formats.svg import draw_timeline
 from diarize.machine.quiet_imports import import_matplotlib
 from diarize.segments import Turn, exclusive_turns
+from diarize.speakers.voice_table import VoiceTable
 
 if TYPE_CHECKING:
     from pyannote.core import Annotation
@@ -74,6 +76,11 @@ class Diarization:
     def speakers(self) -> list[str]:
         """The speakers in order of first appearance."""
         return list(dict.fromkeys(turn.speaker for turn in self.turns))
+
+    @property
+    def voices(self) -> VoiceTable:
+        """The voice of each speaker: the mean of its embeddings. It can be saved, and is biometric data."""
+        return voices_of(self.embeddings, self.model, self.recording)
 
     def to_rttm(self, path: str | Path | None = None) -> str:
         """The turns as RTTM; also written to `path`, if given."""

@@ -1,0 +1,155 @@
+"""Results of `diarize run` on disk, with the voices of their speakers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from diarize.audio import AUDIO_SUFFIXES, find_audio, recording_id
+from diarize.batch.jobs import VOICES_SUFFIX
+from diarize.config import Config
+from diarize.embedding.embedder import Embedder
+from diarize.embedding.enrolment import embed_turns, model_of
+from diarize.embedding.voices import voices_of
+from diarize.errors import DiarizeError, FormatError
+from diarize.files.folders import find_files
+from diarize.files.text import open_text
+from diarize.formats import read_turns
+from diarize.formats.json_format import format_json
+from diarize.formats.json_text import list_of, load_json, name_of, object_of
+from diarize.segments import Turn
+from diarize.speakers.voice_table import VoiceTable
+
+JSON = ".json"
+
+
+class Result(NamedTuple):
+    """The turns of one recording, in a file, and the voices of its speakers."""
+
+    path: Path
+    folder: Path
+    """Folder of the file inside the folder that was searched."""
+    recording: str
+    turns: list[Turn]
+    voices: VoiceTable
+
+    @property
+    def speakers(self) -> list[str]:
+        """The speakers in order of first appearance."""
+        return list(dict.fromkeys(turn.speaker for turn in self.turns))
+
+
+def voices_path(result: Path) -> Path:
+    """The path of the table of the voices in a result: call.voices.parquet beside call.json."""
+    return result.with_name(f"{result.stem}{VOICES_SUFFIX}")
+
+
+def find_results(inputs: Iterable[Path]) -> list[tuple[Path, Path]]:
+    """The files of results, and the folder of each inside the input: files, and JSON files in folders.
+
+    Raises
+    ------
+    FormatError
+        If a folder holds no JSON files.
+    """
+    found: list[tuple[Path, Path]] = []
+    for path in inputs:
+        if not path.is_dir():
+            found.append((path, Path()))
+            continue
+        files = [file for file in find_files(path) if file.suffix.lower() == JSON]
+        if not files:
+            raise FormatError(f"{path}: no JSON results in it; `diarize run -o {path}` writes them")
+        found += [(file, file.parent.relative_to(path)) for file in files]
+    return found
+
+
+def holds_results(path: Path) -> bool:
+    """Whether a path is a JSON file, or a folder that holds some and no recordings."""
+    if not path.is_dir():
+        return path.suffix.lower() == JSON
+    suffixes = {file.suffix.lower() for file in find_files(path)}
+    return JSON in suffixes and not suffixes & set(AUDIO_SUFFIXES)
+
+
+class ResultReader:
+    """Reads results with the voices of their speakers: those beside a result, otherwise from its recording.
+
+    Parameters
+    ----------
+    embedder : Embedder
+    config : Config
+    audio : Path, optional
+        Folder of the recordings.
+    """
+
+    def __init__(self, embedder: Embedder, config: Config, audio: Path | None = None) -> None:
+        self.embedder, self.config = embedder, config
+        self.recordings: dict[str, list[Path]] = {}
+        for path in find_audio(audio) if audio is not None else []:
+            self.recordings.setdefault(recording_id(path), []).append(path)
+
+    def __call__(self, path: Path, folder: Path = Path()) -> Result:
+        """The result in a file.
+
+        Raises
+        ------
+        FormatError
+            If the file cannot be read, or has turns of several recordings.
+        DiarizeError
+            If the voices are not beside it, and there is no recording of this name, or more than one.
+        ModelError
+            If another model made the voices.
+        """
+        turns = read_turns(path)
+        recordings = list(dict.fromkeys(turn.recording for turn in turns)) or [recording_id(path)]
+        if len(recordings) > 1:
+            raise FormatError(f"{path}: turns of {len(recordings)} recordings; give a file for each")
+        table = voices_path(path)
+        if table.exists():
+            voices = VoiceTable.load(table)
+            voices.check_model(model_of(self.embedder), table)
+        else:
+            voices = self._embed(path, recordings[0], turns)
+        return Result(path, folder, recordings[0], turns, voices)
+
+    def _embed(self, path: Path, recording: str, turns: list[Turn]) -> VoiceTable:
+        found = self.recordings.get(recording, [])
+        if not self.recordings:
+            raise DiarizeError(
+                f"{path}: no {voices_path(path).name} beside it; run with --save-voices, or give --audio DIR"
+            )
+        if len(found) != 1:
+            raise DiarizeError(f"{path}: {len(found)} recordings are called {recording}; one is needed")
+        windows = embed_turns(str(found[0]), turns, self.embedder, self.config)
+        return voices_of(windows, model_of(self.embedder), recording)
+
+
+def rename_turns(turns: Iterable[Turn], names: Mapping[str, str]) -> list[Turn]:
+    """The turns, sorted, with other names of speakers; speakers without another name keep theirs."""
+    return sorted(replace(turn, speaker=names.get(turn.speaker, turn.speaker)) for turn in turns)
+
+
+def rename_document(path: Path, names: Mapping[str, str]) -> str | None:
+    """The text of a JSON result with other names of speakers; None if the file is no such result."""
+    if path.suffix.lower() != JSON:
+        return None
+    text = open_text(path)
+    document = load_json(text)
+    if not isinstance(document, dict) or document.get("format") != "diarize":
+        return None
+    renamed: dict[str, Any] = dict(document)
+    for key in ("speakers", "turns", "exclusive"):
+        if key in renamed:
+            items = [
+                object_of(text.place(f"{key}[{number}]"), value)
+                for number, value in enumerate(list_of(text.place(""), document, key))
+            ]
+            speakers = [name_of(text.place(key), item, "speaker") for item in items]
+            renamed[key] = [
+                {**item, "speaker": names.get(speaker, speaker)}
+                for item, speaker in zip(items, speakers, strict=True)
+            ]
+    return format_json(renamed)

@@ -1,0 +1,165 @@
+"""Voices of people: from their recordings, from labelled recordings, and from the windows of a result."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from diarize.audio import Source, find_audio, source_id
+from diarize.audio.kept import mono_blocks
+from diarize.audio.sources import resolve_source
+from diarize.config import Config
+from diarize.embedding.embedder import Embedder, make_table
+from diarize.embedding.table import Embeddings
+from diarize.embedding.voices import join_voices, voices_of
+from diarize.errors import DiarizeError
+from diarize.segments import Segment, Turn, join_segments
+from diarize.speakers.voice_table import VoiceTable, person_name
+from diarize.speech.windows import sliding_windows
+
+ENOUGH = 10.0
+"""Seconds of speech; who has less is recognised clearly worse (docs/results.md) and causes a warning."""
+
+SHORTEST = 0.4
+"""Seconds; shorter speech alone is left out of a voice, unless there is no other."""
+
+logger = logging.getLogger(__name__)
+
+
+def enroll(
+    people: Mapping[str, Source | Sequence[Source]],
+    embedder: Embedder | None = None,
+    *,
+    config: Config | None = None,
+    **options: Any,
+) -> VoiceTable:
+    """The voices of people, from recordings in which each speaks alone.
+
+    Parameters
+    ----------
+    people : mapping
+        From names to one recording, or to a list of recordings: files, bytes or samples, as for `Embedder`.
+    embedder : Embedder, optional
+        By default, the bundled model.
+    config : Config, optional
+        Settings of the detection and of the windows.
+    **options
+        Further arguments of `Embedder.__call__`, such as `channel`.
+
+    Raises
+    ------
+    AudioError
+        If a recording cannot be read.
+    DiarizeError
+        If a name is impossible, or somebody does not speak at all.
+    """
+    embedder = embedder or Embedder()
+    tables = []
+    for name, sources in people.items():
+        name = person_name(name)
+        for source in sources if isinstance(sources, list | tuple) else [sources]:
+            windows = embedder(source, config=config, **options)
+            spoken = make_table("", windows.segments(), windows.vectors, [name] * len(windows))
+            recording = str(windows.recording[0]) if len(windows) else source_id(resolve_source(source))
+            tables.append(voices_of(spoken, model_of(embedder), recording))
+            if not len(windows):
+                raise DiarizeError(f"{recording}: no speech was found, so {name} cannot be enrolled")
+    table = join_voices(tables)
+    warn_of_little(table)
+    return table
+
+
+def embed_turns(
+    source: Source,
+    turns: Iterable[Turn],
+    embedder: Embedder,
+    config: Config,
+    *,
+    channel: int | None = None,
+    track: int | None = None,
+) -> Embeddings:
+    """The windows of the speakers of a labelled recording, by one pass over its samples.
+
+    Only time in which one speaker speaks alone counts, except for a speaker who never does::
+
+        A        |==========|       |=====|
+        B              |========|
+        windows  [-A--]      [-B]   [--A--]
+
+    Raises
+    ------
+    AudioError
+        If the recording cannot be read, or ends before a turn.
+    """
+    turns = list(turns)
+    spoken: list[tuple[Segment, str]] = []
+    for speaker in dict.fromkeys(turn.speaker for turn in turns):
+        own = join_segments(turn.segment for turn in turns if turn.speaker == speaker)
+        others = join_segments(turn.segment for turn in turns if turn.speaker != speaker)
+        alone = [each for each in _without(own, others) if each.duration >= SHORTEST] or own
+        windows = sliding_windows(alone, config.embedding.window, config.embedding.hop)
+        spoken += [(window, speaker) for window in windows]
+    spoken.sort(key=lambda each: each[0])
+    windows = [window for window, _ in spoken]
+    recording = turns[0].recording if turns else ""
+    blocks = mono_blocks(resolve_source(source), channel, track)
+    return make_table(
+        recording, windows, embedder.windows(blocks, windows), [speaker for _, speaker in spoken]
+    )
+
+
+def model_of(embedder: Embedder) -> str:
+    """The name and the fingerprint of a model."""
+    return f"{embedder.model.name} {embedder.model.fingerprint}"
+
+
+def warn_of_little(table: VoiceTable) -> None:
+    """Warn of people who have little speech in a table."""
+    for name in table.names:
+        seconds = float(table.seconds[table.name == name].sum())
+        if seconds < ENOUGH:
+            logger.warning("%s: %.1f s of speech; %g s or more are recognised better", name, seconds, ENOUGH)
+
+
+def person_of(path: Path) -> str:
+    """The name of the person of a recording or of a folder of recordings: that of the file or folder."""
+    return person_name(path.stem if path.suffix and not path.is_dir() else path.name)
+
+
+def recordings_of(path: Path) -> list[Path]:
+    """The recordings of a person: the file, or those of the folder, which has no subfolders with others.
+
+    Raises
+    ------
+    DiarizeError
+        If recordings lie in a subfolder, because they may be of other people.
+    """
+    if not path.is_dir():
+        return [path]
+    found = find_audio(path)
+    deeper = [each for each in found if each.parent != path]
+    if deeper:
+        raise DiarizeError(
+            f"{path}: a folder is one person, but {deeper[0].parent} is a folder as well; name each person's"
+        )
+    return found
+
+
+def _without(segments: list[Segment], others: list[Segment]) -> list[Segment]:
+    """The time of segments that is in no other one; both are sorted and do not overlap."""
+    left = []
+    for segment in segments:
+        start = segment.start
+        for other in others:
+            if other.end <= start or other.start >= segment.end:
+                continue
+            if other.start > start:
+                left.append(Segment(start, other.start))
+            start = other.end
+            if start >= segment.end:
+                break
+        if start < segment.end:
+            left.append(Segment(start, segment.end))
+    return left
