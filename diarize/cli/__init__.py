@@ -5,6 +5,7 @@
 - ``transcripts``: ``diarize words``
 - ``report``: ``diarize report``, ``serve``
 - ``tuning``: ``diarize tune``, ``stability``
+- ``enroll``, ``link``, ``find``: the commands of these names
 - ``options``: options that several commands share
 - ``targets``: where results are written
 - ``console``: logging, progress, errors, exit statuses

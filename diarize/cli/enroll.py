@@ -120,8 +120,8 @@ def enroll(
             added = enroll_people(dict(people), embedder, config=chosen, **options)
         else:
             added = _from_turns(given[0], turns, speaker, name, embedder, chosen, channel, track)
-            warn_of_little(added)
         table = added if table is None else table.with_rows(added, replace=force)
+        warn_of_little(table)
     assert table is not None
     console.make_folder(output.parent)
     table.save(output)

@@ -5,6 +5,8 @@
 - ``turns``: embeddings of turns and speakers
 - ``kept_tables``: tables of recordings that become one table at the end
 - ``layers``: the output of any layer
+- ``voices``: from the windows of speakers to their voices
+- ``enrolment``: the voices of people, from their recordings
 - ``encoders``: the encoder of a model
 - ``running``: the encoder for networks of this project, which run once over the recording
 - ``separate``: the encoder for networks that take windows one by one

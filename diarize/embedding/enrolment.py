@@ -19,8 +19,8 @@ from diarize.segments import Segment, Turn, join_segments
 from diarize.speakers.voice_table import VoiceTable, person_name
 from diarize.speech.windows import sliding_windows
 
-ENOUGH = 10.0
-"""Seconds of speech; who has less is recognised clearly worse (docs/results.md) and causes a warning."""
+ENOUGH = 3.0
+"""Seconds of speech; people with less cause a warning. Ten are better (docs/results.md)."""
 
 SHORTEST = 0.4
 """Seconds; shorter speech alone is left out of a voice, unless there is no other."""
@@ -66,9 +66,7 @@ def enroll(
             tables.append(voices_of(spoken, model_of(embedder), recording))
             if not len(windows):
                 raise DiarizeError(f"{recording}: no speech was found, so {name} cannot be enrolled")
-    table = join_voices(tables)
-    warn_of_little(table)
-    return table
+    return join_voices(tables)
 
 
 def embed_turns(
@@ -120,7 +118,7 @@ def warn_of_little(table: VoiceTable) -> None:
     for name in table.names:
         seconds = float(table.seconds[table.name == name].sum())
         if seconds < ENOUGH:
-            logger.warning("%s: %.1f s of speech; %g s or more are recognised better", name, seconds, ENOUGH)
+            logger.warning("%s: only %.1f s of speech; 10 s or more are better", name, seconds)
 
 
 def person_of(path: Path) -> str:

@@ -25,6 +25,7 @@ Data folders and tables of embeddings:
 - ``kaldi``: Kaldi's data folders
 - ``ark``: tables of embeddings as Kaldi archives
 - ``vector_tables``: tables of embeddings as NumPy archives, Parquet and TSV
+- ``voice_tables``: tables of voices
 
 What they share:
 

@@ -8,5 +8,6 @@
 - ``records``: the records that pass from stage to stage
 - ``diarizer``: `Diarizer`, which runs all stages
 - ``embeddings``: the embeddings of a recording, for each window, turn, utterance or speaker
+- ``recognition``: known people among the speakers
 - ``result``: `Diarization`, the result
 """

@@ -12,6 +12,7 @@
 - ``checkpoints``: the checkpoint and the curve of a training
 - ``torchrun``: several processes that train one network
 - ``validation``: held-out recordings, and verification of other speakers
+- ``verifier``: the scores of known voices, learned and calibrated
 - ``packed``: packed features on disk, and segments cut from them
 - ``samplers``: batches of random sentences, or of P speakers with K segments each
 - ``targets``: embeddings of a teacher, as targets of a distillation
