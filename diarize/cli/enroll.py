@@ -23,6 +23,7 @@ from diarize.cli.options import (
 from diarize.errors import ConfigError, DiarizeError
 
 if TYPE_CHECKING:
+    from diarize.audio import Source
     from diarize.config import Config
     from diarize.embedding.embedder import Embedder
     from diarize.speakers.voice_table import VoiceTable
@@ -107,7 +108,7 @@ def enroll(
         from diarize.embedding.enrolment import model_of, person_of, recordings_of, warn_of_little
         from diarize.pipeline.recognition import find_verifier
 
-        people: dict[str, list[str]] = {}
+        people: dict[str, list[Source]] = {}
         if turns is None:
             for path in given:
                 people.setdefault(name or person_of(path), []).extend(map(str, recordings_of(path)))
@@ -117,7 +118,7 @@ def enroll(
             table.check_model(model_of(embedder), output)
         if turns is None:
             options = {"channel": channel, "track": track}
-            added = enroll_people(dict(people), embedder, config=chosen, **options)
+            added = enroll_people({**people}, embedder, config=chosen, **options)
         else:
             added = _from_turns(given[0], turns, speaker, name, embedder, chosen, channel, track)
         table = added if table is None else table.with_rows(added, replace=force)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 def enroll(
-    people: Mapping[str, Source | Sequence[Source]],
+    people: Mapping[str, Source | list[Source]],
     embedder: Embedder | None = None,
     *,
     config: Config | None = None,
@@ -59,7 +59,7 @@ def enroll(
     tables = []
     for name, sources in people.items():
         name = person_name(name)
-        for source in sources if isinstance(sources, list | tuple) else [sources]:
+        for source in sources if isinstance(sources, list) else [sources]:
             windows = embedder(source, config=config, **options)
             spoken = make_table("", windows.segments(), windows.vectors, [name] * len(windows))
             recording = str(windows.recording[0]) if len(windows) else source_id(resolve_source(source))

@@ -126,8 +126,10 @@ def draw_sides(
         used = max(n_clips for _, n_clips in first.values())
         rest = names[used:][::-1]
         last = {each: _fill([clips[name, each] for name in rest], seconds[1]) for each in CHANNELS}
-        if all(side is not None for side, _ in [*first.values(), *last.values()]):
-            enrolled, tested = ({each: side for each, (side, _) in sides.items()} for sides in (first, last))
+        enrolled, tested = (
+            {each: side for each, (side, _) in sides.items() if side is not None} for sides in (first, last)
+        )
+        if len(enrolled) == len(tested) == len(CHANNELS):
             draws.append(Draw(speaker, groups[names[0]], number, enrolled, tested))
     return draws
 
