@@ -37,8 +37,8 @@ class LayerNetwork:
     """The output of a layer for windows: (n, dim), or the mean over time and frequency of (n, dim, ., .)."""
 
     max_samples = 60 * SAMPLE_RATE
-    backend = None
-    """The back end of the embeddings does not fit other layers."""
+    backend = verifier = None
+    """The back end and the law of scores of the embeddings do not fit other layers."""
 
     def __init__(self, model: Model, layer: str, device: str) -> None:
         self.network, self.features, self.layer, self.device = model.network, model.features, layer, device
