@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,8 @@ from diarize.segments import Turn
 from diarize.speakers.voice_table import VoiceTable
 
 JSON = ".json"
+
+logger = logging.getLogger(__name__)
 
 
 class Result(NamedTuple):
@@ -113,6 +116,8 @@ class ResultReader:
             voices.check_model(model_of(self.embedder), table)
         else:
             voices = self._embed(path, recordings[0], turns)
+        for speaker in {turn.speaker for turn in turns} - set(voices.names):
+            logger.warning("%s: no voice of %s, who is compared with nobody", path, speaker)
         return Result(path, folder, recordings[0], turns, voices)
 
     def _embed(self, path: Path, recording: str, turns: list[Turn]) -> VoiceTable:

@@ -79,6 +79,7 @@ def find(
     from diarize.embedding.enrolment import enroll, recordings_of
     from diarize.pipeline.diarizer import Diarizer
     from diarize.pipeline.recognition import find_verifier, open_known
+    from diarize.segments import normal_name
 
     results = find_results([Path(each) for each in inputs if holds_results(Path(each))])
     sounds = [each for each in inputs if not holds_results(Path(each))]
@@ -88,7 +89,7 @@ def find(
     if known is not None:
         table = open_known(known, embedder)
         table.check_name(person)
-        sought = table.rows(table.name == person)
+        sought = table.rows(table.name == normal_name(person))
     else:
         sought = enroll(
             {"person": [str(path) for path in recordings_of(Path(person))]}, embedder, config=chosen

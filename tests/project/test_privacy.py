@@ -19,6 +19,7 @@ COMMANDS = {
     "run": (DIARIZE, "run", DEMO / "meeting.flac", "-o", "."),
     "jobs": (DIARIZE, "run", DEMO, "-o", ".", "--jobs", "2"),
     "embed": (DIARIZE, "embed", DEMO / "meeting.flac", "-o", "vectors.parquet"),
+    "enroll": (DIARIZE, "enroll", DEMO / "meeting.flac", "-o", "voices.parquet"),
     "score": (DIARIZE, "score", DEMO / "meeting.rttm", DEMO / "meeting.rttm"),
     "convert": (DIARIZE, "convert", DEMO / "meeting.rttm", "-o", "meeting.eaf"),
     "report": (DIARIZE, "report", DEMO / "meeting.rttm", "--audio", DEMO, "--reference", DEMO, "-o", "."),
