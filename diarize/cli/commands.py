@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from diarize.cli import console
+from diarize.cli.check import check
 from diarize.cli.embeddings import embed
 from diarize.cli.enroll import enroll
 from diarize.cli.find import find
@@ -151,6 +152,7 @@ app.command()(report)
 app.command()(serve)
 app.command()(tune)
 app.command()(stability)
+app.command()(check)
 
 
 @app.command()

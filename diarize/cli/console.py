@@ -32,8 +32,9 @@ STAGES = {
     "label": "cluster",
     "resegment": "resegment",
     "turns": "make turns",
+    "check": "read recordings",
 }
-"""Names of the pipeline's stages on the command line."""
+"""Names of the stages on the command line."""
 
 
 class Commands(TyperGroup):
