@@ -34,6 +34,12 @@ need_corpus() {
   need_folder "$corpus"
 }
 
+# Check the recordings of data folders, the sets of one training: check_data DIR/train DIR/dev DIR/test.
+# An error, such as an unreadable recording or one in two sets, ends the recipe.
+check_data() {
+  "$python" -m diarize check --quick "$@"
+}
+
 # Whether a stage is to be run.
 runs() {
   [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ]

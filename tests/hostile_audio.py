@@ -90,11 +90,12 @@ def sound_bytes(container: str) -> bytes:
 
 def write_av(path: Path, samples: np.ndarray, codec: str, pictures: int = 0, cover: bool = False) -> Path:
     """A file by FFmpeg, of mono samples at 16 kHz, pictures, or both."""
-    with av.open(str(path), "w") as container:
+    with av.open(str(path), "w", format="mp4" if cover else None) as container:
         stream = None
         if len(samples):
             rate = RATES.get(codec, RATE)
             stream = container.add_stream(codec, rate=rate, layout="mono")
+            stream.bit_rate = 64000
             resampler = av.AudioResampler(format=stream.codec_context.format, layout="mono", rate=rate)
         if pictures:
             video = container.add_stream("mjpeg" if cover else "mpeg4", rate=5)

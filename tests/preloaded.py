@@ -26,7 +26,7 @@ with socket.socket(socket.AF_UNIX) as server:
 
 @contextlib.contextmanager
 def fast_python() -> Iterator[Path]:
-    """A program that runs `[-W ACTION] SCRIPT WORDS...` as Python does, in the caller's process group."""
+    """A program that runs `[-W ACTION] SCRIPT WORDS...` or `-m MODULE WORDS...` as Python does, in the caller's process group."""
     with tempfile.TemporaryDirectory() as folder:
         address, program = f"{folder}/socket", Path(folder) / "python"
         program.write_text(CLIENT.format(python=sys.executable, address=address))
@@ -75,8 +75,12 @@ def answer(client: socket.socket) -> None:
         if words[0] == "-W":
             warnings.simplefilter(words[1])
             words = words[2:]
-        sys.argv, sys.path[0] = words, str(Path(words[0]).resolve().parent)
-        runpy.run_path(words[0], run_name="__main__")
+        if words[0] == "-m":
+            sys.argv, sys.path[0] = words[1:], folder
+            runpy.run_module(words[1], run_name="__main__", alter_sys=True)
+        else:
+            sys.argv, sys.path[0] = words, str(Path(words[0]).resolve().parent)
+            runpy.run_path(words[0], run_name="__main__")
         status = 0
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)

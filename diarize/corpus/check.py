@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
 
 import numpy as np
 
@@ -18,10 +17,6 @@ from diarize.corpus.layout import Corpus, Recording
 from diarize.corpus.sounds import check_sounds
 from diarize.corpus.subsets import check_subsets
 from diarize.corpus.voices import check_voices, require_backend
-
-T = TypeVar("T")
-
-T = TypeVar("T")
 
 _CHUNK = 8  # recordings that are sent to a process at a time
 
@@ -102,7 +97,7 @@ def check_corpus(
     """
     voices = not quick and corpus.kind == "speakers"
     backend = require_backend(model) if voices else None
-    start = partial(_same, glance) if quick else partial(Examination, model, embeds=voices)
+    start = _glances if quick else partial(Examination, model, embeds=voices)
     facts: list[Facts] = []
     for each in _read(start, corpus, n_processes):
         facts.append(each)
@@ -129,14 +124,14 @@ def _read(
     return map_in_processes(start, corpus.recordings, n_processes, chunksize=_CHUNK)
 
 
-def _same(function: T) -> T:
-    return function
+def _glances() -> Callable[[Recording], Facts]:
+    return glance
 
 
 def _summarise(corpus: Corpus, facts: list[Facts]) -> Summary:
     seconds = np.array([each.seconds for each in facts if not each.error] or [0.0])
     levels = [each.sound.level for each in facts if each.sound is not None and np.isfinite(each.sound.level)]
-    spread = tuple(float(level) for level in np.quantile(levels, (0.05, 0.5, 0.95))) if levels else None
+    low, middle, high = map(float, np.quantile(levels or [0.0], (0.05, 0.5, 0.95)))
     rates, counts = np.unique([each.rate for each in facts if not each.error], return_counts=True)
     names, n_each = np.unique(
         [speaker for recording in corpus.recordings for speaker in sorted(recording.speakers)],
@@ -150,6 +145,6 @@ def _summarise(corpus: Corpus, facts: list[Facts]) -> Summary:
         hours=float(seconds.sum()) / 3600,
         seconds=(float(seconds.min()), float(np.median(seconds)), float(seconds.max())),
         rates=dict(zip(map(int, rates), map(int, counts), strict=True)),
-        levels=spread,
+        levels=(low, middle, high) if levels else None,
         subsets={name or "no set": subsets.count(name) for name in corpus.subsets} if any(subsets) else {},
     )

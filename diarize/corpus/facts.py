@@ -150,7 +150,7 @@ def listen(samples: Samples) -> Sound:
     size = np.abs(samples)
     peak = float(size.max())
     near = np.abs(np.diff(samples)) <= _FLAT
-    flat = near & (size[1:] > 0.9 * peak) & (peak > 0.05)
+    flat = near & (size[1:] > 0.9 * peak) & (peak > 0.02)
     in_full = size >= 0.99
     in_full[1:] |= flat
     n_whole = max(len(samples) // _FRAME, 1)

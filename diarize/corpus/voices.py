@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
@@ -95,7 +95,8 @@ def _two_voices(voices: _Voices, backend: Backend) -> Iterator[Finding]:
         Y = voices.whitened[own]
         apart = _divide(Y, backend)
         a, b = own[apart], own[~apart]
-        score = -float(_scores(*_sums(Y[apart]), *_sums(Y[~apart]), backend))
+        (n, s), (m, t) = _sums(Y[apart]), _sums(Y[~apart])
+        score = -float(_scores(n, s, m, t, backend))
         if score > TWO_VOICES:
             few, many = sorted((a, b), key=len)
             files = ", ".join(voices.places[row] for row in few[:3]) + (", ..." if len(few) > 3 else "")
@@ -140,10 +141,11 @@ def _sums(Y: Matrix) -> tuple[float, Matrix]:
     return float(size), size * Y.mean(axis=0)
 
 
-def _scores(n: Matrix, s: Matrix, m: Matrix, t: Matrix, backend: Backend) -> Matrix:
+def _scores(n: ArrayLike, s: Matrix, m: ArrayLike, t: Matrix, backend: Backend) -> Matrix:
     """Scores (...) of groups of sizes n and m (...) and sums s and t (..., dim)."""
-    n, m = np.asarray(n), np.asarray(m)
-    return backend.evidence_of(n + m, s + t) - backend.evidence_of(n, s) - backend.evidence_of(m, t)
+    size, other = np.asarray(n), np.asarray(m)
+    together = backend.evidence_of(size + other, s + t)
+    return together - backend.evidence_of(size, s) - backend.evidence_of(other, t)
 
 
 def _divide(Y: Matrix, backend: Backend) -> NDArray[np.bool_]:

@@ -19,6 +19,7 @@ begin
 if at_stage 1 "speakers of train, dev and test"; then
   "$python" egs/mini/local/make_corpus.py --out "$exp/corpus"
   "$python" egs/voices/local/prepare_clustering.py --corpus "$exp/corpus" --out "$exp/data"
+  check_data "$exp/data/train_329" "$exp/data/dev" "$exp/data/test_80"
 fi
 
 if at_stage 2 "features"; then

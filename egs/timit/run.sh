@@ -20,6 +20,8 @@ begin
 # 2016 to 2018; train_590, all but test_40; dev, for thresholds, without the speakers of train_100 and test_80.
 if at_stage 1 "speakers of train, dev and test"; then
   "$python" egs/timit/local/prepare_data.py --corpus "$corpus" --out "$exp/data"
+  check_data "$exp/data/train_590"
+  check_data "$exp/data/train_100" "$exp/data/dev" "$exp/data/test_80"
 fi
 
 # The input of every network: 128 mels of 64 ms every 10 ms (recipes/conf/features.toml), by pack_features.py.

@@ -39,6 +39,8 @@ fi
 
 # Conversations of 20 s, simulated from clips of single speakers, with known turns.
 if at_stage 1 "conversations of the speakers of train and dev"; then
+  check_data "$data/train"
+  check_data "$data/dev"
   background=(--noise "$corpus/augment/noise")
   [ ! -d "$corpus/augment/music" ] || background+=("$corpus/augment/music")
   [ ! -d "$corpus/augment/rir" ] || background+=(--rooms "$corpus/augment/rir")

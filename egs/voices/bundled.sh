@@ -38,6 +38,7 @@ if at_stage 1 "speakers of train, dev and test"; then
   if [ -d "$corpus/timit_sample" ]; then # licence: evaluation only
     "$python" egs/voices/local/prepare_data.py --corpus "$corpus" --out "$exp/data" --only timit_sample
   fi
+  check_data "$exp/data/train" "$exp/data/dev" "$exp/data/test"
 fi
 
 # Log-mel of each recording in eight copies: noise, rooms, telephone, speeds, as set by [pack] in the config.

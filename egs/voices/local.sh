@@ -33,6 +33,8 @@ for part in $(seq "$parts"); do packed+=("$exp/train$part"); done
 
 # Conversations of 20 s, simulated from clips of single speakers, with known turns.
 if at_stage 1 "conversations of the speakers of train and dev"; then
+  check_data "$data/train"
+  check_data "$data/dev"
   common=(--config "$config" --nj "$nj" --noise "$corpus/augment/noise")
   [ ! -d "$corpus/augment/music" ] || common+=("$corpus/augment/music")
   [ ! -d "$corpus/augment/rir" ] || common+=(--rooms "$corpus/augment/rir")

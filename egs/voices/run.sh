@@ -27,6 +27,7 @@ begin
 # test. The first 80 % of a speaker's recordings are part A, the rest part B.
 if at_stage 1 "speakers of train, dev and test"; then
   "$python" egs/voices/local/prepare_clustering.py --corpus "$corpus" --out "$exp/data"
+  check_data "$exp/data/train_329" "$exp/data/dev" "$exp/data/test_80"
 fi
 
 # The input of every network: 128 mels of 64 ms every 10 ms (recipes/conf/features.toml), by pack_features.py.

@@ -13,7 +13,7 @@ _GROUPS = """
 errors segments config files machine
 audio formats words networks
 clustering speakers scoring experiments
-speech embedding
+speech embedding corpus
 pipeline training
 report batch tuning
 cli __main__

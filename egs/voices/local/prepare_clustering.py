@@ -15,9 +15,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from prepare_data import CONF, find_speakers, in_chapter, name_utterances
+from prepare_data import CONF, name_utterances, report_chapters
 
 from diarize.cli.script import run_script
+from diarize.corpus.layout import find_speakers, in_chapter
 from diarize.experiments.speaker_sets import (
     check_disjoint,
     kaldi_name,
@@ -85,7 +86,8 @@ def main() -> None:
     parser.add_argument("--lists", type=Path, default=CONF / "lists", help="folder of the speaker lists")
     arguments = parser.parse_args()
 
-    speakers = find_speakers(arguments.corpus, read_list(CONF / "exclude.txt"), None)
+    speakers = find_speakers(arguments.corpus, read_list(CONF / "exclude.txt"))
+    report_chapters(arguments.corpus, speakers)
     tests = sorted(path.stem for path in arguments.lists.glob("test_*.txt"))
     listed = {
         name: read_list(arguments.lists / f"{name}.txt") for name in ("train_100", "train_329", "dev", *tests)
@@ -106,7 +108,7 @@ def main() -> None:
     for name in SETS:
         write_set(arguments.out / name, {s: speakers[s] for s in lists[name]}, arguments.corpus)
     if (arguments.corpus / "timit_sample").is_dir():  # licence: evaluation only
-        sample = find_speakers(arguments.corpus, [], "timit_sample")
+        sample = find_speakers(arguments.corpus, only="timit_sample")
         write_set(arguments.out / "timit_sample", sample, arguments.corpus)
 
 

@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import argparse
 import csv
-import re
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from diarize.audio import find_audio
 from diarize.cli.script import run_script
+from diarize.corpus.layout import find_speakers, in_chapter
 from diarize.errors import FormatError
 from diarize.experiments.speaker_sets import kaldi_name, read_list
 from diarize.files.text import read_text, write_text
@@ -27,31 +26,11 @@ from diarize.formats.kaldi import write_data_folder
 CONF = Path(__file__).resolve().parent.parent / "conf"
 
 
-def find_speakers(corpus: Path, excluded: list[str], only: str | None) -> dict[str, list[Path]]:
-    """Files by speaker: {"common_voice/fi_03350aa4d6": [...]}, without the excluded folders.
-
-    Prints how many files have a folder of a chapter or video between them and the speaker's.
-    """
-    speakers: dict[str, list[Path]] = defaultdict(list)
-    n_in_chapters = 0
-    for path in find_audio(corpus / only if only else corpus):
-        parts = path.relative_to(corpus).parts
-        if only or parts[0] not in excluded:
-            end = len(parts) - 1 - in_chapter(path)
-            speakers["/".join(parts[max(0, end - 2) : end])].append(path)
-            n_in_chapters += in_chapter(path)
+def report_chapters(corpus: Path, speakers: dict[str, list[Path]]) -> None:
+    """Print how many files have a folder of a chapter or video between them and the speaker's."""
+    n_in_chapters = sum(in_chapter(path) for paths in speakers.values() for path in paths)
     if n_in_chapters:
         print(f"{corpus}: {n_in_chapters} recordings lie in a chapter or video of their speaker's folder")
-    return speakers
-
-
-def in_chapter(path: Path) -> bool:
-    """Whether a file's folder is a chapter of LibriSpeech (19/198/19-198-0000.flac) or a video of VoxCeleb
-    (id10270/5r0dWxy17C8/00001.wav), and the speaker's folder is the one above.
-    """
-    folder, speaker = path.parent.name, path.parent.parent.name
-    is_chapter = speaker.isdigit() and folder.isdigit() and path.name.startswith(f"{speaker}-{folder}-")
-    return is_chapter or re.fullmatch(r"id\d{5}", speaker) is not None
 
 
 def name_utterances(
@@ -125,6 +104,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     speakers = find_speakers(arguments.corpus, read_list(arguments.exclude), arguments.only)
+    report_chapters(arguments.corpus, speakers)
     sexes = read_sexes(arguments.corpus)
     if arguments.only:
         write_set(arguments.out / "unseen", speakers, sexes)
