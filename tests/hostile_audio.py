@@ -442,7 +442,7 @@ def label(case: Case, model: Path, n_bytes: int, seconds: int) -> str:
         child = os.fork()
         if child == 0:
             _label_in_child(case, path, folder, model, n_bytes, seconds)
-        actor = threading.Thread(target=_quietly, args=(case.act, path))
+        actor = threading.Thread(target=quietly, args=(case.act, path))
         actor.start()
         _, status = os.waitpid(child, 0)
         actor.join()
@@ -474,7 +474,8 @@ def judge(status: int, said: str, path: Path, labelled: bool) -> str:
     return "result" if code == 0 and not told else f"status {code} with {told}"
 
 
-def _quietly(act: Callable[[Path], None], path: Path) -> None:
+def quietly(act: Callable[[Path], None], path: Path) -> None:
+    """Do something to a file that may be gone."""
     with contextlib.suppress(OSError):
         act(path)
 

@@ -26,7 +26,10 @@ with socket.socket(socket.AF_UNIX) as server:
 
 @contextlib.contextmanager
 def fast_python() -> Iterator[Path]:
-    """A program that runs `[-W ACTION] SCRIPT WORDS...` or `-m MODULE WORDS...` as Python does, in the caller's process group."""
+    """A program that runs `[-W ACTION] SCRIPT WORDS...` or `-m MODULE WORDS...` as Python does.
+
+    It runs in the caller's process group.
+    """
     with tempfile.TemporaryDirectory() as folder:
         address, program = f"{folder}/socket", Path(folder) / "python"
         program.write_text(CLIENT.format(python=sys.executable, address=address))

@@ -113,9 +113,10 @@ def measure_channels(groups: Iterable[Samples], rate: float) -> ChannelLevels:
     if not found:
         none = np.zeros((0, 1), np.float32)
         return ChannelLevels(none, none, np.zeros((0, 2, 1, 1), np.float32), np.zeros(1))
-    levels, details, covariances = (
-        np.concatenate(each).astype(np.float32) for each in zip(*found, strict=True)
-    )
+    with np.errstate(over="ignore"):  # of samples that are refused later
+        levels, details, covariances = (
+            np.concatenate(each).astype(np.float32) for each in zip(*found, strict=True)
+        )
     return ChannelLevels(levels, details, covariances, peaks.shares())
 
 

@@ -32,6 +32,9 @@ from diarize.segments import normal_name
 SAMPLE_RATE = 16000
 """Rate in Hz of all samples that this module gives."""
 
+LARGEST = 1e10
+"""Largest sample, above the full scale of 32 bits (2e9); the square of a much larger one overflows."""
+
 _SUFFIXES = """
 .wav .wave .flac .ogg .oga .opus .mp3 .m4a .m4b .mp4 .mov .mkv .mka .webm .wma .aac .amr .3gp
 .sph .nist .aif .aiff .aifc .au .snd .caf .w64 .rf64 .spx .ogx .mp2 .ac3 .eac3 .wv .avi .m4v .3g2 .wmv .asf
@@ -87,7 +90,8 @@ def stream_audio(
     Raises
     ------
     AudioError
-        If the file cannot be read, has no samples, no such channel or track, or a sample is not finite.
+        If the file cannot be read, has no samples, no such channel or track, or a sample is not finite or
+        absurdly large.
     TypeError
         If the source is of a type that cannot hold a recording.
     ValueError
@@ -249,7 +253,7 @@ def convert(
 def _mix(
     pieces: Iterator[Samples], name: str, rate: float, channels: tuple[int, ...] | None
 ) -> Iterator[Samples]:
-    """The mean of some or all channels, in pieces ``(n,)``; a sample that is not finite is an error."""
+    """The mean of some or all channels, in pieces ``(n,)``; an impossible sample is an error."""
     n_samples = 0
     for piece in pieces:
         if channels is not None and max(channels) > piece.shape[1]:
@@ -260,11 +264,11 @@ def _mix(
             chosen = piece[:, [number - 1 for number in channels]]
         with np.errstate(invalid="ignore", over="ignore"):
             mono = chosen[:, 0] if chosen.shape[1] == 1 else chosen.mean(axis=1)
-        finite = np.isfinite(mono)
-        if not finite.all():
-            first = int(np.argmin(finite))
+        possible = np.abs(mono) <= LARGEST  # False for nan
+        if not possible.all():
+            first = int(np.argmin(possible))
             seconds = (n_samples + first) / rate
-            raise AudioError(f"{name}: the sample at {seconds:.3f} s is {mono[first]}; export it again")
+            raise AudioError(f"{name}: the sample at {seconds:.3f} s is {mono[first]:g}; export it again")
         n_samples += len(mono)
         yield np.ascontiguousarray(mono)
 

@@ -1,6 +1,7 @@
 """The check of a training corpus before any training.
 
 - ``layout``: the recordings of a corpus with their speakers and sets
+- ``messages``: what the library logs while it reads
 - ``facts``: what is measured in one recording
 - ``fingerprint``: sound that occurs twice, at any level and in any encoding
 - ``findings``: the kinds of findings, and one finding

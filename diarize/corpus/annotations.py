@@ -16,6 +16,9 @@ OVERHANG, BEYOND = 0.05, 0.5
 
 def check_annotations(corpus: Corpus, facts: Sequence[Facts]) -> Iterator[Finding]:
     """The findings of the turns, or of the segments of utterances, of all recordings."""
+    for message in corpus.left_out:
+        path, _, what = message.partition(": ")
+        yield Finding("annotation", path, what)
     for stray in corpus.strays:
         yield Finding("no-recording", stray, "the corpus has no such recording")
     for recording, known in zip(corpus.recordings, facts, strict=True):

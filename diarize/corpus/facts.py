@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import logging
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 from diarize.audio import SAMPLE_RATE, Samples, audio_info, load_audio, stream_audio
 from diarize.corpus.fingerprint import LONGEST, Words, fingerprint
 from diarize.corpus.layout import Recording
+from diarize.corpus.messages import kept_messages
 from diarize.errors import DiarizeError
 from diarize.segments import Segment
 
@@ -136,7 +135,7 @@ class Examination:
 
 def _read(path: str, read: Callable[[], Facts]) -> Facts:
     """What `read` gives, with the warnings of the library; its errors are facts as well."""
-    with _messages() as messages:
+    with kept_messages() as messages:
         try:
             facts = read()
         except DiarizeError as error:
@@ -187,22 +186,3 @@ def _above_4_khz(samples: Samples) -> float:
 
 def _decibel(power: float) -> float:
     return float(10 * np.log10(power)) if power > 0 else -np.inf
-
-
-@contextmanager
-def _messages() -> Iterator[list[str]]:
-    """What the library warns of inside the block; it is not shown."""
-    found: list[str] = []
-
-    class Keep(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            found.append(record.getMessage())
-
-    logger, keep = logging.getLogger("diarize"), Keep(logging.WARNING)
-    propagates, logger.propagate = logger.propagate, False
-    logger.addHandler(keep)
-    try:
-        yield found
-    finally:
-        logger.propagate = propagates
-        logger.removeHandler(keep)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from diarize.audio import find_audio, recording_id
+from diarize.corpus.messages import kept_messages
 from diarize.errors import DiarizeError, FormatError
 from diarize.files.folders import find_files
 from diarize.formats.kaldi import read_corpora, read_data_folder
@@ -65,11 +66,14 @@ class Corpus:
         if recordings have turns, whose speakers are known within the recording alone.
     strays : tuple of str
         Annotations without audio: file or folder, and recording.
+    left_out : tuple of str
+        What the readers of annotations left out, such as turns of duration 0.
     """
 
     recordings: list[Recording]
     kind: str = "speakers"
     strays: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def subsets(self) -> list[str]:
@@ -125,7 +129,8 @@ def read_corpus(
         for recording in corpus.recordings:
             subset = name if len(found) > 1 else subset_of.get(next(iter(recording.speakers), ""), "")
             recordings.append(replace(recording, subset=subset))
-    return Corpus(recordings, kind, tuple(stray for corpus in found for stray in corpus.strays))
+    strays = tuple(stray for corpus in found for stray in corpus.strays)
+    return Corpus(recordings, kind, strays, tuple(each for corpus in found for each in corpus.left_out))
 
 
 def find_speakers(
@@ -217,10 +222,11 @@ def _kaldi(folder: Path) -> Corpus:
 
 
 def _annotated(audio: Path, annotations: Path) -> Corpus:
-    turns = turns_by_recording(annotations)
+    with kept_messages() as left_out:
+        turns = turns_by_recording(annotations)
     recordings = []
     for path in find_audio(audio):
         said = turns.pop(recording_id(path), None)
         recordings.append(Recording(str(path), turns=None if said is None else tuple(said)))
     strays = tuple(f"{annotations}: {name}" for name in sorted(turns))
-    return Corpus(recordings, "annotated", strays)
+    return Corpus(recordings, "annotated", strays, tuple(left_out))

@@ -42,7 +42,9 @@ def test_excluded_folders_are_left_out(tmp_path):
     put(tmp_path / "ann" / "a.wav")
     corpus = read_corpus([tmp_path], excluded=["augment"])
     assert [recording.speakers for recording in corpus.recordings] == [{"ann"}]
-    with pytest.raises(DiarizeError, match="all of its recordings are in excluded folders; check --exclude$"):
+    with pytest.raises(
+        DiarizeError, match=r"all of its recordings are in excluded folders; check --exclude$"
+    ):
         read_corpus([tmp_path], excluded=["augment", "ann"])
 
 
@@ -120,5 +122,5 @@ def test_what_does_not_fit_together_is_told(tmp_path):
         read_corpus([tmp_path / "set"], lists={"train": ["x"]})
     with pytest.raises(DiarizeError, match="annotations are of one folder"):
         read_corpus([tmp_path / "set"] * 2, annotations=tmp_path / "set" / "rttm")
-    with pytest.raises(DiarizeError, match="no such folder; name the folder of a corpus$"):
+    with pytest.raises(DiarizeError, match=r"no such folder; name the folder of a corpus$"):
         read_corpus([tmp_path / "nowhere"])

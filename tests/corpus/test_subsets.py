@@ -8,7 +8,7 @@ from diarize.corpus.subsets import check_subsets
 
 def corpus(*members):
     """Recordings of "speaker set"."""
-    pairs = [member.split() + [""] for member in members]
+    pairs = [[*member.split(), ""] for member in members]
     return Corpus([Recording("a.wav", subset=pair[1], utterances=(Utterance(pair[0]),)) for pair in pairs])
 
 

@@ -1,4 +1,4 @@
-"""Two voices under one name and one under two: planted in embeddings that follow the model of the back end."""
+"""Two voices under one name and one under two, in embeddings drawn from the model of the back end."""
 
 import numpy as np
 import pytest
