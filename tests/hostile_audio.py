@@ -457,7 +457,11 @@ def judge(status: int, said: str, path: Path, labelled: bool) -> str:
         return f"traceback: {lines[-1]}"
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
-        return "too slow" if number == signal.SIGALRM else f"ended by {signal.Signals(number).name}"
+        return (
+            "too slow"
+            if number in (signal.SIGALRM, signal.SIGXCPU)
+            else f"ended by {signal.Signals(number).name}"
+        )
     if not labelled:
         return f"the good recording is not labelled: {lines}"
     code = os.waitstatus_to_exitcode(status)
@@ -487,7 +491,8 @@ def _label_in_child(case: Case, path: Path, folder: Path, model: Path, n_bytes: 
         os.dup2(os.open(folder / "stderr", os.O_WRONLY | os.O_CREAT), 2)
         size = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
         resource.setrlimit(resource.RLIMIT_AS, (size + n_bytes, size + n_bytes))
-        signal.alarm(seconds)
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+        signal.alarm(60 * seconds)  # for an input that waits
         os.chdir(path.parent)
         done = call(
             *("run", folder / GOOD, "--model", model, "--threads", 1, "-o", folder / "out", "--"), path.name
@@ -511,7 +516,9 @@ def main() -> None:
     parser.add_argument(
         "--memory", type=float, default=2.0, help="GiB beyond those at the start (default: 2)"
     )
-    parser.add_argument("--seconds", type=int, default=300, help="limit of each input (default: 300)")
+    parser.add_argument(
+        "--seconds", type=int, default=60, help="of the processor, for each input (default: 60)"
+    )
     arguments = parser.parse_args()
 
     counts: dict[str, Counter[str]] = {}

@@ -27,7 +27,7 @@ from diarize.corpus.layout import Recording
 from diarize.errors import ModelError
 from diarize.speakers.plda import Backend
 
-TWO_VOICES = 5.0
+TWO_VOICES = 15.0
 """Nats from which on one name is reported as two voices."""
 ONE_VOICE = 25.0
 """Nats from which on two names are reported as one voice, beside the logarithm of the number of pairs."""

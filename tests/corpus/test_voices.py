@@ -53,7 +53,7 @@ def test_two_voices_under_one_name(corpus, own, strange):
     corpus.add("mixed", corpus.voice(), strange)
     places, (finding,) = corpus.found()
     assert places == [("two-voices", "mixed", "")]
-    assert finding.score > 5
+    assert finding.score > 15
     assert f"{min(own, strange)} of {own + strange} utterances sound unlike the others (" in finding.evidence
     if strange < own and strange < 3:
         strangers = [recording.path for recording in corpus.recordings[-strange:]]
