@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from planted_corpus import write_corpus
 
 from diarize.audio.features import FeatureConfig
 from diarize.config import load_config
@@ -172,6 +173,15 @@ def test_a_stream_stands_beside_the_whole_recording(run_script, sets, model):
     assert [row[0] for row in rows] == ["whole recording", "stream, latency 2 s"]
     assert abs(float(rows[0][1]) - float(rows[1][1])) < 10
     assert [rows[0][2:], float(rows[1][2]) >= 0, float(rows[1][3]) > 0] == [["-", "-"], True, True]
+
+
+def test_planted_voices_are_counted(run_script, tmp_path):
+    corpus = write_corpus(tmp_path / "corpus")
+    ((_, n, _, swapped, none, split),) = rows_of(
+        run_script("planted_voices.py", "--data", corpus, "--nj", 1), 6
+    )
+    assert n.startswith("4, ")
+    assert (swapped[-4:], none, split[-4:]) == ("of 2", "0", "of 2")
 
 
 @pytest.mark.parametrize("script", ["ablation.py", "choose_defaults.py"])

@@ -14,6 +14,7 @@ from pathlib import Path
 import made_up_timit as timit
 import numpy as np
 import pytest
+from planted_corpus import write_corpus
 from preloaded import fast_python
 from safetensors.numpy import load_file
 
@@ -62,6 +63,21 @@ def run(
     )  # fmt: skip
     assert done.returncode == status, done.stdout + done.stderr
     return done
+
+
+def test_a_fault_of_the_corpus_ends_the_recipe_at_stage_1(environment, tmp_path):
+    """The line names the file; the stage has made the data folders."""
+    corpus = write_corpus(tmp_path / "corpus")
+    script, words = MINI.parent.parent / "voices" / "run.sh", ("--corpus", corpus, "--exp", tmp_path / "exp")
+    fine = run(environment, script, *words, "--stop-stage", 1)
+    assert fine.stdout.endswith("0 errors, 0 warnings\n")
+    shutil.copy(corpus / "kal" / "0.wav", corpus / "slt" / "again.wav")
+    shutil.copy(corpus / "kal" / "0.wav", corpus / "ked" / "again.wav")
+    done = run(environment, script, *words, "--stop-stage", 2, status=1)
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("diarize: ")
+    assert "again.wav: the same bytes; keep one (errors: 2; " in line
+    assert "stage 2" not in done.stdout
 
 
 def rows(page: Path, section: str) -> dict[str, dict[str, str]]:
