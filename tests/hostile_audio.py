@@ -462,9 +462,11 @@ def judge(status: int, said: str, path: Path, labelled: bool) -> str:
             if number in (signal.SIGALRM, signal.SIGXCPU)
             else f"ended by {signal.Signals(number).name}"
         )
+    code = os.waitstatus_to_exitcode(status)
+    if path.is_dir() and code == 2 and len(lines) == 1:  # is refused before any work
+        return "error"
     if not labelled:
         return f"the good recording is not labelled: {lines}"
-    code = os.waitstatus_to_exitcode(status)
     strange = [
         line
         for line in lines
