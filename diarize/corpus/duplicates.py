@@ -14,8 +14,6 @@ from diarize.corpus.fingerprint import Copy, find_copies
 from diarize.corpus.layout import Recording
 from diarize.corpus.sounds import SILENT
 
-_BLOCK = 2**20
-
 
 def check_duplicates(recordings: Sequence[Recording], facts: Sequence[Facts]) -> Iterator[Finding]:
     """The findings of recordings that occur twice, by their samples, or without these by their bytes."""

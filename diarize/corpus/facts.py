@@ -125,7 +125,7 @@ class Examination:
             return np.empty((0, 0), np.float32)
         vectors = np.zeros((len(segments), self.embedder.dim), np.float32)
         for row, segment in enumerate(segments):
-            start, end = (0.0, len(samples)) if segment is None else (segment.start, segment.end)
+            start, end = (0.0, LONGEST) if segment is None else (segment.start, segment.end)
             part = samples[round(start * SAMPLE_RATE) : round(min(end, start + LONGEST) * SAMPLE_RATE)]
             if len(part) >= SHORTEST_VOICE * SAMPLE_RATE:
                 whole = Segment(0.0, len(part) / SAMPLE_RATE)

@@ -35,7 +35,6 @@ _BANDS = 33
 _LOW, _HIGH = 300.0, 3400.0  # Hz, what a telephone carries
 _QUIET = 1e-4  # of the loudest frame's power: such a frame is silence, and has the word 0
 _MOST_ALIKE = 30  # a word in more places than this says nothing
-_BLOCK = 2**20  # pairs at a time
 
 
 class Copy(NamedTuple):
