@@ -281,7 +281,7 @@ class Config(Settings):
 MODEL_TABLES = ("features", "network", "segments", "about")
 """The tables of a model's config.toml."""
 RECIPE_TABLES = (
-    *("features", "pack", "network", "loss", "training", "evaluation"),
+    *("features", "pack", "sets", "network", "loss", "training", "evaluation"),
     *("baseline", "about", "paper", "identification"),
 )
 """The tables of the TOML files with which the recipes pack features, train, evaluate and compare."""

@@ -39,6 +39,7 @@ class Paper(Settings):
     source: str = ""
     misclassification_rate: float | None = None
     legacy_misclassification_rate: float | None = None
+    normalized_mutual_information: float | None = None
     legacy_by_speakers: dict[str, float] = Field(default_factory=dict)
     steps: int | None = None
 

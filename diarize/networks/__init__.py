@@ -7,6 +7,8 @@
 - ``tdnn``: convolutions over time alone, dense or separable
 - ``classifier``: the last layer of networks that are trained to classify their training speakers
 - ``activity_network``: speech and overlapping speech every 20 ms
+- ``cluster_network``: partitions of a set of items by recurrent layers, as learned from other sets
+- ``attractor_network``: the same by attention, with an attractor for each cluster
 - ``cnn``: the convolutional networks of MLSP 2016 and 2017
 - ``blstm``: the bidirectional LSTM of ANNPR 2018
 - ``pyannet``: PyanNet, the network of pyannote's segmentation 3.0
@@ -29,7 +31,16 @@ from diarize.config.toml import shown
 from diarize.errors import ConfigError
 from diarize.networks.contract import Network
 
-__all__ = ["DEFAULT_FAMILY", "NETWORKS", "Network", "build_network", "make_network", "network_class"]
+__all__ = [
+    "CLUSTER_NETWORKS",
+    "DEFAULT_FAMILY",
+    "NETWORKS",
+    "Network",
+    "build_cluster_network",
+    "build_network",
+    "make_network",
+    "network_class",
+]
 
 # family: module and class; a module is imported when its network is first built
 NETWORKS = {
@@ -39,6 +50,11 @@ NETWORKS = {
     "blstm": ("diarize.networks.blstm", "BLSTM"),
 }
 DEFAULT_FAMILY = "resnet"
+CLUSTER_NETWORKS = {
+    "residual-lstm": ("diarize.networks.cluster_network", "ClusterNetwork"),
+    "attractors": ("diarize.networks.attractor_network", "AttractorNetwork"),
+}
+"""Networks that partition a set of items, by family; all give log-probabilities of the same form."""
 
 
 def network_class(family: str) -> type[Network]:
@@ -63,6 +79,22 @@ def build_network(family: str, **parameters: Any) -> Network:
     """
     network: Network = make_network(network_class(family), f"network '{family}'", parameters)
     return network
+
+
+def build_cluster_network(table: Mapping[str, Any], source: str) -> Any:
+    """A network that partitions sets, with fresh weights, of a [network] table; errors begin with `source`.
+
+    Raises
+    ------
+    ConfigError
+        If the family or a parameter is unknown (the message lists the known ones), or a value is impossible.
+    """
+    parameters = {"family": "residual-lstm", **table}
+    try:
+        network = find_class(CLUSTER_NETWORKS, parameters.pop("family"), "network")
+    except ConfigError as error:
+        raise ConfigError(f"{source}: {error}") from error
+    return make_network(network, source, parameters)
 
 
 def make_network(network: type[nn.Module], name: str, parameters: Mapping[str, Any]) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -237,17 +237,19 @@ def train_activity(
     )
 
 
-def read_training(table: Mapping[str, Any], source: str) -> TrainingConfig:
-    """The settings of a [training] table for batches of whole conversations.
+def read_training(
+    table: Mapping[str, Any],
+    source: str,
+    unused: Sequence[str] = UNUSED,
+    why: str = "a batch has whole conversations, and the validation loss is that of all of --dev",
+) -> TrainingConfig:
+    """The settings of a [training] table for batches of other things than segments.
 
     Raises
     ------
     ConfigError
-        If a setting does not apply to whole conversations, and as `validate` does.
+        If a setting does not apply to these batches, and as `validate` does.
     """
-    if unused := [name for name in table if name in UNUSED]:
-        raise ConfigError(
-            f"{source}: setting 'training.{unused[0]}' is not used: a batch has whole conversations, and the "
-            "validation loss is that of all of --dev; remove it"
-        )
+    if found := [name for name in table if name in unused]:
+        raise ConfigError(f"{source}: setting 'training.{found[0]}' is not used: {why}; remove it")
     return validate(TrainingConfig, table, source)
