@@ -1,8 +1,8 @@
 """Train a network that partitions sets of items, score it on sets of test, and write it as a folder.
 
 Writes OUT/curve.tsv, with the loss on sets of dev, and OUT/checkpoint.safetensors during the training; at the
-end OUT/model (config.toml, weights.safetensors) and OUT/scores.json. If it is started again, it resumes from the
-checkpoint.
+end OUT/model (config.toml, weights.safetensors) and OUT/scores.json. If it is started again, it resumes from
+the checkpoint.
 
 The sets of [sets] kind = "points" need no data. Those of embeddings and windows are drawn from tables of
 `diarize embed` and the Kaldi data folders that were embedded, those of snippets from folders of

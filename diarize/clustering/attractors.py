@@ -1,7 +1,7 @@
 """The network of attractors in NumPy: how many clusters a set of embeddings has, and which each is in.
 
-The same as ``diarize.networks.attractor_network``, for one set, without torch. Weights are arrays by the names of that
-network's parameters.
+The same as ``diarize.networks.attractor_network``, for one set, without torch. Weights are arrays by the
+names of that network's parameters.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _EPSILON = 1e-5  # of torch's LayerNorm
 
 
 def coordinates(X: NDArray[Any], dim: int) -> Matrix:
-    """Principal coordinates (n_items, dim) of embeddings of length 1, less their mean; zeros if there are fewer.
+    """Principal coordinates (n_items, dim) of embeddings; zeros if there are fewer.
 
-    Only the geometry of the set remains: rotating the embeddings changes no distance between the coordinates, and the
-    number of dimensions of an embedding does not matter.
+    Embeddings are scaled to length 1 and centred. Only the geometry of the set remains: its rotation changes
+    no distance between coordinates, and the number of dimensions of an embedding does not matter.
     """
     centred = unit(X)
     centred = centred - centred.mean(axis=0)
@@ -38,7 +38,10 @@ def coordinates(X: NDArray[Any], dim: int) -> Matrix:
 
 
 def log_probabilities(weights: Weights, items: Matrix, heads: int) -> Matrix:
-    """Log P(k) + log P(l | x_i, k) at [i, k - 1, l], (n_items, n_most, n_most), of items (n_items, n_inputs)."""
+    """Log-probabilities (n_items, n_most, n_most) of items (n_items, n_inputs).
+
+    Entry [i, k - 1, l] is log P(k) P(l | x_i, k): there are k clusters, and item i is in number l of them.
+    """
     x = _linear(weights, "entry", items)
     for name in _layers(weights, "layers"):
         x = _attend(weights, name, x, x, heads)

@@ -21,11 +21,11 @@ Labels = NDArray[np.int64]
 MR, NMI = "misclassification_rate", "normalized_mutual_information"
 
 TERMS = """
-The mean over the sets and the seeds and, in brackets, the range of the seeds. *MR*: the share of items that are
-wrong under the best one-to-one map of clusters to the true ones; the paper's is by a greedy map, which is never
-lower. *NMI*: with the geometric mean of the two entropies, as scikit-learn had it at the time of the paper.
-*Number right*: the share of the sets whose number of clusters was found. *Random*: a random number of clusters,
-and a random one for each item; the paper does not say how its random assignment is made.
+The mean over the sets and the seeds and, in brackets, the range of the seeds. *MR*: the share of items that
+are wrong under the best one-to-one map of clusters to the true ones; the paper's is by a greedy map, which is
+never lower. *NMI*: with the geometric mean of the two entropies, as scikit-learn had it at the time of the
+paper. *Number right*: the share of the sets whose number of clusters was found. *Random*: a random number of
+clusters, and a random one for each item; the paper does not say how its random assignment is made.
 """
 
 

@@ -17,8 +17,8 @@ class AttractorNetwork(nn.Module):
         n_most seeds --> attention to items, among attractors, n_pool times --> attractors --> their existence
 
     Attractor number j exists with the probability p_j if those before it exist, so that there are k clusters
-    with P(k) = p_1 ... p_k (1 - p_{k+1}), where p_1 = 1. An item's clusters are the softmax of its scores with
-    the first k attractors.
+    with P(k) = p_1 ... p_k (1 - p_{k+1}), where p_1 = 1. An item's clusters are the softmax of its scores
+    with the first k attractors.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ class AttractorNetwork(nn.Module):
             return number[:, None, :, None] + scores.log_softmax(dim=3)
 
     def _number(self, logits: Tensor) -> Tensor:
-        """The log-probability of each number (batch, n_most), of the logits of the attractors' existence (batch, n_most)."""
+        """Log-probabilities of the numbers, of the logits of the attractors' existence (batch, n_most)."""
         exists = F.logsigmoid(logits[:, 1:]).cumsum(dim=1)
         exists = F.pad(exists, (1, 0))
         ends = F.pad(F.logsigmoid(-logits[:, 1:]), (0, 1))

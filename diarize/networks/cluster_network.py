@@ -92,8 +92,8 @@ class ClusterNetwork(nn.Module):
     def forward(self, items: Tensor) -> Tensor:
         """Log-probabilities (batch, n_items, n_most, n_most) of sets of items.
 
-        Entry [b, i, k - 1, l] is that of k clusters and of item i in number l of them: log P(k) P(l | x_i, k).
-        It is minus infinity for l >= k. Items are (batch, n_items, n_inputs) or, with the encoder,
+        Entry [b, i, k - 1, l] is log P(k) P(l | x_i, k): there are k clusters, and item i is in number l. It
+        is minus infinity for l >= k. Items are (batch, n_items, n_inputs) or, with the encoder,
         (batch, n_items, n_frames, n_mels).
         """
         if self.encoder is not None:

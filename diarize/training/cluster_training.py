@@ -130,7 +130,7 @@ def train_clustering(
     device: str = "cpu",
     start: Path | None = None,
 ) -> nn.Module:
-    """Train a network on sets, as `diarize.training.loop.train` does, with the validation loss on sets of `dev`.
+    """Train a network on sets, as `diarize.training.loop.train` does; sets of `dev` validate it.
 
     Raises
     ------

@@ -37,10 +37,10 @@ class WindowSetConfig(Settings):
 class WindowSetSampler(SetSampler):
     """Batches of sets of windows, by the principal coordinates of their embeddings, turned at random.
 
-    Every number of speakers is as likely. How much each speaks is random (Dirichlet). A window is an embedding
-    of the speaker, or lies between two of them; some hold a part of another speaker, as windows at the borders
-    of turns do, and all of a set have noise, so that speakers on whom the embedding network was trained are as
-    hard to distinguish as others.
+    Every number of speakers is as likely. How much each speaks is random (Dirichlet). A window is an
+    embedding of the speaker, or lies between two of them. Some hold a part of another speaker, as windows at
+    the borders of turns do. All of a set have noise, so that speakers on whom the embedding network was
+    trained are as hard to distinguish as others.
 
     Parameters
     ----------
