@@ -18,7 +18,7 @@ from diarize.experiments.set_scores import describe_sets, read_about
 from diarize.experiments.tables import describe_machines
 from diarize.files.text import write_text
 
-HEAD = """# Sets of {kind}
+HEAD = """# Learning to cluster
 
 Written by
 
@@ -37,20 +37,21 @@ def main() -> None:
     parser.add_argument("--exp", type=Path, required=True, help="folder of the runs")
     parser.add_argument("--conf", type=Path, required=True, help="folder of the TOML files")
     parser.add_argument(
-        "--kind", required=True, help="only files whose names begin with this, such as points"
+        "--kind", nargs="+", required=True, help="files whose names begin with one of these, such as points"
     )
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
 
-    files = sorted(arguments.conf.glob(f"{arguments.kind}*.toml"), key=lambda path: path.stem)
+    files = sorted(arguments.conf.glob("*.toml"), key=lambda path: path.stem)
+    files = [path for path in files if path.stem.startswith(tuple(arguments.kind))]
     if not files:
-        raise ConfigError(f"{arguments.conf}: no TOML file whose name begins with {arguments.kind}")
+        raise ConfigError(f"{arguments.conf}: no TOML file of {', '.join(arguments.kind)}")
     systems = {path.stem: read_about(path) for path in files}
     runs = {name: read_runs(arguments.exp / name, "misclassification_rate") for name in systems}
     table = describe_sets(systems, runs)
     machines = describe_machines([run for several in runs.values() for run in several])
     command = shlex.join(["recipes/write_set_results.py", *sys.argv[1:]])
-    page = HEAD.format(kind=arguments.kind, command=command) + table + MACHINES + machines
+    page = HEAD.format(command=command) + table + MACHINES + machines
     write_text(page, arguments.out)
     print(f"{table}\n{arguments.out}: written")
 

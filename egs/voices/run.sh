@@ -5,7 +5,8 @@
 #
 # DIR has <anything>/<speaker>/<recording>. With --recipe NAME as the first argument, the script makes a model, by
 # egs/voices/NAME.sh: bundled, the embedding model that comes with diarize; activity, the network of speech and
-# overlap; local, a network of local speakers; pairwise_kl, the BLSTM that comes with diarize.
+# overlap; local, a network of local speakers; pairwise_kl, the BLSTM that comes with diarize; sets, networks that
+# learn to cluster.
 #
 # Stages: 1 data folders, 2 features, 3 training, 4 embeddings, 5 scores and reports, 6 baselines and
 # identification, 7 experiments, 8 RESULTS.md.
@@ -13,7 +14,7 @@
 # shellcheck disable=SC2154  # options are declared as words
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-if [[ "${1-} ${2-}" =~ ^--recipe[=\ ](activity|bundled|local|pairwise_kl)(\ |$) ]]; then
+if [[ "${1-} ${2-}" =~ ^--recipe[=\ ](activity|bundled|local|pairwise_kl|sets)(\ |$) ]]; then
   [[ $1 == *=* ]] || shift
   exec "egs/voices/${BASH_REMATCH[1]}.sh" "${@:2}"
 fi
