@@ -6,6 +6,8 @@
 - ``replicator``: replicator dynamics, which find a dominant set
 - ``spectral``: spectral clustering that chooses its graph and number of clusters: NME-SC
 - ``density``: HDBSCAN
+- ``learned``: a clusterer that was trained on sets of embeddings of known speakers
+- ``attractors``: its network in NumPy
 - ``affinity``: affinities of embeddings
 - ``bounds``: bounds of the number of speakers
 - ``partitions``: partitions as labels: numbered, merged, split

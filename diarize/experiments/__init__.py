@@ -16,4 +16,5 @@ A part is a set of utterances that are known to be from one speaker.
 - ``runs``: the runs of a recipe
 - ``tables``: the tables of a page of results
 - ``sweeps``: tables and figures of experiments that vary one setting
+- ``set_scores``: scores of networks that partition sets, and their table
 """

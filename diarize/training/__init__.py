@@ -4,6 +4,10 @@
 - ``contract``: the interfaces of batches, samplers and objectives
 - ``embedding_training``: the training of embedding networks on packed features
 - ``activity_training``: the training of the network of speech and overlap on packed conversations
+- ``cluster_training``: the training of networks that partition sets of items
+- ``sets``: sets of items of a few clusters: points in the plane, or rows of speakers
+- ``window_sets``: sets of windows as a conversation has them
+- ``set_kinds``: the kinds of sets that a [sets] table names
 - ``objectives``: the kinds of [loss] by name
 - ``embedding_objective``: a weighted sum of losses on embeddings
 - ``speaker_objectives``: losses on the outputs for training speakers
