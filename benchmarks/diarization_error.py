@@ -19,7 +19,7 @@ from pathlib import Path
 from meetings import HELD_OUT, begins_with, read_set
 from printing import header, percent, table
 
-from diarize.clustering import CLUSTERERS
+from diarize.clustering import CLUSTERERS, TRAINED_CLUSTERERS
 from diarize.config import Config, load_config
 from diarize.errors import ConfigError, DiarizeError
 from diarize.files.atomic import atomic_path
@@ -90,7 +90,12 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, metavar="DIR")
     parser.add_argument("--sets", nargs="+", metavar="SET", help="only these folders of DIR")
     parser.add_argument("--model", help="model folder, or the name of a bundled model")
-    parser.add_argument("--clusterers", nargs="+", choices=list(CLUSTERERS), default=list(CLUSTERERS))
+    parser.add_argument(
+        "--clusterers",
+        nargs="+",
+        choices=[*CLUSTERERS, *TRAINED_CLUSTERERS],
+        default=list(CLUSTERERS),
+    )
     parser.add_argument("--config", nargs="+", type=Path, default=[], metavar="FILE")
     parser.add_argument("--preset", help="settings by name, which a --config overrides")
     parser.add_argument("--peer", choices=["resemblyzer"])

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from diarize.clustering import CLUSTERERS
+from diarize.clustering import CLUSTERERS, TRAINED_CLUSTERERS
 
 Inputs = Annotated[
     list[str],
@@ -49,7 +49,8 @@ ClustererName = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help=f"Clustering method: {', '.join(CLUSTERERS)}; default: the first of these.",
+        help=f"Clustering method: {', '.join([*CLUSTERERS, *TRAINED_CLUSTERERS])}; "
+        "default: the first of these.",
     ),
 ]
 Threshold = Annotated[

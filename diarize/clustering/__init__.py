@@ -31,6 +31,10 @@ CLUSTERERS = {
     "spectral": ("diarize.clustering.spectral", "Spectral"),
     "density": ("diarize.clustering.density", "Density"),
 }
+TRAINED_CLUSTERERS = {
+    "learned": ("diarize.clustering.learned", "Learned"),
+}
+"""Clusterers that need a network of your own, which is one of their parameters."""
 
 
 def build_clusterer(method: str, **params: Any) -> Clusterer:
@@ -51,7 +55,7 @@ def build_clusterer(method: str, **params: Any) -> Clusterer:
     # This module imports pydantic, which a list of names does not need.
     from diarize.config.registry import find_class
 
-    clusterer: Clusterer = find_class(CLUSTERERS, method, "clusterer")()
+    clusterer: Clusterer = find_class({**CLUSTERERS, **TRAINED_CLUSTERERS}, method, "clusterer")()
     if params.get("threshold", 0) is None:
         del params["threshold"]
     known = clusterer.get_params(deep=False)

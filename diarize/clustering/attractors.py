@@ -34,6 +34,9 @@ def coordinates(X: NDArray[Any], dim: int) -> Matrix:
     values, vectors = np.linalg.eigh(centred @ centred.T)
     first = np.argsort(-values, kind="stable")[:dim]
     found = vectors[:, first] * np.sqrt(np.maximum(values[first], 0))
+    found = np.where(
+        (found**3).sum(axis=0) < 0, -found, found
+    )  # so that their signs do not depend on the order
     return SCALE * np.pad(found, ((0, 0), (0, dim - len(first))))
 
 

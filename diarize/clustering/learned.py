@@ -23,8 +23,7 @@ from diarize.clustering.partitions import (
 )
 from diarize.clustering.reasons import Evidence, explain
 from diarize.config.toml import load_toml
-from diarize.errors import ModelError
-from diarize.files.bundled import CLUSTERER
+from diarize.errors import ConfigError, ModelError
 
 _MOST_STEPS = 10  # of the reassignment to the nearest mean
 
@@ -32,20 +31,25 @@ _MOST_STEPS = 10  # of the reassignment to the nearest mean
 class Learned(Clusterer):
     """The number of speakers and their windows by a network of attractors, then the nearest means.
 
-    The network sees the geometry of the embeddings alone (`attractors.coordinates`), so it takes those of any
-    model, but it was trained on those of `voices`. It knows numbers up to that of its attractors; for larger
-    numbers, the widest clusters are split.
+    The network sees the geometry of the embeddings alone (`attractors.coordinates`). It knows numbers up to
+    that of its attractors; for larger numbers, the widest clusters are split.
 
     Parameters
     ----------
     network : str
-        Folder of the network; empty: the bundled one.
+        Folder of the network, which recipes/train_set_clusterer.py writes.
     refine : bool
         Items go to the cluster with the nearest mean, by cosine, until nothing changes.
     max_items : int
         Of more items than this, only every second, third, ... is given to the network.
     n_speakers, min_speakers, max_speakers
         See `Clusterer`.
+
+    References
+    ----------
+    Meier et al., "Learning neural models for end-to-end clustering", ANNPR 2018; Horiguchi et al.,
+    "End-to-end speaker diarization for an unknown number of speakers with encoder-decoder based attractors",
+    Interspeech 2020.
     """
 
     def __init__(
@@ -88,7 +92,12 @@ class Learned(Clusterer):
         return labels, explain(labels, reason, enumerate(number, start=1))
 
     def _outputs(self, X: Matrix) -> Matrix:
-        weights, heads = load_network(Path(self.network) if self.network else CLUSTERER)
+        if not self.network:
+            raise ConfigError(
+                "the clusterer 'learned' needs a network: train one with recipes/train_set_clusterer.py, "
+                "and give --set clustering.options.network=FOLDER"
+            )
+        weights, heads = load_network(Path(self.network))
         return log_probabilities(weights, coordinates(X, weights["entry.weight"].shape[1]), heads)
 
     def _labels(self, X: Matrix, some: Matrix, outputs: Matrix, k: int) -> Labels:

@@ -5,5 +5,3 @@ from pathlib import Path
 BUNDLED = Path(__file__).parent.parent / "bundled"
 ACTIVITY = BUNDLED / "activity"
 """The network of speech and overlap, which is not an embedding model."""
-CLUSTERER = BUNDLED / "clusterer"
-"""The network of the clusterer `learned`, which is not an embedding model."""

@@ -57,6 +57,7 @@ class AttractorNetwork(nn.Module):
             raise ValueError(f"heads divide the width {width}, got {heads!r}")
         self.n_inputs, self.n_most = n_inputs, n_most
         self.entry = nn.Linear(n_inputs, width)
+        nn.init.orthogonal_(self.entry.weight)
         self.layers = nn.ModuleList(Attention(width, heads) for _ in range(n_layers))
         self.seeds = nn.Parameter(torch.randn(n_most, width))
         self.pooling = nn.ModuleList(Attention(width, heads) for _ in range(n_pool))
@@ -113,6 +114,9 @@ class Attention(nn.Module):
         self.heads = heads
         self.query_norm, self.item_norm = nn.LayerNorm(width), nn.LayerNorm(width)
         self.query, self.key = nn.Linear(width, width), nn.Linear(width, width)
+        # At first a query gathers the items that resemble it, as mean shift does.
+        nn.init.orthogonal_(self.query.weight, gain=2.0)
+        self.key.weight.data.copy_(self.query.weight)
         self.value, self.gathered = nn.Linear(width, width), nn.Linear(width, width)
         self.dense_norm = nn.LayerNorm(width)
         self.wide, self.narrow = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)

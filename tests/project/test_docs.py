@@ -13,7 +13,7 @@ from typer.main import get_command
 from diarize.cli.commands import app
 from diarize.cli.console import load_settings
 from diarize.cli.options import OPTION_SETTINGS
-from diarize.clustering import CLUSTERERS
+from diarize.clustering import CLUSTERERS, TRAINED_CLUSTERERS
 from diarize.clustering.agglomerative import THRESHOLDS
 from diarize.config import Config, Settings, load_config
 from diarize.networks import build_network
@@ -84,7 +84,7 @@ def test_the_page_of_settings_has_every_setting_with_its_default_and_option():
     assert page == {name: (value, options.get(name, "")) for name, value in settings_of(Config).items()}
 
 
-@pytest.mark.parametrize("method", CLUSTERERS)
+@pytest.mark.parametrize("method", [*CLUSTERERS, *TRAINED_CLUSTERERS])
 def test_the_page_of_settings_has_every_parameter_of_the_clusterers(method):
     text = text_of(DOCS / "settings.md")
     section = re.search(rf"^### {method}\n(.*?)(?=^##)", text, re.MULTILINE | re.DOTALL)
