@@ -106,16 +106,15 @@ class WindowSetSampler(SetSampler):
         known = np.arange(len(self.rows))
         if random.random() < config.alike:
             known = known[self.corpus == self.corpus[random.integers(len(known))]]
-        chosen = random.choice(known, k, replace=len(known) < k)
-        if len(known) < k:  # a small corpus: the others are of any
-            chosen = random.choice(len(self.rows), k, replace=False)
-        rows = [self.rows[each] for each in chosen]
+        if len(known) < k:  # a small corpus
+            known = np.arange(len(self.rows))
+        rows = [self.rows[each] for each in random.choice(known, k, replace=False)]
         X = np.empty((len(speakers), self.vectors.shape[1]))
-        for i, speaker in enumerate(speakers):
+        for i, speaker in enumerate(speakers.tolist()):
             one, other = self.vectors[random.choice(rows[speaker], 2)].astype(np.float64)
             X[i] = one + random.random() * (other - one) if random.random() < 0.5 else one
         mixed = random.random(len(X)) < random.uniform(0, config.borders)
-        for i in np.flatnonzero(mixed):
+        for i in np.flatnonzero(mixed).tolist():
             X[i] += random.uniform(0, 0.8) * (X[random.integers(len(X))] - X[i])
         X /= np.maximum(np.linalg.norm(X, axis=1, keepdims=True), 1e-6)
         noise = random.normal(size=X.shape)

@@ -20,11 +20,11 @@ need_numbers steps
 need_stages 5
 if runs 1; then need_corpus; fi
 
-# Train a system with each of the seeds $2 on what $3 and $4 and, by its name, each of train, dev and test make.
+# Train the system $1 with each of the seeds $2. $3 is the data, with SET for the name of a set.
 run_seeds() {
   local number each rows=() changes=()
   for each in ${set[@]+"${set[@]}"} ${steps:+"training.n_steps=$steps"}; do changes+=(--set "$each"); done
-  for each in data:train dev:dev test:test; do rows+=("--${each%:*}" "${3//SET/${each#*:}}"); done
+  for each in data:train_4 dev:dev test:test; do rows+=("--${each%:*}" "${3//SET/${each#*:}}"); done
   for number in $2; do
     recipes/run_set_clusterer.sh --config "$conf/$1.toml" --out "$exp/$1/seed$number" --seed "$number" \
       "${rows[@]}" ${changes[@]+"${changes[@]}"} --device "$device" ${force:+--force}
@@ -33,12 +33,9 @@ run_seeds() {
 
 # At most four recordings of each training speaker with four or more. Windows of 1.5 s every 0.75 s of their speech.
 if at_stage 1 "data folders and embeddings"; then
-  "$python" egs/voices/local/prepare_data.py --corpus "$corpus" --out "$exp/data/all"
-  "$python" recipes/choose_recordings.py --data "$exp/data/all/train" --out "$exp/data/train" --least 4 --most 4
-  for each in dev test; do
-    "$python" recipes/choose_recordings.py --data "$exp/data/all/$each" --out "$exp/data/$each" --least 2 --most 20
-  done
-  for each in train dev test; do
+  "$python" egs/voices/local/prepare_data.py --corpus "$corpus" --out "$exp/data"
+  "$python" recipes/choose_recordings.py --data "$exp/data/train" --out "$exp/data/train_4" --least 4 --most 4
+  for each in train_4 dev test; do
     [ -f "$exp/data/$each.npz" ] || "$python" -m diarize embed "$exp/data/$each" -o "$exp/data/$each.npz" --quiet
   done
 fi
@@ -50,7 +47,7 @@ if at_stage 2 "networks on embeddings"; then
 fi
 
 if [ "$device" != cpu ] && at_stage 3 "the paper's network on snippets"; then
-  for each in train dev test; do
+  for each in train_4 dev test; do
     [ -f "$exp/features/$each/index.npz" ] || "$python" recipes/pack_features.py --data "$exp/data/$each" \
       --config "$conf/snippets.toml" --out "$exp/features/$each" --nj "$nj"
   done
