@@ -39,7 +39,7 @@ def test_the_commands_work_one_after_the_other(checkout):
     assert len(SHOWN[0].splitlines()) == 6
     assert printed[0].startswith(SHOWN[0])
     assert {path.name for path in (checkout / "out" / "readme").iterdir()} == {
-        *("meeting.json", "meeting.rttm", "meeting.srt", "windows.parquet")
+        *("meeting.html", "meeting.json", "meeting.rttm", "windows.parquet")
     }
 
 
