@@ -16,7 +16,15 @@ def test_the_default_model_is_bundled_and_loads():
     assert load_model(DEFAULT_MODEL).fingerprint == model.fingerprint
 
 
-@pytest.mark.parametrize("name", [DEFAULT_MODEL])
+def test_the_network_of_speaker_clustering_labels_the_demo(demo_recording):
+    config = load_config(overrides={"clustering.method": "dominant-sets"})
+    found = Diarizer("pairwise-kl", config=config, device="cpu")(demo_recording)
+    reference = read_rttm(demo_recording.with_suffix(".rttm"))
+    assert len(found.speakers) == 4, found.evidence["reason"]
+    assert score_diarization(reference, found.turns).confusion < 1
+
+
+@pytest.mark.parametrize("name", bundled_models())
 def test_a_bundled_model_is_small_and_has_a_card(name):
     folder = BUNDLED / name
     assert sum(path.stat().st_size for path in folder.iterdir()) <= 8_000_000
