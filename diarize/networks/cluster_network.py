@@ -167,8 +167,8 @@ class Metric(nn.Module):
     dim : int
         Size of an item.
     kind : str
-        "euclidean": A is 1. "mahalanobis": A is diagonal. "full": any positive semidefinite matrix. Each call
-        in training first projects A to the nearest such matrix.
+        "euclidean": A is 1 / dim. "mahalanobis": A is diagonal. "full": A is any positive semidefinite matrix.
+        Both start as 1 / dim, and each call in training first projects A to the nearest such matrix.
 
     Raises
     ------
@@ -186,18 +186,22 @@ class Metric(nn.Module):
         if kind not in METRICS[1:]:
             raise ValueError(f"metric is {', '.join(METRICS)}, got {kind!r}")
         self.kind = kind
-        start = {"euclidean": torch.empty(0), "mahalanobis": torch.ones(dim), "full": torch.eye(dim)}[kind]
-        self.matrix = nn.Parameter(start) if kind != "euclidean" else None
+        self.dim = dim
+        start = torch.eye(dim) if kind == "full" else torch.ones(dim)
+        self.matrix = nn.Parameter(start / dim) if kind != "euclidean" else None
 
     def forward(self, x: Tensor) -> Tensor:
         """Distances (batch, n_items, n_items) of items (batch, n_items, dim)."""
         if self.training:
             self._project()
-        difference = x[:, :, None] - x[:, None]  # (batch, n_items, n_items, dim)
+        # (x - y)' A (x - y) = x'Ax + y'Ay - x'Ay - y'Ax, without the differences of all pairs
         if self.matrix is None:
-            return difference.square().sum(dim=3)
-        moved = difference * self.matrix if self.kind == "mahalanobis" else difference @ self.matrix
-        return (moved * difference).sum(dim=3)
+            moved = x / self.dim
+        else:
+            moved = x @ self.matrix if self.kind == "full" else x * self.matrix
+        products = moved @ x.transpose(1, 2)  # (batch, n_items, n_items)
+        own = products.diagonal(dim1=1, dim2=2)
+        return own[:, :, None] + own[:, None] - products - products.transpose(1, 2)
 
     @torch.no_grad()
     def _project(self) -> None:

@@ -68,7 +68,7 @@ def test_the_number_and_the_clusters_are_the_most_likely():
 def test_distances_are_those_of_a_double_loop(kind):
     torch.manual_seed(0)
     metric, x = Metric(4, kind).double(), torch.randn(2, 5, 4, dtype=torch.float64)
-    matrix = torch.eye(4, dtype=torch.float64)
+    matrix = torch.eye(4, dtype=torch.float64) / 4
     if kind != "euclidean":
         metric.matrix.data.add_(torch.randn(metric.matrix.shape, dtype=torch.float64) * 0.1)
         matrix = metric.matrix.detach()
