@@ -167,8 +167,8 @@ class Metric(nn.Module):
     dim : int
         Size of an item.
     kind : str
-        "euclidean": A is 1 / dim. "mahalanobis": A is diagonal. "full": A is any positive semidefinite matrix.
-        Both start as 1 / dim, and each call in training first projects A to the nearest such matrix.
+        "euclidean": A is 1 / dim. "mahalanobis": A is diagonal. "full": A is any positive semidefinite
+        matrix. Both start as 1 / dim, and each call in training first projects A to the nearest such matrix.
 
     Raises
     ------
