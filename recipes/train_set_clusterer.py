@@ -82,6 +82,11 @@ def main() -> None:
         raise ConfigError(
             f"{source}: [sets] n_most = {sets.n_most} is more than the {network.n_most} clusters of [network]"
         )
+    if network.n_items is not None and set(sets.n_items) != {network.n_items}:
+        raise ConfigError(
+            f"{source}: [sets] n_items = {list(sets.n_items)}, but [network] takes {network.n_items}; "
+            "make them equal"
+        )
     rows = {
         name: load_rows(sets, *[*given, None][:2]) if (given := getattr(arguments, name)) else None
         for name in ("data", "dev", "test")

@@ -43,6 +43,8 @@ class AttractorNetwork(nn.Module):
     Lee, Lee, Kim, Kosiorek, Choi and Teh, "Set transformer", ICML 2019 (pooling by attention with seeds).
     """
 
+    n_items: int | None = None
+
     def __init__(
         self,
         n_inputs: int = 32,

@@ -42,6 +42,11 @@ class ClusterNetwork(nn.Module):
     count_hidden, count_width : int
         Units, in each direction, of the LSTM that reads the number of clusters; of the layer after it.
 
+    Attributes
+    ----------
+    n_items : int or None
+        Items of a set, if the network takes no other number.
+
     Raises
     ------
     ValueError
@@ -73,6 +78,7 @@ class ClusterNetwork(nn.Module):
         if width % 2 or n_layers < 2:
             raise ValueError(f"width is even and n_layers at least 2, got {width!r} and {n_layers!r}")
         self.n_inputs, self.n_most = n_inputs, n_most
+        self.n_items = None if metric == "none" else n_items
         self.encoder = SnippetEncoder(n_inputs, n_frames, n_embedding) if encoder == "cnn" else None
         dim = n_inputs if self.encoder is None else n_embedding
         self.metric = None if metric == "none" else Metric(dim, metric)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from diarize.audio.features import Frames
 from diarize.config import Settings, validate
@@ -18,7 +18,7 @@ from diarize.embedding.table import Embeddings
 from diarize.errors import ConfigError, FormatError
 from diarize.formats.kaldi import read_corpora, read_whole_recordings
 from diarize.training.packed import PackedFeatures, random_crop
-from diarize.training.sets import Items, PointSampler, SetSampler, SpeakerSetSampler
+from diarize.training.sets import Items, PointSampler, SetSampler, SpeakerSetSampler, is_a_range
 from diarize.training.window_sets import WindowSetConfig, WindowSetSampler
 
 TEST_SEED, DEV_SEED = 0, 10**6
@@ -39,6 +39,8 @@ class SetConfig(Settings):
     )
     n_most: int = Field(5, ge=1, description="the largest number of clusters; each number is as likely")
     n_frames: int = Field(128, ge=8, description="frames of a snippet")
+
+    _range = field_validator("n_items")(is_a_range)
 
 
 AnySets = SetConfig | WindowSetConfig

@@ -43,6 +43,13 @@ class SetBatch:
         return found
 
 
+def is_a_range(n_items: tuple[int, int]) -> tuple[int, int]:
+    """The setting n_items, if it is possible: of two numbers from 2, the second at least the first."""
+    if not 2 <= n_items[0] <= n_items[1]:
+        raise ValueError("input should be the fewest and the most, both 2 or more")
+    return n_items
+
+
 class SetSampler(ABC):
     """Batches of random sets, each of one to `n_most` clusters, every number as likely.
 

@@ -7,12 +7,12 @@ from typing import Literal
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from diarize.clustering.attractors import coordinates
 from diarize.config import Settings
 from diarize.errors import ConfigError
-from diarize.training.sets import Items, Labels, SetSampler
+from diarize.training.sets import Items, Labels, SetSampler, is_a_range
 
 LEAST = 2
 """Windows of a speaker in a set, at least."""
@@ -32,6 +32,8 @@ class WindowSetConfig(Settings):
     planted: float = Field(
         0.1, ge=0, le=1, description="share of the sets whose embeddings are random clusters"
     )
+
+    _range = field_validator("n_items")(is_a_range)
 
 
 class WindowSetSampler(SetSampler):

@@ -91,6 +91,7 @@ def test_sets_of_embeddings_are_drawn_from_a_table_and_its_data_folder(system, t
     rows = [table_of(folder), folder]
     call(
         monkeypatch, TRAIN, "--config", CONF / f"{system}.toml", "--out", tmp_path / "out", "--n-sets", 25,
+        "--set", "sets.n_items=[20, 20]",
         "--data", *rows, "--dev", *rows, "--test", *rows, *(TINY if system != "windows" else TINY[2:]),
     )  # fmt: skip
     assert "25 sets: MR" in capsys.readouterr().out
@@ -105,6 +106,8 @@ def test_wrong_input_is_an_error_of_one_line(tmp_path, monkeypatch):
         ([points, "--seed", 0], "seed 0 is that of the sets of dev or test; choose another"),
         ([points, "--set", "sets.n_most=6"], "[sets] n_most = 6 is more than the 5 clusters of [network]"),
         ([points, "--set", "training.seconds=[1, 2]"], "'training.seconds' is not used: a batch has sets"),
+        ([points, "--set", "sets.n_items=[9, 8]"], "should be the fewest and the most, both 2 or more"),
+        ([CONF / "embeddings-full.toml", "--set", "sets.n_items=[10, 20]"], "[network] takes 20; make them"),
         ([embeddings], "[sets] kind = 'embeddings' needs data: give --data and --dev"),
         ([embeddings, "--data", table], "a table of embeddings needs the data folder with the speakers"),
         ([embeddings, "--data", table, other], "recording 's0-2' is not in"),
