@@ -13,10 +13,11 @@ import argparse
 import time
 from pathlib import Path
 
+import numpy as np
 from meetings import read_sets
 from printing import header, percent, table
 
-from diarize.audio import SAMPLE_RATE, load_audio
+from diarize.audio import SAMPLE_RATE
 from diarize.config import load_config
 from diarize.errors import DiarizeError
 from diarize.pipeline.live import LiveDiarizer
@@ -45,7 +46,7 @@ def main() -> None:
             scores = []
             for recording in recordings:
                 live = LiveDiarizer(arguments.model, latency=latency, recording=recording.name, threads=1)
-                samples = load_audio(recording.audio)
+                samples = np.concatenate(list(recording.blocks()))
                 started = time.process_time()
                 events = [*live.push(samples), *live.finish()]
                 cpu += time.process_time() - started

@@ -73,7 +73,7 @@ def test_settings_are_fixed_once_made():
         (
             "[embeddings]\nwindow = 1\n",
             "unknown setting 'embeddings'; "
-            "known: speech, embedding, clustering, resegmentation, turns, channels",
+            "known: speech, embedding, clustering, resegmentation, turns, channels, known",
         ),
         (
             "[embedding]\nwindow = 0\n",
@@ -137,7 +137,7 @@ def test_a_file_that_is_not_there_is_told(tmp_path):
         (
             "windows",
             "settings: unknown setting 'windows'; "
-            "known: speech, embedding, clustering, resegmentation, turns, channels",
+            "known: speech, embedding, clustering, resegmentation, turns, channels, known",
         ),
     ],
 )

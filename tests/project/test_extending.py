@@ -63,8 +63,9 @@ class Copy:
         registry = folder / place(where)
         text = registry.read_text(encoding="utf-8")
         assert added.startswith("+    ")
-        assert text.count(before[1:] + "\n") == 1, "the line has one place"
-        registry.write_text(text.replace(before[1:] + "\n", f"{before[1:]}\n{added[1:]}\n"), encoding="utf-8")
+        place_of = f"\n{before[1:]}\n"
+        assert text.count(place_of) == 1, "the line has one place"
+        registry.write_text(text.replace(place_of, f"{place_of}{added[1:]}\n"), encoding="utf-8")
 
     def run(self, *words: object) -> subprocess.CompletedProcess[str]:
         """What Python did in the copy."""

@@ -256,7 +256,7 @@ def edited(config: Path, folder: Path, old: str, new: str) -> Path:
         (
             "[training]",
             "[trainig]",
-            "unknown table 'trainig'; known: features, pack, network, loss, training",
+            "unknown table 'trainig'; known: features, pack, sets, network, loss, training",
         ),
         ("n_steps = 6", "steps = 6", "unknown setting 'steps'; known: n_steps, batches, n_speakers"),
         (
