@@ -31,7 +31,7 @@ CLUSTERERS = {
     "spectral": ("diarize.clustering.spectral", "Spectral"),
     "density": ("diarize.clustering.density", "Density"),
 }
-TRAINED_CLUSTERERS = {
+TRAINED_CLUSTERERS: dict[str, tuple[str, str]] = {
     "learned": ("diarize.clustering.learned", "Learned"),
 }
 """Clusterers that need a network of your own, which is one of their parameters."""

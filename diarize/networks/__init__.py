@@ -50,7 +50,7 @@ NETWORKS = {
     "blstm": ("diarize.networks.blstm", "BLSTM"),
 }
 DEFAULT_FAMILY = "resnet"
-CLUSTER_NETWORKS = {
+CLUSTER_NETWORKS: dict[str, tuple[str, str]] = {
     "residual-lstm": ("diarize.networks.cluster_network", "ClusterNetwork"),
     "attractors": ("diarize.networks.attractor_network", "AttractorNetwork"),
 }
