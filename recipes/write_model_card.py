@@ -19,6 +19,7 @@ from diarize.embedding.onnx import ONNX_TABLES
 from diarize.files.text import read_lines, read_text, write_text
 from diarize.formats.kaldi import read_data_folder
 from diarize.networks import DEFAULT_FAMILY, network_class
+from diarize.speakers.enrolment import verifier_file
 from diarize.speakers.plda import backend_file
 from diarize.training.embedding_objective import EmbeddingLossConfig as LossConfig
 from diarize.training.optimizers import TrainingConfig
@@ -29,6 +30,12 @@ trained by `recipes/train_backend.py` on windows of the same training clips, wit
 finds unlike the other clips of their speaker (Resemblyzer as a teacher is not asked).
 """
 
+
+VERIFIER = """
+A verifier, `verifier.safetensors`, scores whether two recordings are of one person. It is trained by
+`recipes/train_verifier.py` on windows of training clips as they are, over a made-up telephone and from afar, and
+calibrated on development speakers.
+"""
 
 TEACHERS = {
     "campplus": "CAM++ of 3D-Speaker, Chinese and English",
@@ -107,6 +114,7 @@ def main() -> None:
             f",\nand distillation from {name_teacher(arguments.teacher)} with weight {loss.distillation:g}"
         )
     back_end = BACK_END if backend_file(arguments.model).is_file() else ""
+    back_end += VERIFIER if verifier_file(arguments.model).is_file() else ""
     write_text(
         f"""# Model card: {arguments.name}
 

@@ -76,7 +76,7 @@ if at_stage 5 "error rates on unseen speakers"; then
     "${peer[@]}" --out "$exp/scores.json"
 fi
 
-if at_stage 6 "back end, model folder and card"; then
+if at_stage 6 "back end, verifier, model folder and card"; then
   "$python" recipes/write_run.py --command "egs/voices/run.sh --recipe bundled ${command#* }" --out "$exp/run.json"
   rm -rf "$exp/model.tmp"
   cp -r "$exp/training/model" "$exp/model.tmp"
@@ -87,6 +87,10 @@ if at_stage 6 "back end, model folder and card"; then
     clips=(--data "$exp/data/train_clean")
   fi
   "$python" recipes/train_backend.py "${clips[@]}" --model "$exp/model.tmp"
+  if [ -d "$corpus/augment/noise" ] && [ -d "$corpus/augment/rir" ]; then # scores of known voices, in several channels
+    "$python" recipes/train_verifier.py --train "$exp/data/train" --dev "$exp/data/dev" --skip speech_commands vctk \
+      --noise "$corpus/augment/noise" --rooms "$corpus/augment/rir" --model "$exp/model.tmp"
+  fi
   "$python" recipes/write_model_card.py --model "$exp/model.tmp" --name voices --license Apache-2.0 --command "egs/voices/run.sh --recipe bundled --corpus DIR" \
     --config "$config" --teacher "$teacher" --train "$exp/data/train" --curve "$exp/training/curve.tsv" --scores "$exp/scores.json" \
     --data-notes egs/voices/conf/data_notes.md --run "$exp/run.json" --seed "$seed" --threads "$threads"
