@@ -33,8 +33,8 @@ finds unlike the other clips of their speaker (Resemblyzer as a teacher is not a
 
 VERIFIER = """
 A verifier, `verifier.safetensors`, scores whether two recordings are of one person. It is trained by
-`recipes/train_verifier.py` on windows of training clips as they are, over a made-up telephone and from afar, and
-calibrated on development speakers.
+`recipes/train_verifier.py` on windows of training clips as they are, over a made-up telephone and from afar,
+and calibrated on development speakers.
 """
 
 TEACHERS = {
