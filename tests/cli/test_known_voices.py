@@ -60,6 +60,23 @@ def test_known_people_get_their_names_and_others_keep_their_numbers(results):
     assert document["settings"]["known"] == {"false_alarms": 0.01}
 
 
+def test_many_recordings_with_known_voices_have_a_journal(voices, results, tmp_path):
+    """The tables of voices are results as the others are; other known voices label anew."""
+    known = tmp_path / "known.parquet"
+    VoiceTable.load(voices).without(["kal"]).save(known)
+    command = ("run", PARTS, "-o", tmp_path / "out", "--known", known, "--save-voices", "--num-speakers", 4)
+    assert "labelled 2, skipped 0" in call(*command).out
+    many = tmp_path / "out" / "second.voices.parquet"
+    assert many.read_bytes() == (results / "second.voices.parquet").read_bytes()
+    assert "labelled 0, skipped 2" in call(*command).out
+    many.write_bytes(b"edited")
+    assert many.name in call(*command).err
+    assert many.read_bytes() == b"edited"
+    VoiceTable.load(voices).save(known)
+    assert "labelled 2, skipped 0" in call(*command, "--force").out
+    assert {turn.speaker for turn in read_rttm(tmp_path / "out" / "second.rttm")} == PEOPLE
+
+
 def test_the_same_people_are_linked_across_results(results, voices, tmp_path):
     done = call("link", results, "-o", tmp_path / "linked", "--known", voices)
     assert (done.status, done.err) == (0, "")
