@@ -5,7 +5,7 @@
 Recordings are cuts of the demo recording, 3 to 6 s long. In the second row, the process group of the run is
 killed (SIGKILL) when a random number of results is there, and the same command is given again. Results are
 compared byte for byte. The last row is the command once more, which has nothing to do. "begun again" counts
-recordings that were begun more than once; a kill may cost as many as there are processes.
+recordings that were begun more than once; a kill may cost two for each process.
 
 The second table has what the journal costs for each of `--rows` recordings whose results are made up.
 """
@@ -111,8 +111,8 @@ def measure_journal(folder: Path, n: int) -> str:
     from diarize.batch.status import read_status
 
     jobs = [Job(f"r{i:07d}", str(DEMO)) for i in range(n)]
-    texts = {"rttm": "SPEAKER\n" * 100, "json": "{}\n" * 1000}
-    labelled = Labelled(texts, fingerprint_source(str(DEMO)), 60.0, 1.0, 4)
+    contents = {"rttm": b"SPEAKER\n" * 100, "json": b"{}\n" * 1000}
+    labelled = Labelled(contents, fingerprint_source(str(DEMO)), 60.0, 1.0, 4)
     times = [time.perf_counter()]
     with Run(jobs, Labelling(), Places(folder)) as run:
         times.append(time.perf_counter())

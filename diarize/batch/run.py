@@ -20,7 +20,7 @@ from diarize.batch.sources import source_size
 from diarize.batch.workers import label_in_processes
 from diarize.config import Config
 from diarize.errors import DiarizeError
-from diarize.files.atomic import write_bytes
+from diarize.files.atomic import remove_leftovers, write_bytes
 from diarize.files.fingerprints import Fingerprint
 from diarize.files.folders import make_folder
 from diarize.formats import find_format
@@ -171,6 +171,7 @@ class Run:
             else:
                 self.planned.append(self._leave(job, plan) or self._record(job, "skipped"))
         self._journal.commit()
+        remove_leftovers(path for job in self.todo for path in self._paths(job))
         self.todo.sort(key=lambda job: (job.name in interrupted, -self.sizes[job.name]))
 
     def _plan_job(self, job: Job) -> Plan:

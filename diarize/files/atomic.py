@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from diarize.errors import DiarizeError
+
+_KEPT = 40
+"""Characters of a name that are in that of the temporary file."""
+
+_TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{8}(\.[^.]+)?")
+
+
+def remove_leftovers(paths: Iterable[Path]) -> None:
+    """Remove the temporary files that a killed process has left beside these paths.
+
+    Nobody may be writing the paths. Names of more than 40 characters are left alone.
+    """
+    names: dict[Path, set[tuple[str, str]]] = {}
+    for path in paths:
+        if len(path.stem) < _KEPT:
+            names.setdefault(path.parent, set()).add((path.stem, path.suffix))
+    for folder, own in names.items():
+        for file in folder.iterdir() if folder.is_dir() else ():
+            found = _TEMPORARY.fullmatch(file.name)
+            if found and (found[1], found[2] or "") in own:
+                file.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -30,7 +52,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         raise DiarizeError(f"{str(path)!r}: cannot be written ({error})") from error
     if strange:  # renaming to /dev/null would replace the device
         raise DiarizeError(f"{path}: cannot be written (not a regular file)")
-    temporary = final.with_name(f".{final.stem[:40]}.{secrets.token_hex(4)}{final.suffix}")
+    temporary = final.with_name(f".{final.stem[:_KEPT]}.{secrets.token_hex(4)}{final.suffix}")
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
