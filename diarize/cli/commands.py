@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -14,18 +14,12 @@ from diarize.cli.enroll import enroll
 from diarize.cli.find import find
 from diarize.cli.link import link
 from diarize.cli.live import live
-from diarize.cli.options import (
-    Force,
-)
+from diarize.cli.options import Force
 from diarize.cli.report import report, serve
 from diarize.cli.run import run
 from diarize.cli.status import status
 from diarize.cli.transcripts import words
 from diarize.cli.tuning import stability, tune
-
-if TYPE_CHECKING:
-    pass
-
 
 app = typer.Typer(
     cls=console.Commands,

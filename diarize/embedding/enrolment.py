@@ -18,6 +18,7 @@ from diarize.errors import DiarizeError
 from diarize.segments import Segment, Turn, join_segments
 from diarize.speakers.voice_table import VoiceTable, person_name
 from diarize.speech.windows import sliding_windows
+from diarize.timelines import without
 
 ENOUGH = 3.0
 """Seconds of speech; people with less cause a warning. Ten are better (docs/results.md)."""
@@ -96,7 +97,7 @@ def embed_turns(
     for speaker in dict.fromkeys(turn.speaker for turn in turns):
         own = join_segments(turn.segment for turn in turns if turn.speaker == speaker)
         others = join_segments(turn.segment for turn in turns if turn.speaker != speaker)
-        alone = [each for each in _without(own, others) if each.duration >= SHORTEST] or own
+        alone = [each for each in without(own, others) if each.duration >= SHORTEST] or own
         windows = sliding_windows(alone, config.embedding.window, config.embedding.hop)
         spoken += [(window, speaker) for window in windows]
     spoken.sort(key=lambda each: each[0])
@@ -143,21 +144,3 @@ def recordings_of(path: Path) -> list[Path]:
             f"{path}: a folder is one person, but {deeper[0].parent} is a folder as well; name each person's"
         )
     return found
-
-
-def _without(segments: list[Segment], others: list[Segment]) -> list[Segment]:
-    """The time of segments that is in no other one; both are sorted and do not overlap."""
-    left = []
-    for segment in segments:
-        start = segment.start
-        for other in others:
-            if other.end <= start or other.start >= segment.end:
-                continue
-            if other.start > start:
-                left.append(Segment(start, other.start))
-            start = other.end
-            if start >= segment.end:
-                break
-        if start < segment.end:
-            left.append(Segment(start, segment.end))
-    return left

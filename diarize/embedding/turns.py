@@ -20,6 +20,7 @@ from diarize.audio.progress import Hook, ignore
 from diarize.embedding.embedder import Embedder
 from diarize.embedding.protocol import Vectors
 from diarize.segments import Segment, Turn, join_segments
+from diarize.timelines import without
 
 LEAST_CLEAN = 0.2
 """Seconds; a turn with less clean speech is embedded with the overlapping speech."""
@@ -73,7 +74,7 @@ def clean_parts(turns: Sequence[Turn], mixed: Sequence[Segment] = ()) -> list[li
             for each in turns
             if each.speaker != turn.speaker and each.segment.intersection(turn.segment)
         ]
-        found.append(_without(turn.segment, join_segments([*others, *mixed])))
+        found.append(without([turn.segment], join_segments([*others, *mixed])))
     return found
 
 
@@ -93,19 +94,3 @@ def speaker_means(
     np.add.at(means, of, weight[:, None] * vectors)
     length = np.linalg.norm(means, axis=1, keepdims=True)
     return speakers, (means / np.maximum(length, 1e-12)).astype(np.float32), total
-
-
-def _without(segment: Segment, others: Sequence[Segment]) -> list[Segment]:
-    """The parts of a segment outside others, which are sorted and do not overlap."""
-    parts, start = [], segment.start
-    for other in others:
-        if other.end <= start:
-            continue
-        if other.start >= segment.end:
-            break
-        if other.start > start:
-            parts.append(Segment(start, other.start))
-        start = other.end
-    if start < segment.end:
-        parts.append(Segment(start, segment.end))
-    return parts

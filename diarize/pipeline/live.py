@@ -28,11 +28,11 @@ from diarize.errors import ConfigError
 from diarize.pipeline.labels import label, make_clusterer
 from diarize.pipeline.resegmentation import resegment
 from diarize.pipeline.stream_memory import StreamMemory
-from diarize.pipeline.timeline import differences, replace_parts, speaker_of, without
 from diarize.pipeline.turns import turns
 from diarize.segments import TOUCH, Segment, Turn, crop, join_segments, merge_turns
 from diarize.speakers.online import keep_numbers
 from diarize.speech.detect import Heard, hear
+from diarize.timelines import differences, replace_parts, speaker_of, without
 
 STEP = 1.0
 """Seconds between two updates."""

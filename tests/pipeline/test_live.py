@@ -9,9 +9,9 @@ from diarize.errors import ConfigError
 from diarize.pipeline import live as module
 from diarize.pipeline.diarizer import Diarizer
 from diarize.pipeline.live import HEARD, STEP, LiveDiarizer
-from diarize.pipeline.timeline import replace_parts
 from diarize.scoring.der import score_diarization
 from diarize.segments import merge_turns
+from diarize.timelines import replace_parts
 
 
 def listen(

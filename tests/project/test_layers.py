@@ -10,7 +10,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent.parent
 LIBRARY = REPOSITORY / "diarize"
 
 _GROUPS = """
-errors segments config files machine
+errors segments timelines config files machine
 audio formats words networks
 clustering speakers scoring experiments
 speech embedding corpus
@@ -26,6 +26,7 @@ WITH_TRAINING = {"training"}
 WITHOUT_TORCH = {
     "errors",
     "segments",
+    "timelines",
     "config",
     "files",
     "formats",

@@ -1,6 +1,6 @@
-"""Two versions of the turns of a stream: where they differ, and one with parts of the other.
+"""Two timelines: where turns differ, turns with parts of others, segments without others.
 
-Turns of one speaker do not overlap within a version, as `merge_turns` leaves them.
+Turns of one speaker do not overlap within a timeline, as `merge_turns` leaves them.
 """
 
 from __future__ import annotations
@@ -58,8 +58,28 @@ def replace_parts(turns: Iterable[Turn], parts: Sequence[Segment], others: Itera
 
 
 def without(segments: Iterable[Segment], others: Sequence[Segment]) -> list[Segment]:
-    """The segments without their parts in others; both sorted and not overlapping."""
-    return [turn.segment for turn in replace_parts((Turn("", each, "") for each in segments), others, [])]
+    """The time of segments that is in no other one; both are sorted and do not overlap.
+
+    ::
+
+        segments  |=======|    |=====|
+        others       |--|    |---|
+        without   |==|  |=|      |===|
+    """
+    left = []
+    for segment in segments:
+        start = segment.start
+        for other in others:
+            if other.end <= start:
+                continue
+            if other.start >= segment.end:
+                break
+            if other.start > start:
+                left.append(Segment(start, other.start))
+            start = other.end
+        if start < segment.end:
+            left.append(Segment(start, segment.end))
+    return left
 
 
 def speaker_of(span: Segment, turns: Iterable[Turn]) -> str | None:

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from diarize.pipeline.timeline import differences, replace_parts, speaker_of, without
 from diarize.segments import Segment, Turn, merge_turns
+from diarize.timelines import differences, replace_parts, speaker_of, without
 
 
 def turn(start: float, end: float, speaker: str = "A") -> Turn:
