@@ -28,7 +28,7 @@ from diarize.audio import SAMPLE_RATE, Samples, find_audio, load_audio
 from diarize.batch.results import Result
 from diarize.batch.voices import link_results
 from diarize.config import load_config
-from diarize.embedding.enrolment import embed_turns, model_of
+from diarize.embedding.enrolment import embed_speakers
 from diarize.embedding.voices import voices_of
 from diarize.errors import DiarizeError
 from diarize.formats.kaldi import DataFolder, read_utt2spk, read_whole_recordings
@@ -128,8 +128,8 @@ def link_table(
             name, samples, reference = conversations(index)
             name = f"{part}_{name}"
             source = {"waveform": samples, "sample_rate": SAMPLE_RATE}
-            windows = embed_turns(source, reference, diarizer.embedder, diarizer.config)
-            voices = voices_of(windows, model_of(diarizer.embedder), name)
+            windows = embed_speakers(source, reference, diarizer.embedder, diarizer.config)
+            voices = voices_of(windows, diarizer.embedder.made_by, name)
             diarization = diarizer(source, recording=name)
             for kind, turns, table_of in (
                 ("reference", reference, voices),
@@ -203,7 +203,7 @@ def main() -> None:
 
     print(
         header(
-            f"Model {model_of(diarizer.embedder)}, false alarms {rate:.1%}, at most {arguments.people} known"
+            f"Model {diarizer.embedder.made_by}, false alarms {rate:.1%}, at most {arguments.people} known"
         )
     )
     columns = ["enrolled", "tested", "speakers", *(" / ".join(dict.fromkeys(match)) for match in MATCHES)]

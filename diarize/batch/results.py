@@ -12,13 +12,13 @@ from diarize.audio import AUDIO_SUFFIXES, find_audio, recording_id
 from diarize.batch.jobs import VOICES_SUFFIX
 from diarize.config import Config
 from diarize.embedding.embedder import Embedder
-from diarize.embedding.enrolment import embed_turns, model_of
+from diarize.embedding.enrolment import embed_speakers
 from diarize.embedding.voices import voices_of
 from diarize.errors import DiarizeError, FormatError
 from diarize.files.folders import find_files
 from diarize.files.text import open_text
 from diarize.formats import read_turns
-from diarize.formats.json_format import format_json
+from diarize.formats.json_format import format_json, is_diarization
 from diarize.formats.json_text import list_of, load_json, name_of, object_of
 from diarize.segments import Turn
 from diarize.speakers.voice_table import VoiceTable
@@ -113,7 +113,7 @@ class ResultReader:
         table = voices_path(path)
         if table.exists():
             voices = VoiceTable.load(table)
-            voices.check_model(model_of(self.embedder), table)
+            voices.check_model(self.embedder.made_by, table)
         else:
             voices = self._embed(path, recordings[0], turns)
         for speaker in {turn.speaker for turn in turns} - set(voices.names):
@@ -128,8 +128,8 @@ class ResultReader:
             )
         if len(found) != 1:
             raise DiarizeError(f"{path}: {len(found)} recordings are called {recording}; one is needed")
-        windows = embed_turns(str(found[0]), turns, self.embedder, self.config)
-        return voices_of(windows, model_of(self.embedder), recording)
+        windows = embed_speakers(str(found[0]), turns, self.embedder, self.config)
+        return voices_of(windows, self.embedder.made_by, recording)
 
 
 def rename_turns(turns: Iterable[Turn], names: Mapping[str, str]) -> list[Turn]:
@@ -143,7 +143,7 @@ def rename_document(path: Path, names: Mapping[str, str]) -> str | None:
         return None
     text = open_text(path)
     document = load_json(text)
-    if not isinstance(document, dict) or document.get("format") != "diarize":
+    if not is_diarization(document):
         return None
     renamed: dict[str, Any] = dict(document)
     for key in ("speakers", "turns", "exclusive"):

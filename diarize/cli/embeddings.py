@@ -140,7 +140,7 @@ def embed(
     made_by = {
         "per": per,
         "layer": layer,
-        "model": f"{embedder.model.name} {embedder.model.fingerprint}",
+        "model": embedder.made_by,
         "settings": chosen.model_dump(),
         "files": [file and _stamp(file) for file in (turns, speech)],
         "channels": [channel, channels, names, track],

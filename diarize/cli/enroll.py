@@ -105,7 +105,7 @@ def enroll(
         chosen = console.load_settings(config, settings, {}, preset)
         from diarize.embedding.embedder import Embedder
         from diarize.embedding.enrolment import enroll as enroll_people
-        from diarize.embedding.enrolment import model_of, person_of, recordings_of, warn_of_little
+        from diarize.embedding.enrolment import person_of, recordings_of, warn_of_little
         from diarize.pipeline.recognition import find_verifier
 
         people: dict[str, list[Source]] = {}
@@ -115,7 +115,7 @@ def enroll(
         embedder = Embedder(model or chosen.embedding.model, device=device, threads=threads)
         find_verifier(embedder)  # a table that no model can compare is of no use
         if table is not None:
-            table.check_model(model_of(embedder), output)
+            table.check_model(embedder.made_by, output)
         if turns is None:
             options = {"channel": channel, "track": track}
             added = enroll_people({**people}, embedder, config=chosen, **options)
@@ -156,7 +156,7 @@ def _from_turns(
 ) -> VoiceTable:
     """The voices of the speakers of a labelled recording."""
     from diarize.audio import recording_id
-    from diarize.embedding.enrolment import embed_turns, model_of
+    from diarize.embedding.enrolment import embed_speakers
     from diarize.embedding.voices import voices_of
     from diarize.formats import read_recording
     from diarize.segments import normal_name
@@ -173,6 +173,6 @@ def _from_turns(
     if not wanted:
         raise DiarizeError(f"{turns}: nobody has a name; give --speaker and --name")
     names = {each: person_name(name or each) for each in wanted}
-    windows = embed_turns(str(source), spoken, embedder, config, channel=channel, track=track)
-    voices = voices_of(windows, model_of(embedder), recording)
+    windows = embed_speakers(str(source), spoken, embedder, config, channel=channel, track=track)
+    voices = voices_of(windows, embedder.made_by, recording)
     return voices.rows([voices.names.index(each) for each in wanted]).renamed(names)

@@ -109,7 +109,7 @@ def find(
     hits = find_person(searched, sought, verifier, chosen.known.false_alarms)
     shown = hits if every else [hit for hit in hits if hit.found]
     if format == "csv":
-        console.say(render_csv(shown))
+        console.say(render_table(shown))
     else:
         needed = verifier.threshold(chosen.known.false_alarms, 1)
         n_found = sum(hit.found for hit in hits)
@@ -124,24 +124,22 @@ def find(
 
 def describe(hit: Hit) -> str:
     """The score, the recording, the speaker and the times of a hit."""
-    from diarize.cli.console import clock
-
-    times = ", ".join(f"{clock(each.start)}-{clock(each.end)}" for each in hit.turns)
+    times = ", ".join(f"{console.clock(each.start)}-{console.clock(each.end)}" for each in hit.turns)
     seconds = sum(each.duration for each in hit.turns)
     mark = "" if hit.found else " (not found)"
     return f"{hit.score:7.1f}  {hit.recording}  {hit.speaker}  {seconds:.1f} s{mark}: {times}\n"
 
 
-def render_csv(hits: Sequence[Hit]) -> str:
-    """A line for each turn: score, found, recording, speaker, start, end."""
-    import csv
-    import io
+def render_table(hits: Sequence[Hit]) -> str:
+    """A line of CSV for each turn: score, found, recording, speaker, start, end."""
+    from diarize.formats.csv_format import render_csv
 
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["score", "found", "recording", "speaker", "start", "end"])
-    for hit in hits:
-        for each in hit.turns:
-            times = (f"{each.start:.3f}", f"{each.end:.3f}")
-            writer.writerow([f"{hit.score:.2f}", int(hit.found), hit.recording, hit.speaker, *times])
-    return text.getvalue()
+    return render_csv(
+        ("score", "found", "recording", "speaker", "start", "end"),
+        (
+            (*who, f"{each.start:.3f}", f"{each.end:.3f}")
+            for hit in hits
+            for who in [(f"{hit.score:.2f}", int(hit.found), hit.recording, hit.speaker)]
+            for each in hit.turns
+        ),
+    )

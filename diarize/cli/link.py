@@ -120,16 +120,16 @@ def link(
 
 def render_table(linked: Sequence[Linked]) -> str:
     """The table as CSV: recording, speaker, person, seconds, score."""
-    import csv
-    import io
+    from diarize.formats.csv_format import render_csv
 
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["recording", "speaker", "person", "seconds", "score"])
-    for each in linked:
-        score = "" if each.score is None else f"{each.score:.2f}"
-        writer.writerow([each.recording, each.speaker, each.person, f"{each.seconds:.2f}", score])
-    return text.getvalue()
+    return render_csv(
+        ("recording", "speaker", "person", "seconds", "score"),
+        (
+            (each.recording, each.speaker, each.person, f"{each.seconds:.2f}", score)
+            for each in linked
+            for score in ["" if each.score is None else f"{each.score:.2f}"]
+        ),
+    )
 
 
 def describe(linked: Sequence[Linked]) -> str:

@@ -100,6 +100,11 @@ class Embedder:
         return sum(encoder.dim for encoder in self.encoders)
 
     @property
+    def made_by(self) -> str:
+        """The name and the fingerprint of the model."""
+        return f"{self.model.name} {self.model.fingerprint}"
+
+    @property
     def backend(self) -> Backend | None:
         """The back end: how embeddings vary within and between speakers; None if the model has none."""
         return self.model.backend

@@ -64,13 +64,13 @@ def enroll(
             windows = embedder(source, config=config, **options)
             spoken = make_table("", windows.segments(), windows.vectors, [name] * len(windows))
             recording = str(windows.recording[0]) if len(windows) else source_id(resolve_source(source))
-            tables.append(voices_of(spoken, model_of(embedder), recording))
+            tables.append(voices_of(spoken, embedder.made_by, recording))
             if not len(windows):
                 raise DiarizeError(f"{recording}: no speech was found, so {name} cannot be enrolled")
     return join_voices(tables)
 
 
-def embed_turns(
+def embed_speakers(
     source: Source,
     turns: Iterable[Turn],
     embedder: Embedder,
@@ -107,11 +107,6 @@ def embed_turns(
     return make_table(
         recording, windows, embedder.windows(blocks, windows), [speaker for _, speaker in spoken]
     )
-
-
-def model_of(embedder: Embedder) -> str:
-    """The name and the fingerprint of a model."""
-    return f"{embedder.model.name} {embedder.model.fingerprint}"
 
 
 def warn_of_little(table: VoiceTable) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from diarize.errors import FormatError
-from diarize.files.atomic import atomic_path
+from diarize.files.atomic import write_bytes
 from diarize.segments import Segment
 
 LONGEST = 1e9
@@ -215,8 +215,7 @@ def write_text(text: str, path: str | Path) -> None:
     DiarizeError
         If it cannot be written.
     """
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+    write_bytes(text.encode(), path)
 
 
 def _read_bytes(path: File) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from diarize.errors import FormatError
 from diarize.files.text import File, Line, Text
@@ -28,12 +28,18 @@ def parse(text: Text) -> list[Turn]:
 
 def render(turns: Iterable[Turn], path: File = "") -> str:
     """The turns as CSV, sorted, with three decimals."""
+    return render_csv(
+        COLUMNS,
+        ((row.recording, seconds(row.start), seconds(row.end), row.speaker) for row in to_rows(turns)),
+    )
+
+
+def render_csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A header and rows as CSV."""
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows(
-        (row.recording, seconds(row.start), seconds(row.end), row.speaker) for row in to_rows(turns)
-    )
+    writer.writerow(columns)
+    writer.writerows(rows)
     return written.getvalue()
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from diarize.files.text import File, Text, shorten
 from diarize.formats.json_text import is_number, list_of, load_json, name_of, object_of, time_of
@@ -39,12 +39,17 @@ def parse(text: Text) -> list[Turn]:
     others = find_segments(text, document)
     if others is not None:
         return collect_turns(others, speakers="a speaker in its segments")
-    if not isinstance(document, dict) or document.get("format") != "diarize":
+    if not is_diarization(document):
         raise text.error(f"not a known document; the formats read are {KINDS}")
     version = document.get("version")
     if not is_number(version) or version != VERSION:
         raise text.error(f"has version {shorten(f'{version!r:.60}')}; only version {VERSION} is read")
     return collect_turns(_turns(text, document))
+
+
+def is_diarization(document: object) -> TypeGuard[dict[str, Any]]:
+    """Whether a JSON document is a diarization of this project; `parse` also reads those of other tools."""
+    return isinstance(document, dict) and document.get("format") == "diarize"
 
 
 def format_json(document: Mapping[str, Any]) -> str:

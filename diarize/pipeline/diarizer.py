@@ -176,14 +176,10 @@ class Diarizer:
             table,
             labelled.evidence,
             config,
-            self._model,
+            self.embedder.made_by,
             run.seconds,
             found.confidence,
         )
-
-    @property
-    def _model(self) -> str:
-        return f"{self.embedder.model.name} {self.embedder.model.fingerprint}"
 
     def _label_channels(
         self,
@@ -209,7 +205,9 @@ class Diarizer:
             "absorbed": [],
         }
         duration = max(each.n_seconds for each in heard.speech)
-        return Diarization(recording, duration, found, table, evidence, config, self._model, run.seconds)
+        return Diarization(
+            recording, duration, found, table, evidence, config, self.embedder.made_by, run.seconds
+        )
 
     def _with_numbers(self, n_speakers: int | None, lowest: int | None, highest: int | None) -> Config:
         """The config with the numbers of speakers of a call."""

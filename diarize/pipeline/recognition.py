@@ -10,7 +10,6 @@ import numpy as np
 
 from diarize.clustering.reasons import Recognised, RecognisedSpeaker
 from diarize.embedding.embedder import Embedder
-from diarize.embedding.enrolment import model_of
 from diarize.embedding.table import Embeddings
 from diarize.errors import ModelError
 from diarize.machine.threads import one_blas_thread
@@ -49,7 +48,7 @@ def open_known(
     find_verifier(embedder)
     if not isinstance(known, VoiceTable):
         known, what = VoiceTable.load(known), str(known)
-    known.check_model(model_of(embedder), what)
+    known.check_model(embedder.made_by, what)
     return known
 
 

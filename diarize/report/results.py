@@ -14,7 +14,7 @@ from diarize.errors import DiarizeError, FormatError
 from diarize.files.folders import find_files
 from diarize.files.text import Content, File, open_text, write_text
 from diarize.formats import FORMATS, READABLE, find_format, read_turns
-from diarize.formats.json_format import format_json, list_speakers, list_turns, parse
+from diarize.formats.json_format import format_json, is_diarization, list_speakers, list_turns, parse
 from diarize.formats.json_text import is_number, load_json, time_of
 from diarize.segments import Turn, exclusive_turns, normal_name
 
@@ -91,7 +91,7 @@ def read_results(path: Path) -> list[Result]:
     if format is FORMATS["json"]:
         text = open_text(path)
         document = load_json(text)
-        if _is_ours(document):
+        if is_diarization(document):
             turns = parse(text)
             kept = {key: document[key] for key in KEPT if key in document}
             if "duration" in kept:
@@ -148,7 +148,7 @@ def save_correction(result: Result, document: bytes) -> list[Path]:
     """
     source = Content("the corrections", document)
     entries = load_json(open_text(source))
-    if not _is_ours(entries):
+    if not is_diarization(entries):
         raise FormatError(f"{source}: not a document of diarize")
     turns, recording = parse(open_text(source)), entries["recording"]
     if normal_name(recording) != result.recording:
@@ -165,11 +165,6 @@ def save_correction(result: Result, document: bytes) -> list[Path]:
     for path, text in texts.items():  # all are rendered by now, so an impossible name changes no file
         write_text(text, path)
     return list(texts)
-
-
-def _is_ours(document: object) -> bool:
-    """Whether a JSON document is one of this project; `parse` also reads those of other tools."""
-    return isinstance(document, dict) and document.get("format") == "diarize"
 
 
 def _document(result: Result, turns: Sequence[Turn], confidence: Sequence[float | None]) -> str:

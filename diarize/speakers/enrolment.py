@@ -40,17 +40,13 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 from scipy.optimize import linear_sum_assignment
 
 from diarize.clustering.affinity import Matrix
-from diarize.errors import ModelError
-from diarize.files.atomic import atomic_path
+from diarize.speakers.model_arrays import arrays_file, load_arrays, save_arrays
 from diarize.speakers.plda import Backend
 from diarize.speakers.voice_table import VoiceTable
 
-_REMEDY = "remove it or run recipes/train_verifier.py"
 _FIELDS = ("centre", "projection", "spread", "law", "tail")
 
 
@@ -128,23 +124,14 @@ def assign(scores: Matrix, needed: float) -> dict[int, int]:
 
 def verifier_file(model: Path) -> Path:
     """The path of a model's verifier: in the model folder, or beside FILE.onnx."""
-    name = "verifier.safetensors"
-    return model.with_suffix(f".{name}") if model.suffix.lower() == ".onnx" else model / name
+    return arrays_file(model, "verifier")
 
 
 def save_verifier(verifier: Verifier, model: Path, fingerprint: str) -> None:
     """Write a verifier to its model, with the fingerprint of the weights to which it belongs."""
     backend = verifier.backend
-    tensors = {
-        "centre": verifier.centre,
-        "projection": backend.projection,
-        "spread": backend.spread,
-        "law": verifier.law,
-        "tail": verifier.tail,
-    }
-    tensors32 = {name: np.ascontiguousarray(tensor, np.float32) for name, tensor in tensors.items()}
-    with atomic_path(verifier_file(model)) as path:
-        save_file(tensors32, path, {"weights": fingerprint})
+    arrays = (verifier.centre, backend.projection, backend.spread, verifier.law, verifier.tail)
+    save_arrays(dict(zip(_FIELDS, arrays, strict=True)), verifier_file(model), fingerprint)
 
 
 def load_verifier(model: Path, fingerprint: str) -> Verifier | None:
@@ -155,17 +142,8 @@ def load_verifier(model: Path, fingerprint: str) -> Verifier | None:
     ModelError
         If the file is damaged, or was made for other weights.
     """
-    path = verifier_file(model)
-    if not path.is_file():
+    arrays = load_arrays(verifier_file(model), _FIELDS, fingerprint, "verifier")
+    if arrays is None:
         return None
-    try:
-        with safe_open(path, "numpy") as file:
-            weights = (file.metadata() or {}).get("weights")
-            centre, projection, spread, law, tail = (
-                file.get_tensor(name).astype(np.float64) for name in _FIELDS
-            )
-    except SafetensorError as error:
-        raise ModelError(f"{path}: not a verifier ({error}); {_REMEDY}") from error
-    if weights != fingerprint:
-        raise ModelError(f"{path}: belongs to other weights; {_REMEDY}")
-    return Verifier(centre, Backend(projection, spread), law, tail)
+    backend = Backend(arrays.pop("projection"), arrays.pop("spread"))
+    return Verifier(backend=backend, **arrays)

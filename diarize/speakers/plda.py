@@ -29,17 +29,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 from scipy.linalg import eigh
 from scipy.special import softmax
 
 from diarize.clustering.affinity import Matrix
 from diarize.clustering.partitions import Labels, sum_clusters
-from diarize.errors import ModelError
-from diarize.files.atomic import atomic_path
-
-_REMEDY = "remove it or run recipes/train_backend.py"
+from diarize.speakers.model_arrays import arrays_file, load_arrays, save_arrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,16 +139,13 @@ def centre_groups(vectors: Matrix, groups: ArrayLike) -> Matrix:
 
 def backend_file(model: Path) -> Path:
     """The path of a model's back end: in the model folder, or beside FILE.onnx."""
-    name = "backend.safetensors"
-    return model.with_suffix(f".{name}") if model.suffix.lower() == ".onnx" else model / name
+    return arrays_file(model, "backend")
 
 
 def save_backend(backend: Backend, model: Path, fingerprint: str) -> None:
     """Write a back end to its model, with the fingerprint of the weights to which it belongs."""
-    tensors = {"projection": backend.projection, "spread": backend.spread}
-    tensors32 = {name: np.ascontiguousarray(tensor, np.float32) for name, tensor in tensors.items()}
-    with atomic_path(backend_file(model)) as path:
-        save_file(tensors32, path, {"weights": fingerprint})
+    arrays = {"projection": backend.projection, "spread": backend.spread}
+    save_arrays(arrays, backend_file(model), fingerprint)
 
 
 def load_backend(model: Path, fingerprint: str) -> Backend | None:
@@ -164,18 +156,8 @@ def load_backend(model: Path, fingerprint: str) -> Backend | None:
     ModelError
         If the file is damaged, or was learned with other weights.
     """
-    path = backend_file(model)
-    if not path.is_file():
-        return None
-    try:
-        with safe_open(path, "numpy") as file:
-            weights = (file.metadata() or {}).get("weights")
-            projection, spread = (file.get_tensor(name) for name in ("projection", "spread"))
-    except SafetensorError as error:
-        raise ModelError(f"{path}: not a back end ({error}); {_REMEDY}") from error
-    if weights != fingerprint:
-        raise ModelError(f"{path}: belongs to other weights; {_REMEDY}")
-    return Backend(projection.astype(np.float64), spread.astype(np.float64))
+    arrays = load_arrays(backend_file(model), ("projection", "spread"), fingerprint, "back end")
+    return None if arrays is None else Backend(**arrays)
 
 
 def _scatter(deviations: Matrix, n_free: int) -> Matrix:

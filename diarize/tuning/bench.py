@@ -68,8 +68,7 @@ class Bench:
     @property
     def description(self) -> str:
         """Name and fingerprint of the embedding model of the default settings."""
-        model = self.embedder(Config()).model
-        return f"{model.name} {model.fingerprint}"
+        return self.embedder(Config()).made_by
 
     def embedder(self, config: Config) -> Embedder:
         """The embedder of a config."""

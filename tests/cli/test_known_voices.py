@@ -12,7 +12,7 @@ from helpers import small_model, write_small_model
 from diarize import Diarizer, Embedder, VoiceTable, enroll
 from diarize.audio import load_audio
 from diarize.config import Config
-from diarize.embedding.enrolment import embed_turns
+from diarize.embedding.enrolment import embed_speakers
 from diarize.errors import ConfigError, DiarizeError
 from diarize.formats import read_rttm, read_turns
 from diarize.segments import Segment, Turn
@@ -209,7 +209,7 @@ def test_time_in_which_several_speak_is_left_out_of_voices(tmp_path):
     turns = [Turn("a", Segment(1, 9), "A"), Turn("a", Segment(6, 7), "B"), Turn("a", Segment(8, 12), "B")]
 
     samples = {"waveform": np.ones(13 * 16000, np.float32), "sample_rate": 16000}
-    table = embed_turns(samples, turns, Embedder(small_model(tmp_path)), Config())
+    table = embed_speakers(samples, turns, Embedder(small_model(tmp_path)), Config())
     own = {
         name: [s for s, n in zip(table.segments(), table.speaker, strict=True) if n == name] for name in "AB"
     }

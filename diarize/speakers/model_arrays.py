@@ -1,0 +1,54 @@
+"""Arrays that belong to the weights of one network, in a file beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from diarize.errors import ModelError
+from diarize.files.atomic import atomic_path
+
+Arrays = dict[str, NDArray[np.float64]]
+
+
+def arrays_file(model: Path, name: str) -> Path:
+    """The path of a model's NAME.safetensors: in the model folder, or FILE.NAME.safetensors for FILE.onnx."""
+    name = f"{name}.safetensors"
+    return model.with_suffix(f".{name}") if model.suffix.lower() == ".onnx" else model / name
+
+
+def save_arrays(arrays: Mapping[str, NDArray[np.floating]], path: Path, fingerprint: str) -> None:
+    """Write arrays as float32, with the fingerprint of the weights to which they belong."""
+    arrays32 = {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
+    with atomic_path(path) as temporary:
+        save_file(arrays32, temporary, {"weights": fingerprint})
+
+
+def load_arrays(path: Path, names: tuple[str, ...], fingerprint: str, what: str) -> Arrays | None:
+    """The named arrays of a file; None if there is no such file. `what` has them, for messages.
+
+    Raises
+    ------
+    ModelError
+        If the file is damaged, or was made for other weights.
+    """
+    if not path.is_file():
+        return None
+    try:
+        with safe_open(path, "numpy") as file:
+            weights = (file.metadata() or {}).get("weights")
+            arrays = {name: file.get_tensor(name).astype(np.float64) for name in names}
+    except SafetensorError as error:
+        raise ModelError(f"{path}: not a {what} ({error}); {_remedy(what)}") from error
+    if weights != fingerprint:
+        raise ModelError(f"{path}: belongs to other weights; {_remedy(what)}")
+    return arrays
+
+
+def _remedy(what: str) -> str:
+    return f"remove it or run recipes/train_{what.replace(' ', '')}.py"
