@@ -4,7 +4,8 @@
 - ``sources``: the types a caller may pass: paths, bytes, open files, arrays, tensors, mappings
 - ``arrays``: arrays as samples: the channel axis and the scale of values
 - ``decoders``: a file as pieces of samples at its own rate, by soundfile or PyAV
-- ``containers``: the audio tracks of files that PyAV (FFmpeg) reads
+- ``containers``: files that PyAV (FFmpeg) reads
+- ``tracks``: which of their audio tracks is read
 - ``clock``: the times of a file's packets: gaps, repeats, late starts
 - ``joined``: files joined end to end
 - ``wav``: WAV files whose header gives too few samples

@@ -19,6 +19,7 @@ from diarize.audio.pieces import (
     full_scale,
     silence,
 )
+from diarize.audio.tracks import choose_track
 from diarize.errors import AudioError
 
 if TYPE_CHECKING:
@@ -78,57 +79,10 @@ def open_container(
             f"{name}: not audio that FFmpeg can read ({_reason(error)}); convert it or copy it again"
         ) from error
     with container:
-        stream = _choose_track(container, name, track)
+        stream = choose_track(container, name, track)
         reader = _Reader(container, stream, name, _promised_seconds(container, stream, file))
         reader.quiet = quiet
         yield reader.info, reader.pieces()
-
-
-def _choose_track(container: av.container.InputContainer, name: str, track: int | None) -> av.AudioStream:
-    """The audio track with the given number, from 1; without a number the default track or the first.
-
-    Raises
-    ------
-    AudioError
-        If there is no such track, or it cannot be decoded.
-    """
-    from av.stream import Disposition
-
-    streams = container.streams.audio
-    readable = [stream for stream in streams if stream.codec_context and stream.codec_context.sample_rate]
-    if not readable:
-        raise AudioError(f"{name}: no audio in this file; export the sound to WAV or FLAC")
-    if track is not None:
-        check_track(name, track, len(streams))
-        if streams[track - 1] not in readable:
-            raise AudioError(f"{name}: audio track {track} cannot be decoded; choose another")
-        return streams[track - 1]
-    defaults = [stream for stream in readable if stream.disposition & Disposition.default]
-    chosen = (defaults or readable)[0]
-    if len(streams) > 1:
-        word = "the default" if defaults else "the first"
-        number = streams.index(chosen) + 1
-        _logger.warning(
-            "%s: %d audio tracks; track %d (%s) is read; --track N or track=N reads another",
-            name,
-            len(streams),
-            number,
-            word,
-        )
-    return chosen
-
-
-def check_track(name: str, track: int, n_tracks: int) -> None:
-    """Check that a file has a track.
-
-    Raises
-    ------
-    AudioError
-        If it does not; the message gives the number of tracks.
-    """
-    if track > n_tracks:
-        tracks = "1 audio track" if n_tracks == 1 else f"{n_tracks} audio tracks"
-        raise AudioError(f"{name}: has {tracks}, no track {track}; choose another")
 
 
 class _Reader:
@@ -283,10 +237,8 @@ def _promised_seconds(
 ) -> float | None:
     """The end of the track by the header, on the file's clock; None if FFmpeg would guess it."""
     format, begin = container.format.name, _start(container)
-    if format == "mp3" and not file.seekable():
-        return None
     if format == "mp3":
-        seconds = index_seconds(file, stream.codec_context.sample_rate)
+        seconds = index_seconds(file, stream.codec_context.sample_rate) if file.seekable() else None
         return None if seconds is None else begin + seconds
     if format in _GUESSED or (
         format == "ogg" and begin > TOLERANCE

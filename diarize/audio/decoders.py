@@ -21,10 +21,11 @@ from typing import BinaryIO
 import soundfile
 
 from diarize.audio.clock import TOLERANCE
-from diarize.audio.containers import check_track, open_container
+from diarize.audio.containers import open_container
 from diarize.audio.joined import ends_whole, find_parts
 from diarize.audio.pieces import PIECE, AudioInfo, DecodingStoppedError, Piece, Samples, check_header, unify
 from diarize.audio.sources import AudioFile, window
+from diarize.audio.tracks import check_track
 from diarize.audio.wav import SAMPLE_BYTES, unread_samples
 from diarize.errors import AudioError
 

@@ -8,6 +8,7 @@
 - ``enroll``, ``link``, ``find``: the commands of these names
 - ``options``: options that several commands share
 - ``targets``: where results are written
+- ``summary``: the summary of a labelled recording
 - ``console``: logging, progress, errors, exit statuses
 - ``doctor``: the report of ``diarize doctor``
 """

@@ -38,6 +38,7 @@ from diarize.cli.options import (
     Verbose,
     as_settings,
 )
+from diarize.cli.summary import describe
 from diarize.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ def _label_each(
         if not paths:
             console.say(result_text(diarization, target.formats[0]))
         elif not quiet:
-            console.say(console.describe(diarization, paths, seconds))
+            console.say(describe(diarization, paths, seconds))
 
     if not console.run_jobs(jobs, label):
         raise typer.Exit(2)

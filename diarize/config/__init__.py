@@ -1,16 +1,21 @@
 """All settings, in one place: see docs/settings.md.
 
-- ``sections``: every setting of the pipeline, and how settings are loaded
+- ``sections``: every setting of the pipeline
+- ``loading``: how they are loaded
 - ``validation``: groups of settings; a wrong one raises an error of one line
 - ``changes``: settings that differ
 - ``toml``: reads and writes TOML
 - ``registry``: classes by name
 """
 
-from diarize.config.sections import (
-    DETECTOR_THRESHOLDS,
+from diarize.config.loading import (
     MODEL_TABLES,
     RECIPE_TABLES,
+    load_config,
+    load_tables,
+)
+from diarize.config.sections import (
+    DETECTOR_THRESHOLDS,
     ChannelsConfig,
     ClusteringConfig,
     Config,
@@ -18,8 +23,6 @@ from diarize.config.sections import (
     ResegmentationConfig,
     SpeechConfig,
     TurnConfig,
-    load_config,
-    load_tables,
 )
 from diarize.config.toml import (
     load_toml,

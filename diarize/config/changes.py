@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from diarize.config.sections import Config, override
+from diarize.config.loading import override
+from diarize.config.sections import Config
 from diarize.config.toml import format_toml
 from diarize.config.validation import validate
 

@@ -1,6 +1,7 @@
 """Speech to embeddings.
 
 - ``embedder``: `Embedder`, embeddings of the windows of a recording, and the stage `embed`
+- ``record``: `Voices`, the record of this stage, and the parts of local speakers
 - ``table``: `Embeddings`, a table that is read and written
 - ``turns``: embeddings of turns and speakers
 - ``kept_tables``: tables of recordings that become one table at the end

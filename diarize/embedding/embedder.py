@@ -11,10 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from diarize.audio import Samples, Source, source_id
 from diarize.audio.kept import mono_blocks
@@ -25,7 +23,8 @@ from diarize.embedding.encoders import find_encoders
 from diarize.embedding.joined import join_models
 from diarize.embedding.models import Model
 from diarize.embedding.protocol import Vectors
-from diarize.embedding.table import Embeddings
+from diarize.embedding.record import Voices, local_parts
+from diarize.embedding.table import Embeddings, make_table
 from diarize.machine.devices import find_device
 from diarize.machine.threads import one_thread, own_threads, set_own_threads
 from diarize.segments import Segment
@@ -34,28 +33,7 @@ from diarize.speakers.plda import Backend
 from diarize.speech.channel_options import check_channels
 from diarize.speech.channels import ChannelSpeech, embed_channels, hear_channels
 from diarize.speech.detect import Heard, hear
-from diarize.speech.hysteresis import runs
-from diarize.speech.local import FRAME_LENGTH, Local
 from diarize.speech.windows import sliding_windows
-
-LEAST_ALONE = 0.2
-"""Seconds; a local speaker who talks less than this alone is embedded with the overlapping speech."""
-
-
-class Voices(NamedTuple):
-    """Windows of the speech of a recording, in the order of their starts, and their embeddings (n, dim)."""
-
-    windows: Sequence[Segment]
-    vectors: Vectors
-    pieces: Sequence[Segment] = ()
-    """Shorter windows for the resegmentation; empty without it."""
-    piece_vectors: Vectors = np.empty((0, 0), np.float32)
-    local: NDArray[np.intp] = np.empty((0, 2), np.intp)
-    """(n, 2): the window and the number of each local speaker who talks, in the order of the windows."""
-    local_vectors: Vectors = np.empty((0, 0), np.float32)
-    """(n, dim): embeddings of what they say alone, or of all they say if they hardly talk alone."""
-    local_seconds: NDArray[np.float64] = np.empty(0)
-    """(n,): seconds of it."""
 
 
 class Embedder:
@@ -320,35 +298,6 @@ def embed(
     own, short, local = np.split(vectors, [len(windows), len(windows) + len(pieces)])
     seconds = np.array([sum(part.duration for part in each) for each in parts])
     return Voices(windows, own, pieces, short, keys, local, seconds)
-
-
-def local_parts(local: Local | None) -> tuple[NDArray[np.intp], list[Segment], list[list[Segment]]]:
-    """Window and number (n, 2) of each local speaker who talks, the span of what they say, and its parts."""
-    keys: list[tuple[int, int]] = []
-    spans, parts = [], []
-    if local is not None:
-        active, alone = local.active, local.alone
-        enough = alone.sum(axis=1) * FRAME_LENGTH >= LEAST_ALONE
-        for window, number in np.argwhere(active.any(axis=1)).tolist():
-            said = (alone if enough[window, number] else active)[window, :, number]
-            times = (runs(said) + local.firsts[window]) * FRAME_LENGTH
-            keys.append((window, number))
-            parts.append([Segment(float(start), min(float(end), local.n_seconds)) for start, end in times])
-            spans.append(Segment(parts[-1][0].start, parts[-1][-1].end))
-    return np.array(keys, np.intp).reshape(-1, 2), spans, parts
-
-
-def make_table(
-    recording: str, windows: Sequence[Segment], vectors: Vectors, speakers: list[str] | None = None
-) -> Embeddings:
-    """The table of the windows (n_windows) of one recording and their embeddings (n_windows, dim)."""
-    return Embeddings(
-        recording=np.full(len(windows), recording),
-        start=np.array([window.start for window in windows], dtype=np.float64),
-        end=np.array([window.end for window in windows], dtype=np.float64),
-        vectors=vectors,
-        speaker=None if speakers is None else np.array(speakers, dtype=np.str_),
-    )
 
 
 def _collect(future: Future[Vectors], vectors: Vectors, done: int) -> int:

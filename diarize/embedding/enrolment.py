@@ -11,8 +11,8 @@ from diarize.audio import Source, find_audio, source_id
 from diarize.audio.kept import mono_blocks
 from diarize.audio.sources import resolve_source
 from diarize.config import Config
-from diarize.embedding.embedder import Embedder, make_table
-from diarize.embedding.table import Embeddings
+from diarize.embedding.embedder import Embedder
+from diarize.embedding.table import Embeddings, make_table
 from diarize.embedding.voices import join_voices, voices_of
 from diarize.errors import DiarizeError
 from diarize.segments import Segment, Turn, join_segments

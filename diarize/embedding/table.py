@@ -214,3 +214,21 @@ def table_paths(path: str | Path) -> list[Path]:
     if find_table_format(path)[0] == "ark":
         return [Path(path).with_suffix(suffix) for suffix in (".ark", ".scp", ".segments", ".utt2spk")]
     return [Path(path)]
+
+
+def make_table(
+    recording: str,
+    spans: Sequence[Segment],
+    vectors: NDArray[np.float32],
+    speaker: ArrayLike | None = None,
+    **columns: ArrayLike,
+) -> Embeddings:
+    """The table of segments (n,) of one recording and their embeddings (n, dim), with some of `OPTIONAL`."""
+    return Embeddings(
+        recording=np.full(len(spans), recording),
+        start=np.array([span.start for span in spans], dtype=np.float64),
+        end=np.array([span.end for span in spans], dtype=np.float64),
+        vectors=vectors,
+        speaker=None if speaker is None else np.array(speaker, np.str_),
+        **{name: np.array(column, OPTIONAL[name]) for name, column in columns.items()},
+    )

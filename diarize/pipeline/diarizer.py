@@ -13,8 +13,9 @@ from diarize.audio.progress import Hook, Progress, ignore, report_blocks
 from diarize.audio.sources import resolve_source
 from diarize.clustering.reasons import Evidence
 from diarize.config import Config, validate
-from diarize.embedding.embedder import Embedder, make_table
+from diarize.embedding.embedder import Embedder
 from diarize.embedding.models import Model
+from diarize.embedding.table import make_table
 from diarize.errors import ConfigError
 from diarize.pipeline.labels import make_clusterer
 from diarize.pipeline.recognition import find_verifier, name_speakers, open_known

@@ -12,8 +12,7 @@ from diarize.audio import Source
 from diarize.audio.kept import mono_blocks
 from diarize.audio.progress import Hook, ignore
 from diarize.embedding.embedder import Embedder
-from diarize.embedding.protocol import Vectors
-from diarize.embedding.table import Embeddings
+from diarize.embedding.table import Embeddings, make_table
 from diarize.embedding.turns import embed_turns, speaker_means
 from diarize.pipeline.diarizer import Diarizer
 from diarize.segments import Segment, Turn, exclusive_turns, speech_of
@@ -108,13 +107,13 @@ def embed_per(
         for name in names:
             own = [turn.segment for turn in turns if turn.speaker == name]
             spans.append(Segment(min(each.start for each in own), max(each.end for each in own)))
-        return _table(recording, spans, means, speaker=names, seconds=seconds)
+        return make_table(recording, spans, means, speaker=names, seconds=seconds)
     extra: dict[str, Any] = {"speaker": speakers, "seconds": seconds}
     if utterances is not None:
         extra["utterance"] = utterances
     if confidence is not None:
         extra["confidence"] = confidence
-    return _table(recording, [turn.segment for turn in turns], vectors, **extra)
+    return make_table(recording, [turn.segment for turn in turns], vectors, **extra)
 
 
 def _inside(
@@ -141,13 +140,3 @@ def _with_speakers(table: Embeddings, turns: Sequence[Turn]) -> Embeddings:
         for i, middle in zip(at.tolist(), middles.tolist(), strict=True)
     ]
     return Embeddings(**{**table.columns(), "speaker": np.array(names, np.str_)})
-
-
-def _table(recording: str, spans: Sequence[Segment], vectors: Vectors, **extra: Any) -> Embeddings:
-    return Embeddings(
-        recording=np.full(len(spans), recording),
-        start=np.array([span.start for span in spans], np.float64),
-        end=np.array([span.end for span in spans], np.float64),
-        vectors=vectors,
-        **{name: np.array(column) for name, column in extra.items()},
-    )

@@ -16,7 +16,7 @@ from diarize.clustering.contract import Clusterer
 from diarize.clustering.dominant_sets import WINDOWS
 from diarize.clustering.reasons import Evidence, explain
 from diarize.config import Config
-from diarize.embedding.embedder import Voices
+from diarize.embedding.record import Voices
 from diarize.errors import ConfigError
 from diarize.machine.threads import one_blas_thread
 from diarize.pipeline.one_voice import merge_one_voice

@@ -22,8 +22,9 @@ from numpy.typing import ArrayLike
 from diarize.audio import SAMPLE_RATE
 from diarize.clustering.partitions import Labels
 from diarize.config import Config
-from diarize.embedding.embedder import Embedder, Voices, embed
+from diarize.embedding.embedder import Embedder, embed
 from diarize.embedding.models import Model
+from diarize.embedding.record import Voices
 from diarize.errors import ConfigError
 from diarize.pipeline.labels import label, make_clusterer
 from diarize.pipeline.resegmentation import resegment

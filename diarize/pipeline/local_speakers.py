@@ -32,7 +32,7 @@ from scipy.optimize import linear_sum_assignment
 
 from diarize.clustering.partitions import Labels
 from diarize.config import Config
-from diarize.embedding.embedder import Voices
+from diarize.embedding.record import Voices
 from diarize.machine.threads import one_blas_thread
 from diarize.pipeline.records import Labelled
 from diarize.pipeline.viterbi import likeliest_path, posteriors

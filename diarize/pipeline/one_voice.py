@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from diarize.clustering.partitions import Labels, count, number_by_first_appearance
 from diarize.clustering.reasons import Evidence, explain
 from diarize.config import Config
-from diarize.embedding.embedder import Voices
+from diarize.embedding.record import Voices
 from diarize.pipeline.resegmentation import label_pieces
 from diarize.speakers.number import Costs, window_weight
 from diarize.speakers.plda import Backend

@@ -19,7 +19,7 @@ import numpy as np
 
 from diarize.clustering.partitions import Labels
 from diarize.config import Config
-from diarize.embedding.embedder import Voices
+from diarize.embedding.record import Voices
 from diarize.machine.threads import one_blas_thread
 from diarize.pipeline.local_speakers import assign
 from diarize.pipeline.records import Labelled

@@ -12,8 +12,8 @@ A caller may begin with any stage and their own record. `Diarizer` calls all fiv
 """
 
 from diarize.audio.progress import Progress as Progress
-from diarize.embedding.embedder import Voices as Voices
 from diarize.embedding.embedder import embed as embed
+from diarize.embedding.record import Voices as Voices
 from diarize.pipeline.labels import label as label
 from diarize.pipeline.records import Labelled as Labelled
 from diarize.pipeline.records import NamedTurns as NamedTurns

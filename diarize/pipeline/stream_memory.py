@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from diarize.clustering.partitions import Labels
-from diarize.embedding.embedder import Voices
+from diarize.embedding.record import Voices
 from diarize.segments import TOUCH, Segment, join_segments
 from diarize.speakers.online import choose_kept
 from diarize.speech.detect import Heard

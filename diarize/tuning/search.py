@@ -23,10 +23,9 @@ from pathlib import Path
 
 import numpy as np
 
-from diarize.config import Config
+from diarize.config import Config, load_config
 from diarize.config.changes import differences, with_settings
 from diarize.config.preset import DEFAULT_PRESET
-from diarize.config.sections import load_config
 from diarize.errors import ConfigError
 from diarize.scoring.der import DiarizationScore
 from diarize.tuning.bench import Bench

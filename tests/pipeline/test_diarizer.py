@@ -13,7 +13,7 @@ from diarize.audio import SAMPLE_RATE, load_audio
 from diarize.audio.progress import Progress
 from diarize.clustering import CLUSTERERS
 from diarize.config import ClusteringConfig, Config, SpeechConfig, TurnConfig
-from diarize.embedding.embedder import Voices
+from diarize.embedding.record import Voices
 from diarize.errors import AudioError, ConfigError
 from diarize.formats import read_rttm, read_turns
 from diarize.formats.svg import draw_timeline

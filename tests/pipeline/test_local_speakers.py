@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from diarize.config import ClusteringConfig, Config
-from diarize.embedding.embedder import Voices, local_parts
+from diarize.embedding.record import Voices, local_parts
 from diarize.pipeline.local_speakers import assign, shares_of
 from diarize.pipeline.records import Labelled
 from diarize.pipeline.stages import turns

@@ -8,7 +8,7 @@ import pytest
 from diarize.audio import SAMPLE_RATE, load_audio
 from diarize.clustering import CLUSTERERS
 from diarize.config import ClusteringConfig, Config, load_config
-from diarize.embedding.embedder import Voices
+from diarize.embedding.record import Voices
 from diarize.formats import read_rttm
 from diarize.pipeline.diarizer import Diarizer
 from diarize.pipeline.labels import label

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from diarize.config import ClusteringConfig, Config, ResegmentationConfig
-from diarize.embedding.embedder import Voices
+from diarize.embedding.record import Voices
 from diarize.pipeline.resegmentation import label_pieces
 from diarize.pipeline.viterbi import likeliest_path, posteriors
 from diarize.segments import Segment

@@ -8,7 +8,7 @@ import pytest
 
 from diarize import write_rttm
 from diarize.config import Config
-from diarize.embedding.embedder import make_table
+from diarize.embedding.table import make_table
 from diarize.pipeline.diarizer import Diarizer
 from diarize.pipeline.result import Diarization
 from diarize.segments import Segment, Turn

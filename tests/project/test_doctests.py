@@ -9,7 +9,7 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 PUBLIC = (
     "diarize.segments",
-    "diarize.config.sections",
+    "diarize.config.loading",
     "diarize.audio.recordings",
     "diarize.clustering",
     "diarize.formats",
@@ -17,6 +17,7 @@ PUBLIC = (
     "diarize.scoring.clusterings",
     "diarize.embedding.table",
     "diarize.pipeline.diarizer",
+    "diarize.pipeline.live",
     "diarize.batch.run",
 )
 
