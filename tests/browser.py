@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -100,9 +101,14 @@ class Browser:
 
     def wait(self, condition: str) -> None:
         """Wait until a condition holds in the page."""
+        self._until(lambda: self.run(condition), condition)
+
+    def _until(self, holds: Callable[[], Any], what: str) -> None:
+        """Ask again and again until something holds; a page that hangs must not hang the tests."""
         end = time.monotonic() + WAIT
-        while not self.run(condition):
-            assert time.monotonic() < end, f"never: {condition}; errors: {self.errors}"
+        while not holds():
+            if time.monotonic() > end:
+                raise TimeoutError(f"never: {what}; errors: {self.errors}")
             time.sleep(0.05)
 
     def key(self, key: str, *, modifiers: int = 0) -> None:
@@ -129,11 +135,8 @@ class Browser:
 
     def downloaded(self, name: str) -> str:
         """The text of a file that the page has downloaded; the file is removed."""
-        path, end = self.downloads / name, time.monotonic() + WAIT
-        while not path.exists():
-            self.run("0")  # reads events
-            assert time.monotonic() < end, f"{name} was not downloaded"
-            time.sleep(0.05)
+        path = self.downloads / name
+        self._until(lambda: self.run("1") and path.exists(), f"{name} is downloaded")  # run reads events
         text = path.read_text(encoding="utf-8")
         path.unlink()
         return text

@@ -184,6 +184,14 @@ def find_audio(folder: str | os.PathLike[str]) -> list[Path]:
     return found
 
 
+def recordings_by_id(folder: str | os.PathLike[str]) -> dict[str, list[Path]]:
+    """The recordings in a folder by their ids. Errors are those of `find_audio`."""
+    found: dict[str, list[Path]] = {}
+    for path in find_audio(folder):
+        found.setdefault(recording_id(path), []).append(path)
+    return found
+
+
 def audio_info(source: Source, *, track: int | None = None) -> AudioInfo:
     """Decoder, rate, channels and duration of a file, from its header.
 

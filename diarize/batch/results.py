@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from diarize.audio import AUDIO_SUFFIXES, find_audio, recording_id
+from diarize.audio import AUDIO_SUFFIXES, recording_id, recordings_by_id
 from diarize.batch.jobs import VOICES_SUFFIX
 from diarize.config import Config
 from diarize.embedding.embedder import Embedder
@@ -90,9 +90,7 @@ class ResultReader:
 
     def __init__(self, embedder: Embedder, config: Config, audio: Path | None = None) -> None:
         self.embedder, self.config = embedder, config
-        self.recordings: dict[str, list[Path]] = {}
-        for path in find_audio(audio) if audio is not None else []:
-            self.recordings.setdefault(recording_id(path), []).append(path)
+        self.recordings = {} if audio is None else recordings_by_id(audio)
 
     def __call__(self, path: Path, folder: Path = Path()) -> Result:
         """The result in a file.

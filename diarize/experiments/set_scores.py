@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diarize.config import RECIPE_TABLES, load_tables, validate
+from diarize.config import RECIPE_TABLES, load_tables
 from diarize.errors import ConfigError
 from diarize.experiments.runs import NOTHING, Run, format_table, percent, spread, values_of
-from diarize.experiments.systems import About, Paper
+from diarize.experiments.systems import About, Paper, read_table
 from diarize.scoring.clusterings import misclassification_rate, normalized_mutual_information
 
 Labels = NDArray[np.int64]
@@ -61,13 +61,7 @@ def read_about(path: Path) -> tuple[About, Paper]:
     tables = load_tables(path, RECIPE_TABLES)
     if not tables["about"]:
         raise ConfigError(f"{path}: no table [about] with title and code")
-    about, paper = (
-        validate(kind, tables[name], f"{path}: [{name}]")
-        for kind, name in ((About, "about"), (Paper, "paper"))
-    )
-    assert isinstance(about, About)
-    assert isinstance(paper, Paper)
-    return about, paper
+    return read_table(About, path, tables, "about"), read_table(Paper, path, tables, "paper")
 
 
 def describe_sets(systems: dict[str, tuple[About, Paper]], runs: dict[str, list[Run]]) -> str:

@@ -122,15 +122,15 @@ def read_system(path: Path) -> System | None:
     tables = load_tables(path, RECIPE_TABLES)
     if not tables["about"]:
         return None
-    about, paper = _read(About, path, tables, "about"), _read(Paper, path, tables, "paper")
+    about, paper = read_table(About, path, tables, "about"), read_table(Paper, path, tables, "paper")
     if bool(tables["network"]) == bool(tables["baseline"]):
         raise ConfigError(f"{path}: a system has either [network] or [baseline]")
     if tables["network"]:
-        _read(Evaluation, path, tables, "evaluation")
+        read_table(Evaluation, path, tables, "evaluation")
     else:
-        _read(BaselineConfig, path, tables, "baseline")
+        read_table(BaselineConfig, path, tables, "baseline")
     identification = (
-        _read(Identification, path, tables, "identification") if tables["identification"] else None
+        read_table(Identification, path, tables, "identification") if tables["identification"] else None
     )
     is_network = bool(tables["network"])
     return System(path.stem, about.title, is_network, about.code, str(path), paper, identification)
@@ -161,7 +161,7 @@ def find_experiments(folder: Path) -> dict[str, Experiment]:
     found = {}
     for path in sorted((folder / "experiments").glob("*.toml"), key=_stem):
         tables = load_tables(path, EXPERIMENT_TABLES)
-        about, paper = _read(Axis, path, tables, "about"), _read(Curves, path, tables, "paper")
+        about, paper = read_table(Axis, path, tables, "about"), read_table(Curves, path, tables, "paper")
         if wrong := [name for name, words in tables["runs"].items() if not isinstance(words, str)]:
             raise ConfigError(f"{path}: [runs]: {wrong[0]} needs a system and its options as text")
         if wrong := [name for name, row in paper.values.items() if len(row) != len(paper.curves)]:
@@ -217,5 +217,12 @@ def _stem(path: Path) -> str:
     return path.stem
 
 
-def _read(kind: type[S], path: Path, tables: dict[str, dict[str, Any]], name: str) -> S:
+def read_table(kind: type[S], path: Path, tables: dict[str, dict[str, Any]], name: str) -> S:
+    """The settings in a table of a TOML file.
+
+    Raises
+    ------
+    ConfigError
+        If one is unknown, invalid or missing.
+    """
     return validate(kind, tables[name], f"{path}: [{name}]")

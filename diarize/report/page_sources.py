@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from diarize.audio import find_audio, recording_id, stream_audio
+from diarize.audio import recording_id, recordings_by_id, stream_audio
 from diarize.audio.compressed import COMPRESSED_TYPE, compress_audio
 from diarize.embedding.table import Embeddings
 from diarize.errors import DiarizeError
@@ -176,9 +176,7 @@ class _Recordings:
             )
         if not os.path.exists(path):  # noqa: PTH110, for a name that is too long
             raise DiarizeError(f"{path}: no such file or folder; check the path")
-        self.files: dict[str, list[Path]] = {}
-        for file in find_audio(path) if self.is_folder else ():
-            self.files.setdefault(recording_id(file), []).append(file)
+        self.files = recordings_by_id(path) if self.is_folder else {}
 
     def find(self, result: Result) -> Path | None:
         """The recording of a result. Of several of one name, that in the subfolder of the result's name."""
