@@ -166,15 +166,15 @@ def stability(
 
     jobs = find_jobs(inputs, allow_pipes=allow_pipes)
     found: list[Stability] = []
-    progress = _Line(quiet)
+    progress, bench = _Line(quiet), Bench(device=device, threads=threads)
 
     def measure(job: Job) -> None:
         progress.show(f"{len(found) + 1} of {len(jobs)}: {job.recording}")
-        bench = Bench(device=device, threads=threads)
         try:
             found.append(measure_stability(Recording(job, []), configs, bench, seed=seed))
         finally:
             progress.clear()
+            bench.forget()
 
     complete = console.run_jobs(jobs, measure)
     if found:

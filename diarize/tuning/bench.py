@@ -77,6 +77,11 @@ class Bench:
             self._embedders[name] = Embedder(name, device=self.device, threads=self.threads)
         return self._embedders[name]
 
+    def forget(self) -> None:
+        """Leave out all that is kept of recordings. The models stay loaded."""
+        for kept in (self._signals, self._voices, self._labelled, self._scores):
+            kept.clear()
+
     def score(self, recording: Recording, config: Config) -> DiarizationScore:
         """Errors of the config on a recording; a known number of speakers is at most that of its windows."""
         labelled = self._label(recording, config)

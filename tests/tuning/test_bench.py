@@ -80,6 +80,15 @@ def test_networks_run_once_for_settings_that_do_not_change_their_input(talk, mod
     assert talk.n_read == 3
 
 
+def test_what_is_forgotten_is_done_again_with_the_same_models(talk, model):
+    bench = Bench(model)
+    turns, embedder = bench.turns(talk, load_config()), bench.embedder(load_config())
+    bench.forget()
+    assert not any((bench._signals, bench._voices, bench._labelled, bench._scores))
+    assert bench.turns(talk, load_config()) == turns
+    assert bench.embedder(load_config()) is embedder
+
+
 def test_a_known_number_is_at_most_that_of_the_windows(talk, model):
     config = known(load_config(), 1000)
     assert Bench(model).score(talk, config).n_hypothesis >= 10
