@@ -25,7 +25,7 @@ import numpy as np
 from printing import header, table
 
 from diarize.audio import SAMPLE_RATE, Samples, find_audio, load_audio
-from diarize.batch.results import Result
+from diarize.batch.result_voices import ResultVoices
 from diarize.batch.voices import link_results
 from diarize.config import load_config
 from diarize.embedding.enrolment import embed_speakers
@@ -40,7 +40,7 @@ from diarize.training.conversation_set import ConversationSet, Shape
 from diarize.training.verifier import (
     MATCHES,
     Draw,
-    Heard,
+    EmbeddedClip,
     channel_copies,
     draw_sides,
     hear_clip,
@@ -120,7 +120,7 @@ def link_table(
     n: int,
 ) -> str:
     """Precision and recall of links, by whose turns they are and by the rate of false alarms."""
-    results: dict[str, list[Result]] = {"reference": [], "diarize": []}
+    results: dict[str, list[ResultVoices]] = {"reference": [], "diarize": []}
     truth: dict[str, dict[tuple[str, str], tuple[int, str]]] = {name: {} for name in results}
     for part, half in enumerate(halves(data, seconds)):
         conversations = ConversationSet(half, SHAPE, rooms, noises, seed=31 + part)
@@ -135,7 +135,7 @@ def link_table(
                 ("reference", reference, voices),
                 ("diarize", diarization.turns, diarization.voices),
             ):
-                results[kind].append(Result(Path(name), Path(), name, turns, table_of))
+                results[kind].append(ResultVoices(Path(name), Path(), name, turns, table_of))
                 for speaker, true in true_speakers(turns, reference).items():
                     truth[kind][name, speaker] = part, true
     rows = []
@@ -185,7 +185,7 @@ def main() -> None:
     verifier = find_verifier(diarizer.embedder)
     noises, rooms = find_audio(arguments.noise), find_audio(arguments.rooms)
     backgrounds: tuple[list[Samples], list[Samples]] = ([*map(load_audio, noises)], [*map(load_audio, rooms)])
-    clips: dict[tuple[str, str], Heard] = {}
+    clips: dict[tuple[str, str], EmbeddedClip] = {}
     speakers: dict[str, str] = {}
     groups: dict[str, str] = {}
     files: dict[str, str] = {}

@@ -10,7 +10,7 @@
 - ``settings_hash``: whether settings and models are those of an earlier run
 - ``sources``: whether a recording is that of an earlier run
 - ``jobs``: files, folders and Kaldi data folders as a list of jobs
-- ``results``: results on disk, with the voices of their speakers
+- ``result_voices``: results on disk, with the voices of their speakers
 - ``voices``: the same people in many recordings
 """
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from diarize.batch.results import Result
+from diarize.batch.result_voices import ResultVoices
 from diarize.clustering.partitions import Labels
 from diarize.machine.threads import one_blas_thread
 from diarize.segments import Segment, Turn
@@ -41,7 +41,7 @@ class Hit(NamedTuple):
 
 
 def link_results(
-    results: Sequence[Result], verifier: Verifier, false_alarms: float, known: VoiceTable | None = None
+    results: Sequence[ResultVoices], verifier: Verifier, false_alarms: float, known: VoiceTable | None = None
 ) -> list[Linked]:
     """Who is who in several recordings, a row for each speaker, in the order of the results.
 
@@ -97,11 +97,11 @@ def find_person(
     return sorted(hits, key=lambda hit: -hit.score)
 
 
-def _seconds(result: Result, speaker: str) -> float:
+def _seconds(result: ResultVoices, speaker: str) -> float:
     return float(result.voices.seconds[result.voices.name == speaker].sum())
 
 
-def _sides(speakers: Sequence[tuple[Result, str]], verifier: Verifier) -> Sides:
+def _sides(speakers: Sequence[tuple[ResultVoices, str]], verifier: Verifier) -> Sides:
     """The sides (n,) of speakers; of one without embeddings, nothing is known, and it counts as 0 windows."""
     dims = len(verifier.backend.spread)
     counts, sums = np.zeros(len(speakers)), np.zeros((len(speakers), dims))

@@ -74,7 +74,7 @@ def find(
     chosen = console.load_settings(config, settings, {}, preset)
 
     from diarize.batch.jobs import find_jobs, open_source
-    from diarize.batch.results import ResultReader, find_results, holds_results
+    from diarize.batch.result_voices import ResultReader, find_results, holds_results
     from diarize.batch.voices import find_person
     from diarize.embedding.enrolment import enroll, recordings_of
     from diarize.pipeline.diarizer import Diarizer

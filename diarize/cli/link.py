@@ -80,7 +80,7 @@ def link(
     console.start_logging(quiet, verbose)
     chosen = console.load_settings(config, settings, {}, preset)
 
-    from diarize.batch.results import ResultReader, find_results, rename_document, rename_turns
+    from diarize.batch.result_voices import ResultReader, find_results, rename_document, rename_turns
     from diarize.batch.voices import link_results
     from diarize.formats import FORMATS, find_format, write_turns
 

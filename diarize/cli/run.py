@@ -132,7 +132,7 @@ def _label_each(
 ) -> None:
     """Label recordings one after the other, without a journal, and show their turns."""
     from diarize.batch.labelling import label_job, result_text
-    from diarize.batch.results import voices_path
+    from diarize.batch.result_voices import voices_path
 
     diarizer = how.make_diarizer(threads)
     progress = console.ProgressBar(quiet)

@@ -42,7 +42,7 @@ SESSION_GRID = (0.05, 0.1, 0.2, 0.4)
 """Values of w and c that are tried."""
 
 
-class Heard(NamedTuple):
+class EmbeddedClip(NamedTuple):
     """A clip in a channel."""
 
     vectors: Matrix
@@ -91,15 +91,15 @@ def channel_copies(
     yield "far", add_noise(reverberate(samples, room), noise, random.uniform(*NOISE), random)
 
 
-def hear_clip(samples: Samples, embedder: Embedder) -> Heard:
+def hear_clip(samples: Samples, embedder: Embedder) -> EmbeddedClip:
     """The windows of a clip, in which speech is detected."""
     table = embedder(samples, rate=SAMPLE_RATE)
     reached = np.concatenate([[0.0], np.maximum.accumulate(table.end)[:-1]]) if len(table) else table.end
-    return Heard(table.vectors.astype(np.float64), table.end - np.maximum(table.start, reached))
+    return EmbeddedClip(table.vectors.astype(np.float64), table.end - np.maximum(table.start, reached))
 
 
 def draw_sides(
-    clips: Mapping[tuple[str, str], Heard],
+    clips: Mapping[tuple[str, str], EmbeddedClip],
     speakers: Mapping[str, str],
     groups: Mapping[str, str],
     seconds: tuple[float, float],
@@ -134,7 +134,7 @@ def draw_sides(
     return draws
 
 
-def _fill(clips: Iterable[Heard], seconds: float) -> tuple[Side | None, int]:
+def _fill(clips: Iterable[EmbeddedClip], seconds: float) -> tuple[Side | None, int]:
     """The first windows that have so many seconds, None if there are fewer, and the number of clips used."""
     vectors: list[NDArray[np.float64]] = []
     total, number = 0.0, 0

@@ -9,7 +9,7 @@ from diarize.speakers.plda import Backend
 from diarize.training.verifier import (
     CHANNELS,
     SHARES,
-    Heard,
+    EmbeddedClip,
     channel_copies,
     draw_sides,
     fit_verifier,
@@ -33,7 +33,7 @@ def planted(n_speakers: int = 40, n_clips: int = 6, seed: int = 0):
             speakers[name] = f"s{speaker:02d}"
             session = person + np.sqrt(0.2) * random.normal(size=DIMS)
             for channel in CHANNELS:
-                clips[name, channel] = Heard(session + random.normal(size=(4, DIMS)), np.ones(4))
+                clips[name, channel] = EmbeddedClip(session + random.normal(size=(4, DIMS)), np.ones(4))
     return clips, speakers, dict.fromkeys(speakers, "en")
 
 

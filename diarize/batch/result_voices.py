@@ -28,7 +28,7 @@ JSON = ".json"
 logger = logging.getLogger(__name__)
 
 
-class Result(NamedTuple):
+class ResultVoices(NamedTuple):
     """The turns of one recording, in a file, and the voices of its speakers."""
 
     path: Path
@@ -92,7 +92,7 @@ class ResultReader:
         self.embedder, self.config = embedder, config
         self.recordings = {} if audio is None else recordings_by_id(audio)
 
-    def __call__(self, path: Path, folder: Path = Path()) -> Result:
+    def __call__(self, path: Path, folder: Path = Path()) -> ResultVoices:
         """The result in a file.
 
         Raises
@@ -116,7 +116,7 @@ class ResultReader:
             voices = self._embed(path, recordings[0], turns)
         for speaker in {turn.speaker for turn in turns} - set(voices.names):
             logger.warning("%s: no voice of %s, who is compared with nobody", path, speaker)
-        return Result(path, folder, recordings[0], turns, voices)
+        return ResultVoices(path, folder, recordings[0], turns, voices)
 
     def _embed(self, path: Path, recording: str, turns: list[Turn]) -> VoiceTable:
         found = self.recordings.get(recording, [])
