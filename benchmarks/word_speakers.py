@@ -1,11 +1,12 @@
-"""Words with a wrong speaker (WDER), by the rule that gives words to speakers, as a Markdown table.
+"""Errors in the speakers of words, by the rule that gives words to speakers, as a Markdown table.
 
-    python benchmarks/word_speakers.py --data SET [SET ...] [--jitter 0.1] [--seed 0]
+    python benchmarks/word_speakers.py --data SET [SET ...] [--score wder] [--jitter 0.1] [--seed 0]
 
 SET is a folder with audio/, rttm/ and uem/, each with one file for each recording. The words are made up:
 each reference turn is filled with words of about 0.3 s, twelve a sentence, and their times are off by a
 normal deviation, as a recogniser's are. So it is known who says each word. The turns are those of the default
-settings, and those of the reference.
+settings, and those of the reference. The score is WDER, the share of words with a wrong speaker, or cpWER, in
+which a wrong speaker is a deletion and an insertion.
 
 Rules: "largest share" gives a word to who has most of it, and to nobody in silence, as WhisperX does; "its
 own time" is `assign_speakers(..., mend=False)`, "sentences mended" the default.
@@ -14,6 +15,7 @@ own time" is `assign_speakers(..., mend=False)`, "sentences mended" the default.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +25,7 @@ from printing import header, percent, table
 
 from diarize.config import load_config
 from diarize.errors import DiarizeError
-from diarize.scoring.words import word_diarization_error
+from diarize.scoring.words import concatenated_word_errors, word_diarization_error
 from diarize.segments import Turn
 from diarize.tuning import Recording
 from diarize.tuning.bench import Bench, known
@@ -32,19 +34,31 @@ from diarize.words import Word, assign_speakers
 WORD, SENTENCE = 0.3, 12
 """Seconds of a word; words of a sentence."""
 
+N_WORDS = 1000
+"""Different words."""
+
 
 def make_words(recording: Recording, jitter: float, random: np.random.Generator) -> list[Word]:
     """Words in the reference turns of a recording, turn by turn, each with its true speaker."""
     words = []
+    (spelling,) = random.spawn(1)
     for number, turn in enumerate(recording.turns):
         n = max(1, round(turn.segment.duration / WORD))
         edges = np.linspace(turn.segment.start, turn.segment.end, n + 1)
         ends = (np.arange(1, n + 1) % SENTENCE == 0) | (np.arange(1, n + 1) == n)
         for start, end, ends_sentence in zip(edges[:-1], edges[1:], ends, strict=True):
             off = float(random.normal(0, jitter)) if jitter else 0.0
-            text = "word." if ends_sentence else "word"
+            text = f"word{spelling.integers(N_WORDS)}{'.' if ends_sentence else ''}"
             words.append(Word(text, float(start) + off, float(end) + off, turn.speaker, number))
     return words
+
+
+def error(truth: Sequence[Word], speakers: Sequence[str | None], score: str) -> float:
+    """The error rate of words that get these speakers."""
+    if score == "wder":
+        return word_diarization_error([word.speaker or "" for word in truth], speakers)
+    given = [replace(word, speaker=who) for word, who in zip(truth, speakers, strict=True)]
+    return concatenated_word_errors(truth, given).rate
 
 
 def largest_share(words: list[Word], turns: list[Turn]) -> list[str | None]:
@@ -61,6 +75,7 @@ def main() -> None:
     parser.add_argument("--data", nargs="+", type=Path, required=True, metavar="SET")
     parser.add_argument("--model", help="embedding model: a folder, or the name of a bundled one")
     parser.add_argument("--held-out", nargs="*", default=HELD_OUT, metavar="ID")
+    parser.add_argument("--score", choices=["wder", "cpwer"], default="wder")
     parser.add_argument("--jitter", type=float, default=0.1, help="seconds (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
@@ -76,7 +91,6 @@ def main() -> None:
             words = make_words(recording, arguments.jitter, np.random.default_rng((arguments.seed, number)))
             if not words:
                 continue
-            truth = [word.speaker or "" for word in words]
             blank = [replace(word, speaker=None) for word in words]
             counts.append(len(words))
             found = bench.turns(recording, known(config, recording.n_speakers))
@@ -87,10 +101,11 @@ def main() -> None:
                     "sentences mended": [word.speaker for word in assign_speakers(blank, turns)],
                 }
                 for rule, speakers in rules.items():
-                    errors.setdefault((source, rule), []).append(word_diarization_error(truth, speakers))
+                    errors.setdefault((source, rule), []).append(error(words, speakers, arguments.score))
         for key, rates in errors.items():
             rows.setdefault(key, []).append(percent(float(np.average(rates, weights=counts))))
-    conditions = f"WDER in %; times off by {arguments.jitter:g} s; embeddings: {bench.description}"
+    name = {"wder": "WDER", "cpwer": "cpWER"}[arguments.score]
+    conditions = f"{name} in %; times off by {arguments.jitter:g} s; embeddings: {bench.description}"
     print(header(conditions))
     print(table(columns, [[*key, *values] for key, values in rows.items()], n_text=2))
 

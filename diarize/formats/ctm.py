@@ -51,7 +51,7 @@ def _words(words: list[tuple[Line, list[str]]]) -> Iterator[Found]:
     for line, fields in words:
         start, end = start_and_end(line, fields[2], fields[3])
         channel = normal_name(fields[1])
-        who = _speaker(fields) or (channel if call or _is_name(channel) else None)
+        who = speaker_of(fields) or (channel if call or _is_name(channel) else None)
         yield line, fields[0], start, end, who
 
 
@@ -65,7 +65,7 @@ def first_alternatives(lines: Iterable[tuple[Line, list[str]]]) -> Iterator[tupl
             yield line, fields
 
 
-def _speaker(fields: list[str]) -> str | None:
+def speaker_of(fields: list[str]) -> str | None:
     """The name in the eighth field, or in the last one if that is not a confidence or a type of word."""
     if len(fields) == 5:
         return None

@@ -8,6 +8,8 @@ whisper.cpp                ``{"transcription": [{"offsets": {"from", "to"}, "tex
 plain segments             ``[{"start", "end", "text"}]``
 SegLST (meeteval)          ``[{"session_id", "start_time", "end_time", "words"}]``
 =========================  =================================================================================
+
+The ``speaker`` of a segment or of a word, a name or a number, is that of its words.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ from typing import Any
 from diarize.errors import FormatError
 from diarize.files.text import File, Place, Text
 from diarize.formats.json_text import is_number, list_of, load_json, object_of, objects_of, time_of
+from diarize.formats.speaker_names import is_nobody
+from diarize.segments import normal_name
 from diarize.words.word import Timed, Word, share_time
 
 KINDS = (
@@ -88,13 +92,28 @@ def _segment(place: Place, item: dict[str, Any]) -> Segment:
     """A segment of Whisper and its relatives, a plain one, or one of SegLST."""
     if "start_time" in item:
         start, end = time_of(place, item, "start_time"), time_of(place, item, "end_time")
-        return split_words(_text(place, item, "words")), start, end
+        return _spoken(split_words(_text(place, item, "words")), item), start, end
     start, end = time_of(place, item, "start"), time_of(place, item, "end")
     words = item.get("words")
     if not isinstance(words, list) or not words:
-        return split_words(_text(place, item, "text")), start, end
+        return _spoken(split_words(_text(place, item, "text")), item), start, end
     found = _word_list(place.path, f"{place.name}.words", words)
-    return _with_blanks(found, item.get("text")), start, end
+    return _spoken(_with_blanks(found, item.get("text")), item), start, end
+
+
+def _spoken(words: list[Timed], segment: dict[str, Any]) -> list[Timed]:
+    """The words; those without a speaker of their own have the segment's."""
+    who = _speaker(segment)
+    return [(replace(word, speaker=word.speaker or who), begins, ends) for word, begins, ends in words]
+
+
+def _speaker(item: dict[str, Any]) -> str | None:
+    """The speaker of a segment or a word; None if there is none."""
+    who = item.get("speaker")
+    if isinstance(who, int) and not isinstance(who, bool) and abs(who) < 10**9:
+        return str(who)
+    name = normal_name(who) if isinstance(who, str) else ""
+    return None if is_nobody(name) else name
 
 
 def _word_list(path: File, key: str, items: list[Any]) -> list[Timed]:
@@ -108,7 +127,8 @@ def _word_list(path: File, key: str, items: list[Any]) -> list[Timed]:
         times = (time_of(place, item, "start"), time_of(place, item, "end")) if has_times else (None, None)
         names = ("probability", "score", "confidence", "p")
         confidence = next((item[name] for name in names if is_number(item.get(name))), None)
-        words.append((Word(written.strip(), 0.0, 0.0, confidence=confidence), *times))
+        word = Word(written.strip(), 0.0, 0.0, _speaker(item), confidence=confidence)
+        words.append((word, *times))
     return words
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from diarize.errors import FormatError
 from diarize.files.text import File, Text, open_text
-from diarize.formats.ctm import first_alternatives
+from diarize.formats.ctm import first_alternatives, speaker_of
 from diarize.formats.cues import Cue
 from diarize.formats.nist import data_lines, start_and_end
 from diarize.formats.srt import srt_cues
@@ -31,7 +31,8 @@ _NAME = re.compile(r"\[[^\[\]]{1,80}\]:\s*")  # a speaker, as this program write
 def read_words(path: File, recording: str | None = None) -> list[Word]:
     """The words of a transcript, in its order; the suffix names the format.
 
-    Words without times get a share of the time of their segment, which a warning reports.
+    Words without times get a share of the time of their segment, which a warning reports. In JSON and CTM,
+    words have the speakers that the file names.
 
     Parameters
     ----------
@@ -105,7 +106,9 @@ def _ctm_words(text: Text, recording: str | None) -> list[Word]:
         start, end = start_and_end(line, fields[2], fields[3])
         has_confidence = len(fields) > 5 and re.fullmatch(r"[01]?\.?[0-9]+", fields[5])
         confidence = line.real(fields[5], "confidence") if has_confidence else None
-        found.setdefault(fields[0], []).append(Word(fields[4], start, end, confidence=confidence))
+        found.setdefault(fields[0], []).append(
+            Word(fields[4], start, end, speaker_of(fields), confidence=confidence)
+        )
     if len(found) > 1:
         json_words.check_recording(text, list(found), recording)
     words = found.get(recording or "", next(iter(found.values()), []))

@@ -164,8 +164,9 @@ def test_the_speakers_of_words_have_a_row_for_each_rule(run_script, sets, model)
     assert [row[:2] for row in rows] == [[source, rule] for source in sources for rule in rules]
     errors = [float(row[2]) for row in rows]
     assert 0 <= errors[2] < errors[1] <= errors[0] < 10, "by the reference, only the times are wrong"
-    exact = rows_of(run_script(*command, "--jitter", 0), 3)
-    assert float(exact[2][2]) < 2, "what is left is overlap"
+    exact = rows_of(run_script(*command, "--jitter", 0, "--score", "cpwer"), 3)
+    assert float(exact[2][2]) < 4, "what is left is overlap"
+    assert float(exact[5][2]) > errors[5] > 1, "a word of a wrong speaker is deleted there and inserted here"
 
 
 def test_a_stream_stands_beside_the_whole_recording(run_script, sets, model):

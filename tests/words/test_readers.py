@@ -160,3 +160,23 @@ def test_words_of_ctm(tmp_path):
 def test_what_is_no_transcript_is_told(tmp_path, content, name, message):
     with pytest.raises(FormatError, match=rf"{name}.*{message}"):
         read(tmp_path, content, name)
+
+
+def speakers(words):
+    return [word.speaker for word in words]
+
+
+def test_speakers_of_segments_and_of_words(tmp_path):
+    """As WhisperX and meeteval name them; an unknown one is nobody."""
+    document = whisper()
+    document["segments"][0] |= {"speaker": "Ann"}
+    document["segments"][0]["words"][1]["speaker"] = "Bob"
+    document["segments"][1] |= {"speaker": "UNKNOWN"}
+    assert speakers(read(tmp_path, document)) == ["Ann", "Bob", None]
+    lines = [
+        {"session_id": "x", "speaker": who, "words": "Hm hm", "start_time": k, "end_time": k + 1}
+        for k, who in enumerate(["Ann", 3, None])
+    ]
+    assert speakers(read(tmp_path, lines)) == ["Ann", "Ann", "3", "3", None, None]
+    ctm = "x 1 0 1 hm 0.9 lex Ann\nx 1 1 1 hm NA lex unknown\nx 1 2 1 hm\n"
+    assert speakers(read(tmp_path, ctm, "a.ctm")) == ["Ann", None, None]

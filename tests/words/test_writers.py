@@ -107,3 +107,10 @@ def test_an_unknown_format_is_told():
     with pytest.raises(FormatError, match="unknown format 'docx' of words; known: srt, vtt, json, seglst, "):
         render("docx")
     assert set(WRITERS) == {"srt", "vtt", "json", "seglst", "ctm", "md", "txt"}
+
+
+@pytest.mark.parametrize("format", ["json", "seglst", "ctm"])
+def test_speakers_are_read_back(format, tmp_path):
+    path = tmp_path / f"x.{'ctm' if format == 'ctm' else 'json'}"
+    path.write_text(render(format))
+    assert [word.speaker for word in read_words(path)] == [word.speaker for word in WORDS]
