@@ -17,14 +17,22 @@ Spoken = tuple[int, int, str]
 """Start and end in milliseconds, and the speaker."""
 
 
+Gains = dict[str, dict[str, float]]
+"""A number for a speaker of the reference and one of the hypothesis."""
+
+
 class Parts(NamedTuple):
-    """Milliseconds, but for `jer`: the sum over reference speakers, of which there are `n_reference`."""
+    """Milliseconds; `jer` and `least_jer` are sums over the `n_reference` reference speakers.
+
+    `jer` has the map of speakers with the most time together, `least_jer` that with the least sum.
+    """
 
     total: int
     missed: int
     false_alarm: int
     confusion: int
     jer: float
+    least_jer: float
     n_reference: int
 
 
@@ -52,7 +60,7 @@ def score(
     """
     pieces = cut(reference, hypothesis, regions, collar, skip_overlap)
     scored = [piece for piece in pieces if piece.is_scored]
-    mapped = best_map(pieces if map_everywhere else scored)
+    mapped = best_map(time_together(pieces if map_everywhere else scored))
     total = missed = false_alarm = confusion = 0
     for length, ref, hyp, _ in scored:
         right = sum(mapped.get(speaker) in hyp for speaker in ref)
@@ -61,8 +69,15 @@ def score(
         false_alarm += length * max(0, len(hyp) - len(ref))
         confusion += length * (min(len(ref), len(hyp)) - right)
     speakers = {speaker for piece in scored for speaker in piece.reference}
-    rates = [jaccard_error(scored, speaker, mapped.get(speaker)) for speaker in sorted(speakers)]
-    return Parts(total, missed, false_alarm, confusion, sum(rates), len(rates))
+    overlaps = {
+        ref: {hyp: 1 - jaccard_error(scored, ref, hyp) for hyp in row}
+        for ref, row in time_together(scored).items()
+    }
+    jer, least_jer = (
+        sum(jaccard_error(scored, speaker, chosen.get(speaker)) for speaker in sorted(speakers))
+        for chosen in (mapped, best_map(overlaps))
+    )
+    return Parts(total, missed, false_alarm, confusion, jer, least_jer, len(speakers))
 
 
 def cut(
@@ -94,26 +109,30 @@ def covers(spans: Iterable[Span], start: int, end: int) -> bool:
     return any(s <= start and end <= e for s, e in spans)
 
 
-def best_map(pieces: Iterable[Piece]) -> dict[str, str]:
-    """Reference speakers to those of the hypothesis, one to one, with the most time together."""
-    together: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+def time_together(pieces: Iterable[Piece]) -> Gains:
+    """Milliseconds in which a speaker of the reference and one of the hypothesis both speak."""
+    together: Gains = defaultdict(lambda: defaultdict(int))
     for piece in pieces:
         for ref in piece.reference:
             for hyp in piece.hypothesis:
                 together[ref][hyp] += piece.length
+    return together
 
-    def best(rest: list[str], free: frozenset[str]) -> tuple[int, dict[str, str]]:
+
+def best_map(gains: Gains) -> dict[str, str]:
+    """Reference speakers to those of the hypothesis, one to one, with the largest sum of gains."""
+
+    def best(rest: list[str], free: frozenset[str]) -> tuple[float, dict[str, str]]:
         if not rest:
             return 0, {}
         found = best(rest[1:], free)  # nobody for the first of them
-        for hyp in sorted(free & together[rest[0]].keys()):
-            time, mapped = best(rest[1:], free - {hyp})
-            found = max(
-                found, (time + together[rest[0]][hyp], {**mapped, rest[0]: hyp}), key=lambda each: each[0]
-            )
+        for hyp in sorted(free & gains[rest[0]].keys()):
+            gain, mapped = best(rest[1:], free - {hyp})
+            each = (gain + gains[rest[0]][hyp], {**mapped, rest[0]: hyp})
+            found = max(found, each, key=lambda each: each[0])
         return found
 
-    return best(sorted(together), frozenset(hyp for row in together.values() for hyp in row))[1]
+    return best(sorted(gains), frozenset(hyp for row in gains.values() for hyp in row))[1]
 
 
 def jaccard_error(scored: Iterable[Piece], ref: str, hyp: str | None) -> float:
