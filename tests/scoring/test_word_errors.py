@@ -153,3 +153,6 @@ def test_as_many_errors_as_meeteval(collar):
             )  # fmt: skip
         ours = concatenated_word_errors(*words, collar=collar)
         assert (ours.rate, ours.n_words) == (theirs.error_rate, theirs.length), seed
+        assert ours.substituted <= theirs.substitutions, (
+            "of ways with as many errors, that with most right words"
+        )
