@@ -16,7 +16,6 @@ from typer.core import TyperGroup
 from diarize.cli.signals import raised, status_of, told
 from diarize.errors import ConfigError, DiarizeError, FormatError
 from diarize.files.folders import make_folder as make_folder
-from diarize.formats import FORMATS, write_turns
 from diarize.formats.rows import is_one_word
 
 if TYPE_CHECKING:
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
     from diarize.batch.jobs import Job
     from diarize.config import Config
-    from diarize.pipeline.result import Diarization
 
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -98,7 +96,7 @@ def complain(error: Exception | str) -> None:
 
 
 def printable(text: str) -> str:
-    """A text without control characters other than tabs and line breaks: a name could give a terminal orders."""
+    """A text without control characters but tabs and line breaks: a name could give a terminal orders."""
     return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
@@ -216,14 +214,6 @@ def refuse_same(sources: Iterable[Path], targets: Iterable[Sequence[Path]]) -> N
         for path in paths:
             if path.exists() and source.exists() and path.samefile(source):
                 raise DiarizeError(f"{path}: this is an input; name another folder with --output")
-
-
-def write_result(diarization: Diarization, path: Path) -> None:
-    """Write a diarization in the format of the path's suffix. JSON holds the whole result."""
-    if path.suffix.lower() == FORMATS["json"].suffix:
-        diarization.to_json(path)
-    else:
-        write_turns(diarization.turns, path)
 
 
 def run_jobs(jobs: Sequence[Job], work: Callable[[Job], None]) -> bool:

@@ -133,6 +133,7 @@ def _label_each(
     """Label recordings one after the other, without a journal, and show their turns."""
     from diarize.batch.labelling import label_job, result_text
     from diarize.batch.result_voices import voices_path
+    from diarize.files.atomic import write_files
 
     diarizer = how.make_diarizer(threads)
     progress = console.ProgressBar(quiet)
@@ -145,11 +146,14 @@ def _label_each(
         with progress:
             diarization = label_job(diarizer, job, how, progress)
         seconds = time.perf_counter() - started
-        for path in paths:
-            console.write_result(diarization, path)
+        contents = {
+            path: result_text(diarization, name).encode()
+            for path, name in zip(paths, target.formats, strict=True)
+        }
         if table is not None:
-            diarization.voices.save(table)
+            contents[table] = diarization.voices.to_bytes()
             paths.append(table)
+        write_files(contents)
         if not paths:
             console.say(result_text(diarization, target.formats[0]))
         elif not quiet:

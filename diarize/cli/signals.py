@@ -1,7 +1,7 @@
 """What SIGINT (Ctrl-C) and SIGTERM do: they end a command with one line on stderr and status 130 or 143.
 
-While a command works, the first signal raises `KeyboardInterrupt`, so that what is open is closed and temporary
-files are removed; a second one ends the process at once. Before and after, a signal ends the process at once.
+While a command works, the first signal raises `KeyboardInterrupt`, so that what is open is closed and
+temporary files are removed; a second one ends the process at once. So does the first one before and after.
 
 This module imports nothing large: it is in force while the others are imported.
 """

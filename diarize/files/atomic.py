@@ -1,7 +1,7 @@
 """Writes a whole file or none: into a temporary file beside the final name, which is then renamed.
 
-The content is on the disk before the name is: after a power failure there is the old file or the new one, never
-a new name without its content.
+The content is on the disk before the name is: after a power failure there is the old file or the new one,
+never a new name without its content.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from diarize.errors import DiarizeError
@@ -84,6 +84,27 @@ def write_bytes(content: bytes, path: str | Path) -> None:
     """
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
+
+
+def write_files(contents: Mapping[Path, bytes]) -> None:
+    """Write files that belong together: all are on the disk before the first gets its name.
+
+    Raises
+    ------
+    DiarizeError
+        If one cannot be written; then none is there that was not there before.
+    """
+    new = [path for path in contents if not os.path.lexists(path)]
+    try:
+        with ExitStack() as stack:
+            for path, content in contents.items():
+                temporary = stack.enter_context(atomic_path(path))
+                temporary.write_bytes(content)
+                _synchronize(temporary)
+    except BaseException:
+        for path in new:
+            path.unlink(missing_ok=True)
+        raise
 
 
 def _synchronize(path: Path) -> None:

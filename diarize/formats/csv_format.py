@@ -1,7 +1,7 @@
 """CSV with the columns recording, start, end (seconds) and speaker.
 
-Spreadsheets run a cell that begins with =, +, - or @ as a formula. A name that would be one, also behind a semicolon
-or tab, at which some spreadsheets split, gets an apostrophe before that character; reading takes it away again.
+Spreadsheets run a cell that begins with =, +, - or @ as a formula. A name that would be one, also behind a
+semicolon or tab, at which some of them split, gets an apostrophe before that; reading takes it away.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The content of ONNX files, checked before it is run: all weights must be inside the file.
 
-A tensor of an ONNX file may lie in another file, at any path that the ONNX file names. Such a file could make a
-program read what it should not, and the fingerprint of the ONNX file would not be that of its weights.
+A tensor of an ONNX file may lie in another file, at any path that the ONNX file names. Such a file could make
+a program read what it should not, and the fingerprint of the ONNX file would not be that of its weights.
 
 References
 ----------
@@ -25,7 +25,12 @@ _FIELDS = {
     "function": {7: "node", 11: "attribute"},
     "node": {5: "attribute"},
     "attribute": {
-        **{5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse tensor", 23: "sparse tensor"},
+        5: "tensor",
+        6: "graph",
+        10: "tensor",
+        11: "graph",
+        22: "sparse tensor",
+        23: "sparse tensor",
     },
     "sparse tensor": {1: "tensor", 2: "tensor"},
 }

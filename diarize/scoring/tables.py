@@ -1,4 +1,4 @@
-"""Markdown tables whose columns are aligned, to be read in a terminal. A name in a cell is text and nothing else."""
+"""Markdown tables whose columns are aligned, to be read in a terminal. A name in a cell is text alone."""
 
 from __future__ import annotations
 
