@@ -51,9 +51,9 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         If the file cannot be read, or is no such file.
     """
     tensors = load_file(path)
-    for name in [name for name in tensors if name.removesuffix(_SCALE) in tensors.keys() - {name}]:
-        scale = tensors.pop(name)
-        tensors[name.removesuffix(_SCALE)] = tensors[name.removesuffix(_SCALE)] * scale
+    scales = [name for name in tensors if name.endswith(_SCALE) and name.removesuffix(_SCALE) in tensors]
+    for name in scales:
+        tensors[name.removesuffix(_SCALE)] = tensors[name.removesuffix(_SCALE)] * tensors.pop(name)
     return tensors
 
 
