@@ -244,6 +244,7 @@ def main() -> None:
     parser.add_argument("--failures", type=int, default=10, metavar="N", help="of each command")
     parser.add_argument("--commands", nargs="+", metavar="NAME", help="only these; default: all")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # behind nohup, commands would ignore it
     killed, stopped, failed = [], [], []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

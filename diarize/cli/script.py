@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from diarize.cli.signals import end_at_once, raised, status_of, told
+from diarize.cli.signals import raised, status_of, told
 from diarize.errors import DiarizeError
 
 WRONG_INPUT = 2
@@ -25,7 +25,6 @@ def run_script(main: Callable[[], None]) -> None:
         is_first = os.environ.get("RANK", "0") == "0"
         logging.getLogger("diarize").setLevel(logging.INFO if is_first else logging.WARNING)
     name = Path(sys.argv[0]).name
-    end_at_once()
     try:
         with raised():
             main()

@@ -11,6 +11,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent.parent
 SCRIPTS = sorted([*(REPOSITORY / "recipes").glob("*.py"), *(REPOSITORY / "egs").glob("*/local/*.py")])
 SCRIPT = """
 import logging, os, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # the tests may run where it is ignored
 from diarize.cli.script import run_script
 from diarize.errors import FormatError
 

@@ -25,11 +25,19 @@ try:
         os.kill(os.getpid(), number)
         signal.pause()
 except KeyboardInterrupt as error:
-    print(signals.told(error), signals.status_of(error), os.listdir(Path(sys.argv[2]).parent))
+    print(signals.told(error), signals.status_of(error), os.listdir(Path(sys.argv[2]).parent), flush=True)
 if sys.argv[3:]:
     os.kill(os.getpid(), number)
     signal.pause()
 """
+
+
+@pytest.fixture(autouse=True)
+def _not_ignored():
+    """Processes that are started do not ignore SIGINT, as they would where the tests run behind nohup."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def end(*words: object, **options) -> subprocess.CompletedProcess[str]:
