@@ -133,7 +133,7 @@ def _label_each(
     """Label recordings one after the other, without a journal, and show their turns."""
     from diarize.batch.labelling import label_job, result_text
     from diarize.batch.result_voices import voices_path
-    from diarize.files.atomic import write_files
+    from diarize.files.atomic import remove_leftovers, write_files
 
     diarizer = how.make_diarizer(threads)
     progress = console.ProgressBar(quiet)
@@ -142,6 +142,7 @@ def _label_each(
         paths = target.paths(job, force)
         table = voices_path(paths[0]) if save_voices else None
         console.refuse_existing([] if table is None else [table], force)
+        remove_leftovers([*paths, *([] if table is None else [table])])
         started = time.perf_counter()
         with progress:
             diarization = label_job(diarizer, job, how, progress)

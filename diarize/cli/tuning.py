@@ -96,6 +96,7 @@ def tune(
         name: console.load_settings(config, settings, {}, name) for name in preset or ["default", "fast"]
     }
     console.make_folder(output.parent)
+    from diarize.files.atomic import remove_leftovers
     from diarize.files.folders import refuse_outside
     from diarize.files.text import write_text
     from diarize.tuning import find_recordings
@@ -109,6 +110,7 @@ def tune(
     console.start_logging(quiet or not verbose, verbose)
     journal = output.with_name(output.name + JOURNAL)
     refuse_outside([journal], output.parent)
+    remove_leftovers([output, journal])
     if force:
         journal.unlink(missing_ok=True)
     progress = _Line(quiet)
