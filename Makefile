@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test lint docs bench clean
+.PHONY: help demo test lint docs bench lock clean
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -25,6 +25,13 @@ docs: .venv/.docs ## write the documentation as a site to build/docs
 bench: .venv/.dev ## print speed and start-up; with DATA=DIR (sets of recordings) the error as well
 	$(BIN)/python benchmarks/one_hour.py
 	[ -z "$(DATA)" ] || $(BIN)/python benchmarks/diarization_error.py --data "$(DATA)"
+
+lock: .venv/.product ## write build/requirements.lock: what pip installs here, with hashes
+	@mkdir -p build
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --dry-run --ignore-installed \
+		-c constraints.txt --report build/report.json .
+	$(BIN)/python .ci/write_lock.py < build/report.json > build/requirements.lock
+	@echo build/requirements.lock
 
 clean: ## remove what was made, but not .venv
 	rm -rf out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

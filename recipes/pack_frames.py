@@ -38,7 +38,7 @@ class TrunkFrames:
     """The frames of the conversations of a folder, by number. Each process makes its own."""
 
     def __init__(self, network: FrameLocalNetwork, folder: Path) -> None:
-        self.network, self.mel = network, np.load(folder / "mel.npy", mmap_mode="r")
+        self.network, self.mel = network, np.load(folder / "mel.npy", mmap_mode="r", allow_pickle=False)
         torch.set_num_threads(1)
 
     def __call__(self, index: int) -> NDArray[np.float32]:
@@ -81,7 +81,7 @@ def main() -> None:
     with atomic_path(arguments.out) as path:
         save_file(kept, path)
     for folder in arguments.data:
-        mel = np.load(folder / "mel.npy", mmap_mode="r")
+        mel = np.load(folder / "mel.npy", mmap_mode="r", allow_pickle=False)
         shape = (len(mel), mel.shape[1] // 4, network.n_inputs)
         with atomic_path(folder / "frames.npy") as path:
             packed = open_memmap(path, "w+", np.float16, shape)
@@ -94,7 +94,7 @@ def main() -> None:
 @torch.inference_mode()
 def learn_components(network: FrameLocalNetwork, folder: Path, backend: Backend) -> None:
     """Set the principal components and the projection of embeddings of a network, by frames of a folder."""
-    mel = np.load(folder / "mel.npy", mmap_mode="r")
+    mel = np.load(folder / "mel.npy", mmap_mode="r", allow_pickle=False)
     features = [
         network.trunk.frames(torch.from_numpy(each.astype(np.float32))[None])
         for each in mel[::EVERY_CONVERSATION]

@@ -14,6 +14,7 @@ from pathlib import Path
 from diarize.audio import find_audio, recording_id
 from diarize.errors import DiarizeError, FormatError
 from diarize.files.atomic import atomic_path
+from diarize.files.folders import check_file_name
 from diarize.formats import FORMATS, read_lab, read_rttm_speech, read_uem
 from diarize.formats.kaldi import is_command, read_data_folder, run_command
 from diarize.segments import Segment, join_segments, normal_name
@@ -109,8 +110,7 @@ def find_jobs(
     for job in jobs:
         if "\0" in job.source or "\0" in job.recording:
             raise DiarizeError(f"{job.source!r}: a file name cannot hold a NUL; check the name")
-        if "/" in job.recording:  # the path would be outside the output folder
-            raise DiarizeError(f"recording {job.recording!r}: the id names a file; use an id without /")
+        check_file_name(job.recording)
         other = taken.setdefault(job.folder / job.recording, job)
         if other.source != job.source and not _same_file(other.source, job.source):
             raise DiarizeError(

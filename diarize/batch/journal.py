@@ -22,6 +22,7 @@ from diarize.batch.labelling import Labelled
 from diarize.batch.shards import Shard
 from diarize.errors import DiarizeError
 from diarize.files.fingerprints import Fingerprint, from_json, to_json
+from diarize.files.folders import refuse_outside
 from diarize.files.lock import is_locked, locked
 
 VERSION = 1
@@ -190,6 +191,7 @@ def open_journal(folder: Path, shard: Shard) -> Iterator[Journal]:
         If another run writes the results of the same recordings, or a journal cannot be read or written.
     """
     path = journal_path(folder, shard)
+    refuse_outside([path], folder)
     with ExitStack() as stack:
         stack.enter_context(locked(lock_path(path)))
         for lock, other in _find(folder, ".journal*.lock").items():

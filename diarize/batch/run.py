@@ -22,7 +22,7 @@ from diarize.config import Config
 from diarize.errors import DiarizeError
 from diarize.files.atomic import remove_leftovers, write_bytes
 from diarize.files.fingerprints import Fingerprint
-from diarize.files.folders import make_folder
+from diarize.files.folders import make_folder, refuse_outside
 from diarize.formats import find_format
 
 State = Literal["labelled", "skipped", "kept", "failed"]
@@ -147,6 +147,7 @@ class Run:
         self._journal.finish(job, labelled, self._settings.of(job), results([0] * len(paths)))
         self._journal.commit()
         try:
+            refuse_outside(paths, self._places.folder)
             refuse_recording(job, paths)
             for path, content in zip(paths, contents, strict=True):
                 write_bytes(content, path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -12,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Self
 import typer
 from typer.core import TyperGroup
 
+from diarize.cli.signals import raised, status_of, told
 from diarize.errors import ConfigError, DiarizeError, FormatError
 from diarize.files.folders import make_folder as make_folder
-from diarize.formats import FORMATS, write_turns
 from diarize.formats.rows import is_one_word
 
 if TYPE_CHECKING:
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
 
     from diarize.batch.jobs import Job
     from diarize.config import Config
-    from diarize.pipeline.result import Diarization
 
 
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 STAGES = {
     "hear": "detect speech",
     "embed": "embed windows",
@@ -39,13 +40,15 @@ STAGES = {
 class Commands(TyperGroup):
     """The group of commands. A command that ends early gives an exit status and at most one line on stderr.
 
-    The status is 2 for wrong input and, as in shells, 130 after Ctrl-C and 141 if the reader closed stdout.
+    The status is 2 for wrong input and, as in shells, 130 after Ctrl-C, 143 after SIGTERM and 141 if the
+    reader closed stdout.
     """
 
     def invoke(self, ctx: Any) -> Any:
         """Run the requested command."""
         try:
-            return super().invoke(ctx)
+            with raised():
+                return super().invoke(ctx)
         except DiarizeError as error:
             complain(error)
             raise typer.Exit(2) from error
@@ -57,8 +60,8 @@ class Commands(TyperGroup):
             complain(error.format_message())
             raise typer.Exit(2) from error
         except KeyboardInterrupt as error:
-            complain("interrupted")
-            raise typer.Exit(130) from error
+            complain(told(error))
+            raise typer.Exit(status_of(error)) from error
         except BrokenPipeError as error:
             raise typer.Exit(141) from error
         finally:
@@ -77,7 +80,7 @@ class Log(logging.Handler):
         message = record.getMessage()
         if message not in self.shown:
             self.shown.add(message)
-            print(message, file=sys.stderr)
+            print(printable(message), file=sys.stderr)
 
 
 def start_logging(quiet: bool, verbose: bool) -> None:
@@ -89,11 +92,16 @@ def start_logging(quiet: bool, verbose: bool) -> None:
 
 def complain(error: Exception | str) -> None:
     """Print an error as one line on stderr."""
-    print("diarize: " + " ".join(str(error).split()), file=sys.stderr)
+    print("diarize: " + printable(" ".join(str(error).split())), file=sys.stderr)
+
+
+def printable(text: str) -> str:
+    """A text without control characters but tabs and line breaks: a name could give a terminal orders."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def say(text: str) -> None:
-    """Print on stdout at once. Characters that its encoding lacks are written as escapes.
+    """Print on stdout at once. Control characters, and those that its encoding lacks, are written as escapes.
 
     Raises
     ------
@@ -104,7 +112,7 @@ def say(text: str) -> None:
     """
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     try:
-        print(text.encode(encoding, "backslashreplace").decode(encoding), end="", flush=True)
+        print(printable(text).encode(encoding, "backslashreplace").decode(encoding), end="", flush=True)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -206,14 +214,6 @@ def refuse_same(sources: Iterable[Path], targets: Iterable[Sequence[Path]]) -> N
         for path in paths:
             if path.exists() and source.exists() and path.samefile(source):
                 raise DiarizeError(f"{path}: this is an input; name another folder with --output")
-
-
-def write_result(diarization: Diarization, path: Path) -> None:
-    """Write a diarization in the format of the path's suffix. JSON holds the whole result."""
-    if path.suffix.lower() == FORMATS["json"].suffix:
-        diarization.to_json(path)
-    else:
-        write_turns(diarization.turns, path)
 
 
 def run_jobs(jobs: Sequence[Job], work: Callable[[Job], None]) -> bool:

@@ -130,6 +130,7 @@ def embed(
 
     from diarize.embedding.embedder import Embedder
     from diarize.embedding.kept_tables import KeptTables
+    from diarize.files.atomic import remove_leftovers
     from diarize.pipeline.diarizer import Diarizer
     from diarize.pipeline.embeddings import embed_per
 
@@ -146,6 +147,7 @@ def embed(
         "channels": [channel, channels, names, track],
     }
     kept = KeptTables(path, made_by, anew=force)
+    remove_leftovers(results)
     progress = console.ProgressBar(quiet)
     done: list[str] = []
 

@@ -82,6 +82,7 @@ def link(
 
     from diarize.batch.result_voices import ResultReader, find_results, rename_document, rename_turns
     from diarize.batch.voices import link_results
+    from diarize.files.folders import refuse_outside
     from diarize.formats import FORMATS, find_format, write_turns
 
     formats = list(dict.fromkeys(format or ["rttm", "json"]))
@@ -90,7 +91,9 @@ def link(
     table = output / TABLE
     targets = [[output / folder / f"{path.stem}{suffix}" for suffix in suffixes] for path, folder in found]
     console.refuse_same([path for path, _ in found], targets)
-    console.refuse_existing([table, *(path for paths in targets for path in paths)], force)
+    written = [table, *(path for paths in targets for path in paths)]
+    console.refuse_existing(written, force)
+    refuse_outside(written, output)
 
     from diarize.embedding.embedder import Embedder
     from diarize.files.text import write_text

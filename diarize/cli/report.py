@@ -162,6 +162,7 @@ def _pages(sources: list[PageSource], output: str | None) -> dict[Path, PageSour
         If one file is named for several pages, or two pages have the same file.
     """
     from diarize.cli.targets import names_folder
+    from diarize.files.folders import check_file_name, refuse_outside
 
     if output is not None and output.lower().endswith((".html", ".htm")) and not names_folder(output):
         if len(sources) != 1:
@@ -171,12 +172,13 @@ def _pages(sources: list[PageSource], output: str | None) -> dict[Path, PageSour
         return {Path(output): sources[0]}
     pages: dict[Path, PageSource] = {}
     for source in sources:
-        if "/" in source.recording:  # the file would be outside the folder
-            raise DiarizeError(
-                f"{source.path}: recording {source.recording!r}: the id names a file; use an id without /"
-            )
+        try:
+            check_file_name(source.recording)
+        except DiarizeError as error:
+            raise DiarizeError(f"{source.path}: {error}") from error
         folder = source.path.parent if output is None else Path(output)
         page = folder / f"{source.recording}.html"
+        refuse_outside([page], folder)
         other = pages.setdefault(page, source)
         if other is not source:
             raise DiarizeError(

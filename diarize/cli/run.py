@@ -133,6 +133,7 @@ def _label_each(
     """Label recordings one after the other, without a journal, and show their turns."""
     from diarize.batch.labelling import label_job, result_text
     from diarize.batch.result_voices import voices_path
+    from diarize.files.atomic import remove_leftovers, write_files
 
     diarizer = how.make_diarizer(threads)
     progress = console.ProgressBar(quiet)
@@ -141,15 +142,19 @@ def _label_each(
         paths = target.paths(job, force)
         table = voices_path(paths[0]) if save_voices else None
         console.refuse_existing([] if table is None else [table], force)
+        remove_leftovers([*paths, *([] if table is None else [table])])
         started = time.perf_counter()
         with progress:
             diarization = label_job(diarizer, job, how, progress)
         seconds = time.perf_counter() - started
-        for path in paths:
-            console.write_result(diarization, path)
+        contents = {
+            path: result_text(diarization, name).encode()
+            for path, name in zip(paths, target.formats, strict=True)
+        }
         if table is not None:
-            diarization.voices.save(table)
+            contents[table] = diarization.voices.to_bytes()
             paths.append(table)
+        write_files(contents)
         if not paths:
             console.say(result_text(diarization, target.formats[0]))
         elif not quiet:

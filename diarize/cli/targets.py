@@ -10,6 +10,7 @@ from pathlib import Path
 from diarize.batch.jobs import Job, refuse_recording, result_paths
 from diarize.cli.console import make_folder, refuse_existing
 from diarize.errors import ConfigError, DiarizeError
+from diarize.files.folders import refuse_outside
 from diarize.formats import FORMATS, READABLE, find_format
 
 
@@ -52,6 +53,8 @@ class Target:
             return []
         paths = [self.path] if self.is_file else result_paths(job, self.path, self.formats)
         refuse_existing(paths, force)
+        if not self.is_file:
+            refuse_outside(paths, self.path)
         refuse_recording(job, paths)
         return paths
 

@@ -21,6 +21,7 @@ from diarize.cli.options import (
     Threads,
     Verbose,
 )
+from diarize.cli.signals import status_of, told
 from diarize.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -95,6 +96,8 @@ def tune(
         name: console.load_settings(config, settings, {}, name) for name in preset or ["default", "fast"]
     }
     console.make_folder(output.parent)
+    from diarize.files.atomic import remove_leftovers
+    from diarize.files.folders import refuse_outside
     from diarize.files.text import write_text
     from diarize.tuning import find_recordings
     from diarize.tuning.bench import Bench
@@ -106,6 +109,8 @@ def tune(
     # What the log says of settings that are only tried does not concern the user.
     console.start_logging(quiet or not verbose, verbose)
     journal = output.with_name(output.name + JOURNAL)
+    refuse_outside([journal], output.parent)
+    remove_leftovers([output, journal])
     if force:
         journal.unlink(missing_ok=True)
     progress = _Line(quiet)
@@ -123,8 +128,8 @@ def tune(
         )
     except KeyboardInterrupt as error:
         progress.clear()
-        console.complain(f"interrupted; the scores are kept in {journal}, and the same command goes on")
-        raise typer.Exit(130) from error
+        console.complain(f"{told(error)}; the scores are kept in {journal}, and the same command goes on")
+        raise typer.Exit(status_of(error)) from error
     progress.clear()
     write_text(outcome.to_toml(inputs), output)
     journal.unlink(missing_ok=True)

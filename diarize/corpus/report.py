@@ -8,6 +8,7 @@ from itertools import groupby
 
 from diarize.corpus.check import Report, Summary
 from diarize.corpus.findings import KINDS, Finding
+from diarize.formats.csv_format import disarm
 
 VERSION = 1
 """Of the JSON document."""
@@ -47,7 +48,8 @@ def render_json(report: Report) -> str:
 def render_tsv(report: Report) -> str:
     """All findings as a table, with a line of names above."""
     rows = [["" if cell is None else str(cell) for cell in _cells(each)] for each in report.findings]
-    return "".join("\t".join(" ".join(cell.split()) for cell in row) + "\n" for row in [[*COLUMNS], *rows])
+    lines = ("\t".join(disarm(" ".join(cell.split())) for cell in row) for row in [[*COLUMNS], *rows])
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _numbers(summary: Summary, name: str) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from diarize.embedding.table import Embeddings, find_table_format
 from diarize.errors import DiarizeError
+from diarize.files.folders import refuse_outside
 from diarize.files.text import write_text
 from diarize.formats.vector_tables import Table, write_parquet_of, write_projector, write_tsv_of
 
@@ -43,6 +44,7 @@ class KeptTables:
         if anew:
             self.remove()
         head = self.folder / "settings.json"
+        refuse_outside([head], output.parent)
         text = json.dumps(settings, indent=1, sort_keys=True, default=str) + "\n"
         try:
             before = head.read_text(encoding="utf-8") if head.exists() else None

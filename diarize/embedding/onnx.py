@@ -211,5 +211,7 @@ def _open(path: Path) -> tuple[str, Any]:
     try:
         session = open_session(path)
         return sha256(path.read_bytes()).hexdigest()[:12], session
+    except ModelError:
+        raise
     except Exception as error:  # onnxruntime's errors have no common class but Exception
         raise ModelError(f"{path}: not an ONNX file that can be read ({first_line(error)})") from error

@@ -1,11 +1,16 @@
-"""Writes a whole file or none: into a temporary file beside the final name, which is then renamed."""
+"""Writes a whole file or none: into a temporary file beside the final name, which is then renamed.
+
+The content is on the disk before the name is: after a power failure there is the old file or the new one,
+never a new name without its content.
+"""
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from diarize.errors import DiarizeError
@@ -59,6 +64,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         raise _unwritable(path, error) from error
     try:
         yield temporary
+        _synchronize(temporary)
         temporary.replace(final)
     except OSError as error:
         if error.filename not in (None, str(temporary)):
@@ -78,6 +84,36 @@ def write_bytes(content: bytes, path: str | Path) -> None:
     """
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
+
+
+def write_files(contents: Mapping[Path, bytes]) -> None:
+    """Write files that belong together: all are on the disk before the first gets its name.
+
+    Raises
+    ------
+    DiarizeError
+        If one cannot be written; then none is there that was not there before.
+    """
+    new = [path for path in contents if not os.path.lexists(path)]
+    try:
+        with ExitStack() as stack:
+            for path, content in contents.items():
+                temporary = stack.enter_context(atomic_path(path))
+                temporary.write_bytes(content)
+                _synchronize(temporary)
+    except BaseException:
+        for path in new:
+            path.unlink(missing_ok=True)
+        raise
+
+
+def _synchronize(path: Path) -> None:
+    """Wait until the content of a file is on the disk."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _unwritable(path: str | Path, error: OSError) -> DiarizeError:

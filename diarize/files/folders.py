@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import deque
+from collections.abc import Iterable
 from pathlib import Path
 
 from diarize.errors import DiarizeError
@@ -83,3 +84,34 @@ def find_files(folder: str | os.PathLike[str], *, below: bool = True) -> list[Pa
                 kind = "the link is dead" if entry.is_symlink() else "it is neither a file nor a folder"
                 logger.warning("%s: left out; %s", path / entry.name, kind)
     return sorted(found)
+
+
+def check_file_name(recording: str) -> None:
+    """Check that a file inside a folder can be named after a recording.
+
+    A suffix always follows the id, so "..", "con" and "a." are ids like others.
+
+    Raises
+    ------
+    DiarizeError
+        If the file would be outside the folder, or the name has a NUL.
+    """
+    if "/" in recording or os.sep in recording or "\0" in recording:
+        raise DiarizeError(f"recording {recording!r}: the id names a file; use an id without /")
+
+
+def refuse_outside(paths: Iterable[Path], folder: Path) -> None:
+    """Check that files to be written are inside a folder, also where links lead.
+
+    Raises
+    ------
+    DiarizeError
+        If a link leads out of the folder, or in a circle.
+    """
+    try:
+        inside = folder.resolve()
+        for path in paths:
+            if not path.resolve().is_relative_to(inside):
+                raise DiarizeError(f"{path}: a link leads out of {folder}; remove it")
+    except (OSError, RuntimeError) as error:  # a name too long, or a circle
+        raise DiarizeError(f"{folder}: results cannot be written there ({error})") from error

@@ -16,6 +16,7 @@ from diarize.errors import DiarizeError
 logger = logging.getLogger(__name__)
 
 _TRIES, _PAUSE = 3, 0.1  # a process that only looks holds a lock for a moment
+_FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW  # a link could lead to another file, which would be emptied
 _UNSUPPORTED = "%s: this file system has no locks; make sure that no other run writes into the folder"
 
 
@@ -47,7 +48,7 @@ def locked(path: Path) -> Iterator[None]:
 def is_locked(path: Path) -> bool:
     """Whether a process holds the lock of a file."""
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        descriptor = os.open(path, _FLAGS)
     except OSError:  # no such file
         return False
     try:
@@ -64,7 +65,7 @@ def is_locked(path: Path) -> bool:
 def _lock(path: Path) -> int:
     """The descriptor of the locked file."""
     for left in reversed(range(_TRIES)):
-        descriptor = os.open(path.absolute(), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        descriptor = os.open(path.absolute(), _FLAGS | os.O_CREAT, 0o666)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if path.exists() and os.path.samestat(path.stat(), os.fstat(descriptor)):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from diarize.errors import FormatError
+from diarize.errors import DiarizeError, FormatError
 from diarize.files.atomic import write_bytes
 from diarize.segments import Segment
 
@@ -216,6 +216,21 @@ def write_text(text: str, path: str | Path) -> None:
         If it cannot be written.
     """
     write_bytes(text.encode(), path)
+
+
+def append_text(text: str, path: str | Path) -> None:
+    """Add lines to a text file in UTF-8. A process that is killed may leave a part of the last line.
+
+    Raises
+    ------
+    DiarizeError
+        If it cannot be written.
+    """
+    try:
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise DiarizeError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
 def _read_bytes(path: File) -> bytes:

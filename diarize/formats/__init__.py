@@ -49,6 +49,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from diarize.errors import FormatError
+from diarize.files.folders import check_file_name, refuse_outside
 from diarize.files.text import File, as_file, open_text, write_text
 from diarize.formats.registry import FORMATS, READ_ONLY, READABLE, Format, find_format
 from diarize.segments import Segment, Turn, join_segments
@@ -156,8 +157,9 @@ def convert_turns(
     Raises
     ------
     FormatError
-        If a format is unknown, the source is malformed, a folder is given without a format, or a
-        recording's id cannot name a file.
+        If a format is unknown, the source is malformed, or a folder is given without a format.
+    DiarizeError
+        If a recording's id cannot name a file, or a link leads out of the folder.
     """
     turns, is_folder = read_turns(source, source_format), str(output).endswith(("/", os.sep))
     output = Path(output)
@@ -170,9 +172,9 @@ def convert_turns(
     suffix = find_format(output, format).suffix
     by_recording: dict[Path, list[Turn]] = {}
     for turn in turns:
-        if "/" in turn.recording:  # the file would be outside the folder
-            raise FormatError(f"recording {turn.recording!r}: the id names a file; use an id without /")
+        check_file_name(turn.recording)
         by_recording.setdefault(output / f"{turn.recording}{suffix}", []).append(turn)
+    refuse_outside(by_recording, output)
     return by_recording
 
 

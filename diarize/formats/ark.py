@@ -7,6 +7,7 @@ read from a key.
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -150,6 +151,8 @@ def _scp_vectors(path: Path) -> Iterator[tuple[str, NDArray[np.floating]]]:
         ):  # larger numbers are not file offsets
             raise FormatError(f"{path}: {shorten(entry)!r} is not <file>:<offset>")
         try:
+            if not Path(name).is_file():  # nothing is waited for
+                raise FormatError(f"{path}: {name} is no file")
             with Path(name).open("rb") as file:
                 file.seek(int(offset))
                 yield key, _read_vector(file, path, key)
@@ -166,7 +169,9 @@ def _read_vector(file: BinaryIO, path: Path, key: str) -> NDArray[np.floating]:
     if mark not in _NUMBERS or size != b"\4" or len(length) != 4:
         raise FormatError(f"{path}: {key[:40]!r} is not a binary Kaldi vector of floats")
     dtype = np.dtype(_NUMBERS[mark])
-    data = file.read(max(0, struct.unpack("<i", length)[0]) * dtype.itemsize)
-    if len(data) != struct.unpack("<i", length)[0] * dtype.itemsize:
+    n_bytes = struct.unpack("<i", length)[0] * dtype.itemsize
+    left = os.fstat(file.fileno()).st_size - file.tell()  # a wrong length could be gigabytes
+    data = file.read(n_bytes) if 0 <= n_bytes <= left else b""
+    if len(data) != n_bytes:
         raise FormatError(f"{path}: {key!r} is cut off")
     return np.frombuffer(data, dtype=dtype)

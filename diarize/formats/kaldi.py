@@ -171,7 +171,7 @@ def render_data_folder(
     Raises
     ------
     FormatError
-        If a key or a speaker has blanks.
+        If a key or a speaker has blanks, or a file name a line break.
     """
     speakers: dict[str, list[str]] = {}
     for utterance, speaker in sorted((utt2spk or {}).items()):
@@ -215,6 +215,9 @@ def run_command(entry: str) -> bytes:
 
 
 def _render_table(table: Mapping[str, object]) -> str:
+    for value in table.values():
+        if any(mark in str(value) for mark in "\n\r\0"):
+            raise FormatError(f"{value!r} cannot be written to a Kaldi data folder; it has a line break")
     return "".join(f"{_word(key)} {value}\n" for key, value in sorted(table.items()))
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from diarize.errors import FormatError
 from diarize.files.atomic import atomic_path
 from diarize.files.text import read_lines
+from diarize.formats.csv_format import disarm, rearm
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,6 +29,8 @@ COLUMNS = ("recording", "start", "end", "vectors")
 OPTIONAL = ("speaker", "utterance", "seconds", "confidence")
 TEXTS = {"recording", "speaker", "utterance"}
 """The columns of names; the others are numbers."""
+_ALWAYS, _MOST_COMPRESSED = 2**26, 100
+"""Bytes of numbers that any file may have, and how many times its own size a larger one may have."""
 ROWS_A_GROUP = 50_000
 """Rows of a row group of Parquet, about; so many are in memory when tables are written one by one."""
 
@@ -42,12 +45,29 @@ def read_npz(path: str | Path) -> Table:
     """
     try:
         with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            _refuse_bomb(path, sum(member.file_size for member in archive.zip.infolist()))
             return {name: archive[name] for name in (*COLUMNS, *OPTIONAL) if name in archive.files}
     except OSError as error:
         raise FormatError(f"{path}: cannot be read ({error.strerror or 'damaged'})") from error
-    except (ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+    except (
+        *(ValueError, EOFError, TypeError, AttributeError, MemoryError, NotImplementedError, RuntimeError),
+        *(zipfile.BadZipFile, zlib.error),
+    ) as error:
         # NumPy returns an array, not a context manager, for .npy, and raises ValueError for pickled objects.
         raise FormatError(f"{path}: not a NumPy archive of plain arrays") from error
+
+
+def _refuse_bomb(path: str | Path, n_bytes: int) -> None:
+    """Check that a file does not claim far more bytes than it can hold: embeddings can hardly be compressed.
+
+    Raises
+    ------
+    FormatError
+        If it does.
+    """
+    size = Path(path).stat().st_size
+    if n_bytes > max(_ALWAYS, _MOST_COMPRESSED * size):
+        raise FormatError(f"{path}: claims {n_bytes} bytes of numbers in {size} bytes; not embeddings")
 
 
 def write_npz(table: Table, path: str | Path) -> None:
@@ -89,7 +109,10 @@ def read_parquet_table(path: str | Path) -> pa.Table:
 
     try:
         with Path(path).open("rb") as file:
-            return pq.read_table(file)
+            opened = pq.ParquetFile(file)
+            groups = map(opened.metadata.row_group, range(opened.metadata.num_row_groups))
+            _refuse_bomb(path, 4 * sum(g.column(i).num_values for g in groups for i in range(g.num_columns)))
+            return opened.read()
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.strerror:
             raise FormatError(f"{path}: cannot be read ({error.strerror})") from error
@@ -206,7 +229,9 @@ def read_tsv(path: str | Path) -> Table:
         line.segment(line.seconds(fields[1], "start"), line.seconds(fields[2], "end"))
         vectors[index] = [line.real(field, "number") for field in fields[len(labels) :]]
     return {
-        name: np.array([fields[column] for _, fields in rows], dtype=np.str_ if name in TEXTS else np.float64)
+        name: np.array([rearm(fields[column]) for _, fields in rows], np.str_)
+        if name in TEXTS
+        else np.array([fields[column] for _, fields in rows], np.float64)
         for column, name in enumerate(labels)
     } | {"vectors": vectors}
 
@@ -275,6 +300,10 @@ def _labels(table: Table, path: str | Path) -> list[str]:
 def _lines(table: Table, labels: Sequence[str]) -> Iterator[tuple[str, str]]:
     """The vector and the other values of each row, tab-separated."""
     columns = [table[name].tolist() for name in labels]
+    columns = [
+        [*map(disarm, values)] if name in TEXTS else values
+        for name, values in zip(labels, columns, strict=True)
+    ]
     for vector, *values in zip(table["vectors"].tolist(), *columns, strict=True):
         # Nine digits identify any float32, str of a Python float any float64.
         yield "\t".join(f"{value:.9g}" for value in vector), "\t".join(map(str, values))

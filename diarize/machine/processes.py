@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import parent_process
+from threading import Thread
 from typing import Any, TypeVar
 
 from threadpoolctl import threadpool_limits
@@ -43,9 +47,20 @@ def same(function: Callable[[T], R]) -> Callable[[T], R]:
 
 def _start(start: Callable[[], Callable[[Any], Any]]) -> None:
     global _work
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; the parent decides
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    Thread(target=_end_with_parent, daemon=True).start()
     threadpool_limits(1)
     set_own_threads(1)
     _work = start()
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent is killed; otherwise it would wait for work for ever."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _call(item: Any) -> Any:

@@ -6,6 +6,7 @@ import, under a lock, and then restored. A package that the program has already 
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import tempfile
@@ -35,14 +36,19 @@ def import_matplotlib() -> Any:
     On first use of fonts, it writes a list of them below ``~/.cache/matplotlib``, makes
     ``~/.config/matplotlib`` and runs ``fc-list``, which writes a cache as well. Here its folder is a
     temporary one, which is removed at once, and an empty PATH keeps it from running a program. It still finds
-    its own fonts and those of the system.
+    its own fonts and those of the system. Where that takes over five seconds, it would say so on stderr.
     """
     if "matplotlib.font_manager" not in sys.modules:
         with (
             tempfile.TemporaryDirectory() as folder,
             _environment(MPLCONFIGDIR=folder, PATH=os.devnull),
         ):
-            import_module("matplotlib.font_manager")
+            log = logging.getLogger("matplotlib.font_manager")
+            log.addFilter(_no_remark)
+            try:
+                import_module("matplotlib.font_manager")
+            finally:
+                log.removeFilter(_no_remark)
     return import_module("matplotlib")
 
 
@@ -73,6 +79,11 @@ def import_pyannote(name: str) -> Any:
         finally:
             if hidden:
                 del sys.modules["matplotlib"]
+
+
+def _no_remark(record: logging.LogRecord) -> bool:
+    """Drop what a package remarks while it is imported."""
+    return record.levelno > logging.WARNING
 
 
 @contextmanager

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from diarize.errors import ModelError
-from diarize.files.atomic import atomic_path
+from diarize.files.atomic import write_bytes
 
 _SCALE = ".int8_scale"  # ends the name of the factor of an int8 tensor
 
@@ -30,8 +30,7 @@ def save_weights(network: nn.Module, path: Path, *, int8: bool = False) -> None:
             ):  # a bias is as large as its scale
                 tensors[name] = (tensor / scale.clamp_min(1e-12)).round().to(torch.int8)
                 tensors[name + _SCALE] = scale
-    with atomic_path(path) as temporary:
-        save_file(tensors, temporary)
+    write_bytes(save(tensors), path)
 
 
 def _largest(tensor: Tensor) -> Tensor:
@@ -52,9 +51,9 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         If the file cannot be read, or is no such file.
     """
     tensors = load_file(path)
-    for name in [name for name in tensors if name.endswith(_SCALE)]:
-        scale = tensors.pop(name)
-        tensors[name.removesuffix(_SCALE)] = tensors[name.removesuffix(_SCALE)] * scale
+    scales = [name for name in tensors if name.endswith(_SCALE) and name.removesuffix(_SCALE) in tensors]
+    for name in scales:
+        tensors[name.removesuffix(_SCALE)] = tensors[name.removesuffix(_SCALE)] * tensors.pop(name)
     return tensors
 
 

@@ -5,7 +5,8 @@ It listens on 127.0.0.1 alone. Other programs and web pages on the machine canno
 - every address begins with a random token, without which nothing is found;
 - a request must name this server as its host, so that no domain name can lead to it (DNS rebinding);
 - a request from a page of another origin is refused; one that writes must come from a page of this server;
-- recordings have numbers, and no part of an address is used as a path.
+- recordings have numbers, and no part of an address is used as a path;
+- there are at most 64 connections, and one that is silent for a minute is closed.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import json
 import logging
 import re
 import secrets
+import sys
 from collections.abc import Sequence
 from functools import lru_cache
 from hmac import compare_digest
@@ -21,13 +23,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
 from socketserver import TCPServer
-from threading import Lock
-from typing import BinaryIO
+from threading import BoundedSemaphore, Lock
+from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 from diarize.audio.compressed import COMPRESSED_TYPE
 from diarize.errors import DiarizeError
 from diarize.report.page_sources import PLAYED, PageSource
+from diarize.report.ranges import find_range
 from diarize.report.recording_page import format_list_page, format_recording_page
 from diarize.report.results import save_correction, version_of
 
@@ -35,6 +38,8 @@ logger = logging.getLogger(__name__)
 
 MOST_BYTES = 16 * 2**20
 """Size of the largest correction that is read: some 200,000 turns."""
+MOST_CONNECTIONS = 64
+"""Connections at a time; a browser opens six. Further ones are closed."""
 _BLOCK = 2**16
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -62,6 +67,7 @@ class PageServer(ThreadingHTTPServer):
     """
 
     daemon_threads = True
+    request_queue_size = MOST_CONNECTIONS
 
     def __init__(self, sources: Sequence[PageSource], port: int = 0) -> None:
         try:
@@ -76,6 +82,26 @@ class PageServer(ThreadingHTTPServer):
         self.work = Lock()
         """Held while a page is made or a correction is written."""
         self.copy = lru_cache(2)(PageSource.compress)
+        self._free = BoundedSemaphore(MOST_CONNECTIONS)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answer a connection in a thread of its own, if there are not too many."""
+        if self._free.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Answer a connection."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of clients that are gone."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
 
     def server_bind(self) -> None:
         """Bind the socket; the base class would also look up the name of the host, by DNS if need be."""
@@ -253,29 +279,3 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
         """Keep the base class from printing each request; addresses hold the token."""
         logger.debug("%s %s", self.command, args[1:2])
-
-
-def find_range(header: str | None, size: int) -> tuple[int, int] | None:
-    """The first byte and the one after the last that a Range header asks for; None if there is no such byte.
-
-    Everything, if the header is missing or asks for several ranges or in another unit, which HTTP allows.
-
-    Examples
-    --------
-    >>> find_range("bytes=2-4", 10), find_range("bytes=-3", 10), find_range("bytes=7-", 10)
-    ((2, 5), (7, 10), (7, 10))
-
-    References
-    ----------
-    RFC 9110, section 14.
-    """
-    asked = re.fullmatch("bytes=([0-9]{0,18})-([0-9]{0,18})", header or "")
-    if asked is None or asked[1] == asked[2] == "":
-        return 0, size
-    if asked[1] == "":
-        return (max(0, size - int(asked[2])), size) if int(asked[2]) and size else None
-    start = int(asked[1])
-    end = min(size, int(asked[2]) + 1) if asked[2] else size
-    if asked[2] and int(asked[2]) < start:
-        return 0, size
-    return (start, end) if start < size else None

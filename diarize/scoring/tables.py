@@ -1,8 +1,13 @@
-"""Markdown tables whose columns are aligned, to be read in a terminal."""
+"""Markdown tables whose columns are aligned, to be read in a terminal. A name in a cell is text alone."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+
+from diarize.formats.rows import one_line
+
+_MARKUP = re.compile(r"([\\`*\[\]<>|&])")
 
 
 def markdown_table(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -17,6 +22,7 @@ def markdown_table(rows: Sequence[Sequence[str]]) -> list[str]:
     |-----------|------:|
     | a         | 12.00 |
     """
+    rows = [[_MARKUP.sub(r"\\\1", one_line(cell)) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [_row(row, widths) for row in rows]
     rule = "|".join(["", "-" * (widths[0] + 2), *("-" * (width + 1) + ":" for width in widths[1:]), ""])

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from diarize.errors import ModelError
-from diarize.files.atomic import atomic_path
+from diarize.files.atomic import write_bytes
 
 Arrays = dict[str, NDArray[np.float64]]
 
@@ -25,8 +25,7 @@ def arrays_file(model: Path, name: str) -> Path:
 def save_arrays(arrays: Mapping[str, NDArray[np.floating]], path: Path, fingerprint: str) -> None:
     """Write arrays as float32, with the fingerprint of the weights to which they belong."""
     arrays32 = {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
-    with atomic_path(path) as temporary:
-        save_file(arrays32, temporary, {"weights": fingerprint})
+    write_bytes(save(arrays32, {"weights": fingerprint}), path)
 
 
 def load_arrays(path: Path, names: tuple[str, ...], fingerprint: str, what: str) -> Arrays | None:

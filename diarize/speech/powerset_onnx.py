@@ -45,6 +45,8 @@ class OnnxSegmenter:
             first = self._session.get_inputs()[0]
             self._input, self._shape = first.name, first.shape
             found = self._run(np.zeros((1, WINDOW), np.float32))
+        except ModelError:
+            raise
         except Exception as error:  # onnxruntime's errors have no common class but Exception
             raise ModelError(
                 f"{path}: not a network that takes ten seconds of samples ({first_line(error)})"

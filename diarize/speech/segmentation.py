@@ -45,6 +45,8 @@ class Segmentation:
             self._session = open_session(path)
             self._input = self._session.get_inputs()[0].name
             shape = self._hear(np.zeros(WINDOW, np.float32)).shape
+        except ModelError:
+            raise
         except Exception as error:  # onnxruntime's errors have no common class but Exception
             raise ModelError(
                 f"{path}: not a network that takes ten seconds of samples ({first_line(error)})"

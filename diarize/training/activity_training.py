@@ -84,7 +84,9 @@ class PackedConversations:
     def __init__(self, folder: Path, *, teacher: bool = False, n_mels: int | None = None) -> None:
         names = ["mel", "silero", "voices"] + ["teacher"] * teacher
         try:
-            arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in names}
+            arrays = {
+                name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in names
+            }
         except FileNotFoundError as error:
             option = " --teacher FILE" if Path(error.filename).stem == "teacher" else ""
             raise DiarizeError(

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from diarize.errors import ModelError
-from diarize.files.atomic import atomic_path
-from diarize.files.text import write_text
+from diarize.files.atomic import write_bytes
+from diarize.files.text import append_text, write_text
 from diarize.networks.weights import read_weights
 
 logger = logging.getLogger(__name__)
@@ -47,8 +47,7 @@ def save_checkpoint(
             if value is not None
         }
     metadata = {"progress": json.dumps(asdict(progress)), "settings": settings}
-    with atomic_path(folder / "checkpoint.safetensors") as path:
-        save_file(tensors, path, metadata)
+    write_bytes(save(tensors, metadata), folder / "checkpoint.safetensors")
 
 
 def load_checkpoint(
@@ -123,8 +122,7 @@ def append_curve(folder: Path, line: dict[str, float]) -> None:
     rows = read_curve(path) if path.exists() else []
     names = list(dict.fromkeys([*(rows[0] if rows else []), *line]))
     if rows and list(rows[0]) == names:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(_curve_line(names, line))
+        append_text(_curve_line(names, line), path)
     else:
         write_text("\t".join(names) + "\n" + "".join(_curve_line(names, row) for row in [*rows, line]), path)
     logger.info("  ".join(f"{name} {value:.4g}" for name, value in line.items()))

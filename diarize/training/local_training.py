@@ -121,7 +121,7 @@ class PackedConversations:
 
 def _open(folder: Path, names: list[str], n_mels: int | None) -> dict[str, NDArray[Any]]:
     try:
-        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in names}
+        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in names}
     except FileNotFoundError as error:
         makers = {"teacher": "pack_conversations.py --local-teacher", "frames": "pack_frames.py"}
         maker = makers.get(Path(error.filename).stem, "pack_conversations.py")

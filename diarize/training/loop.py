@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from diarize.errors import ConfigError, ModelError
+from diarize.files.atomic import remove_leftovers
 from diarize.networks.weights import load_weights, save_weights
 from diarize.training.checkpoints import (
     TrainingProgress,
@@ -97,6 +98,9 @@ def train(
             f"{folder}: already has {progress.step} batches, {config.n_steps} requested; use another folder"
         )
     if rank == 0:
+        remove_leftovers(
+            folder / name for name in ("checkpoint.safetensors", "best.safetensors", "curve.tsv")
+        )
         cut_curve(folder, progress.step)
     started = time.monotonic() - progress.seconds
     stopped = validation is not None and _has_stopped(progress, config)

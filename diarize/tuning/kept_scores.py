@@ -14,7 +14,7 @@ from diarize import __version__
 from diarize.config import Config
 from diarize.config.changes import differences
 from diarize.errors import DiarizeError
-from diarize.files.text import write_text
+from diarize.files.text import append_text, write_text
 from diarize.scoring.der import DiarizationScore, pool
 from diarize.tuning.recordings import Recording
 
@@ -132,13 +132,8 @@ class KeptScores:
             self._scores[score.recording, json.dumps(entry["settings"], sort_keys=True)] = score
 
     def _append(self, entry: dict[str, Any]) -> None:
-        if self.journal is None:
-            return
-        try:
-            with self.journal.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(entry) + "\n")
-        except OSError as error:
-            raise DiarizeError(f"{self.journal}: cannot be written ({error.strerror})") from error
+        if self.journal is not None:
+            append_text(json.dumps(entry) + "\n", self.journal)
 
 
 def _name(config: Config) -> str:

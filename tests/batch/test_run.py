@@ -145,7 +145,8 @@ def test_workers_that_are_killed_with_their_run_or_asked_to_stop_lose_nothing(
     ]
     assert call("run", recordings, "-o", out, "--model", model, "--threads", 1).status == 0
     assert results(out) == expected
-    assert sum(row["starts"] for row in rows(out).values()) <= N + 2
+    starts = sum(row["starts"] for row in rows(out).values())
+    assert starts <= N + 4, "a kill costs a process what was running and what was not written yet"
 
 
 def children(pid: int) -> list[int]:

@@ -254,6 +254,16 @@ def test_a_file_that_cannot_be_finished_is_told_and_an_older_one_stays(output, g
     assert path.read_text() == "older"
 
 
+@pytest.mark.parametrize("output", ["good.rttm", "a.parquet"])
+def test_what_a_killed_command_left_half_written_is_removed(output, good, model, tmp_path):
+    path = tmp_path / "out" / output
+    path.parent.mkdir()
+    path.with_name(f".{path.stem}.0123abcd{path.suffix}").write_text("half")
+    command, where = ("run", path.parent) if output == "good.rttm" else ("embed", path)
+    assert call(command, good, "--model", model, "-o", where).status == 0
+    assert [each.name for each in path.parent.iterdir() if each.name.startswith(".")] == []
+
+
 def test_a_full_disk_is_told(good, model, tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()

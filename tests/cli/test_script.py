@@ -10,7 +10,8 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 SCRIPTS = sorted([*(REPOSITORY / "recipes").glob("*.py"), *(REPOSITORY / "egs").glob("*/local/*.py")])
 SCRIPT = """
-import logging
+import logging, os, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # the tests may run where it is ignored
 from diarize.cli.script import run_script
 from diarize.errors import FormatError
 
@@ -33,7 +34,8 @@ if __name__ == "__main__":
             2,
             "step 1\nmade_up.py: a.rttm, line 2: no number\n",
         ),
-        ("raise KeyboardInterrupt", 130, "step 1\n"),
+        ("os.kill(os.getpid(), signal.SIGINT)", 130, "step 1\nmade_up.py: interrupted\n"),
+        ("os.kill(os.getpid(), signal.SIGTERM)", 143, "step 1\nmade_up.py: terminated\n"),
     ],
 )
 def test_how_a_script_ends(tmp_path, last, status, told):

@@ -1,6 +1,8 @@
 """Weights come back from their file as they were, or an error says what does not fit."""
 
+import json
 import re
+import struct
 
 import pytest
 import torch
@@ -9,6 +11,7 @@ from torch import nn
 
 from diarize.errors import ModelError
 from diarize.networks.weights import load_weights, save_weights
+from diarize.speakers.model_arrays import load_arrays
 
 
 def layers(n: int = 4) -> nn.Module:
@@ -60,3 +63,41 @@ def test_weights_that_are_missing_or_another_networks_are_told(tmp_path):
         ModelError, match=rf"^{re.escape(str(path))}: weights do not fit .* \(size mismatch for"
     ):
         load_weights(layers(), path)
+
+
+def safetensors(header: object, data: bytes = bytes(16), length: int | None = None) -> bytes:
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return struct.pack("<Q", len(text) if length is None else length) + text + data
+
+
+def tensor(offsets, shape=(4,), dtype="F32") -> dict[str, object]:
+    return {"dtype": dtype, "shape": shape, "data_offsets": offsets}
+
+
+LIES = {
+    "nothing": b"",
+    "length beyond the file": safetensors({}, length=2**20),
+    "length of exabytes": safetensors({}, length=2**63),
+    "brackets": safetensors(b"[" * 100_000),
+    "nested": safetensors(b'{"a":' * 100_000),
+    "beyond the data": safetensors({"a": tensor([0, 2**40], [2**38])}),
+    "another size": safetensors({"a": tensor([0, 16], [2**40])}),
+    "overflow": safetensors({"a": tensor([0, 16], [2**32, 2**32, 4])}),
+    "negative": safetensors({"a": tensor([16, 0])}),
+    "overlap": safetensors({"a": tensor([0, 16]), "b": tensor([8, 16], [2])}),
+    "unknown type": safetensors({"a": tensor([0, 16], dtype="O")}),
+    "a scale alone": safetensors({"a.int8_scale": tensor([0, 16])}),
+    "pickle": b"\x80\x04cposix\nsystem\n(S'touch pwned'\ntR.",
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_a_file_that_lies_about_its_weights_is_refused(lie, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(LIES[lie])
+    with pytest.raises(ModelError, match=re.escape(f"{path}: ")):
+        load_weights(layers(), path)
+    with pytest.raises(ModelError, match=re.escape(f"{path}: ")):
+        load_arrays(path, ("mean",), "", "back end")
+    assert [each.name for each in tmp_path.iterdir()] == ["a.safetensors"]

@@ -18,8 +18,9 @@ from diarize.errors import DiarizeError
 from diarize.formats import read_rttm, write_turns
 from diarize.formats.json_format import format_json, list_turns
 from diarize.report.page_sources import find_sources
+from diarize.report.ranges import find_range
 from diarize.report.results import version_of
-from diarize.report.server import MOST_BYTES, PageServer, find_range
+from diarize.report.server import MOST_BYTES, PageServer
 from diarize.segments import Segment, Turn
 
 TURNS = [Turn("talk", Segment(0.5, 2), "Ann"), Turn("talk", Segment(2, 3), "Bob")]
