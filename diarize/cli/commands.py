@@ -16,6 +16,7 @@ from diarize.cli.link import link
 from diarize.cli.live import live
 from diarize.cli.options import Force
 from diarize.cli.report import report, serve
+from diarize.cli.review import review
 from diarize.cli.run import run
 from diarize.cli.status import status
 from diarize.cli.transcripts import words
@@ -144,6 +145,7 @@ app.command()(link)
 app.command()(find)
 app.command()(report)
 app.command()(serve)
+app.command()(review)
 app.command()(tune)
 app.command()(stability)
 app.command()(check)
