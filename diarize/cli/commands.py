@@ -21,6 +21,7 @@ from diarize.cli.run import run
 from diarize.cli.status import status
 from diarize.cli.transcripts import words
 from diarize.cli.tuning import stability, tune
+from diarize.errors import ConfigError
 
 app = typer.Typer(
     cls=console.Commands,
@@ -78,11 +79,38 @@ def score(
             "(Kaldi's utt2spk). Prints MR, purity, ARI, V and NMI.",
         ),
     ] = False,
+    coverage: Annotated[
+        bool,
+        typer.Option(
+            "--coverage",
+            help="Print how wrong the surest turns are, by how many are kept. HYPOTHESIS is JSON of `run`.",
+        ),
+    ] = False,
+    costs: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MISSED,FALSE,CONFUSED",
+            help="With --coverage: costs of a second, such as 1,1,3; prints which turns to leave out.",
+        ),
+    ] = None,
+    format: Annotated[
+        Literal["text", "json"], typer.Option("--format", help="With --coverage: format of the output.")
+    ] = "text",
 ) -> None:
     """Compare a result with a reference.
 
     Prints DER with its parts and JER, for each recording and in total.
     """
+    for name, given in (("--costs", costs is not None), ("--format", format != "text")):
+        if given and not coverage:
+            raise ConfigError(f"{name} needs --coverage")
+    if coverage:
+        if utterances or skip_overlap:
+            raise ConfigError("--coverage scores all turns; leave out --utterances and --skip-overlap")
+        from diarize.cli.coverage import score_coverage
+
+        console.say(score_coverage(reference, hypothesis, uem, collar, costs, format))
+        return
     if utterances:
         from diarize.scoring.clusterings import score_utterances
 

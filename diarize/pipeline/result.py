@@ -79,9 +79,7 @@ class Diarization:
 
     @property
     def confidence(self) -> list[float] | None:
-        """The share of each turn, 0 to 1, in which its speaker is expected to talk, of the time in which somebody
-        does; None if it is unknown.
-        """
+        """The share of each turn, 0 to 1, in which its speaker is expected to talk; None if it is unknown."""
         return None if self.certainty is None else [each.confidence for each in self.certainty]
 
     @property
