@@ -149,6 +149,10 @@ def convert(
         str | None,
         typer.Option("--from", metavar="FORMAT", help="Format to read, instead of the suffix's."),
     ] = None,
+    per_speaker: Annotated[
+        bool,
+        typer.Option("--per-speaker", help="Into a folder: a file for each speaker, for tracks of Audacity."),
+    ] = False,
     force: Force = False,
 ) -> None:
     """Convert annotations between formats.
@@ -158,9 +162,13 @@ def convert(
     from diarize.formats import convert_turns, read_turns, render_turns, write_turns
 
     if output == "-":
+        if per_speaker:
+            raise ConfigError("--per-speaker writes several files; give a folder with --output")
         console.say(render_turns(read_turns(source, source_format), format or "rttm", source.stem))
         return
-    converted = convert_turns(source, output, source_format=source_format, format=format)
+    converted = convert_turns(
+        source, output, source_format=source_format, format=format, per_speaker=per_speaker
+    )
     console.refuse_existing(converted, force)
     for path, turns in converted.items():
         write_turns(turns, path, format)

@@ -27,6 +27,10 @@ Data folders and tables of embeddings:
 - ``vector_tables``: tables of embeddings as NumPy archives, Parquet and TSV
 - ``voice_tables``: tables of voices
 
+Objects of other libraries:
+
+- ``objects``: tables of pandas, annotations of pyannote, supervisions of lhotse
+
 What they share:
 
 - ``registry``: the formats by name
@@ -50,6 +54,14 @@ from typing import IO, Any
 
 from diarize.errors import FormatError
 from diarize.files.text import File, as_file, open_text, write_text
+from diarize.formats.objects import (
+    from_annotation,
+    from_dataframe,
+    from_supervisions,
+    to_annotation,
+    to_dataframe,
+    to_supervisions,
+)
 from diarize.formats.registry import FORMATS, READ_ONLY, READABLE, Format, find_format
 from diarize.segments import Segment, Turn, join_segments
 
@@ -60,6 +72,9 @@ __all__ = [
     "Format",
     "convert_turns",
     "find_format",
+    "from_annotation",
+    "from_dataframe",
+    "from_supervisions",
     "read_lab",
     "read_recording",
     "read_rttm",
@@ -67,6 +82,9 @@ __all__ = [
     "read_turns",
     "read_uem",
     "render_turns",
+    "to_annotation",
+    "to_dataframe",
+    "to_supervisions",
     "write_rttm",
     "write_turns",
     "write_uem",
@@ -146,12 +164,18 @@ def render_turns(turns: Iterable[Turn], format: str, recording: str = "recording
 
 
 def convert_turns(
-    source: str | Path, output: str | Path, *, source_format: str | None = None, format: str | None = None
+    source: str | Path,
+    output: str | Path,
+    *,
+    source_format: str | None = None,
+    format: str | None = None,
+    per_speaker: bool = False,
 ) -> dict[Path, list[Turn]]:
     """The files of a conversion, and the turns of each. Nothing is written yet.
 
     If the output is an existing folder, or a name that has no suffix or ends in a slash, it is a folder with
-    one file for each recording, in the named format.
+    one file for each recording, in the named format; with `per_speaker`, one for each speaker of each
+    recording, which is a track of its own in Audacity: ``meeting.SPEAKER_00.txt``.
 
     Raises
     ------
@@ -163,6 +187,8 @@ def convert_turns(
     output = Path(output)
     # For a name that is too long, os.path returns False where pathlib raises.
     if output.suffix and not is_folder and not os.path.isdir(output):  # noqa: PTH112
+        if per_speaker:
+            raise FormatError(f"{output}: --per-speaker writes several files; give a folder")
         find_format(output, format)
         return {output: turns}
     if format is None:
@@ -170,9 +196,11 @@ def convert_turns(
     suffix = find_format(output, format).suffix
     by_recording: dict[Path, list[Turn]] = {}
     for turn in turns:
-        if "/" in turn.recording:  # the file would be outside the folder
-            raise FormatError(f"recording {turn.recording!r}: the id names a file; use an id without /")
-        by_recording.setdefault(output / f"{turn.recording}{suffix}", []).append(turn)
+        names = {"recording": turn.recording, **({"speaker": turn.speaker} if per_speaker else {})}
+        for what, name in names.items():
+            if "/" in name:  # the file would be outside the folder
+                raise FormatError(f"{what} {name!r}: the id names a file; use an id without /")
+        by_recording.setdefault(output / f"{'.'.join(names.values())}{suffix}", []).append(turn)
     return by_recording
 
 

@@ -14,14 +14,15 @@ from diarize.embedding.table import Embeddings
 from diarize.embedding.voices import voices_of
 from diarize.files.text import write_text
 from diarize.formats.json_format import format_json, list_speakers, list_turns
+from diarize.formats.objects import to_annotation, to_dataframe
 from diarize.formats.rttm import render as render_rttm
 from diarize.formats.svg import draw_timeline
-from diarize.machine.quiet_imports import import_matplotlib
 from diarize.pipeline.records import Certainty
 from diarize.segments import Turn, exclusive_turns
 from diarize.speakers.voice_table import VoiceTable
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
     from pyannote.core import Annotation
 
 
@@ -119,15 +120,15 @@ class Diarization:
         return _text(format_json(document), path)
 
     def to_pyannote(self) -> Annotation:
-        """The turns as an Annotation of pyannote.core."""
-        import_matplotlib()  # first, because pyannote.core's import of it writes into the home folder
-        from pyannote.core import Annotation
-        from pyannote.core import Segment as PyannoteSegment
+        """The turns as an Annotation of pyannote.core. Errors: see `diarize.formats.to_annotation`."""
+        return to_annotation(self.turns, self.recording)
 
-        annotation = Annotation(uri=self.recording)
-        for track, turn in enumerate(self.turns):
-            annotation[PyannoteSegment(turn.segment.start, turn.segment.end), track] = turn.speaker
-        return annotation
+    def to_dataframe(self) -> DataFrame:
+        """The turns as a table of pandas: recording, start, end, speaker and, if it is known, confidence.
+
+        Errors are those of `diarize.formats.to_dataframe`.
+        """
+        return to_dataframe(self.turns, self.confidence)
 
     def _repr_html_(self) -> str:
         return draw_timeline(self.turns, self.duration)
