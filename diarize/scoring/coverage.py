@@ -85,9 +85,10 @@ class RiskCoverage:
 
     @property
     def best_area(self) -> NDArray[np.float64]:
-        """The area (3,) if the turns with the least share of wrong time were the surest."""
+        """The area of each share (3,) if the turns with the least of it were the surest."""
         scored = self.seconds[self.seconds.sum(axis=1) > 0]
-        return _area(np.cumsum(scored[np.argsort(_risk(scored)[:, 0], kind="stable")], axis=0))
+        orders = _risk(scored).argsort(axis=0, kind="stable").T
+        return np.array([_area(np.cumsum(scored[order], axis=0))[i] for i, order in enumerate(orders)])
 
     def at(self, share: float) -> int:
         """The first point of the curve at which this share of the time is kept."""
