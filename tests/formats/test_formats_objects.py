@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from diarize import Diarizer, score
+from diarize import Diarizer, load_audio, score
 from diarize.errors import DiarizeError, FormatError
 from diarize.formats import (
     convert_turns,
@@ -156,7 +156,8 @@ def test_the_pipeline_answers_as_pyannotes_does(demo_recording):
     assert pipeline.to("cpu") is pipeline
     assert isinstance(pipeline.diarizer, Diarizer)
     assert pipeline.diarizer.config.speech.overlap == 1.0
-    file = {"audio": str(demo_recording), "uri": "demo", "channel": 0}
+    samples = load_audio(demo_recording)[None, : 8 * 16000]
+    file = {"waveform": samples, "sample_rate": 16000, "uri": "demo", "channel": 0}
     annotation = pipeline(file, num_speakers=2, hook=hook)
     assert annotation.uri == "demo"
     assert annotation.labels() == ["SPEAKER_00", "SPEAKER_01"]
