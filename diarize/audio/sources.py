@@ -162,7 +162,7 @@ def check_array_rate(rate: Any) -> float:
 
 
 def _from_mapping(source: Mapping[str, Any], rate: float | None) -> AudioFile | AudioArray:
-    """The source in ``{"waveform": ..., "sample_rate": ...}`` or ``{"audio": file}``.
+    """The source in ``{"waveform": ..., "sample_rate": ...}``, ``{"audio": file}`` or ``{"bytes": ...}``.
 
     The value of ``"uri"``, pyannote's word for the id of a recording, becomes the id.
     """
@@ -183,6 +183,13 @@ def _from_mapping(source: Mapping[str, Any], rate: float | None) -> AudioFile | 
         if isinstance(source["audio"], Mapping):
             raise TypeError("'audio' holds a file, or samples; not a mapping")
         return replace(resolve_source(source["audio"], rate), recording=uri)
+    if source.get("bytes") is not None or source.get("path") is not None:  # as rows of datasets are
+        path: Any = source.get("path")
+        content: Any = source.get("bytes")
+        file = resolve_source(path if content is None else content, rate)
+        if path is not None and isinstance(file, AudioFile):
+            file = replace(file, name=str(path), file=str(path))
+        return replace(file, recording=uri)
     raise ValueError(
         f"a mapping holds {{'waveform': ..., 'sample_rate': ...}} or {{'audio': ...}}, got {[*source]}"
     )

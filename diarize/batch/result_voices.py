@@ -144,15 +144,22 @@ def rename_document(path: Path, names: Mapping[str, str]) -> str | None:
     if not is_diarization(document):
         return None
     renamed: dict[str, Any] = dict(document)
-    for key in ("speakers", "turns", "exclusive"):
+    for key in ("speakers", "turns", "exclusive", "doubtful"):
         if key in renamed:
             items = [
                 object_of(text.place(f"{key}[{number}]"), value)
                 for number, value in enumerate(list_of(text.place(""), document, key))
             ]
-            speakers = [name_of(text.place(key), item, "speaker") for item in items]
             renamed[key] = [
-                {**item, "speaker": names.get(speaker, speaker)}
-                for item, speaker in zip(items, speakers, strict=True)
+                {
+                    **item,
+                    **{
+                        role: names.get(speaker, speaker)
+                        for role in ("speaker", "alternative")
+                        if role == "speaker" or role in item
+                        for speaker in [name_of(text.place(key), item, role)]
+                    },
+                }
+                for item in items
             ]
     return format_json(renamed)

@@ -16,10 +16,12 @@ from diarize.cli.link import link
 from diarize.cli.live import live
 from diarize.cli.options import Force
 from diarize.cli.report import report, serve
+from diarize.cli.review import review
 from diarize.cli.run import run
 from diarize.cli.status import status
 from diarize.cli.transcripts import words
 from diarize.cli.tuning import stability, tune
+from diarize.errors import ConfigError
 
 app = typer.Typer(
     cls=console.Commands,
@@ -77,11 +79,38 @@ def score(
             "(Kaldi's utt2spk). Prints MR, purity, ARI, V and NMI.",
         ),
     ] = False,
+    coverage: Annotated[
+        bool,
+        typer.Option(
+            "--coverage",
+            help="Print how wrong the surest turns are, by how many are kept. HYPOTHESIS is JSON of `run`.",
+        ),
+    ] = False,
+    costs: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MISSED,FALSE,CONFUSED",
+            help="With --coverage: costs of a second, such as 1,1,3; prints which turns to leave out.",
+        ),
+    ] = None,
+    format: Annotated[
+        Literal["text", "json"], typer.Option("--format", help="With --coverage: format of the output.")
+    ] = "text",
 ) -> None:
     """Compare a result with a reference.
 
     Prints DER with its parts and JER, for each recording and in total.
     """
+    for name, given in (("--costs", costs is not None), ("--format", format != "text")):
+        if given and not coverage:
+            raise ConfigError(f"{name} needs --coverage")
+    if coverage:
+        if utterances or skip_overlap:
+            raise ConfigError("--coverage scores all turns; leave out --utterances and --skip-overlap")
+        from diarize.cli.coverage import score_coverage
+
+        console.say(score_coverage(reference, hypothesis, uem, collar, costs, format))
+        return
     if utterances:
         from diarize.scoring.clusterings import score_utterances
 
@@ -120,6 +149,10 @@ def convert(
         str | None,
         typer.Option("--from", metavar="FORMAT", help="Format to read, instead of the suffix's."),
     ] = None,
+    per_speaker: Annotated[
+        bool,
+        typer.Option("--per-speaker", help="Into a folder: a file for each speaker, for tracks of Audacity."),
+    ] = False,
     force: Force = False,
 ) -> None:
     """Convert annotations between formats.
@@ -129,9 +162,13 @@ def convert(
     from diarize.formats import convert_turns, read_turns, render_turns, write_turns
 
     if output == "-":
+        if per_speaker:
+            raise ConfigError("--per-speaker writes several files; give a folder with --output")
         console.say(render_turns(read_turns(source, source_format), format or "rttm", source.stem))
         return
-    converted = convert_turns(source, output, source_format=source_format, format=format)
+    converted = convert_turns(
+        source, output, source_format=source_format, format=format, per_speaker=per_speaker
+    )
     console.refuse_existing(converted, force)
     for path, turns in converted.items():
         write_turns(turns, path, format)
@@ -144,6 +181,7 @@ app.command()(link)
 app.command()(find)
 app.command()(report)
 app.command()(serve)
+app.command()(review)
 app.command()(tune)
 app.command()(stability)
 app.command()(check)

@@ -60,6 +60,14 @@ Threshold = Annotated[
         "number of speakers is chosen without a threshold."
     ),
 ]
+MinConfidence = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        max=1,
+        help="Leave out turns whose confidence is below this; JSON lists them as doubtful. Default: 0.",
+    ),
+]
 ModelName = Annotated[
     str | None,
     typer.Option(
@@ -181,6 +189,7 @@ OPTION_SETTINGS = {
     "max_speakers": "clustering.max_speakers",
     "clusterer": "clustering.method",
     "threshold": "clustering.threshold",
+    "min_confidence": "turns.min_confidence",
     "window": "embedding.window",
     "hop": "embedding.hop",
 }

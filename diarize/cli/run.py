@@ -23,6 +23,7 @@ from diarize.cli.options import (
     Jobs,
     KnownVoices,
     MaxSpeakers,
+    MinConfidence,
     MinSpeakers,
     ModelName,
     NumSpeakers,
@@ -58,6 +59,7 @@ def run(
     max_speakers: MaxSpeakers = None,
     clusterer: ClustererName = None,
     threshold: Threshold = None,
+    min_confidence: MinConfidence = None,
     speech: SpeechFile = None,
     known: KnownVoices = None,
     save_voices: SaveVoices = False,
@@ -90,6 +92,7 @@ def run(
         max_speakers=max_speakers,
         clusterer=clusterer,
         threshold=threshold,
+        min_confidence=min_confidence,
     )
     chosen = console.load_settings(config, settings, given, preset)
     names = console.channel_names(channels, channel, channel_names, chosen)

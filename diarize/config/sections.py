@@ -242,6 +242,13 @@ class TurnConfig(Settings):
         description="seconds; silences up to this long are closed where the same speaker speaks before "
         "and after",
     )
+    min_confidence: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="turns whose confidence is below this are left out, and are doubtful turns of the JSON "
+        "result; for models with a back end",
+    )
 
     @field_validator("smoothing")
     @classmethod

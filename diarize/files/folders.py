@@ -86,8 +86,8 @@ def find_files(folder: str | os.PathLike[str], *, below: bool = True) -> list[Pa
     return sorted(found)
 
 
-def check_file_name(recording: str) -> None:
-    """Check that a file inside a folder can be named after a recording.
+def check_file_name(id: str, of: str = "recording") -> None:
+    """Check that a file inside a folder can be named after a recording, or what else `of` says.
 
     A suffix always follows the id, so "..", "con" and "a." are ids like others.
 
@@ -96,8 +96,8 @@ def check_file_name(recording: str) -> None:
     DiarizeError
         If the file would be outside the folder, or the name has a NUL.
     """
-    if "/" in recording or os.sep in recording or "\0" in recording:
-        raise DiarizeError(f"recording {recording!r}: the id names a file; use an id without /")
+    if "/" in id or os.sep in id or "\0" in id:
+        raise DiarizeError(f"{of} {id!r}: the id names a file; use an id without /")
 
 
 def refuse_outside(paths: Iterable[Path], folder: Path) -> None:

@@ -27,6 +27,10 @@ Data folders and tables of embeddings:
 - ``vector_tables``: tables of embeddings as NumPy archives, Parquet and TSV
 - ``voice_tables``: tables of voices
 
+Objects of other libraries:
+
+- ``objects``: tables of pandas, annotations of pyannote, supervisions of lhotse
+
 What they share:
 
 - ``registry``: the formats by name
@@ -51,6 +55,14 @@ from typing import IO, Any
 from diarize.errors import FormatError
 from diarize.files.folders import check_file_name, refuse_outside
 from diarize.files.text import File, as_file, open_text, write_text
+from diarize.formats.objects import (
+    from_annotation,
+    from_dataframe,
+    from_supervisions,
+    to_annotation,
+    to_dataframe,
+    to_supervisions,
+)
 from diarize.formats.registry import FORMATS, READ_ONLY, READABLE, Format, find_format
 from diarize.segments import Segment, Turn, join_segments
 
@@ -61,6 +73,9 @@ __all__ = [
     "Format",
     "convert_turns",
     "find_format",
+    "from_annotation",
+    "from_dataframe",
+    "from_supervisions",
     "read_lab",
     "read_recording",
     "read_rttm",
@@ -68,6 +83,9 @@ __all__ = [
     "read_turns",
     "read_uem",
     "render_turns",
+    "to_annotation",
+    "to_dataframe",
+    "to_supervisions",
     "write_rttm",
     "write_turns",
     "write_uem",
@@ -147,24 +165,32 @@ def render_turns(turns: Iterable[Turn], format: str, recording: str = "recording
 
 
 def convert_turns(
-    source: str | Path, output: str | Path, *, source_format: str | None = None, format: str | None = None
+    source: str | Path,
+    output: str | Path,
+    *,
+    source_format: str | None = None,
+    format: str | None = None,
+    per_speaker: bool = False,
 ) -> dict[Path, list[Turn]]:
     """The files of a conversion, and the turns of each. Nothing is written yet.
 
     If the output is an existing folder, or a name that has no suffix or ends in a slash, it is a folder with
-    one file for each recording, in the named format.
+    one file for each recording, in the named format; with `per_speaker`, one for each speaker of each
+    recording, which is a track of its own in Audacity: ``meeting.SPEAKER_00.txt``.
 
     Raises
     ------
     FormatError
         If a format is unknown, the source is malformed, or a folder is given without a format.
     DiarizeError
-        If a recording's id cannot name a file, or a link leads out of the folder.
+        If the id of a recording or speaker cannot name a file, or a link leads out of the folder.
     """
     turns, is_folder = read_turns(source, source_format), str(output).endswith(("/", os.sep))
     output = Path(output)
     # For a name that is too long, os.path returns False where pathlib raises.
     if output.suffix and not is_folder and not os.path.isdir(output):  # noqa: PTH112
+        if per_speaker:
+            raise FormatError(f"{output}: --per-speaker writes several files; give a folder")
         find_format(output, format)
         return {output: turns}
     if format is None:
@@ -172,8 +198,12 @@ def convert_turns(
     suffix = find_format(output, format).suffix
     by_recording: dict[Path, list[Turn]] = {}
     for turn in turns:
+        names = [turn.recording]
         check_file_name(turn.recording)
-        by_recording.setdefault(output / f"{turn.recording}{suffix}", []).append(turn)
+        if per_speaker:
+            names.append(turn.speaker)
+            check_file_name(turn.speaker, "speaker")
+        by_recording.setdefault(output / f"{'.'.join(names)}{suffix}", []).append(turn)
     refuse_outside(by_recording, output)
     return by_recording
 

@@ -19,7 +19,7 @@ from diarize.segments import Segment, Turn
 
 VERSION = 1
 KEYS = (
-    *("format", "version", "recording", "duration", "speakers", "turns", "exclusive"),
+    *("format", "version", "recording", "duration", "speakers", "turns", "exclusive", "doubtful"),
     *("evidence", "settings", "model"),
 )
 """The keys of a document, in the order in which they are written."""
@@ -68,7 +68,8 @@ def format_json(document: Mapping[str, Any]) -> str:
     if unknown := sorted(set(document) - set(KEYS)):
         raise ValueError(f"unknown keys {unknown}; known: {', '.join(KEYS)}")
     refuse_nul("recording", [document.get("recording", "")])
-    refuse_nul("speaker", [turn["speaker"] for turn in document.get("turns", ())])
+    turns = (*document.get("turns", ()), *document.get("doubtful", ()))
+    refuse_nul("speaker", [turn["speaker"] for turn in turns])
     entries = []
     for key in KEYS:
         if key not in document:
@@ -76,7 +77,7 @@ def format_json(document: Mapping[str, Any]) -> str:
         value = document[key]
         if key == "duration":
             value = round(float(value), 3)
-        if key in ("speakers", "turns", "exclusive"):
+        if key in ("speakers", "turns", "exclusive", "doubtful"):
             lines = ",".join(f"\n  {_dump(_with_whole_times(item))}" for item in value)
             text = f"[{lines}\n ]" if lines else "[]"
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -28,6 +29,8 @@ from diarize.speech.channels import channel_turns, hear_channels
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+logger = logging.getLogger(__name__)
 
 
 class Diarizer:
@@ -144,6 +147,8 @@ class Diarizer:
             found = self._label_channels(source, track, names, recording, config, speech, hook)
         else:
             found = self._label_voices(source, channel, track, recording, config, speech, hook)
+        if config.turns.min_confidence and found.turns and found.certainty is None:
+            logger.warning("%s: its turns have no confidence; turns.min_confidence has no effect", recording)
         return found if voices is None else name_speakers(found, voices, find_verifier(self.embedder))
 
     def _label_voices(
@@ -179,7 +184,8 @@ class Diarizer:
             config,
             self.embedder.made_by,
             run.seconds,
-            found.confidence,
+            found.certainty,
+            found.doubtful,
         )
 
     def _label_channels(

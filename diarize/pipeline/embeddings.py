@@ -91,7 +91,8 @@ def embed_per(
             options |= {"min_speakers": n_speakers, "max_speakers": n_speakers}
         result = diarizer(source, **options, speech=speech, recording=recording, hook=listen)
         turns, confidence, (heard,) = result.turns, result.confidence, found
-        if confidence is None and heard.local is not None:  # the column is there in every recording
+        chain = embedder.backend is not None and diarizer.config.resegmentation.enabled
+        if confidence is None and (chain or heard.local is not None):  # the column is in every recording
             confidence = [np.nan] * len(turns)
     else:
         order = sorted(range(len(turns)), key=turns.__getitem__)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +13,9 @@ from diarize.embedding.embedder import Embedder
 from diarize.embedding.table import Embeddings
 from diarize.errors import ModelError
 from diarize.machine.threads import one_blas_thread
+from diarize.pipeline.records import Certainty
 from diarize.pipeline.result import Diarization
+from diarize.segments import Turn
 from diarize.speakers.enrolment import Verifier, assign
 from diarize.speakers.voice_table import VoiceTable
 
@@ -89,13 +91,25 @@ def name_speakers(diarization: Diarization, known: VoiceTable, verifier: Verifie
     """The diarization with the names of known people in place of their numbers; others keep theirs."""
     found = recognise(diarization.voices, known, verifier, diarization.config.known.false_alarms)
     names = {each["speaker"]: each["name"] for each in found["speakers"] if each["name"] is not None}
-    turns = [replace(turn, speaker=names.get(turn.speaker, turn.speaker)) for turn in diarization.turns]
-    order = sorted(range(len(turns)), key=turns.__getitem__)
-    confidence = diarization.confidence
+
+    def name(turn: Turn) -> Turn:
+        return replace(turn, speaker=names.get(turn.speaker, turn.speaker))
+
+    def name_both(pairs: Iterable[tuple[Turn, Certainty]]) -> list[tuple[Turn, Certainty]]:
+        named = [
+            (name(turn), sure._replace(alternative=names.get(sure.alternative or "", sure.alternative)))
+            for turn, sure in pairs
+        ]
+        return sorted(named, key=lambda pair: pair[0])
+
+    certainty = diarization.certainty
+    if certainty is not None:
+        certainty = [sure for _, sure in name_both(zip(diarization.turns, certainty, strict=True))]
     return replace(
         diarization,
-        turns=[turns[i] for i in order],
-        confidence=None if confidence is None else [confidence[i] for i in order],
+        turns=sorted(map(name, diarization.turns)),
+        certainty=certainty,
+        doubtful=name_both(diarization.doubtful),
         embeddings=rename(diarization.embeddings, names),
         evidence={**diarization.evidence, "known": found},
     )

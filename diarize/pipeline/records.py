@@ -22,7 +22,16 @@ class Labelled(NamedTuple):
     evidence: Evidence | None = None
     """The reason for the number of speakers; None if the caller gave the labels."""
     posteriors: NDArray[np.float32] | None = None
-    """(n_frames, n_labels): probability that the first speaker of a frame of 20 ms is that of a label."""
+    """(n_frames, n_labels): probability that the speaker of a label talks in a frame of 20 ms."""
+
+
+class Certainty(NamedTuple):
+    """How sure the speaker of a turn is."""
+
+    confidence: float
+    """The share of the turn in which its speaker is expected to talk, 0 to 1."""
+    alternative: str | None = None
+    """The speaker who is next in likelihood; None if there is no other."""
 
 
 class NamedTurns(NamedTuple):
@@ -30,5 +39,7 @@ class NamedTurns(NamedTuple):
 
     turns: list[Turn]
     names: dict[int, str]
-    confidence: list[float] | None = None
-    """The probability that each turn is its speaker's; None without local speakers."""
+    certainty: list[Certainty] | None = None
+    """That of each turn; None if it is unknown, as without a back end."""
+    doubtful: Sequence[tuple[Turn, Certainty]] = ()
+    """Turns that were left out because their confidence is below ``turns.min_confidence``."""

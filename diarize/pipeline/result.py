@@ -14,13 +14,15 @@ from diarize.embedding.table import Embeddings
 from diarize.embedding.voices import voices_of
 from diarize.files.text import write_text
 from diarize.formats.json_format import format_json, list_speakers, list_turns
+from diarize.formats.objects import to_annotation, to_dataframe
 from diarize.formats.rttm import render as render_rttm
 from diarize.formats.svg import draw_timeline
-from diarize.machine.quiet_imports import import_matplotlib
+from diarize.pipeline.records import Certainty
 from diarize.segments import Turn, exclusive_turns
 from diarize.speakers.voice_table import VoiceTable
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
     from pyannote.core import Annotation
 
 
@@ -46,8 +48,11 @@ class Diarization:
         Name and fingerprint of the embedding model.
     seconds : dict
         Wall-clock seconds of each stage.
-    confidence : sequence of float, optional
-        The probability that each turn is its speaker's; None without local speakers.
+    certainty : sequence of Certainty, optional
+        Of each turn, the `confidence` that it is its speaker's, and the `alternative`, the speaker who is
+        next in likelihood; None if it is unknown, as without a back end.
+    doubtful : sequence of (Turn, Certainty)
+        Turns that were left out because their confidence is below ``turns.min_confidence``.
     """
 
     recording: str
@@ -58,7 +63,8 @@ class Diarization:
     config: Config = field(repr=False)
     model: str
     seconds: Mapping[str, float] = field(repr=False)
-    confidence: Sequence[float] | None = field(default=None, repr=False)
+    certainty: Sequence[Certainty] | None = field(default=None, repr=False)
+    doubtful: Sequence[tuple[Turn, Certainty]] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         # Copies, because the caller may change the arguments later.
@@ -71,6 +77,11 @@ class Diarization:
     def exclusive(self) -> list[Turn]:
         """The turns with one speaker at any time: the speaker who began first keeps speaking."""
         return exclusive_turns(self.turns)
+
+    @property
+    def confidence(self) -> list[float] | None:
+        """The share of each turn, 0 to 1, in which its speaker is expected to talk; None if it is unknown."""
+        return None if self.certainty is None else [each.confidence for each in self.certainty]
 
     @property
     def speakers(self) -> list[str]:
@@ -92,7 +103,7 @@ class Diarization:
             "recording": self.recording,
             "duration": self.duration,
             "speakers": list_speakers(self.turns),
-            "turns": self._turns_with_confidence(),
+            "turns": _entries(self.turns, self.certainty),
             "exclusive": list_turns(self.exclusive),
             "evidence": {
                 **self.evidence,
@@ -104,27 +115,31 @@ class Diarization:
             "settings": self.config.model_dump(),
             "model": self.model,
         }
+        if self.doubtful:
+            document["doubtful"] = _entries(*zip(*self.doubtful, strict=True))
         return _text(format_json(document), path)
 
-    def _turns_with_confidence(self) -> list[dict[str, Any]]:
-        turns = list_turns(self.turns)
-        for turn, confidence in zip(turns, self.confidence or [], strict=False):
-            turn["confidence"] = confidence
-        return turns
-
     def to_pyannote(self) -> Annotation:
-        """The turns as an Annotation of pyannote.core."""
-        import_matplotlib()  # first, because pyannote.core's import of it writes into the home folder
-        from pyannote.core import Annotation
-        from pyannote.core import Segment as PyannoteSegment
+        """The turns as an Annotation of pyannote.core. Errors: see `diarize.formats.to_annotation`."""
+        return to_annotation(self.turns, self.recording)
 
-        annotation = Annotation(uri=self.recording)
-        for track, turn in enumerate(self.turns):
-            annotation[PyannoteSegment(turn.segment.start, turn.segment.end), track] = turn.speaker
-        return annotation
+    def to_dataframe(self) -> DataFrame:
+        """The turns as a table of pandas: recording, start, end, speaker and, if it is known, confidence.
+
+        Errors are those of `diarize.formats.to_dataframe`.
+        """
+        return to_dataframe(self.turns, self.confidence)
 
     def _repr_html_(self) -> str:
         return draw_timeline(self.turns, self.duration)
+
+
+def _entries(turns: Sequence[Turn], certainty: Sequence[Certainty] | None) -> list[dict[str, Any]]:
+    """Sorted turns as entries of the document."""
+    entries = list_turns(turns)
+    for entry, sure in zip(entries, certainty or [], strict=False):
+        entry |= {name: value for name, value in sure._asdict().items() if value is not None}
+    return entries
 
 
 def _text(text: str, path: str | Path | None) -> str:

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import compress
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diarize.config import TurnConfig
-from diarize.pipeline.records import Labelled, NamedTurns
+from diarize.pipeline.records import Certainty, Labelled, NamedTurns
 from diarize.segments import (
     TOUCH,
     Segment,
@@ -54,6 +55,11 @@ def turns(labelled: Labelled, heard: Heard, config: TurnConfig, recording: str =
     config : TurnConfig
     recording : str
         Id for the turns.
+
+    References
+    ----------
+    Chow: On optimum recognition error and reject tradeoff, IEEE Transactions on Information Theory 16, 1970
+    (turns that are left out).
     """
     spans = labelled.spans
     if not spans:
@@ -75,14 +81,23 @@ def turns(labelled: Labelled, heard: Heard, config: TurnConfig, recording: str =
     names = {int(label): speaker for label, speaker in speakers.items()}
     if labelled.posteriors is None:
         return NamedTurns(renamed, names)
-    posterior = {speaker: labelled.posteriors[:, label] for label, speaker in names.items()}
-    return NamedTurns(renamed, names, [confidence_of(turn, posterior[turn.speaker]) for turn in renamed])
+    posteriors = {speaker: labelled.posteriors[:, label] for label, speaker in names.items()}
+    sure = [certainty_of(turn, posteriors) for turn in renamed]
+    kept = [each.confidence >= config.min_confidence for each in sure]
+    return NamedTurns(
+        [*compress(renamed, kept)],
+        names,
+        [*compress(sure, kept)],
+        [pair for pair, keep in zip(zip(renamed, sure, strict=True), kept, strict=True) if not keep],
+    )
 
 
-def confidence_of(turn: Turn, posterior: NDArray[np.float32]) -> float:
-    """The mean over a turn of the posterior (n_frames,) of its speaker, with two decimals."""
+def certainty_of(turn: Turn, posteriors: Mapping[str, NDArray[np.float32]]) -> Certainty:
+    """The mean over a turn of the posteriors (n_frames,): that of its speaker, and whose is the next."""
     first, behind = (round(time / FRAME_LENGTH) for time in (turn.segment.start, turn.segment.end))
-    return round(float(posterior[first : max(behind, first + 1)].mean()), 2)
+    means = {name: float(each[first : max(behind, first + 1)].mean()) for name, each in posteriors.items()}
+    confidence = round(means.pop(turn.speaker), 2)
+    return Certainty(confidence, max(means, key=means.__getitem__, default=None))
 
 
 def smooth_labels(labels: ArrayLike, windows: Sequence[Segment], n: int) -> NDArray[np.intp]:

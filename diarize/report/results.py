@@ -12,11 +12,12 @@ from typing import Any
 
 from diarize.errors import DiarizeError, FormatError
 from diarize.files.folders import find_files
-from diarize.files.text import Content, File, open_text, write_text
+from diarize.files.text import Content, Text, open_text, write_text
 from diarize.formats import FORMATS, READABLE, find_format, read_turns
 from diarize.formats.json_format import format_json, is_diarization, list_speakers, list_turns, parse
-from diarize.formats.json_text import is_number, load_json, time_of
-from diarize.segments import Turn, exclusive_turns, normal_name
+from diarize.formats.json_text import is_number, list_of, load_json, name_of, object_of, time_of
+from diarize.pipeline.records import Certainty
+from diarize.segments import Segment, Turn, exclusive_turns, normal_name
 
 KEPT = ("duration", "evidence", "settings", "model")
 """Keys of a JSON document that a correction of the turns leaves as they are."""
@@ -39,6 +40,10 @@ class Result:
         The entries of `KEPT` that the file has; only JSON has any.
     can_save : bool
         Whether corrections can be written to the file: it is RTTM, or JSON of this project.
+    alternatives : list of str or None
+        Of each turn, the speaker who is next in likelihood; empty if the file has none.
+    doubtful : mapping from Turn to Certainty
+        The turns that were left out of the result.
     """
 
     path: Path
@@ -47,6 +52,8 @@ class Result:
     confidence: list[float | None]
     document: Mapping[str, Any] = field(default_factory=dict)
     can_save: bool = False
+    alternatives: Sequence[str | None] = ()
+    doubtful: Mapping[Turn, Certainty] = field(default_factory=dict)
 
 
 def find_results(inputs: Iterable[str | Path]) -> list[Path]:
@@ -101,7 +108,19 @@ def read_results(path: Path) -> list[Result]:
             except ValueError as error:
                 raise text.error("a number is too large") from error
             recording = normal_name(str(document["recording"]))
-            return [Result(path, recording, turns, _confidence(path, document, turns), kept, can_save=True)]
+            sure = _certainty(text, document, "turns")
+            return [
+                Result(
+                    path,
+                    recording,
+                    turns,
+                    [sure[turn].confidence if turn in sure else None for turn in turns],
+                    kept,
+                    can_save=True,
+                    alternatives=[sure[turn].alternative if turn in sure else None for turn in turns],
+                    doubtful=_certainty(text, document, "doubtful"),
+                )
+            ]
     by_recording: dict[str, list[Turn]] = {}
     for turn in read_turns(path):
         by_recording.setdefault(turn.recording, []).append(turn)
@@ -155,7 +174,9 @@ def save_correction(result: Result, document: bytes) -> list[Path]:
         raise FormatError(f"the corrections are of {recording!r:.80}, not of {result.recording!r}")
     turns = [Turn(result.recording, turn.segment, turn.speaker) for turn in turns]
     if find_format(result.path) is FORMATS["json"]:
-        texts = {result.path: _document(result, turns, _confidence(source, entries, turns))}
+        sure = _certainty(open_text(source), entries, "turns")
+        confidence = [sure[turn].confidence if turn in sure else None for turn in turns]
+        texts = {result.path: _document(result, turns, confidence)}
     else:
         others = [turn for turn in read_turns(result.path) if turn.recording != result.recording]
         texts = {result.path: find_format(result.path).render([*others, *turns], result.path)}
@@ -183,17 +204,22 @@ def _document(result: Result, turns: Sequence[Turn], confidence: Sequence[float 
     )
 
 
-def _confidence(path: File, document: Mapping[str, Any], turns: Sequence[Turn]) -> list[float | None]:
-    """The confidence of each turn of a document that `parse` accepts."""
-    found: dict[tuple[float, float, str], float] = {}
-    for number, entry in enumerate(document["turns"]):
-        if (sure := entry.get("confidence")) is None:
+def _certainty(text: Text, document: Mapping[str, Any], key: str) -> dict[Turn, Certainty]:
+    """The certainty of those turns in a list of a document that have a confidence."""
+    found: dict[Turn, Certainty] = {}
+    for number, value in enumerate(list_of(text.place(""), document, key) if key in document else ()):
+        place = text.place(f"{key}[{number}]")
+        item = object_of(place, value)
+        if (sure := item.get("confidence")) is None:
             continue
         if not is_number(sure) or not 0 <= sure <= 1:
-            raise FormatError(f"{path}: turns[{number}].confidence is no number from 0 to 1: {sure!r:.60}")
-        key = (float(entry["start"]), float(entry["end"]), normal_name(entry["speaker"]))
-        found[key] = float(sure)
-    return [found.get((turn.segment.start, turn.segment.end, turn.speaker)) for turn in turns]
+            raise FormatError(f"{text.path}: {place.name}.confidence is no number from 0 to 1: {sure!r:.60}")
+        start, end = time_of(place, item, "start"), time_of(place, item, "end")
+        if 0 <= start < end:
+            other = None if item.get("alternative") is None else name_of(place, item, "alternative")
+            turn = Turn(document["recording"], Segment(start, end), name_of(place, item, "speaker"))
+            found[turn] = Certainty(float(sure), other)
+    return found
 
 
 def _same_names(path: Path) -> list[Path]:

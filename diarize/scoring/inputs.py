@@ -11,7 +11,7 @@ from typing import Any
 from diarize.errors import DiarizeError, FormatError
 from diarize.files.folders import find_files
 from diarize.files.text import Content, File, as_file
-from diarize.formats import READABLE, find_format, read_turns, read_uem
+from diarize.formats import READABLE, find_format, from_annotation, read_turns, read_uem
 from diarize.segments import Segment, Turn, normal_name
 
 UNNAMED = ""
@@ -47,9 +47,7 @@ def turns_by_recording(source: Any) -> dict[str, list[Turn]]:
     if hasattr(source, "turns") and hasattr(source, "recording"):  # a Diarization
         return {normal_name(source.recording): list(source.turns)}
     if hasattr(source, "itertracks"):  # pyannote's Annotation
-        uri = normal_name(str(source.uri or UNNAMED))
-        tracks = source.itertracks(yield_label=True)
-        return {uri: sorted(Turn(uri, Segment(s.start, s.end), str(who)) for s, _, who in tracks)}
+        return {normal_name(str(source.uri or UNNAMED)): from_annotation(source)}
     found: dict[str, list[Turn]] = defaultdict(list)
     if isinstance(source, Mapping):
         for name, value in source.items():

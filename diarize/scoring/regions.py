@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -42,6 +43,17 @@ class ErrorRegion:
         return self.segment.duration * self.n_speakers
 
 
+class TurnErrors(NamedTuple):
+    """Scored seconds of a turn."""
+
+    right: float
+    """Its speaker talks."""
+    confused: float
+    """Others talk."""
+    false: float
+    """Nobody talks."""
+
+
 def find_errors(
     reference: Iterable[Turn],
     hypothesis: Iterable[Turn],
@@ -72,16 +84,7 @@ def find_errors(
     ----------
     The parts of DER: NIST, "The 2009 (RT-09) Rich Transcription Meeting Recognition Evaluation Plan".
     """
-    truth, found = _by_speaker(reference), _by_speaker(hypothesis)
-    left_out = [
-        Segment(max(0.0, time - collar), time + collar)
-        for segments in truth.values()
-        for segment in segments
-        for time in (segment.start, segment.end)
-        if collar > 0
-    ]
-    spans = _spans(truth, found, left_out, scored)
-    names = _map_speakers(spans)
+    spans, names = _scored_spans(reference, hypothesis, scored, collar)
     errors: list[ErrorRegion] = []
     for segment, true, heard in spans:
         n_right = len(true & {names.get(each) for each in heard})
@@ -96,8 +99,47 @@ def find_errors(
     return _joined(errors)
 
 
+def find_turn_errors(
+    reference: Iterable[Turn],
+    hypothesis: Sequence[Turn],
+    *,
+    scored: Sequence[Segment] | None = None,
+    collar: float = 0.0,
+) -> list[TurnErrors]:
+    """The errors within each turn of a hypothesis, in its order. Parameters are those of `find_errors`."""
+    spans, names = _scored_spans(reference, hypothesis, scored, collar)
+    ends = [segment.end for segment, *_ in spans]
+    errors = []
+    for turn in hypothesis:
+        seconds = {"right": 0.0, "confused": 0.0, "false": 0.0}
+        for segment, true, _ in spans[bisect_right(ends, turn.segment.start) :]:
+            if segment.start >= turn.segment.end:
+                break
+            common = segment.intersection(turn.segment)
+            kind = "right" if names.get(turn.speaker) in true else "confused" if true else "false"
+            seconds[kind] += common.duration if common else 0.0
+        errors.append(TurnErrors(**seconds))
+    return errors
+
+
 _Span = tuple[Segment, frozenset[str], frozenset[str]]
 """A span within which nobody begins or ends, and who speaks by reference and by hypothesis."""
+
+
+def _scored_spans(
+    reference: Iterable[Turn], hypothesis: Iterable[Turn], scored: Sequence[Segment] | None, collar: float
+) -> tuple[list[_Span], dict[str, str]]:
+    """The scored spans in order, and the reference speaker of each found one."""
+    truth, found = _by_speaker(reference), _by_speaker(hypothesis)
+    left_out = [
+        Segment(max(0.0, time - collar), time + collar)
+        for segments in truth.values()
+        for segment in segments
+        for time in (segment.start, segment.end)
+        if collar > 0
+    ]
+    spans = _spans(truth, found, left_out, scored)
+    return spans, _map_speakers(spans)
 
 
 def _by_speaker(turns: Iterable[Turn]) -> dict[str, list[Segment]]:

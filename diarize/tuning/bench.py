@@ -19,7 +19,7 @@ from diarize.audio import Samples
 from diarize.config import Config, SpeechConfig
 from diarize.config.changes import with_settings
 from diarize.embedding.embedder import Embedder
-from diarize.pipeline.stages import Heard, Labelled, Voices, embed, label, resegment, turns
+from diarize.pipeline.stages import Heard, Labelled, NamedTurns, Voices, embed, label, resegment, turns
 from diarize.scoring.der import DiarizationScore
 from diarize.segments import Turn
 from diarize.speech.detect import Signals, interpret, listen
@@ -95,10 +95,14 @@ class Bench:
 
     def turns(self, recording: Audio, config: Config) -> list[Turn]:
         """The turns of the config for a recording."""
+        return self.name_turns(recording, config).turns
+
+    def name_turns(self, recording: Audio, config: Config) -> NamedTurns:
+        """The same, with their confidence."""
         labelled = self._label(recording, config)
         heard, voices = self._embed(recording, config)
         finer = resegment(labelled, voices, heard, self.embedder(config).backend, config)
-        return turns(finer, heard, config.turns, recording.name).turns
+        return turns(finer, heard, config.turns, recording.name)
 
     def hear(self, recording: Audio, config: SpeechConfig) -> Heard:
         """Speech and overlap of a recording."""

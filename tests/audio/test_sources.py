@@ -166,3 +166,19 @@ def test_sources_without_audio(source, message):
 def test_impossible_values_are_named(source, options, kind):
     with pytest.raises(kind, match=r"rate=|'uri' is the id|not a mapping|a channel is a number"):
         load_audio(source, **options)
+
+
+def test_rows_of_datasets_that_are_not_decoded(demo_recording):
+    """The path names the recording, also if the content is there; either may be missing."""
+    content = demo_recording.read_bytes()
+    path = str(demo_recording)
+    expected = load_audio(path)
+    for row, name in (
+        ({"bytes": None, "path": path}, "meeting"),
+        ({"bytes": content, "path": "calls/a b.flac"}, "a_b"),
+        ({"bytes": content, "path": None, "uri": "c"}, "c"),
+    ):
+        assert source_id(resolve_source(row)) == name
+        np.testing.assert_array_equal(load_audio(row), expected)
+    with pytest.raises(ValueError, match="a file knows its own rate"):
+        resolve_source({"bytes": content, "path": None}, 16000)

@@ -90,7 +90,7 @@ def test_python_can_run_the_package_as_the_command():
 def test_every_command_is_told_by_the_first_help():
     text = call("--help").out
     names = ["run", "status", "live", "embed", "score", "convert", "words", "enroll", "link", "find"]
-    names += ["report", "serve", "tune", "stability", "check", "models", "doctor"]
+    names += ["report", "serve", "review", "tune", "stability", "check", "models", "doctor"]
     assert list(COMMANDS) == names
     assert all(re.search(rf"^  {name} +\w", text, re.MULTILINE) for name in COMMANDS)
 

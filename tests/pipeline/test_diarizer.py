@@ -322,7 +322,7 @@ def test_who_else_speaks_nearest_in_time_has_a_turn_where_speech_overlaps():
     speech = [Segment(0, 4), Segment(5, 6), Segment(7, 8)]
     overlap = [Segment(0.5, 1), Segment(1.5, 2.5), Segment(5.5, 6), Segment(7, 7.25)]
     heard = Heard(speech, overlap, [], 8.0)
-    turns, names, _ = turns_of(Labelled(windows, labels), heard, TurnConfig(), "a")
+    turns, names, *_ = turns_of(Labelled(windows, labels), heard, TurnConfig(), "a")
     assert [(turn.segment.start, turn.segment.end, turn.speaker[-1]) for turn in turns] == [
         *((0, 2.5, "0"), (0.5, 1, "1"), (1.5, 4, "1")),
         *((5, 6, "1"), (5.5, 6, "2"), (7, 7.25, "1"), (7, 8, "2")),
@@ -336,6 +336,6 @@ def test_a_speaker_of_short_turns_alone_has_no_name():
     windows = [Segment(0, 2), Segment(2, 4), Segment(4, 4.5), Segment(4.5, 6.5)]
     labels = np.array([0, 0, 1, 0])
     heard = Heard([Segment(0, 6.5)], [], [], 6.5)
-    turns, names, _ = turns_of(Labelled(windows, labels), heard, TurnConfig(min_turn=1.5), "a")
+    turns, names, *_ = turns_of(Labelled(windows, labels), heard, TurnConfig(min_turn=1.5), "a")
     assert turns == [Turn("a", Segment(0, 6.5), "SPEAKER_00")]
     assert names == {0: "SPEAKER_00"}

@@ -83,6 +83,7 @@ def test_nothing_heard_passes_through_all_stages(embedder):
         [],
         {},
         None,
+        (),
     )
 
 

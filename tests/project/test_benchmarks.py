@@ -296,3 +296,12 @@ def test_training_speed_prints_the_loop_beside_bare_steps(run_script):
     for _, _, *rates in rows:
         loop, bare, share = map(float, rates)
         assert min(loop, bare, share) > 0
+
+
+@pytest.mark.slow
+def test_the_surest_turns_are_counted_and_drawn(run_script, sets, tmp_path):
+    figure = tmp_path / "curve.svg"
+    printed = run_script("risk_coverage.py", "--data", sets / "demo", "--figure", figure)
+    assert re.search(r"^## demo \(2\): 32 turns, \d+\.\d s$", printed, re.MULTILINE)
+    assert printed.count("area under the curve") == 2
+    assert "demo (2)" in figure.read_text()
