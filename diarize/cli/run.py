@@ -150,9 +150,9 @@ def _label_each(
         with progress:
             diarization = label_job(diarizer, job, how, progress)
         seconds = time.perf_counter() - started
-        contents = {
+        contents = {  # empty if the result goes to stdout
             path: result_text(diarization, name).encode()
-            for path, name in zip(paths, target.formats, strict=True)
+            for path, name in zip(paths, target.formats, strict=False)
         }
         if table is not None:
             contents[table] = diarization.voices.to_bytes()
