@@ -165,6 +165,12 @@ class ClusteringConfig(Settings):
         description="nats/s; with evidence: by how much each second of overlapping speech lowers what "
         "several speakers must gain over one",
     )
+    one_person_weight: float = Field(
+        5.0,
+        ge=0,
+        description="with evidence and a verifier: where the two most alike of three speakers or more may be "
+        "one person, a partition costs this many times the verifier's nats; higher finds fewer speakers",
+    )
     seconds_a_sample: float = Field(
         3.5,
         gt=0,

@@ -167,7 +167,7 @@ class Diarizer:
         blocks = mono_blocks(source, channel, track)
         heard = run("hear", hear, report_blocks(blocks, "hear", hook), config.speech, speech, threads)
         voices = run("embed", embed, heard, blocks, self.embedder, config, hook)
-        labelled = run("label", label, voices, heard, backend, config, recording)
+        labelled = run("label", label, voices, heard, backend, config, recording, self.embedder.verifier)
         finer = run("resegment", resegment, labelled, voices, heard, backend, config)
         found = run("turns", turns, finer, heard, config.turns, recording)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import sys
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,8 @@ from diarize.errors import ConfigError
 from diarize.machine.threads import one_blas_thread
 from diarize.pipeline.one_voice import merge_one_voice
 from diarize.pipeline.records import Labelled
-from diarize.speakers.number import Costs, cluster_by_evidence
+from diarize.speakers.enrolment import Verifier
+from diarize.speakers.number import Costs, cluster_by_evidence, cost_of_likeness
 from diarize.speakers.plda import Backend
 from diarize.speech.detect import Heard
 
@@ -43,7 +45,12 @@ EVIDENCE_SETTINGS: dict[str, dict[str, Any]] = {
 
 
 def label(
-    voices: Voices, heard: Heard, backend: Backend | None, config: Config, recording: str = "recording"
+    voices: Voices,
+    heard: Heard,
+    backend: Backend | None,
+    config: Config,
+    recording: str = "recording",
+    verifier: Verifier | None = None,
 ) -> Labelled:
     """A speaker for each window. The windows are clustered; a second check may merge all into one speaker.
 
@@ -57,13 +64,15 @@ def label(
     config : Config
     recording : str
         Id for messages.
+    verifier : Verifier, optional
+        The verifier of that network, a second opinion on the number.
 
     Raises
     ------
     ConfigError
         If there are fewer windows than `n_speakers` of the config.
     """
-    labels, evidence = cluster_windows(voices.vectors, config, recording, backend)
+    labels, evidence = cluster_windows(voices.vectors, config, recording, backend, verifier)
     asked = config.clustering
     if backend is None or not _by_evidence(config) or asked.n_speakers is not None or asked.min_speakers > 1:
         return Labelled(voices.windows, labels, evidence)
@@ -73,12 +82,17 @@ def label(
 
 
 def cluster_windows(
-    vectors: NDArray[np.float32], config: Config, recording: str, backend: Backend | None = None
+    vectors: NDArray[np.float32],
+    config: Config,
+    recording: str,
+    backend: Backend | None = None,
+    verifier: Verifier | None = None,
 ) -> tuple[NDArray[np.int64], Evidence]:
     """Labels (n_windows,), and the reason for their number, for vectors (n_windows, dim).
 
-    The evidence of the back end chooses the number of speakers. The clusterer chooses it if there is no back
-    end, a threshold or criterion is given, or the config disables the evidence.
+    The evidence of the back end chooses the number of speakers, and the verifier, if there is one, tells
+    against two speakers who sound like one person. The clusterer chooses the number if there is no back end,
+    a threshold or criterion is given, or the config disables the evidence.
 
     Raises
     ------
@@ -104,6 +118,11 @@ def cluster_windows(
                 labels = clusterer.fit_predict(centre(vectors) if asked.centre else vectors)
                 return labels, clusterer.evidence_
             costs = Costs(asked, config.embedding.hop, len(vectors))
+            likeness = None
+            if verifier is not None:
+                likeness = partial(
+                    cost_of_likeness, vectors, verifier, asked.one_person_weight, config.embedding.hop
+                )
             return cluster_by_evidence(
                 vectors,
                 clusterer,
@@ -112,6 +131,7 @@ def cluster_windows(
                 costs.speaker,
                 costs.number_weight,
                 asked.one_speaker_cost,
+                likeness,
             )
     except ConfigError as error:
         raise ConfigError(f"{recording}: {error}") from error

@@ -172,7 +172,7 @@ class LiveDiarizer:
             return []
         backend = self.embedder.backend
         said = Heard(join_segments(voices.windows), [], heard.mixed, heard.n_seconds)
-        labelled = label(voices, said, backend, self.config, self.recording)
+        labelled = label(voices, said, backend, self.config, self.recording, self.embedder.verifier)
         numbers = keep_numbers(labelled.labels, before, self._n_known)
         finer = resegment(labelled, voices, heard, backend, self.config)
         found = turns(finer, heard, self.config.turns, self.recording)

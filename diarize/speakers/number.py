@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from diarize.clustering.contract import Clusterer
 from diarize.clustering.partitions import Labels, count, number_by_first_appearance, sum_clusters
 from diarize.clustering.reasons import Evidence, explain
 from diarize.config import ClusteringConfig
+from diarize.speakers.enrolment import Verifier
 from diarize.speakers.plda import Backend
 
 MOST_CANDIDATES = 20
@@ -26,6 +27,7 @@ _MOST_TRIES = 5  # exchanges that are tried in each step
 _STEPS_A_TRY = 3
 
 
+_ALIKE = -2.0  # nats; two speakers with this score among all of a recording may be one person
 _FREE_SECONDS = 25.0  # seconds of speech; `second_speaker_rate` applies to the speech beyond
 
 
@@ -92,6 +94,7 @@ def cluster_by_evidence(
     speaker_cost: float,
     number_weight: float = 1.0,
     one_speaker_cost: float = 0.0,
+    likeness: Callable[[Labels], float] | None = None,
 ) -> tuple[Labels, Evidence]:
     """Labels (n_windows,) numbered by first appearance, and the reason, for vectors X (n_windows, dim).
 
@@ -117,6 +120,8 @@ def cluster_by_evidence(
         someone's voice ends up empty.
     one_speaker_cost : float
         Extra cost of one speaker alone, in nats.
+    likeness : callable, optional
+        The cost in nats, from the labels, of two speakers who sound like one person (`cost_of_likeness`).
 
     Raises
     ------
@@ -141,6 +146,8 @@ def cluster_by_evidence(
                 labels = number_by_first_appearance(backend.reassign(Y, start, weight, n_steps))
                 k = count(labels)
                 cost = speaker_cost * k + one_speaker_cost * (k == 1)
+                if likeness is not None and lowest < highest:
+                    cost += likeness(labels)
                 score = backend.evidence(Y, labels, weight) - cost
                 if lowest <= k <= highest and (k not in best or score > best[k][0]):
                     best[k] = score, labels
@@ -167,6 +174,37 @@ def cluster_by_evidence(
         reason = f"{chosen} speaker{'s have' if chosen > 1 else ' has'} the largest evidence"
         reason += f", {' and '.join(others)}" * bool(others)
     return labels, explain(labels, reason, scores.items())
+
+
+def cost_of_likeness(
+    vectors: NDArray[Any], verifier: Verifier, weight: float, hop: float, labels: Labels
+) -> float:
+    """The cost in nats of a partition whose two most alike speakers may be one person, else 0.
+
+    The evidence looks at windows, and at what distinguishes speakers most. The verifier looks at mean
+    embeddings in all dimensions, and knows that a person's mean wanders, however long the person talks. All
+    speakers of a recording may have one microphone, which makes them alike to the verifier. So its centre is
+    their mean, and what counts is whether two of them are alike among all; two alone have no others.
+
+    Parameters
+    ----------
+    vectors : array (n_windows, dim)
+    verifier : Verifier
+        That of the network that made the vectors.
+    weight : float
+        How many times the verifier's nats count.
+    hop : float
+        Seconds from one window to the next.
+    labels : array (n_windows,)
+        Speakers 0, 1, ... without a gap.
+    """
+    sizes = np.bincount(labels)
+    if len(sizes) < 3:
+        return 0.0
+    means = sum_clusters(vectors, labels) / sizes[:, None]
+    people = replace(verifier, centre=means.mean(axis=0)).sides_of(means, sizes * hop)
+    alike = verifier.scores(people, people)[np.triu_indices(len(sizes), 1)].max()
+    return weight * max(0.0, float(alike) - _ALIKE)
 
 
 def exchange(Y: Matrix, labels: Labels, backend: Backend, weight: float) -> Labels:

@@ -124,8 +124,10 @@ class Bench:
         how = (config.speech, config.embedding, config.resegmentation)
         key = (recording, how, config.clustering.model_dump_json())
         if key not in self._labelled:
-            backend = self.embedder(config).backend
-            self._labelled[key] = label(voices, heard, backend, config, recording.name)
+            embedder = self.embedder(config)
+            self._labelled[key] = label(
+                voices, heard, embedder.backend, config, recording.name, embedder.verifier
+            )
         self._labelled.move_to_end(key)
         if len(self._labelled) > KEPT_LABELS:
             self._labelled.popitem(last=False)
