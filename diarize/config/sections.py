@@ -166,7 +166,7 @@ class ClusteringConfig(Settings):
         "several speakers must gain over one",
     )
     one_person_weight: float = Field(
-        5.0,
+        10.0,
         ge=0,
         description="with evidence and a verifier: where the two most alike of three speakers or more may be "
         "one person, a partition costs this many times the verifier's nats; higher finds fewer speakers",

@@ -27,7 +27,7 @@ _MOST_TRIES = 5  # exchanges that are tried in each step
 _STEPS_A_TRY = 3
 
 
-_ALIKE = -2.0  # nats; two speakers with this score among all of a recording may be one person
+_ALIKE = -4.0  # nats; two speakers with this score among all of a recording may be one person
 _FREE_SECONDS = 25.0  # seconds of speech; `second_speaker_rate` applies to the speech beyond
 
 
@@ -184,7 +184,8 @@ def cost_of_likeness(
     The evidence looks at windows, and at what distinguishes speakers most. The verifier looks at mean
     embeddings in all dimensions, and knows that a person's mean wanders, however long the person talks. All
     speakers of a recording may have one microphone, which makes them alike to the verifier. So its centre is
-    their mean, and what counts is whether two of them are alike among all; two alone have no others.
+    their mean, and what counts is whether two of them are alike among all; two alone have no others. Of many
+    pairs, the most alike are more so by chance, by the logarithm of their number.
 
     Parameters
     ----------
@@ -203,8 +204,8 @@ def cost_of_likeness(
         return 0.0
     means = sum_clusters(vectors, labels) / sizes[:, None]
     people = replace(verifier, centre=means.mean(axis=0)).sides_of(means, sizes * hop)
-    alike = verifier.scores(people, people)[np.triu_indices(len(sizes), 1)].max()
-    return weight * max(0.0, float(alike) - _ALIKE)
+    scores = verifier.scores(people, people)[np.triu_indices(len(sizes), 1)]
+    return weight * max(0.0, float(scores.max()) - math.log(len(scores)) - _ALIKE)
 
 
 def exchange(Y: Matrix, labels: Labels, backend: Backend, weight: float) -> Labels:
