@@ -16,7 +16,7 @@ from sklearn.cluster import KMeans
 
 from diarize.clustering.affinity import Affinity, Matrix, resolve_affinity
 from diarize.clustering.contract import Clusterer, thinning
-from diarize.clustering.partitions import Labels, cosines_to_means, count, within_bounds
+from diarize.clustering.partitions import Labels, count, nearest_means, within_bounds
 from diarize.clustering.reasons import Evidence, explain
 
 _EPSILON = 1e-10
@@ -79,7 +79,7 @@ class Spectral(Clusterer):
         L = laplacian(order, p)
         for k in range(lowest, last + 1):
             labels = self._partition(L, k)
-            yield labels if len(some) == len(X) else cosines_to_means(X, some, labels).argmax(axis=1)
+            yield labels if len(some) == len(X) else nearest_means(X, some, labels)
 
     def _graph(self, X: Matrix, first: int, last: int) -> tuple[Labels, int, Matrix]:
         """The items by similarity (n, n) and p, for `laplacian`, and the gaps of first ... last clusters."""
@@ -104,7 +104,7 @@ class Spectral(Clusterer):
         k = first + int(np.argmax(gap))  # k^ = argmax e_p^
         labels = within_bounds(some, self._partition(laplacian(order, p), k), k, k)
         if step > 1:
-            labels = cosines_to_means(X, some, labels).argmax(axis=1)
+            labels = nearest_means(X, some, labels)
             labels = within_bounds(X, labels, lowest, highest)
         reason = f"{k} speakers have the largest eigengap, {gap.max():.3f}, of the graph of {p} neighbours"
         if lowest == highest:
