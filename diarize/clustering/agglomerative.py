@@ -151,9 +151,9 @@ class Agglomerative(Clusterer):
         return labels, explain(labels, reason, scores.items(), absorbed)
 
     def _silhouette(self, X: Matrix, tree: Tree, labels: Labels) -> float:
-        """The mean silhouette of a cut; above ``max_items``, from the sums of the small clusters."""
-        labels = number_by_first_appearance(labels)
-        return mean_silhouette(X, labels, self.n_adjacent, tree.totals(labels))
+        """The mean silhouette of a cut, from the sums of the leaves, unless the cut splits leaves."""
+        totals = tree.totals(labels) if count(labels) <= tree.n_leaves else None
+        return mean_silhouette(X, labels, self.n_adjacent, totals)
 
     def _cut_to(self, X: Matrix, tree: Tree, k: int) -> tuple[Labels, list[int], str]:
         """Labels of exactly k speakers, the sizes of the clusters absorbed, and the reason in words."""
@@ -209,7 +209,7 @@ class Tree:
         return number_by_first_appearance(target[roots])[self.leaves.labels], absorbed
 
     def totals(self, labels: Labels) -> tuple[Matrix, Labels]:
-        """Sums (k, dim) of unit vectors and sizes (k,) of clusters 0 ... k - 1, which are unions of leaves."""
+        """Sums (k, dim) of unit vectors and sizes (k,) of clusters 0 ... k - 1 that are unions of leaves."""
         of_leaf = np.empty(self.n_leaves, dtype=np.int64)
         of_leaf[self.leaves.labels] = labels
         return sum_clusters(self.leaves.sums, of_leaf), np.bincount(labels)
