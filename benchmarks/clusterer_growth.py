@@ -5,21 +5,22 @@
 
 The embeddings are planted: eight directions of 192 dimensions and noise of the same size, as float32. With
 --table they are those of a table of `diarize embed`, one recording after the other. The settings are the
-pipeline's, with one thread. `fit` finds the number of speakers; `partitions` proposes 1 to 24 speakers, as the
-evidence of a back end needs. Each row is a process of its own. Seconds are CPU time; memory is the peak of the
-process, with the libraries. "ARI, all" is the adjusted Rand index with the same clusterer without `max_items`,
-for at most --compare windows. --textbook instead times the dynamics against a plain loop on one affinity.
+pipeline's, with one thread. `fit` finds the number of speakers; `partitions` proposes 1 to 24 speakers, as
+the evidence of a back end needs; its labels here are those of the last partition into at most 8.
+
+Each row is a process of its own. Seconds are CPU time; memory is the peak of the process, with the libraries.
+"ARI, all" is the adjusted Rand index with the same clusterer without `max_items`, for at most --compare
+windows. --textbook instead times the dynamics against a plain loop on one affinity.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import resource
-import subprocess
 import sys
 import time
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +64,9 @@ def labels_of(method: str, task: str, vectors: np.ndarray, **options: Any) -> np
     return last
 
 
-def measure(arguments: argparse.Namespace) -> dict[str, float]:
+def measure(row: tuple[str, str, int, argparse.Namespace]) -> dict[str, float]:
     """One row, in this process."""
-    method, task, n = arguments.one[0], arguments.one[1], int(arguments.one[2])
+    method, task, n, arguments = row
     if arguments.table is None:
         vectors, speakers = planted(n, arguments.seed)
     else:
@@ -78,10 +79,14 @@ def measure(arguments: argparse.Namespace) -> dict[str, float]:
         dense = None
         if n <= arguments.compare:
             dense = labels_of(method, task, vectors, max_items=_UNLIMITED)
-    row = {"n": len(vectors), "seconds": seconds, "peak": peak, "speakers": len(np.unique(labels))}
-    row["truth"] = math.nan if speakers is None else adjusted_rand_score(speakers, labels)
-    row["dense"] = math.nan if dense is None else adjusted_rand_score(dense, labels)
-    return row
+    return {
+        "n": len(vectors),
+        "seconds": seconds,
+        "peak": peak,
+        "speakers": len(np.unique(labels)),
+        "truth": math.nan if speakers is None else adjusted_rand_score(speakers, labels),
+        "dense": math.nan if dense is None else adjusted_rand_score(dense, labels),
+    }
 
 
 def growth(first: dict[str, float], last: dict[str, float]) -> str:
@@ -159,11 +164,7 @@ def main() -> None:
     parser.add_argument("--compare", type=int, default=0, metavar="N", help="most windows; default: none")
     parser.add_argument("--textbook", type=int, metavar="N", help="windows; the plain loop is slow")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.one:
-        print(json.dumps(measure(arguments)))
-        return
     if arguments.textbook:
         with one_blas_thread():
             text = textbook(arguments.textbook, arguments.seed)
@@ -175,15 +176,12 @@ def main() -> None:
         for task in TASKS:
             measured = []
             for n in sorted(arguments.sizes):
-                command = [sys.executable, *sys.argv, "--one", method, task, str(n)]
-                done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-                row = json.loads(done.stdout)
+                with get_context("fork").Pool(1) as pool:
+                    row = pool.apply(measure, ((method, task, n, arguments),))
                 measured.append(row)
                 shares = ["-" if math.isnan(row[name]) else f"{row[name]:.3f}" for name in ("truth", "dense")]
-                rows.append(
-                    [method, task, f"{row['n']:,}", f"{row['seconds']:.1f}", f"{row['peak'] / 1e9:.2f}"]
-                    + [growth(measured[0], row), str(row["speakers"]), *shares]
-                )
+                cost = [f"{row['n']:,}", f"{row['seconds']:.1f}", f"{row['peak'] / 1e9:.2f}"]
+                rows.append([method, task, *cost, growth(measured[0], row), str(row["speakers"]), *shares])
                 print(*rows[-1], file=sys.stderr, flush=True)
     where = "Planted speakers" if arguments.table is None else "Embeddings of a table"
     print(header(f"{where}, {DIM} dimensions, one thread, one process a row"))
