@@ -24,13 +24,13 @@ from diarize.clustering.partitions import (
     Labels,
     absorption,
     blocks,
-    cluster_sums,
     count,
     number_by_first_appearance,
     sum_clusters,
     within_bounds,
 )
 from diarize.clustering.reasons import Evidence, explain
+from diarize.clustering.silhouette import adjacent_distances, mean_silhouette
 from diarize.errors import ConfigError
 
 # Merge distances (see `Tree`), the best on development recordings (docs/choices.md).
@@ -140,7 +140,11 @@ class Agglomerative(Clusterer):
         cuts = {
             k: self._cut_to(X, tree, k) for k in range(first, min(highest, max(_MOST_CANDIDATES, first)) + 1)
         }
-        scores = {k: self._silhouette(X, tree, labels) for k, (labels, _, _) in cuts.items()}
+        near = adjacent_distances(X, self.n_adjacent)
+        scores = {}
+        for k, (labels, _, _) in cuts.items():
+            totals = tree.totals(labels) if k <= tree.n_leaves else None  # otherwise leaves were split
+            scores[k] = mean_silhouette(X, labels, self.n_adjacent, totals, near)
         best = max(scores, key=lambda k: scores[k])
         if lowest == 1 and scores[best] < self.one_speaker:
             labels = np.zeros(len(X), dtype=np.int64)
@@ -149,11 +153,6 @@ class Agglomerative(Clusterer):
         labels, absorbed, how = cuts[best]
         reason = f"{best} speakers have the best mean silhouette, {scores[best]:.3f}: {how}"
         return labels, explain(labels, reason, scores.items(), absorbed)
-
-    def _silhouette(self, X: Matrix, tree: Tree, labels: Labels) -> float:
-        """The mean silhouette of a cut, from the sums of the leaves, unless the cut splits leaves."""
-        totals = tree.totals(labels) if count(labels) <= tree.n_leaves else None
-        return mean_silhouette(X, labels, self.n_adjacent, totals)
 
     def _cut_to(self, X: Matrix, tree: Tree, k: int) -> tuple[Labels, list[int], str]:
         """Labels of exactly k speakers, the sizes of the clusters absorbed, and the reason in words."""
@@ -236,52 +235,6 @@ class Tree:
     def top_heights(self, most: int) -> list[tuple[int, float]]:
         """Pairs (k, distance of the two nearest of k clusters) for k = 2, 3, ..."""
         return [(k, float(height)) for k, height in enumerate(self.heights[::-1][: most - 1], start=2)]
-
-
-def mean_silhouette(
-    X: Matrix, labels: Labels, n_adjacent: int = 0, totals: tuple[Matrix, Labels] | None = None
-) -> float:
-    """Mean silhouette of at least two clusters of unit vectors X (n_items, dim), on cosine distance.
-
-    Rows up to ``n_adjacent`` places apart are ignored in each other's silhouette: they share audio, so they
-    are similar whoever speaks, and would raise the silhouette of any cut into runs of rows. The mean cosine
-    to the vectors of a cluster is the inner product with their mean, so no distance matrix is needed.
-    ``totals`` are the sums and sizes of clusters 0 ... k - 1, if they are known.
-    """
-    if totals is None:
-        labels = np.unique(labels, return_inverse=True)[1]
-        totals = cluster_sums(X, labels)
-    return float(
-        np.concatenate([_silhouettes(X, labels, n_adjacent, *totals, rows) for rows in blocks(len(X))]).mean()
-    )
-
-
-def _silhouettes(
-    X: Matrix, labels: Labels, n_adjacent: int, sums: Matrix, sizes: Labels, rows: slice
-) -> NDArray[np.float64]:
-    """Silhouettes of some rows of X, given the sums (k, dim) and sizes (k,) of the clusters."""
-    first = max(rows.start - n_adjacent, 0)
-    some = X[first : rows.stop + n_adjacent].astype(np.float64)  # with the rows that share audio
-    some_labels = labels[first : rows.stop + n_adjacent]
-    items = np.arange(rows.start, rows.stop) - first
-    own_label = some_labels[items]
-    distance_sums = sizes - some[items] @ sums.T  # (n_rows, k): to all items of each cluster
-    counts = np.tile(sizes, (len(items), 1))
-    for step in range(-n_adjacent, n_adjacent + 1):  # 0: the item itself
-        inside = (items + step >= 0) & (items + step < len(some))
-        row, near = np.flatnonzero(inside), items[inside]
-        distances = 1 - (some[near] * some[near + step]).sum(axis=1)
-        distance_sums[row, some_labels[near + step]] -= distances
-        counts[row, some_labels[near + step]] -= 1
-    means = np.divide(distance_sums, counts, out=np.full_like(distance_sums, np.inf), where=counts > 0)
-    row = np.arange(len(items))
-    own = means[row, own_label]
-    means[row, own_label] = np.inf
-    other = means.min(axis=1)
-    known = np.isfinite(own) & np.isfinite(other)
-    scale = np.where(known, np.maximum(own, other), 0)
-    difference = np.subtract(other, own, out=np.zeros(len(items)), where=known)
-    return np.asarray(np.divide(difference, scale, out=np.zeros(len(items)), where=scale > 1e-12))
 
 
 def _merges(X: Matrix, linkage: str) -> NDArray[np.float64]:

@@ -19,7 +19,7 @@ from diarize.clustering.affinity import (
     resolve_affinity,
     unit,
 )
-from diarize.clustering.agglomerative import THRESHOLDS, Tree, mean_silhouette
+from diarize.clustering.agglomerative import THRESHOLDS, Tree
 from diarize.clustering.bounds import speaker_bounds
 from diarize.clustering.dominant_sets import WINDOWS
 from diarize.clustering.levels import SmallClusters, merge_distances, merge_tree
@@ -31,6 +31,7 @@ from diarize.clustering.partitions import (
     number_by_first_appearance,
     split_to,
 )
+from diarize.clustering.silhouette import mean_silhouette
 from diarize.errors import ConfigError
 
 METHODS = list(CLUSTERERS)
