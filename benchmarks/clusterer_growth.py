@@ -29,7 +29,7 @@ from printing import header, table
 from sklearn.metrics import adjusted_rand_score
 
 from diarize.clustering import CLUSTERERS, build_clusterer
-from diarize.clustering.affinity import gaussian_affinity
+from diarize.clustering.affinity import positive_cosine_affinity
 from diarize.clustering.replicator import peel
 from diarize.embedding.table import Embeddings
 from diarize.machine.threads import one_blas_thread
@@ -122,7 +122,7 @@ def textbook(n: int, seed: int) -> str:
     """The dynamics against a plain loop, both for all sets of one affinity (n, n)."""
     settings = WINDOW_SETTINGS["dominant-sets"]
     vectors, _ = planted(n, seed)
-    A = gaussian_affinity(vectors)
+    A = positive_cosine_affinity(vectors)
     alpha = settings["coarseness"] * float(A.sum(axis=1).mean())
     started = time.process_time()
     ours = np.full(n, -1)
@@ -133,7 +133,7 @@ def textbook(n: int, seed: int) -> str:
     end = time.process_time()
     del A
     shipped_start = time.process_time()
-    shipped = build_clusterer("dominant-sets", **settings | {"affinity": "gaussian"}).fit_predict(vectors)
+    shipped = build_clusterer("dominant-sets", **settings).fit_predict(vectors)
     shipped_seconds = time.process_time() - shipped_start
     rows = [
         [f"plain loop, {steps} steps", f"{end - middle:.1f}", "1", "1.000"],
