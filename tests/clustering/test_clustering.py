@@ -183,7 +183,7 @@ def test_vectors_that_are_no_numbers_are_refused():
         (
             "density",
             {"threshold": 0.5},
-            "clusterer 'density' has no parameter 'threshold'; known: max_speakers",
+            "clusterer 'density' has no parameter 'threshold'; known: max_items, max_speakers",
         ),
         (
             "spectral",
