@@ -2,6 +2,8 @@
 
 - ``contract``: the base class of all clusterers
 - ``agglomerative``: a tree of merges, cut at a distance, at a number of clusters, or by silhouette
+- ``levels``: many items in two levels: small clusters, and a tree of these
+- ``silhouette``: the mean silhouette of a partition
 - ``dominant_sets``: dominant sets as a clusterer
 - ``replicator``: replicator dynamics, which find a dominant set
 - ``spectral``: spectral clustering that chooses its graph and number of clusters: NME-SC

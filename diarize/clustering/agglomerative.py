@@ -9,7 +9,6 @@ J. Comput. Appl. Math. 20, 1987.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from typing import Literal
 
@@ -20,11 +19,19 @@ from scipy.spatial.distance import pdist
 
 from diarize.clustering.affinity import Matrix, unit
 from diarize.clustering.contract import Clusterer
-from diarize.clustering.partitions import Labels, absorb_small, cluster_sums, count, within_bounds
+from diarize.clustering.levels import SmallClusters, merge_distances, merge_tree, small_clusters
+from diarize.clustering.partitions import (
+    Labels,
+    absorption,
+    blocks,
+    count,
+    number_by_first_appearance,
+    sum_clusters,
+    within_bounds,
+)
 from diarize.clustering.reasons import Evidence, explain
+from diarize.clustering.silhouette import adjacent_distances, mean_silhouette
 from diarize.errors import ConfigError
-
-logger = logging.getLogger(__name__)
 
 # Merge distances (see `Tree`), the best on development recordings (docs/choices.md).
 THRESHOLDS = {"ward": 0.42, "average": 0.65, "complete": 0.9}
@@ -56,7 +63,7 @@ class Agglomerative(Clusterer):
         Clusters of fewer items go to the nearest cluster.
     max_items : int
         Memory grows with the square of the number of items. More items than this are first merged, in blocks
-        of consecutive items, into this many small clusters. Each then counts as one item of the tree.
+        of consecutive items, into half as many small clusters (``levels.py``), which the tree continues.
     n_speakers, min_speakers, max_speakers
         See `Clusterer`.
     """
@@ -70,7 +77,7 @@ class Agglomerative(Clusterer):
         one_speaker: float = 0.1,
         n_adjacent: int = 0,
         min_cluster_size: int = 3,
-        max_items: int = 10_000,
+        max_items: int = 5000,
         n_speakers: int | None = None,
         min_speakers: int = 1,
         max_speakers: int | None = None,
@@ -96,7 +103,10 @@ class Agglomerative(Clusterer):
             raise ConfigError(f"unknown linkage {self.linkage!r}; known: {', '.join(THRESHOLDS)}")
         if self.criterion not in CRITERIA:
             raise ConfigError(f"unknown criterion {self.criterion!r}; known: {', '.join(CRITERIA)}")
-        X = unit(X)
+        if len(X) <= self.max_items:
+            X = unit(X)
+        else:
+            X = np.concatenate([unit(X[rows]).astype(np.float32) for rows in blocks(len(X))])
         return X, Tree(X, self.linkage, self.max_items)
 
     def _cluster(self, X: Matrix, lowest: int, highest: int) -> tuple[Labels, Evidence]:
@@ -112,11 +122,11 @@ class Agglomerative(Clusterer):
 
     def _by_threshold(self, X: Matrix, tree: Tree, lowest: int, highest: int) -> tuple[Labels, Evidence]:
         threshold = THRESHOLDS[self.linkage] if self.threshold is None else self.threshold
-        plain = tree.cut(tree.n_above(threshold))
-        labels, absorbed = absorb_small(X, plain, self.min_cluster_size)
+        n_cut = tree.n_above(threshold)
+        labels, absorbed = tree.large(n_cut, self.min_cluster_size)
         found = count(labels)
         reason = (
-            f"{found} of {count(plain)} clusters at {self.linkage} distance {threshold:g} "
+            f"{found} of {n_cut} clusters at {self.linkage} distance {threshold:g} "
             f"hold at least {self.min_cluster_size} embeddings"
         )
         bounded = min(max(found, lowest), highest)
@@ -130,7 +140,11 @@ class Agglomerative(Clusterer):
         cuts = {
             k: self._cut_to(X, tree, k) for k in range(first, min(highest, max(_MOST_CANDIDATES, first)) + 1)
         }
-        scores = {k: mean_silhouette(X, labels, self.n_adjacent) for k, (labels, _, _) in cuts.items()}
+        near = adjacent_distances(X, self.n_adjacent)
+        scores = {}
+        for k, (labels, _, _) in cuts.items():
+            totals = tree.totals(labels) if k <= tree.n_leaves else None  # otherwise leaves were split
+            scores[k] = mean_silhouette(X, labels, self.n_adjacent, totals, near)
         best = max(scores, key=lambda k: scores[k])
         if lowest == 1 and scores[best] < self.one_speaker:
             labels = np.zeros(len(X), dtype=np.int64)
@@ -150,7 +164,7 @@ class Agglomerative(Clusterer):
                 [],
                 f"no cut gives {k} clusters of {self.min_cluster_size} embeddings, so some are smaller",
             )
-        labels, absorbed = absorb_small(X, tree.cut(n_cut), self.min_cluster_size, keep=k)
+        labels, absorbed = tree.large(n_cut, self.min_cluster_size, keep=k)
         return labels, absorbed, f"{k} of {n_cut} clusters hold at least {self.min_cluster_size} embeddings"
 
 
@@ -159,27 +173,52 @@ class Tree:
 
     ``heights`` (n_leaves - 1,) are the distances of the merges: cosine distances or, with Ward's linkage,
     Euclidean distances of means times sqrt(2ab / (a + b)), where a and b are the sizes. Ward's are divided by
-    the square root of the number of leaves, so that they do not grow with the length of the recording.
+    the square root of the number of items, so that they do not grow with the length of the recording.
     """
 
     def __init__(self, X: Matrix, linkage: str, max_items: int) -> None:
-        self.leaf = np.arange(len(X)) if len(X) <= max_items else _small_clusters(X, linkage, max_items)
-        leaves = X if len(X) <= max_items else unit(cluster_sums(X, self.leaf)[0])
-        merges = _merges(leaves, linkage)
-        self.n_leaves = len(leaves)
+        if len(X) <= max_items:
+            leaves = SmallClusters(np.arange(len(X)), unit(X), np.ones(len(X), dtype=np.int64))
+            merges = _merges(X, linkage)
+        else:
+            leaves = small_clusters(X, max(max_items // 2, 1))
+            merges = merge_tree(merge_distances(leaves.means, leaves.sizes, linkage), leaves.sizes, linkage)
+        self.leaves = leaves
+        self.n_leaves = len(leaves.sizes)
         self.children = merges[:, :2].astype(np.int64)  # merge i makes node n_leaves + i
-        scale = np.sqrt(self.n_leaves) if linkage == "ward" else 1.0
+        scale = np.sqrt(len(X)) if linkage == "ward" else 1.0
         self.heights: NDArray[np.float64] = merges[:, 2] / scale
-        self.sizes = np.concatenate([np.bincount(self.leaf), np.zeros(len(merges), dtype=np.int64)])  # items
+        self.sizes = np.concatenate([leaves.sizes, np.zeros(len(merges), dtype=np.int64)])  # items
         for i, (left, right) in enumerate(self.children):
             self.sizes[self.n_leaves + i] = self.sizes[left] + self.sizes[right]
 
     def cut(self, k: int) -> Labels:
         """Node numbers (n_items,) of the k clusters before the last k - 1 merges (all leaves, if fewer)."""
+        return self._roots(k)[self.leaves.labels]
+
+    def large(self, k: int, min_size: int, keep: int = 1) -> tuple[Labels, list[int]]:
+        """The k clusters of `cut`, small ones absorbed; see `absorb_small`."""
+        roots = number_by_first_appearance(self._roots(k))
+        target, absorbed = absorption(
+            sum_clusters(self.leaves.sums, roots),
+            np.bincount(roots, self.leaves.sizes).astype(np.int64),
+            min_size,
+            keep,
+        )
+        return number_by_first_appearance(target[roots])[self.leaves.labels], absorbed
+
+    def totals(self, labels: Labels) -> tuple[Matrix, Labels]:
+        """Sums (k, dim) of unit vectors and sizes (k,) of clusters 0 ... k - 1 that are unions of leaves."""
+        of_leaf = np.empty(self.n_leaves, dtype=np.int64)
+        of_leaf[self.leaves.labels] = labels
+        return sum_clusters(self.leaves.sums, of_leaf), np.bincount(labels)
+
+    def _roots(self, k: int) -> Labels:
+        """The node of k clusters in which each leaf (n_leaves,) is."""
         root = np.arange(2 * self.n_leaves - 1)
         for i in reversed(range(self.n_leaves - min(k, self.n_leaves))):
             root[self.children[i]] = root[self.n_leaves + i]
-        return root[self.leaf]
+        return root[: self.n_leaves]
 
     def n_above(self, threshold: float) -> int:
         """The number of clusters if merges above the threshold are undone."""
@@ -198,33 +237,6 @@ class Tree:
         return [(k, float(height)) for k, height in enumerate(self.heights[::-1][: most - 1], start=2)]
 
 
-def mean_silhouette(X: Matrix, labels: Labels, n_adjacent: int = 0) -> float:
-    """Mean silhouette of at least two clusters of unit vectors X (n_items, dim), on cosine distance.
-
-    Rows up to ``n_adjacent`` places apart are ignored in each other's silhouette: they share audio, so they
-    are similar whoever speaks, and would raise the silhouette of any cut into runs of rows. The mean cosine
-    to the vectors of a cluster is the inner product with their mean, so no distance matrix is needed.
-    """
-    labels = np.unique(labels, return_inverse=True)[1]
-    sums, sizes = cluster_sums(X, labels)
-    items = np.arange(len(X))
-    distance_sums = sizes - X @ sums.T  # (n_items, k): to all items of each cluster
-    counts = np.tile(sizes, (len(X), 1))
-    for step in range(-n_adjacent, n_adjacent + 1):  # 0: the item itself
-        near = items[(items + step >= 0) & (items + step < len(X))]
-        distances = 1 - (X[near] * X[near + step]).sum(axis=1)
-        distance_sums[near, labels[near + step]] -= distances
-        counts[near, labels[near + step]] -= 1
-    means = np.divide(distance_sums, counts, out=np.full_like(distance_sums, np.inf), where=counts > 0)
-    own = means[items, labels]
-    means[items, labels] = np.inf
-    other = means.min(axis=1)
-    known = np.isfinite(own) & np.isfinite(other)
-    scale = np.where(known, np.maximum(own, other), 0)
-    difference = np.subtract(other, own, out=np.zeros(len(X)), where=known)
-    return float(np.divide(difference, scale, out=np.zeros(len(X)), where=scale > 1e-12).mean())
-
-
 def _merges(X: Matrix, linkage: str) -> NDArray[np.float64]:
     """SciPy's matrix of merges (n - 1, 4) of unit vectors X (n, dim)."""
     if len(X) == 1:
@@ -234,18 +246,3 @@ def _merges(X: Matrix, linkage: str) -> NDArray[np.float64]:
     # pdist gives NaN where a vector is zero; there the cosine is 0.
     distance = np.clip(np.nan_to_num(pdist(X, "cosine"), nan=1.0), 0, 2)
     return np.asarray(scipy_linkage(distance, linkage))
-
-
-def _small_clusters(X: Matrix, linkage: str, max_items: int) -> Labels:
-    """Labels 0, 1, ... (n_items,) of at most max_items small clusters, each within one block of items."""
-    n_blocks = -(-len(X) // max(max_items // 2, 1))
-    logger.info(
-        "%d embeddings are first merged into %d small clusters, in %d blocks", len(X), max_items, n_blocks
-    )
-    labels: list[Labels] = []
-    offset = 0
-    for block in np.array_split(X, n_blocks):
-        cut = Tree(block, linkage, len(block)).cut(max(max_items // n_blocks, 1))
-        labels.append(offset + np.unique(cut, return_inverse=True)[1])
-        offset = int(labels[-1].max()) + 1
-    return np.concatenate(labels)

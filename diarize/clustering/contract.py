@@ -64,7 +64,7 @@ class Clusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         ConfigError
             If ``n_speakers`` is impossible for this many items.
         """
-        X = validate_data(self, X, dtype=np.float64)
+        X = validate_data(self, X, dtype=(np.float64, np.float32))
         lowest, highest = speaker_bounds(len(X), self.n_speakers, self.min_speakers, self.max_speakers)
         if message := too_few(len(X), self.n_speakers, self.min_speakers):
             logger.warning("%s", message)

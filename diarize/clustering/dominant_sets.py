@@ -24,7 +24,7 @@ from diarize.clustering.affinity import (
     resolve_affinity,
 )
 from diarize.clustering.contract import Clusterer, thinning
-from diarize.clustering.partitions import Labels, absorb_small, cosines_to_means, count, within_bounds
+from diarize.clustering.partitions import Labels, absorb_small, count, nearest_means, within_bounds
 from diarize.clustering.reasons import Evidence, explain
 from diarize.clustering.replicator import Vector, peel
 from diarize.errors import ConfigError
@@ -144,7 +144,7 @@ class DominantSets(Clusterer):
             if sets is _TOO_MANY:
                 return
             labels, _ = absorb_small(some, sets.labels, self.min_cluster_size)
-            yield labels if len(some) == len(X) else cosines_to_means(X, some, labels).argmax(axis=1)
+            yield labels if len(some) == len(X) else nearest_means(X, some, labels)
 
     def _cluster(self, X: Matrix, lowest: int, highest: int) -> tuple[Labels, Evidence]:
         step = thinning(len(X), self.max_items)
@@ -154,7 +154,7 @@ class DominantSets(Clusterer):
         self.participation_[::step] = sets.participation
         labels, absorbed = absorb_small(some, sets.labels, self.min_cluster_size, keep=lowest)
         if step > 1:
-            labels = cosines_to_means(X, some, labels).argmax(axis=1)
+            labels = nearest_means(X, some, labels)
         labels = within_bounds(X, labels, lowest, highest)
         reason = (
             f"{sets.number} dominant sets hold at least {self.min_cluster_size} embeddings "

@@ -16,8 +16,8 @@ from diarize.clustering.attractors import Weights, coordinates, log_probabilitie
 from diarize.clustering.contract import Clusterer, thinning
 from diarize.clustering.partitions import (
     Labels,
-    cosines_to_means,
     count,
+    nearest_means,
     number_by_first_appearance,
     within_bounds,
 )
@@ -104,12 +104,12 @@ class Learned(Clusterer):
         """The most likely of k clusters of each item, without empty ones."""
         labels = number_by_first_appearance(outputs[:, k - 1, :k].argmax(axis=1))
         for _ in range(_MOST_STEPS if self.refine else 0):
-            nearest = number_by_first_appearance(cosines_to_means(some, some, labels).argmax(axis=1))
+            nearest = number_by_first_appearance(nearest_means(some, some, labels))
             if np.array_equal(nearest, labels):
                 break
             labels = nearest
         if len(some) < len(X):
-            labels = number_by_first_appearance(cosines_to_means(X, some, labels).argmax(axis=1))
+            labels = number_by_first_appearance(nearest_means(X, some, labels))
         return labels
 
 

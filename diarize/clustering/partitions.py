@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,13 @@ from numpy.typing import NDArray
 from diarize.clustering.affinity import Matrix, unit
 
 Labels = NDArray[np.int64]
+
+_BLOCK = 10_000  # rows that are made unit vectors at once
+
+
+def blocks(n: int) -> Iterator[slice]:
+    """Slices of at most 10,000 of n rows: what is computed row by row then needs little memory."""
+    return (slice(start, min(start + _BLOCK, n)) for start in range(0, max(n, 1), _BLOCK))
 
 
 def count(labels: Labels) -> int:
@@ -67,9 +75,10 @@ def split_to(X: Matrix, labels: Labels, n: int) -> Labels:
 
     n must be at most the number of items.
     """
-    X, labels = unit(X), number_by_first_appearance(labels)
+    labels = number_by_first_appearance(labels)
     if count(labels) >= n:
         return labels
+    X = unit(X)
     assert n <= len(labels)
     clusters = [np.flatnonzero(labels == label) for label in range(count(labels))]
     widths = [_width(X[members]) for members in clusters]
@@ -99,20 +108,31 @@ def absorb_small(X: Matrix, labels: Labels, min_size: int, keep: int = 1) -> tup
         Sizes of the small clusters, largest first.
     """
     labels = number_by_first_appearance(labels)
-    sums, sizes = cluster_sums(X, labels)
+    target, absorbed = absorption(*cluster_sums(X, labels), min_size, keep)
+    return number_by_first_appearance(target[labels]), absorbed
+
+
+def absorption(sums: Matrix, sizes: Labels, min_size: int, keep: int = 1) -> tuple[Labels, list[int]]:
+    """What `absorb_small` makes of each cluster (k,), and the sizes of the small ones, largest first.
+
+    ``sums`` (k, dim) are of the unit vectors of each cluster, ``sizes`` (k,) their numbers.
+    """
     by_size = np.argsort(-sizes, kind="stable")
     n_kept = max(int((sizes >= min_size).sum()), min(max(keep, 1), len(sizes)))
     kept, small = np.sort(by_size[:n_kept]), by_size[n_kept:]
     target = np.arange(len(sizes))
     directions = unit(sums)
     target[small] = kept[(directions[small] @ directions[kept].T).argmax(axis=1)]
-    return number_by_first_appearance(target[labels]), [int(size) for size in sizes[small]]
+    return target, [int(size) for size in sizes[small]]
 
 
-def cosines_to_means(X: Matrix, members: Matrix, labels: Labels) -> Matrix:
-    """Cosines (n, k) of the rows of X (n, dim) with the means of clusters 0 ... k - 1 of members (m, dim)."""
-    sums, _ = cluster_sums(members, labels)
-    return unit(X) @ unit(sums).T
+def nearest_means(X: Matrix, members: Matrix, labels: Labels) -> Labels:
+    """The cluster (n,) whose mean has the highest cosine with each row of X (n, dim).
+
+    The clusters 0 ... k - 1 are of members (m, dim), with labels (m,).
+    """
+    sums = unit(cluster_sums(members, labels)[0])
+    return np.concatenate([(unit(X[rows]) @ sums.T).argmax(axis=1) for rows in blocks(len(X))])
 
 
 def sum_clusters(X: Matrix, labels: Labels) -> Matrix:
@@ -124,7 +144,10 @@ def sum_clusters(X: Matrix, labels: Labels) -> Matrix:
 
 def cluster_sums(X: Matrix, labels: Labels) -> tuple[Matrix, Labels]:
     """Sums (k, dim) of the unit vectors of each cluster 0 ... k - 1, and the sizes (k,)."""
-    return sum_clusters(unit(X), labels), np.bincount(labels)
+    sums = np.zeros((int(labels.max()) + 1, X.shape[1]))
+    for rows in blocks(len(X)):
+        np.add.at(sums, labels[rows], unit(X[rows]))
+    return sums, np.bincount(labels)
 
 
 def _width(X: Matrix) -> float:

@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 from sklearn.utils.estimator_checks import check_estimator
 
-from diarize.clustering import CLUSTERERS, build_clusterer
+from diarize.clustering import CLUSTERERS, build_clusterer, partitions
 from diarize.clustering.affinity import (
     AFFINITIES,
     angular_distance,
@@ -19,10 +19,19 @@ from diarize.clustering.affinity import (
     resolve_affinity,
     unit,
 )
-from diarize.clustering.agglomerative import THRESHOLDS, Tree, mean_silhouette
+from diarize.clustering.agglomerative import THRESHOLDS, Tree
 from diarize.clustering.bounds import speaker_bounds
 from diarize.clustering.dominant_sets import WINDOWS
-from diarize.clustering.partitions import absorb_small, count, merge_to, number_by_first_appearance, split_to
+from diarize.clustering.levels import SmallClusters, merge_distances, merge_tree
+from diarize.clustering.partitions import (
+    absorb_small,
+    cluster_sums,
+    count,
+    merge_to,
+    number_by_first_appearance,
+    split_to,
+)
+from diarize.clustering.silhouette import mean_silhouette
 from diarize.errors import ConfigError
 
 METHODS = list(CLUSTERERS)
@@ -174,7 +183,7 @@ def test_vectors_that_are_no_numbers_are_refused():
         (
             "density",
             {"threshold": 0.5},
-            "clusterer 'density' has no parameter 'threshold'; known: max_speakers",
+            "clusterer 'density' has no parameter 'threshold'; known: max_items, max_speakers",
         ),
         (
             "spectral",
@@ -396,10 +405,54 @@ def test_many_items_are_merged_in_blocks_first(method, caplog):
     vectors, speakers = planted(np.random.default_rng(0), n_items=500)
     with caplog.at_level(logging.INFO, "diarize"):
         clusterer = build_clusterer("agglomerative", linkage=method, max_items=100, n_speakers=4).fit(vectors)
-    assert "500 embeddings are first merged into 100 small clusters, in 10 blocks" in caplog.text
+    assert "500 embeddings are first merged into 50 small clusters, in blocks of 1000" in caplog.text
     assert adjusted_rand_score(speakers, clusterer.labels_) == 1
     assert Tree(unit(vectors), method, 100).n_leaves <= 100
     assert build_clusterer("agglomerative", max_items=10, n_speakers=40).fit(vectors).n_speakers_ == 40
+
+
+@pytest.mark.parametrize("method", list(THRESHOLDS))
+def test_a_tree_of_single_items_is_that_of_scipy(method):
+    vectors = unit(planted(np.random.default_rng(0), spread=1)[0])
+    sizes = np.ones(len(vectors), dtype=np.int64)
+    merges = merge_tree(merge_distances(vectors, sizes, method), sizes, method)
+    expected = linkage(vectors, "ward") if method == "ward" else linkage(vectors, method, "cosine")
+    assert np.allclose(merges, expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("method", ["ward", "average"])
+def test_a_tree_of_small_clusters_goes_on_where_that_of_the_items_is(method):
+    vectors = unit(planted(np.random.default_rng(0))[0])
+    whole = Tree(vectors, method, len(vectors))
+    n = 40
+    labels = np.unique(whole.cut(n), return_inverse=True)[1]
+    small = SmallClusters(labels, *cluster_sums(vectors, labels))
+    merges = merge_tree(merge_distances(small.means, small.sizes, method), small.sizes, method)
+    scale = np.sqrt(len(vectors)) if method == "ward" else 1
+    assert np.allclose(merges[:, 2] / scale, whole.heights[1 - n :], rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("bounds", [{}, {"n_speakers": 4}, {"n_speakers": 70}, {"max_speakers": 2}])
+def test_density_of_many_items_is_that_of_small_clusters(bounds, caplog):
+    vectors, speakers = planted(np.random.default_rng(0), n_items=600, spread=0.4)
+    with caplog.at_level(logging.INFO, "diarize"):
+        clusterer = build_clusterer("density", max_items=120, **bounds).fit(vectors)
+    assert "600 embeddings are first merged into 60 small clusters" in caplog.text
+    assert "of 60 small clusters of 600" in clusterer.evidence_["reason"]
+    assert clusterer.strengths_.shape == (600,)
+    wanted = bounds.get("n_speakers", bounds.get("max_speakers", 4))
+    assert clusterer.n_speakers_ == wanted
+    if wanted == 4:
+        assert adjusted_rand_score(speakers, clusterer.labels_) == 1
+        proposed = list(clusterer.partitions(vectors, 4, 4))
+        assert adjusted_rand_score(speakers, proposed[0]) == 1
+
+
+def test_silhouettes_are_the_same_block_by_block(monkeypatch):
+    vectors, speakers = planted(np.random.default_rng(0))
+    whole = mean_silhouette(unit(vectors), speakers, 2)
+    monkeypatch.setattr(partitions, "_BLOCK", 7)
+    assert mean_silhouette(unit(vectors), speakers, 2) == pytest.approx(whole, abs=1e-12)
 
 
 # Spectral
