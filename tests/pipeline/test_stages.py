@@ -28,7 +28,7 @@ def test_the_stages_in_a_row_are_the_diarizer(samples, embedder):
     config = Config()
     heard = hear([samples], config.speech)
     voices = embed(heard, [samples], embedder, config)
-    labelled = label(voices, heard, embedder.backend, config)
+    labelled = label(voices, heard, embedder.backend, config, verifier=embedder.verifier)
     finer = resegment(labelled, voices, heard, embedder.backend, config)
     found = turns(finer, heard, config.turns, "recording")
     whole = Diarizer(device="cpu", threads=1)(samples, rate=SAMPLE_RATE, recording="recording")
@@ -42,7 +42,7 @@ def test_speech_of_ones_own(samples, embedder):
     config = Config()
     heard = Heard([Segment(1, 4), Segment(6, 9)], overlap=[], mixed=[], n_seconds=30.0)
     voices = embed(heard, [samples], embedder, config)
-    labelled = label(voices, heard, embedder.backend, config)
+    labelled = label(voices, heard, embedder.backend, config, verifier=embedder.verifier)
     found = turns(resegment(labelled, voices, heard, embedder.backend, config), heard, config.turns)
     assert all(any(turn.segment.intersection(each) for each in heard.segments) for turn in found.turns)
     assert {turn.segment.start for turn in found.turns} >= {1.0, 6.0}
