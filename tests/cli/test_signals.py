@@ -32,14 +32,6 @@ if sys.argv[3:]:
 """
 
 
-@pytest.fixture(autouse=True)
-def _not_ignored():
-    """Processes that are started do not ignore SIGINT, as they would where the tests run behind nohup."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 def end(*words: object, **options) -> subprocess.CompletedProcess[str]:
     command = list(map(str, words))
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment(), **options)
