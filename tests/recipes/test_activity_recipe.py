@@ -101,7 +101,7 @@ def test_a_training_that_is_killed_ends_with_the_same_weights(packed, config, tm
     words = ["--data", packed, "--dev", packed, "--config", config]
     once, killed = tmp_path / "once", tmp_path / "killed"
     make(TRAIN, *words, "--out", once)
-    for n_files in (2, 9, 12):
+    for n_files in (2, 13, 17):
         process = start(run_recipe_and_die, killed, n_files, TRAIN, *words, "--out", killed)
         process.join()
         assert process.exitcode == -signal.SIGKILL
