@@ -191,12 +191,13 @@ def label_as_files(
     started = time.perf_counter()
     read = fingerprint_source(job.source)
     diarization = label_job(diarizer, job, how, hook)
-    results = {name: _content(diarization, name) for name in formats}
+    results = {name: result_content(diarization, name) for name in formats}
     seconds = time.perf_counter() - started
     return Labelled(results, read, diarization.duration, seconds, len(diarization.speakers))
 
 
-def _content(diarization: Diarization, format: str) -> bytes:
+def result_content(diarization: Diarization, format: str) -> bytes:
+    """A diarization as the content of a file in the named format, or its `VOICES`."""
     return diarization.voices.to_bytes() if format == VOICES else result_text(diarization, format).encode()
 
 

@@ -16,7 +16,7 @@ from diarize.embedding.enrolment import embed_speakers
 from diarize.embedding.voices import voices_of
 from diarize.errors import DiarizeError, FormatError
 from diarize.files.folders import find_files
-from diarize.files.text import open_text
+from diarize.files.text import Place, open_text
 from diarize.formats import read_turns
 from diarize.formats.json_format import format_json, is_diarization
 from diarize.formats.json_text import list_of, load_json, name_of, object_of
@@ -150,16 +150,12 @@ def rename_document(path: Path, names: Mapping[str, str]) -> str | None:
                 object_of(text.place(f"{key}[{number}]"), value)
                 for number, value in enumerate(list_of(text.place(""), document, key))
             ]
-            renamed[key] = [
-                {
-                    **item,
-                    **{
-                        role: names.get(speaker, speaker)
-                        for role in ("speaker", "alternative")
-                        if role == "speaker" or role in item
-                        for speaker in [name_of(text.place(key), item, role)]
-                    },
-                }
-                for item in items
-            ]
+            renamed[key] = [_rename_item(text.place(key), item, names) for item in items]
     return format_json(renamed)
+
+
+def _rename_item(place: Place, item: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """A speaker or a turn of a result with other names."""
+    roles = ("speaker", "alternative") if "alternative" in item else ("speaker",)
+    speakers = {role: name_of(place, item, role) for role in roles}
+    return item | {role: names.get(speaker, speaker) for role, speaker in speakers.items()}

@@ -10,7 +10,7 @@ import typer
 
 from diarize.cli import console
 from diarize.cli.options import Force, Quiet, Verbose
-from diarize.cli.report import Results
+from diarize.cli.report import Audio, Results
 from diarize.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -26,12 +26,7 @@ COLUMNS = (
 
 def review(
     results: Results,
-    audio: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="PATH", help="The recording, or a folder of recordings, which are found by their names."
-        ),
-    ] = None,
+    audio: Audio = None,
     clips: Annotated[
         Path | None,
         typer.Option(

@@ -134,30 +134,30 @@ def _label_each(
     quiet: bool,
 ) -> None:
     """Label recordings one after the other, without a journal, and show their turns."""
-    from diarize.batch.labelling import label_job, result_text
+    from diarize.batch.jobs import VOICES
+    from diarize.batch.labelling import label_job, result_content, result_text
     from diarize.batch.result_voices import voices_path
     from diarize.files.atomic import remove_leftovers, write_files
 
     diarizer = how.make_diarizer(threads)
     progress = console.ProgressBar(quiet)
+    formats = (*target.formats, *([VOICES] if save_voices else []))
 
     def label(job: Job) -> None:
         paths = target.paths(job, force)
-        table = voices_path(paths[0]) if save_voices else None
-        console.refuse_existing([] if table is None else [table], force)
-        remove_leftovers([*paths, *([] if table is None else [table])])
+        if save_voices:
+            table = voices_path(paths[0])
+            console.refuse_existing([table], force)
+            paths.append(table)
+        remove_leftovers(paths)
         started = time.perf_counter()
         with progress:
             diarization = label_job(diarizer, job, how, progress)
         seconds = time.perf_counter() - started
-        contents = {  # empty if the result goes to stdout
-            path: result_text(diarization, name).encode()
-            for path, name in zip(paths, target.formats, strict=False)
-        }
-        if table is not None:
-            contents[table] = diarization.voices.to_bytes()
-            paths.append(table)
-        write_files(contents)
+        # There are no paths if the result goes to stdout.
+        write_files(
+            {path: result_content(diarization, name) for path, name in zip(paths, formats, strict=False)}
+        )
         if not paths:
             console.say(result_text(diarization, target.formats[0]))
         elif not quiet:

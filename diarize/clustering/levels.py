@@ -64,7 +64,7 @@ class SmallClusters:
 def small_clusters(X: Matrix, n: int) -> SmallClusters:
     """At most n small clusters of the vectors X (n_items, dim), by Ward's linkage in blocks; logged."""
     n_blocks = min(-(-len(X) // _BLOCK), n)
-    logger.info("%d embeddings are first merged into %d small clusters, in blocks of 1000", len(X), n)
+    logger.info("%d embeddings are first merged into %d small clusters, in blocks of %d", len(X), n, _BLOCK)
     labels: list[Labels] = []
     offset = 0
     for block in np.array_split(X, n_blocks):

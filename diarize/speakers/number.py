@@ -132,7 +132,9 @@ def cluster_by_evidence(
     lowest, highest = speaker_bounds(
         len(X), clusterer.n_speakers, clusterer.min_speakers, clusterer.max_speakers
     )
-    number_weight = weight if lowest == highest else min(number_weight, weight)
+    number_weight = min(number_weight, weight)
+    if lowest == highest:  # the number is given
+        number_weight, likeness = weight, None
     best: dict[int, tuple[float, Labels]] = {}
     if highest > 1:
         Y = backend.whiten(X)
@@ -146,7 +148,7 @@ def cluster_by_evidence(
                 labels = number_by_first_appearance(backend.reassign(Y, start, weight, n_steps))
                 k = count(labels)
                 cost = speaker_cost * k + one_speaker_cost * (k == 1)
-                if likeness is not None and lowest < highest:
+                if likeness is not None:
                     cost += likeness(labels)
                 score = backend.evidence(Y, labels, weight) - cost
                 if lowest <= k <= highest and (k not in best or score > best[k][0]):
