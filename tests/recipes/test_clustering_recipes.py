@@ -1,4 +1,4 @@
-"""egs/mini/run.sh and the whole of egs/timit/run.sh, on made-up voices; and killed again and again."""
+"""egs/mini/run.sh and the whole of egs/timit/run.sh, on made-up voices; and killed."""
 
 import json
 import os
@@ -44,6 +44,8 @@ EXPERIMENTS = {
     },
 }
 """One or two runs of each."""
+UNUSED = ("blstm-arcface", "blstm-pairwise-kl-reshape", "cnn-sphereface", "mfcc-statistics")
+"""Systems that differ from others in their settings alone: left out to save time."""
 RATE = ("agglomerative", "condensed", "oracle_cut", "misclassification_rate")
 
 
@@ -153,17 +155,17 @@ def test_what_is_finished_is_kept_or_refused(environment, mini, tmp_path):
     assert commit is None or re.fullmatch(r"[0-9a-f]{12,}(-dirty)?", commit)
 
     kept = f"{folder}: finished, kept"
-    done = run(environment, MINI, "--exp", exp, "--stage", 3, "--stop-stage", 3, "--steps", 61)
+    done = run(environment, MINI, "--exp", exp, "--stage", 3, "--stop-stage", 3, "--steps", 31)
     assert done.stdout.splitlines()[-1] == (
-        f"{kept}; its settings were others (training.n_steps 60, now 61), --force makes it again"
+        f"{kept}; its settings were others (training.n_steps 30, now 31), --force makes it again"
     )
 
     system, *words = json.loads((folder / "run.json").read_text())["command"].split()
-    words += ["--exp", exp, "--stage", 3, "--steps", 70, "--continue"]
+    words += ["--exp", exp, "--stage", 3, "--steps", 35, "--continue"]
     run(environment, REPOSITORY / system, *words)
-    assert json.loads((folder / "run.json").read_text())["steps"] == 70
+    assert json.loads((folder / "run.json").read_text())["steps"] == 35
     curve = (folder / "training" / "curve.tsv").read_text().splitlines()
-    assert [line.split()[0] for line in curve] == ["step", *map(str, range(10, 80, 10))]
+    assert [line.split()[0] for line in curve] == ["step", *map(str, range(5, 40, 5))]
 
 
 @pytest.mark.slow
@@ -252,7 +254,7 @@ def test_the_bundled_blstm_is_the_trained_one_in_8_bits(environment, mini, tmp_p
     done = run(environment, REPOSITORY / "egs/voices/pairwise_kl.sh", *words, "--stop-stage", 2)
     trained, made = exp / "blstm-pairwise-kl" / "seed1", exp / "pairwise-kl.tmp"
     assert f"\n{trained}: finished, kept\n" in done.stdout
-    assert done.stdout.endswith("\nno back end: 12 speakers have two clips, more than 512 are needed\n")
+    assert done.stdout.endswith("\nno back end: 12 speakers have two clips, more than 128 are needed\n")
     model = load_model(made)
     assert model.segments is not None
     assert model.segments.layer == "lstm2"
@@ -321,13 +323,16 @@ def test_wrong_options_of_shell(words, told):
 
 @pytest.mark.slow
 def test_the_whole_recipe_of_timit(environment, tmp_path):
-    """All stages, networks, baselines and kinds of experiments, on LDC's layout, some of it SPHERE."""
+    """All stages, and kinds of networks, baselines and experiments, on LDC's layout, some of it SPHERE."""
     train, dev = timit.read_names("train_100")[:4], ["FTLH0", "MRML0"]
     test = [*timit.read_names("test_20")[:2], "FJEM0", "MCCS0"]
     corpus = timit.make_timit(
         tmp_path, dict.fromkeys([*train, *dev, *test], 10), {train[0]: "riff", "FJEM0": "both"}, seconds=1.3
     )
     conf = shutil.copytree(CONF, tmp_path / "conf")
+    for name in UNUSED:
+        (conf / f"{name}.toml").unlink()
+    systems = find_systems(conf)
     for name, own in EXPERIMENTS.items():
         tables = load_toml(CONF / "experiments" / f"{name}.toml") | {"runs": own}
         (conf / "experiments" / f"{name}.toml").write_text(format_toml(tables))
@@ -339,17 +344,17 @@ def test_the_whole_recipe_of_timit(environment, tmp_path):
     )  # fmt: skip
     page = exp / "RESULTS.md"
     table, made = rows(page, "Errors, test_40"), rows(page, "How each was made")
-    for name, system in SYSTEMS.items():
+    for name, system in systems.items():
         assert table[system.title]["MR, oracle cut"] == rate(exp / name / "seed1"), name
         assert made[system.title]["command"] != "not run"
     steps = [row["batches / the paper's"].split(" / ")[0] for row in made.values()]
-    assert steps.count("2") == sum(system.is_network for system in SYSTEMS.values())
+    assert steps.count("2") == sum(system.is_network for system in systems.values())
     named = rows(page, "Identification")
     for name, n_speakers in (("gmm", 4), ("cnn-cross-entropy", 6)):
         scores = json.loads((exp / "identification" / name / "seed1" / "scores.json").read_text())
         assert scores["n_speakers"] == scores["parts"]["n"] == n_speakers
         assert scores["recordings"]["n"] == 2 * n_speakers
-        row = named[SYSTEMS[name].title]
+        row = named[systems[name].title]
         assert row["error, part"] == f"{100 * (1 - scores['parts']['accuracy']):.2f}"
     experiments = {
         path.parent.parent.relative_to(exp / "experiments").as_posix()
@@ -372,15 +377,15 @@ def without_times(page: Path) -> str:
 
 
 @pytest.mark.slow
-def test_a_recipe_killed_three_times_ends_with_the_same_results(environment, mini_in_seconds, tmp_path):
+def test_a_recipe_killed_twice_ends_with_the_same_results(environment, mini_in_seconds, tmp_path):
     (mini, seconds), exp = mini_in_seconds, tmp_path  # as deep as the other: the page has relative links
     chance = random.Random(1)
-    for _ in range(3):
+    for _ in range(2):
         process = subprocess.Popen(
             [MINI, "--exp", exp],
             env=environment, process_group=0, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        time.sleep(chance.uniform(0.05, 0.6) * seconds)
+        time.sleep(chance.uniform(0.1, 0.6) * seconds)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     run(environment, MINI, "--exp", exp)
