@@ -1,6 +1,8 @@
 """A Python that starts in a moment: its scripts run in children of a server that has loaded torch."""
 
+import atexit
 import contextlib
+import json
 import os
 import runpy
 import signal
@@ -11,24 +13,25 @@ import tempfile
 import traceback
 import warnings
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 CLIENT = """#!{python} -IS
-import os, socket, sys
+import json, os, socket, sys
 with socket.socket(socket.AF_UNIX) as server:
     server.connect({address!r})
-    words = [os.getcwd(), str(os.getpgid(0)), *sys.argv[1:]]
-    socket.send_fds(server, ["\\0".join(words).encode()], [0, 1, 2])
+    call = [os.getcwd(), os.getpgid(0), dict(os.environ), sys.argv[1:]]
+    socket.send_fds(server, [json.dumps(call).encode()], [0, 1, 2])
     sys.exit(int(server.recv(4) or b"1"))
 """
 
 
 @contextlib.contextmanager
 def fast_python() -> Iterator[Path]:
-    """A program that runs `[-W ACTION] SCRIPT WORDS...` or `-m MODULE WORDS...` as Python does.
+    """A program that runs `[-u] [-W ACTION] SCRIPT WORDS...` or `-m MODULE WORDS...` as Python does.
 
-    It runs in the caller's process group.
+    It runs in the caller's folder and environment, and in his process group if he is in our session.
     """
     with tempfile.TemporaryDirectory() as folder:
         address, program = f"{folder}/socket", Path(folder) / "python"
@@ -45,6 +48,14 @@ def fast_python() -> Iterator[Path]:
             server.kill()
             server.wait()
             server.stdout.close()
+
+
+@cache
+def python() -> str:
+    """Such a program, until the tests of this process end."""
+    stack = contextlib.ExitStack()
+    atexit.register(stack.close)
+    return str(stack.enter_context(fast_python()))
 
 
 def serve(address: str) -> None:
@@ -69,12 +80,17 @@ def answer(client: socket.socket) -> None:
     message, files, _, _ = socket.recv_fds(client, 2**16, 3)
     status = 1
     try:
-        folder, group, *words = message.decode().split("\0")
-        os.setpgid(0, int(group))
+        folder, group, environment, words = json.loads(message)
+        with contextlib.suppress(PermissionError):  # a group of another session, as torchrun makes
+            os.setpgid(0, group)
         os.chdir(folder)
+        os.environ.clear()
+        os.environ.update(environment)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for number, file in enumerate(files):
             os.dup2(file, number)
+        if words[0] == "-u":
+            words = words[1:]
         if words[0] == "-W":
             warnings.simplefilter(words[1])
             words = words[2:]

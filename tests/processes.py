@@ -5,6 +5,7 @@ import os
 import runpy
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
@@ -13,6 +14,7 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 from planted import tiny_network
+from preloaded import python
 
 from diarize.networks.weights import save_weights
 from diarize.training.embedding_training import train_embedding
@@ -74,6 +76,16 @@ def run_recipe_and_die(folder: Path, n_files: int, script: Path, *words: object)
 
     sys.addaudithook(kill)
     run_recipe(script, *words)
+
+
+def run_by_torchrun(script: Path, *words: object) -> subprocess.CompletedProcess[str]:
+    """What a recipe did as two processes."""
+    command = [python(), "-m", "torch.distributed.run", "--nproc-per-node", 2, "--master-port", free_port()]
+    return subprocess.run(
+        [str(word) for word in (*command, script, *words)],
+        capture_output=True, text=True, check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHON_EXEC": python()},
+    )  # fmt: skip
 
 
 def free_port() -> int:

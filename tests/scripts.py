@@ -8,11 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from preloaded import python
 
 
 def run(script: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
     """What a script did."""
-    command = [sys.executable, str(script), *map(str, arguments)]
+    command = [python(), str(script), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 

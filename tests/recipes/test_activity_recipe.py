@@ -1,16 +1,13 @@
 """The scripts that make the network of speech and overlap, on the demo's voices: from clips to a model."""
 
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 from planted import curve_without_seconds
-from processes import free_port, run_recipe, run_recipe_and_die, start
+from processes import run_by_torchrun, run_recipe, run_recipe_and_die, start
 from safetensors.torch import load_file
 from scripts import message
 from small_onnx import write_segmentation
@@ -120,12 +117,8 @@ def test_a_training_that_is_killed_ends_with_the_same_weights(packed, config, tm
 
 
 def test_torchrun_shares_the_work_and_the_first_process_writes(packed, config, tmp_path):
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", 2, "--master-port"]
-    command += [free_port(), TRAIN, "--data", packed, "--dev", packed, "--config", config, "--out", tmp_path]
-    done = subprocess.run(
-        [*map(str, command)],
-        capture_output=True, text=True, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
+    words = ("--data", packed, "--dev", packed, "--config", config, "--out", tmp_path)
+    done = run_by_torchrun(TRAIN, *words)
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"{tmp_path / 'model'}: written\n"
     assert [row[0] for row in curve_without_seconds(tmp_path)] == ["step", "2", "4", "6"]

@@ -8,14 +8,13 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import made_up_timit as timit
 import numpy as np
 import pytest
 from planted_corpus import write_corpus
-from preloaded import fast_python
+from preloaded import python
 from safetensors.numpy import load_file
 
 from diarize.config import load_toml
@@ -50,10 +49,9 @@ RATE = ("agglomerative", "condensed", "oracle_cut", "misclassification_rate")
 
 
 @pytest.fixture(scope="module")
-def environment() -> Iterator[dict[str, str]]:
+def environment() -> dict[str, str]:
     """Variables with which a recipe's scripts start in a moment."""
-    with fast_python() as python:
-        yield {**os.environ, "PYTHON": str(python)}
+    return {**os.environ, "PYTHON": python()}
 
 
 def run(

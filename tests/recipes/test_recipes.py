@@ -1,11 +1,11 @@
 """The recipes, on the recording that ships with the repository."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import scripts
 import soundfile
 
 from diarize.formats import read_rttm, read_uem
@@ -17,8 +17,7 @@ SCRIPT = "simulate_conversations.py"
 
 
 def run_recipe(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(REPOSITORY / "recipes" / SCRIPT), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return scripts.run(REPOSITORY / "recipes" / SCRIPT, *arguments)
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,7 @@
 """The recipes that pack, train and embed, on made-up voices; killed at random, and in two processes."""
 
-import os
 import re
 import signal
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -14,7 +11,7 @@ import soundfile
 import torch
 from helpers import write_small_model
 from planted import N_SPEAKERS, SENTENCES, curve_without_seconds, pack_speakers
-from processes import free_port, run_recipe, run_recipe_and_die, start, train_together
+from processes import free_port, run_by_torchrun, run_recipe, run_recipe_and_die, start, train_together
 from safetensors.torch import load_file
 from scripts import call, message
 from torch.nn import functional as F
@@ -277,11 +274,7 @@ def test_torchrun_takes_a_batch_a_process_and_averages_their_gradients(features,
         "training.weight_decay=0",
     ):  # fmt: skip
         words += ["--set", setting]
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", 2, "--master-port"]
-    done = subprocess.run(
-        [*map(str, [*command, free_port(), TRAIN, *words])],
-        capture_output=True, text=True, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )  # fmt: skip
+    done = run_by_torchrun(TRAIN, *words)
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"{tmp_path / 'model'}: written\n"
     assert len(done.stderr.strip().splitlines()) == 1, "one line a checkpoint, of the first process"

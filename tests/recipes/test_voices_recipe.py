@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scripts
 import soundfile
 from helpers import write_small_model
 from scripts import call, message
@@ -58,8 +59,7 @@ save_every = 3
 
 
 def run(script: Path, *arguments: object) -> str:
-    command = [sys.executable, str(script), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = scripts.run(script, *arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
