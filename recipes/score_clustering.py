@@ -51,15 +51,21 @@ def main() -> None:
     arguments = parser.parse_args()
 
     test = load(arguments.test)
-    sets = {path.stem: test.of(read_list(path), path) for path in arguments.speakers} or {"all": test}
+    lists, sets = dict[frozenset[str], ComparedParts](), dict[str, ComparedParts]()
+    for path in arguments.speakers:
+        speakers = read_list(path)
+        sets[path.stem] = lists.setdefault(frozenset(speakers), test.of(speakers, path))
+    sets = sets or {"all": test}
     for name, path in arguments.set:
         if name in sets:
             raise FormatError(f"--set {name}={path}: a list of speakers already has this name")
         sets[name] = load(path)
     thresholds = choose_thresholds(load(arguments.dev)) if arguments.dev else None
+    different = {id(parts): parts for parts in sets.values()}  # a small corpus has the same lists
+    scored = {key: score_parts(parts, thresholds) for key, parts in different.items()}
     scores = {
         "thresholds_of_dev": thresholds,
-        "sets": {name: score_parts(parts, thresholds) for name, parts in sets.items()},
+        "sets": {name: scored[id(parts)] for name, parts in sets.items()},
     }
     write_text(json.dumps(scores, indent=1) + "\n", arguments.out)
     for name, entry in scores["sets"].items():

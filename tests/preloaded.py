@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import importlib
 import json
 import os
 import runpy
@@ -16,7 +17,11 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from diarize.machine.quiet_imports import import_matplotlib, import_torch_compiler
+
 REPOSITORY = Path(__file__).resolve().parent.parent
+LATE = ("hdbscan", "matplotlib.pyplot", "pyarrow.parquet", "sklearn.cluster", "sklearn.manifold")
+"""What functions of the recipes import."""
 CLIENT = """#!{python} -IS
 import json, os, socket, sys
 with socket.socket(socket.AF_UNIX) as server:
@@ -62,6 +67,11 @@ def serve(address: str) -> None:
     """Load what the recipes import, then run a script in a child for each client."""
     for script in sorted((REPOSITORY / "recipes").glob("*.py")):
         runpy.run_path(str(script), run_name="loaded")
+    import_matplotlib()
+    import_torch_compiler()
+    with warnings.catch_warnings(action="ignore"):
+        for name in LATE:
+            importlib.import_module(name)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the children
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(address)
