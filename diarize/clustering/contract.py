@@ -9,23 +9,22 @@ there are this many speakers. The same vectors always give the same labels.
 from __future__ import annotations
 
 import logging
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClusterMixin
-from sklearn.utils.validation import validate_data
 
 from diarize.clustering.affinity import Matrix
 from diarize.clustering.bounds import speaker_bounds, too_few
+from diarize.clustering.estimator import Estimator
 from diarize.clustering.partitions import Labels, count, number_by_first_appearance, within_bounds
 from diarize.clustering.reasons import Evidence, explain
 
 logger = logging.getLogger(__name__)
 
 
-class Clusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
+class Clusterer(Estimator, ABC):
     """Base of all clusterers.
 
     Parameters
@@ -64,6 +63,8 @@ class Clusterer(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         ConfigError
             If ``n_speakers`` is impossible for this many items.
         """
+        from sklearn.utils.validation import validate_data
+
         X = validate_data(self, X, dtype=(np.float64, np.float32))
         lowest, highest = speaker_bounds(len(X), self.n_speakers, self.min_speakers, self.max_speakers)
         if message := too_few(len(X), self.n_speakers, self.min_speakers):

@@ -28,7 +28,6 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from diarize.clustering.partitions import Labels
 from diarize.config import Config
@@ -192,6 +191,8 @@ def shares_of(
     hop : float
         Seconds from one clustered window to the next.
     """
+    from scipy.optimize import linear_sum_assignment  # takes half a second
+
     active, alone = local.active, local.alone
     spoken = np.zeros((*active.shape[:2], k), np.float32)
     scores = np.zeros((len(keys), k))

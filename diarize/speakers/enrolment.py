@@ -40,7 +40,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import linear_sum_assignment
 
 from diarize.clustering.affinity import Matrix
 from diarize.speakers.model_arrays import arrays_file, load_arrays, save_arrays
@@ -117,6 +116,8 @@ def assign(scores: Matrix, needed: float) -> dict[int, int]:
     Crouse: On implementing 2D rectangular assignment algorithms, IEEE Transactions on Aerospace and
     Electronic Systems 52, 2016, as in SciPy.
     """
+    from scipy.optimize import linear_sum_assignment  # takes half a second
+
     gain = np.maximum(scores - needed, 0)
     rows, columns = linear_sum_assignment(gain, maximize=True)
     return {int(row): int(column) for row, column in zip(rows, columns, strict=True) if gain[row, column] > 0}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from diarize.clustering.partitions import Labels
 
@@ -27,6 +26,8 @@ def keep_numbers(labels: Labels, before: Labels, n_known: int) -> Labels:
     n_known : int
         How many numbers have been given so far.
     """
+    from scipy.optimize import linear_sum_assignment  # takes half a second
+
     counts = np.zeros((int(labels.max()) + 1, n_known), np.int64)
     had = before >= 0
     np.add.at(counts, (labels[had], before[had]), 1)

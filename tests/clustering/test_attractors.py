@@ -84,6 +84,7 @@ def test_bounds_are_honoured_on_random_problems(folder):
         assert json.loads(json.dumps(clusterer.evidence_, allow_nan=False)) == clusterer.evidence_
 
 
+@pytest.mark.filterwarnings("ignore:.*does not inherit from:UserWarning")
 def test_scikit_learn_takes_it_for_an_estimator(folder):
     fails = dict.fromkeys(("check_clustering", "check_clustering(readonly_memmap=True)"), "random weights")
     check_estimator(

@@ -99,6 +99,7 @@ def test_bounds_are_honoured_on_200_random_problems(method):
         assert set(clusterer.evidence_) == {"n_speakers", "reason", "candidates", "absorbed"}, told
 
 
+@pytest.mark.filterwarnings("ignore:.*does not inherit from:UserWarning")
 @pytest.mark.parametrize("method", METHODS)
 def test_scikit_learn_takes_it_for_an_estimator(method):
     check_estimator(build_clusterer(method), expected_failed_checks=FAILS.get(method), on_skip=None)
