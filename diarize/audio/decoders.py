@@ -233,10 +233,10 @@ def _soundfile_pieces(
     handle: int | BinaryIO,
 ) -> Iterator[Piece]:
     """The samples of a file opened by soundfile."""
-    n_samples = 0
+    n_samples, n_frames = 0, max(PIECE, 8 * PIECE // info.n_channels)  # a call costs as much as 4,000 samples
     while True:
         try:
-            samples = sound.read(PIECE, dtype="float32", always_2d=True)
+            samples = sound.read(n_frames, dtype="float32", always_2d=True)
         except soundfile.LibsndfileError as error:
             if head.startswith(b"fLaC"):  # soundfile loses the whole piece; PyAV reads its intact part
                 break
