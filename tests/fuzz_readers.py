@@ -28,7 +28,18 @@ SLOW, HANGS = 5, 60
 """Seconds: an input that takes longer is a finding; one that takes longer ends the process."""
 MEMORY = 2**31
 """Bytes that an input may need beyond what the libraries need."""
-NUMBERS = ("1e308", "1e-308", "nan", "-1", "0", "1e9", "9999999999999999999999", "\\xff\\xfe", "\\x00", "\\xed\\xa0\\x80")
+NUMBERS = (
+    "1e308",
+    "1e-308",
+    "nan",
+    "-1",
+    "0",
+    "1e9",
+    "9999999999999999999999",
+    "\\xff\\xfe",
+    "\\x00",
+    "\\xed\\xa0\\x80",
+)
 INSTRUMENTED = ["diarize", "json", "tomllib", "csv", "zipfile", "xml", "html"]
 DONE = re.compile(r"^Done (\d+) runs|^#(\d+)\t", re.MULTILINE)
 
@@ -42,10 +53,12 @@ class Formatted(logging.Handler):
 
 def place(error: BaseException) -> str:
     """The kind of an exception, and the last line of diarize that it went through."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "/diarize/" in frame.filename]
-    frame = frames[-1] if frames else traceback.extract_tb(error.__traceback__)[-1]
-    about = str(error)[:24] if isinstance(error, AssertionError) else ""
-    return f"{type(error).__name__}{about} in {Path(frame.filename).name}, {frame.name}, line {frame.lineno}"
+    about = str(error).partition(":")[0] if isinstance(error, AssertionError) else type(error).__name__
+    if isinstance(error, AssertionError) and error.__context__ is not None:
+        error = error.__context__  # the error whose line is not as promised
+    frames = traceback.extract_tb(error.__traceback__)
+    frame = next((frame for frame in reversed(frames) if "/diarize/" in frame.filename), frames[-1])
+    return f"{about} in {Path(frame.filename).name}, {frame.name}, line {frame.lineno}"
 
 
 def fuzz(name: str, options: argparse.Namespace) -> None:
@@ -63,7 +76,11 @@ def fuzz(name: str, options: argparse.Namespace) -> None:
     tokens = set()
     for seed in reader.seeds():
         (corpus / hashlib.sha256(seed).hexdigest()[:16]).write_bytes(seed)
-        tokens |= {token for token in re.findall(rb"[\w.<>/=:-]{1,40}|[^\w\s]{1,8}|\s+", seed[:4000]) if len(token) < 60}
+        tokens |= {
+            token
+            for token in re.findall(rb"[\w.<>/=:-]{1,40}|[^\w\s]{1,8}|\s+", seed[:4000])
+            if len(token) < 60
+        }
     words = {"".join(f"\\x{byte:02x}" for byte in token) for token in tokens} | set(NUMBERS)
     dictionary.write_text("".join(f'"{word}"\n' for word in sorted(words)))
     seen: set[str] = set()
@@ -121,10 +138,14 @@ def row(name: str, options: argparse.Namespace) -> list[str]:
 
 def main() -> None:
     """Fuzz all readers, or the named ones, and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seconds", type=int, default=120, metavar="N", help="for each reader")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="only these readers; default: all")
-    parser.add_argument("--found", type=Path, metavar="DIR", help="where findings are written; default: found")
+    parser.add_argument(
+        "--found", type=Path, metavar="DIR", help="where findings are written; default: found"
+    )
     parser.add_argument("--corpus", type=Path, metavar="DIR", help="inputs that are kept for the next run")
     parser.add_argument("--trace", action="store_true", help="print the traceback of each finding")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
@@ -133,7 +154,9 @@ def main() -> None:
     options.found = (options.found or Path("found")).resolve()
     options.found.mkdir(parents=True, exist_ok=True)
     if importlib.util.find_spec("atheris") is None:
-        raise SystemExit("fuzz_readers.py: needs atheris, which finds inputs by coverage: pip install atheris")
+        raise SystemExit(
+            "fuzz_readers.py: needs atheris, which finds inputs by coverage: pip install atheris"
+        )
     sys.path.insert(0, str(ROOT / "benchmarks"))
     if options.here:
         fuzz(options.only[0], options)

@@ -37,7 +37,9 @@ TURNS = [
     Turn("a", Segment(1.5, 3.25), "Åsa <&> Bob"),
     Turn("a", Segment(4.0, 3605.125), "=x"),
 ]
-RTTM = b"SPEAKER a 1 0.5 1.5 <NA> <NA> Ann <NA> <NA>\nSPKR-INFO a 1 <NA> <NA> <NA> unknown Ann <NA> <NA>\n;; x\n"
+RTTM = (
+    b"SPEAKER a 1 0.5 1.5 <NA> <NA> Ann <NA> <NA>\nSPKR-INFO a 1 <NA> <NA> <NA> unknown Ann <NA> <NA>\n;; x\n"
+)
 STM = b";; x\na 1 Ann 0.5 2.0 <o,f0> hello there\na A inter_segment_gap 2 3 <o>\nb 1 Bob 0 1 (%hm) x\n"
 CTM = b"a 1 0.5 0.25 hello 0.9 lex Ann\na 1 * * <ALT_BEGIN>\na 1 1 0.5 or\na 1 * * <ALT>\na 1 * * <ALT_END>\n"
 SRT = b"1\n00:00:00,500 --> 00:00:02,000\n[Ann]: <i>Hi</i> {\\an8}you\n\n2\n00:00:02,000 --> 01:00:03,000\n- Yo\n"
@@ -61,7 +63,7 @@ JSON = [
 ]
 TOML = (
     b'[speech]\nthreshold = 0.5\n[embedding]\nmodel = "none"\nwindow = 1.5\n[clustering]\nn_speakers = 2\n'
-    b'method = "agglomerative"\n[turns]\nmin_pause = 0.25\n[channels]\nmargin = 6\n'
+    b'method = "agglomerative"\n[turns]\nmin_gap = 0.25\n[channels]\nmargin = 6\n'
 )
 ONNX_TOML = (
     b'[model]\ninput = "feats"\noutput = "embs"\ndim = 6\naxes = "frames mels"\nscale = 1.0\n'
@@ -77,19 +79,32 @@ ARK = b"".join(
 SEGMENTS = b"x-a a 0 1.5\ny-a a 1 2.5\n"
 ARRAYS = [
     *(pa.array(["a", "b"]), pa.array([1.5, 2.5]), pa.array([[1.0, 2.0]] * 2, pa.list_(pa.float32(), 2))),
-    *(pa.array([0.0, 0.5]), pa.array(["a", None]), pa.array(["", "\0"]), pa.array([b"a", b"\xff"]), pa.nulls(2)),
+    *(
+        pa.array([0.0, 0.5]),
+        pa.array(["a", None]),
+        pa.array(["", "\0"]),
+        pa.array([b"a", b"\xff"]),
+        pa.nulls(2),
+    ),
     *(pa.array(["a", "b"]).dictionary_encode(), pa.array(["a", "b"], pa.large_string())),
     pa.Array.from_buffers(pa.string(), 2, pa.array([b"a", b"\xff"]).buffers()),  # a text that is not UTF-8
-    *(pa.array([1, 0], kind) for kind in (pa.float32(), pa.int64(), pa.uint8(), pa.float16(), pa.decimal128(5))),
+    *(
+        pa.array([1, 0], kind)
+        for kind in (pa.float32(), pa.int64(), pa.uint8(), pa.float16(), pa.decimal128(5))
+    ),
     *(pa.array([1, 2], kind) for kind in (pa.timestamp("s"), pa.duration("s"), pa.time64("us"))),
     *(pa.array(numbers) for numbers in ([True, False], [np.nan, 1.0], [-1.0, 1e300], [np.inf, 1.0])),
     *(pa.array([[1, 2]] * 2, pa.list_(kind, 2)) for kind in (pa.float64(), pa.int8(), pa.float16())),
     *(pa.array([[1.0, value]] * 2, pa.list_(pa.float32(), 2)) for value in (None, np.nan, np.inf)),
     *(pa.array([["a", "b"]] * 2, pa.list_(pa.string(), 2)), pa.array([[]] * 2, pa.list_(pa.float32(), 0))),
-    *(pa.array([[1.0], []]), pa.array([{"x": 1}] * 2), pa.array([[True, False]] * 2, pa.list_(pa.bool_(), 2))),
+    *(
+        pa.array([[1.0], []]),
+        pa.array([{"x": 1}] * 2),
+        pa.array([[True, False]] * 2, pa.list_(pa.bool_(), 2)),
+    ),
 ]
 """Columns of a Parquet file, of which a byte of the input chooses one."""
-BACK_END = ("mean", "projection")
+BACK_END = {"projection": "dn", "spread": "n"}
 
 
 @dataclass(frozen=True)
@@ -139,7 +154,13 @@ def _kaldi(path: Path) -> None:
     with tempfile.TemporaryDirectory(dir=path.parent, prefix="input") as folder:
         for part in path.read_bytes().split(b"\n="):
             name, _, text = part.removeprefix(b"=").partition(b"\n")
-            if name.decode("utf-8", "replace") in ("wav.scp", "segments", "utt2spk", "spk2utt", "reco2num_spk"):
+            if name.decode("utf-8", "replace") in (
+                "wav.scp",
+                "segments",
+                "utt2spk",
+                "spk2utt",
+                "reco2num_spk",
+            ):
                 Path(folder, name.decode()).write_bytes(text + b"\n")
         read_data_folder(folder)
 
@@ -175,7 +196,12 @@ def _onnx_settings(path: Path) -> None:
 
 def _npz(content: bytes) -> bytes:
     """An archive of a table of which the input is one array; its first byte chooses which."""
-    arrays = {"recording": np.array(["a", "b"]), "start": np.zeros(2), "end": np.ones(2), "vectors": np.ones((2, 3))}
+    arrays = {
+        "recording": np.array(["a", "b"]),
+        "start": np.zeros(2),
+        "end": np.ones(2),
+        "vectors": np.ones((2, 3)),
+    }
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         for index, (name, array) in enumerate(arrays.items()):
@@ -223,7 +249,7 @@ def _weights() -> bytes:
 
 
 def _back_end() -> bytes:
-    return save({name: np.ones((2, 2), "f4") for name in BACK_END}, {"weights": "x"})
+    return save({"projection": np.ones((3, 2), "f4"), "spread": np.ones(2, "f4")}, {"weights": "x"})
 
 
 def _table(suffix: str) -> Callable[[], list[bytes]]:
@@ -284,7 +310,10 @@ READERS = {
     "embeddings, TSV": Reader(".tsv", Embeddings.load, _table(".tsv")),
     "embeddings, npz": Reader(".npz", Embeddings.load, _table(".npz")),
     "embeddings, npz, one array": Reader(
-        ".npz", Embeddings.load, lambda: [b"\0" + _npy(np.array(["a", "b"])), b"\3" + _npy(np.ones((2, 3)))], _npz
+        ".npz",
+        Embeddings.load,
+        lambda: [b"\0" + _npy(np.array(["a", "b"])), b"\3" + _npy(np.ones((2, 3)))],
+        _npz,
     ),
     "embeddings, Parquet": Reader(".parquet", Embeddings.load, _table(".parquet")),
     "embeddings, Parquet, columns": Reader(

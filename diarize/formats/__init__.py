@@ -54,7 +54,7 @@ from typing import IO, Any
 
 from diarize.errors import FormatError
 from diarize.files.folders import check_file_name, refuse_outside
-from diarize.files.text import File, as_file, open_text, write_text
+from diarize.files.text import File, as_file, open_text, shorten, write_text
 from diarize.formats.objects import (
     from_annotation,
     from_dataframe,
@@ -126,7 +126,7 @@ def read_recording(path: str | Path, recording: str, what: str = "the file") -> 
     turns = read_turns(path)
     names = list(dict.fromkeys(turn.recording for turn in turns))
     if len(names) > 1 and recording not in names:
-        shown = ", ".join(names[:3])
+        shown = ", ".join(map(shorten, names[:3]))
         raise FormatError(
             f"{path}: turns of {len(names)} recordings ({shown}), none is {recording}; "
             f"name {what} like its recording"

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from diarize.errors import FormatError
 from diarize.files.atomic import atomic_path
-from diarize.files.text import read_lines
+from diarize.files.text import read_lines, shorten
 from diarize.formats.csv_format import disarm, rearm
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def parquet_vectors(columns: pa.Table, names: Sequence[str], path: str | Path) -
     found = columns.column_names
     for name in (*names, "vector"):
         if name not in found:
-            raise FormatError(f"{path}: no column {name!r}; found: {', '.join(found)}")
+            raise FormatError(f"{path}: no column {name!r}; found: {shorten(', '.join(found), 200)}")
         if columns[name].null_count:
             raise FormatError(f"{path}: column {name!r} has {columns[name].null_count} missing values")
     kind = columns.schema.field("vector").type
