@@ -14,14 +14,18 @@ import argparse
 import hashlib
 import importlib.util
 import logging
+import os
 import re
 import resource
-import subprocess
 import sys
 import tempfile
 import time
 import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from readers import Reader
 
 ROOT = Path(__file__).resolve().parent.parent
 SLOW, HANGS = 5, 60
@@ -61,14 +65,11 @@ def place(error: BaseException) -> str:
     return f"{about} in {Path(frame.filename).name}, {frame.name}, line {frame.lineno}"
 
 
-def fuzz(name: str, options: argparse.Namespace) -> None:
-    """Run one reader in this process until the time is over."""
+def fuzz(name: str, reader: Reader, options: argparse.Namespace) -> None:
+    """Run one reader until the time is over; this ends the process."""
     import atheris
+    from readers import check
 
-    with atheris.instrument_imports(include=INSTRUMENTED):
-        import readers
-
-    reader = readers.READERS[name]
     logging.getLogger().handlers = [Formatted()]
     folder = Path(tempfile.mkdtemp(dir=options.folder))
     corpus, dictionary = options.corpus / slug(name), folder / "words"
@@ -98,7 +99,7 @@ def fuzz(name: str, options: argparse.Namespace) -> None:
     def run(content: bytes) -> None:
         began = time.monotonic()
         try:
-            readers.check(reader, content, folder)
+            check(reader, content, folder)
         except Exception as error:
             report(place(error), content)
         if time.monotonic() - began > SLOW:
@@ -119,21 +120,22 @@ def slug(name: str) -> str:
     return re.sub(r"\W+", "-", name).strip("-").lower()
 
 
-def row(name: str, options: argparse.Namespace) -> list[str]:
+def row(name: str, reader: Reader, options: argparse.Namespace) -> list[str]:
     """The row of a reader, from a process of its own."""
-    words = [sys.executable, __file__, "--only", name, "--here", "--seconds", str(options.seconds)]
-    folders = ["--found", options.found, "--corpus", options.corpus, "--folder", options.folder]
     before = set(options.found.iterdir())
-    done = subprocess.run(
-        [*map(str, [*words, *folders]), *(["--trace"] if options.trace else [])],
-        capture_output=True, text=True, errors="replace", check=False, cwd=ROOT,
-    )  # fmt: skip
-    print(*re.findall("^FOUND .*", done.stdout, re.MULTILINE), sep="\n", file=sys.stderr, flush=True)
-    if options.trace or done.returncode:
-        print(done.stdout[-3000:], done.stderr[-3000:], file=sys.stderr, flush=True)
-    counts = [int(one or other) for one, other in DONE.findall(done.stderr)]
-    found = len(set(options.found.iterdir()) - before)
-    return [name, str(options.seconds), f"{max(counts, default=0):,}", str(found)]
+    with tempfile.TemporaryFile("w+", errors="replace", dir=options.folder) as log:
+        if not (process := os.fork()):
+            os.dup2(log.fileno(), 1)
+            os.dup2(log.fileno(), 2)
+            fuzz(name, reader, options)
+        status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+        log.seek(0)
+        said = log.read()
+    shown = said if options.trace or status else "\n".join(re.findall("^FOUND .*", said, re.MULTILINE))
+    print(f"{name}: status {status}", shown[-4000:], sep="\n", file=sys.stderr, flush=True)
+    counts = [int(one or other) for one, other in DONE.findall(said)]
+    n_found = len(set(options.found.iterdir()) - before)
+    return [name, str(options.seconds), f"{max(counts, default=0):,}", str(n_found)]
 
 
 def main() -> None:
@@ -148,8 +150,6 @@ def main() -> None:
     )
     parser.add_argument("--corpus", type=Path, metavar="DIR", help="inputs that are kept for the next run")
     parser.add_argument("--trace", action="store_true", help="print the traceback of each finding")
-    parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     options.found = (options.found or Path("found")).resolve()
     options.found.mkdir(parents=True, exist_ok=True)
@@ -157,16 +157,17 @@ def main() -> None:
         raise SystemExit(
             "fuzz_readers.py: needs atheris, which finds inputs by coverage: pip install atheris"
         )
+    import atheris
+
+    with atheris.instrument_imports(include=INSTRUMENTED):
+        from readers import READERS
     sys.path.insert(0, str(ROOT / "benchmarks"))
-    if options.here:
-        fuzz(options.only[0], options)
     from printing import header, table
-    from readers import READERS
 
     with tempfile.TemporaryDirectory() as folder:
         options.folder = Path(folder)
         options.corpus = (options.corpus or Path(folder, "corpus")).resolve()
-        rows = [row(name, options) for name in options.only or READERS]
+        rows = [row(name, READERS[name], options) for name in options.only or READERS]
     print(header("1 process a reader", ["atheris"]))
     print(table(("reader", "seconds", "inputs", "findings"), rows), end="")
 
