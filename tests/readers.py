@@ -1,9 +1,8 @@
-"""Every reader of text and model files, with seeds: what `fuzz_readers.py` drives and `test_fuzzed.py` checks."""
+"""Every reader of text and model files, with inputs that it reads."""
 
 from __future__ import annotations
 
 import io
-import json
 import struct
 import tempfile
 import zipfile
@@ -15,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from reader_seeds import ARK, CTM, DATA, JSON, KALDI, ONNX_TOML, RTTM, SEGMENTS, SRT, STM, TOML, TURNS, VTT
 from safetensors.numpy import save
 from torch import nn
 
@@ -26,57 +26,10 @@ from diarize.formats import FORMATS, read_rttm_speech, read_turns, read_uem, ren
 from diarize.formats.kaldi import read_data_folder
 from diarize.networks.weights import load_weights
 from diarize.report.results import read_results
-from diarize.segments import Segment, Turn
 from diarize.speakers.model_arrays import load_arrays
 from diarize.speakers.voice_table import VoiceTable
 from diarize.words.readers import read_words
 
-DATA = Path(__file__).with_name("data")
-TURNS = [
-    Turn("a", Segment(0.5, 2.0), "Ann Lee"),
-    Turn("a", Segment(1.5, 3.25), "Åsa <&> Bob"),
-    Turn("a", Segment(4.0, 3605.125), "=x"),
-]
-RTTM = (
-    b"SPEAKER a 1 0.5 1.5 <NA> <NA> Ann <NA> <NA>\nSPKR-INFO a 1 <NA> <NA> <NA> unknown Ann <NA> <NA>\n;; x\n"
-)
-STM = b";; x\na 1 Ann 0.5 2.0 <o,f0> hello there\na A inter_segment_gap 2 3 <o>\nb 1 Bob 0 1 (%hm) x\n"
-CTM = b"a 1 0.5 0.25 hello 0.9 lex Ann\na 1 * * <ALT_BEGIN>\na 1 1 0.5 or\na 1 * * <ALT>\na 1 * * <ALT_END>\n"
-SRT = b"1\n00:00:00,500 --> 00:00:02,000\n[Ann]: <i>Hi</i> {\\an8}you\n\n2\n00:00:02,000 --> 01:00:03,000\n- Yo\n"
-VTT = (
-    b"WEBVTT - x\n\nNOTE\nx\n\nSTYLE\n::cue {}\n\nintro\n00:01.000 --> 00:02.500 align:start\n<v.loud Ann>Hi "
-    b"<00:01.500>you &amp; me</v>\n\n00:00:03.000 --> 00:00:04.000\n[Bob]: Hello\n"
-)
-JSON = [
-    b'{"format": "diarize", "version": 1, "recording": "a", "duration": 3.5, "speakers": [], "turns": [{"start": '
-    b'0, "end": 1.5, "speaker": "A", "confidence": 0.5, "alternative": "B"}], "exclusive": [], "doubtful": [], '
-    b'"evidence": {"reason": "x", "n_speakers": 1}, "settings": {"a": 1}, "model": null}',
-    b'[{"session_id": "a", "speaker": "A", "start_time": "0:00:01.5", "end_time": 2, "words": "hello there"}]',
-    b'{"segments": [{"start": 0, "end": 2, "text": " Hi you", "words": [{"word": "Hi", "start": 0, "end": 1, '
-    b'"score": 0.5, "speaker": "A"}, {"word": "you"}]}, {"start": 2, "end": null, "text": "x", "speaker": 3}]}',
-    b'{"output": {"diarization": [{"start": 0, "end": 1, "speaker": "A"}]}}',
-    b'{"uri": "a", "content": [{"segment": {"start": 0, "end": 1}, "track": "x", "label": "A"}]}',
-    b'{"transcription": [{"offsets": {"from": 0, "to": 900}, "text": " Hi", "tokens": [{"text": " H", "offsets": '
-    b'{"from": 0, "to": 400}}, {"text": "i", "offsets": {"from": 400, "to": 900}}, {"text": "[_TT_1]", "offsets": '
-    b'{"from": 0, "to": 0}}]}]}',
-    b'{"segments": [{"start": 0, "end": 1, "text": "Hi"}], "words": [{"word": "Hi", "start": 0, "end": 1}]}',
-]
-TOML = (
-    b'[speech]\nthreshold = 0.5\n[embedding]\nmodel = "none"\nwindow = 1.5\n[clustering]\nn_speakers = 2\n'
-    b'method = "agglomerative"\n[turns]\nmin_gap = 0.25\n[channels]\nmargin = 6\n'
-)
-ONNX_TOML = (
-    b'[model]\ninput = "feats"\noutput = "embs"\ndim = 6\naxes = "frames mels"\nscale = 1.0\n'
-    b'normalization = "mean"\n[features]\nn_mels = 20\n[about]\ntitle = "x"\n'
-)
-KALDI = (
-    b"=wav.scp\na a.wav\nb b.wav\n=segments\nu1 a 0 1.5\nu2 b 1 2\n=utt2spk\nu1 A\nu2 B\n=spk2utt\nA u1\nB u2\n"
-    b"=reco2num_spk\na 1\nb 1\n"
-)
-ARK = b"".join(
-    key + b" \0BFV \4" + struct.pack("<i", 2) + np.ones(2, "<f4").tobytes() for key in (b"x-a", b"y-a")
-)
-SEGMENTS = b"x-a a 0 1.5\ny-a a 1 2.5\n"
 ARRAYS = [
     *(pa.array(["a", "b"]), pa.array([1.5, 2.5]), pa.array([[1.0, 2.0]] * 2, pa.list_(pa.float32(), 2))),
     *(

@@ -162,19 +162,18 @@ class OnnxNetwork:
         given = [name for name in (config.input, config.length) if name is not None]
         for name in given:
             if name not in self._inputs:
-                raise ModelError(
-                    f"{self.path}: no input {shorten(name)!r}; it has: {shorten(', '.join(self._inputs), 200)}"
-                )
+                known = shorten(", ".join(self._inputs), 200)
+                raise ModelError(f"{self.path}: no input {shorten(name)!r}; it has: {known}")
         if missing := [name for name in self._inputs if name not in given]:
             raise ModelError(f"{self.path}: the input {shorten(missing[0])!r} is not named in the settings")
         if config.output not in outputs:
-            raise ModelError(
-                f"{self.path}: no output {shorten(config.output)!r}; it has: {shorten(', '.join(outputs), 200)}"
-            )
+            known = shorten(", ".join(outputs), 200)
+            raise ModelError(f"{self.path}: no output {shorten(config.output)!r}; it has: {known}")
         if config.length is not None and self._inputs[config.length].type not in _LENGTHS:
             kind = self._inputs[config.length].type
             raise ModelError(
-                f"{self.path}: input {shorten(config.length)!r} is a {kind}; for a number of frames it must be int64"
+                f"{self.path}: input {shorten(config.length)!r} is a {kind}; "
+                "for a number of frames it must be int64"
             )
 
 

@@ -16,7 +16,7 @@ from diarize.segments import Segment
 
 _FILES = {
     ".npz": ("vector_tables", "npz"),
-    ".parquet": ("vector_tables", "parquet"),
+    ".parquet": ("parquet_tables", "parquet"),
     ".tsv": ("vector_tables", "tsv"),
     ".ark": ("ark", "ark"),
     ".scp": ("ark", "ark"),

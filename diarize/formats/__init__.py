@@ -24,7 +24,8 @@ Data folders and tables of embeddings:
 
 - ``kaldi``: Kaldi's data folders
 - ``ark``: tables of embeddings as Kaldi archives
-- ``vector_tables``: tables of embeddings as NumPy archives, Parquet and TSV
+- ``vector_tables``: tables of embeddings as NumPy archives and TSV
+- ``parquet_tables``: tables of embeddings as Parquet
 - ``voice_tables``: tables of voices
 
 Objects of other libraries:

@@ -73,9 +73,8 @@ def _rows(text: Text) -> Iterator[Found]:
         found = reader.fieldnames or []
         for column in COLUMNS:
             if column not in found:
-                raise FormatError(
-                    f"{text.path}, line 1: no column {column!r}; found: {shorten(', '.join(found), 200) or 'none'}"
-                )
+                known = shorten(", ".join(found), 200) or "none"
+                raise FormatError(f"{text.path}, line 1: no column {column!r}; found: {known}")
         for row in reader:
             recording, start, end, speaker = (row[column] for column in COLUMNS)
             recording, speaker = rearm(recording), rearm(speaker)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from diarize.errors import FormatError
 from diarize.files.text import shorten
-from diarize.formats.vector_tables import Table, parquet_vectors, read_parquet_table, vector_column
+from diarize.formats.parquet_tables import parquet_arrays, read_parquet_table, vector_column
+from diarize.formats.vector_tables import Table
 
 SUFFIX = ".parquet"
 FORMAT, VERSION = "diarize voices", "1"
@@ -38,9 +39,7 @@ def read_voices(path: str | Path) -> tuple[Table, str]:
         raise FormatError(
             f"{path}: version {shorten(metadata.get('version', 'none'))} of a table; only {VERSION} is read"
         )
-    vectors = parquet_vectors(columns, ("name", "recording", "seconds"), path)
-    table = {name: columns[name].to_numpy() for name in ("name", "recording", "seconds")}
-    return {**table, "vectors": vectors}, metadata["model"]
+    return parquet_arrays(columns, ("name", "recording", "seconds"), path), metadata["model"]
 
 
 def render_voices(table: Table, model: str) -> bytes:

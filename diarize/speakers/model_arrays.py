@@ -53,8 +53,10 @@ def load_arrays(path: Path, shapes: Mapping[str, str], fingerprint: str, what: s
     lengths: dict[str, int] = {}
     for name, axes in shapes.items():
         shape = arrays[name].shape
-        sizes = [int(axis) if axis.isdigit() else lengths.setdefault(axis, n) for axis, n in zip(axes, shape)]
-        if len(shape) != len(axes) or list(shape) != sizes or not np.isfinite(arrays[name]).all():
+        is_right = len(shape) == len(axes) and bool(np.isfinite(arrays[name]).all())
+        for axis, n in zip(axes, shape, strict=False):
+            is_right &= n == (int(axis) if axis.isdigit() else lengths.setdefault(axis, n))
+        if not is_right:
             raise ModelError(f"{path}: {name} has another shape or is not finite; {_remedy(what)}")
     return arrays
 
