@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diarize.errors import FormatError
+from diarize.files.text import shorten
 from diarize.segments import Segment
 
 _FILES = {
@@ -174,8 +175,8 @@ class Embeddings:
             )
         try:
             return cls(**table)
-        except ValueError as error:
-            raise FormatError(f"{path}: {error}") from error
+        except (ValueError, TypeError) as error:
+            raise FormatError(f"{path}: {shorten(str(error), 200)}") from error
 
     def _set(self, name: str, dtype: type) -> None:
         # The dataclass is frozen.

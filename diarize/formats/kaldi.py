@@ -85,7 +85,7 @@ def parse_data_folder(texts: Mapping[str, Text], allow_pipes: bool = False) -> D
             if key not in utt2spk:
                 raise line.error(f"utterance {shorten(key)!r} has no speaker in utt2spk")
     if "spk2utt" in tables:
-        _check_inverse(tables["spk2utt"], utt2spk)
+        _check_inverse(tables["spk2utt"], utt2spk, texts["spk2utt"])
     n_speakers = {}
     for key, line in tables.get("reco2num_spk", {}).items():
         count = _values(line, 1)[0]
@@ -269,7 +269,7 @@ def _check_sorted(table: Mapping[str, Line]) -> None:
         before = key
 
 
-def _check_inverse(spk2utt: Mapping[str, Line], utt2spk: Mapping[str, str]) -> None:
+def _check_inverse(spk2utt: Mapping[str, Line], utt2spk: Mapping[str, str], text: Text) -> None:
     listed = set()
     for speaker, line in spk2utt.items():
         for utterance in map(normal_name, line.text.split()[1:]):
@@ -280,8 +280,7 @@ def _check_inverse(spk2utt: Mapping[str, Line], utt2spk: Mapping[str, str]) -> N
             listed.add(utterance)
     missing = sorted(utt2spk.keys() - listed)
     if missing:
-        path = next(iter(spk2utt.values())).path if spk2utt else "spk2utt"
-        raise FormatError(f"{path}: utterance {shorten(missing[0])!r} of utt2spk is not listed")
+        raise text.error(f"utterance {shorten(missing[0])!r} of utt2spk is not listed")
 
 
 def _word(name: str) -> str:

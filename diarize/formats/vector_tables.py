@@ -6,8 +6,6 @@ A table is a mapping of arrays: ``recording`` (n,) str, ``start`` and ``end`` (n
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,11 +42,11 @@ def read_npz(path: str | Path) -> Table:
             return {name: archive[name] for name in (*COLUMNS, *OPTIONAL) if name in archive.files}
     except OSError as error:
         raise FormatError(f"{path}: cannot be read ({error.strerror or 'damaged'})") from error
-    except (
-        *(ValueError, EOFError, TypeError, AttributeError, MemoryError, NotImplementedError, RuntimeError),
-        *(zipfile.BadZipFile, zlib.error),
-    ) as error:
-        # NumPy returns an array, not a context manager, for .npy, and raises ValueError for pickled objects.
+    except FormatError:
+        raise
+    except Exception as error:
+        # NumPy returns an array, not a context manager, for .npy, and raises errors of many kinds: ValueError
+        # for pickled objects, those of Python's own tokenizer for damaged headers, of zipfile and of zlib.
         raise FormatError(f"{path}: not a NumPy archive of plain arrays") from error
 
 

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from onnx import TensorProto, helper, save
-from reader_seeds import ONNX_TOML, TOML
+from reader_seeds import DATA, KALDI, ONNX_TOML, TOML
 from readers import ARRAYS, READERS, TIMES, VOICES, check
 from safetensors.torch import save as save_tensors
 
@@ -76,6 +76,21 @@ FOUND = {
         "safetensors, header",
         header({"weight": torch.ones(3, 4), "bias": torch.ones(3), "a\n" + "x" * 3000: torch.ones(1)}),
     ),
+    "an array with a damaged header": (
+        "embeddings, npz, one array",
+        b"\0\x93NUMPY\1\0v\0{'descr': '<U1', 'fortran_order': False, 'shape': (2,), }".ljust(66)
+        + b", 'shape': (2,), }".ljust(62)
+        + b"\na\0\0\0b\0\0\0",
+    ),
+    "an array without a header": ("embeddings, npz, one array", b"\1" + LONG),
+    "statistics that end the process": (
+        "embeddings, Parquet",
+        (DATA / "damaged_statistics.parquet").read_bytes(),
+    ),
+    "an spk2utt without lines": (
+        "data folder",
+        READERS["data folder"].seeds()[0].replace(b"=spk2utt\nA u1\nB u2", b"=spk2utt"),
+    ),
     "metadata that are not UTF-8": ("voices, Parquet, columns", bytes([0, 0, 1, 2]) + b"format=\xed\xa0\x80"),
 }
 """An input for each mechanism that was mended, by what it is."""
@@ -89,11 +104,10 @@ FOUND |= {
     for number in (
         4,
         10,
-        18,
         26,
         29,
         32,
-    )  # missing, not UTF-8, a time, a missing number, lists of text, structs
+    )  # missing, not UTF-8, a missing number, lists of text, structs
 }
 
 
