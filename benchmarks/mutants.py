@@ -50,7 +50,8 @@ def mutmut(copy: Path, *words: str, seconds: float | None = None) -> None:
     """Call mutmut in the copy; a call that is stopped goes on where it was when it is given again."""
     command = [sys.executable, "-m", "mutmut", *words]
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    process = subprocess.Popen(command, cwd=copy, env=variables, stdout=subprocess.DEVNULL)
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(command, cwd=copy, env=variables, **quiet)
     try:
         process.wait(seconds)
     except subprocess.TimeoutExpired:

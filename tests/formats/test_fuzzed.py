@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from onnx import TensorProto, helper, save
-from reader_seeds import DATA, KALDI, ONNX_TOML, TOML
+from reader_seeds import DATA, ONNX_TOML, TOML
 from readers import ARRAYS, READERS, TIMES, VOICES, check
 from safetensors.torch import save as save_tensors
 
