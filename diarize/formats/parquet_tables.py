@@ -42,7 +42,6 @@ def read_parquet_table(path: str | Path) -> pa.Table:
     FormatError
         If the file cannot be read.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
@@ -52,7 +51,9 @@ def read_parquet_table(path: str | Path) -> pa.Table:
             groups = map(opened.metadata.row_group, range(opened.metadata.num_row_groups))
             refuse_bomb(path, 4 * sum(g.column(i).num_values for g in groups for i in range(g.num_columns)))
             return opened.read()
-    except (pa.ArrowException, OSError) as error:
+    except FormatError:
+        raise
+    except Exception as error:  # also UnicodeDecodeError, for names of columns
         if isinstance(error, OSError) and error.strerror:
             raise FormatError(f"{path}: cannot be read ({error.strerror})") from error
         raise FormatError(f"{path}: not a Parquet file") from error

@@ -87,6 +87,10 @@ FOUND = {
         "embeddings, Parquet",
         (DATA / "damaged_statistics.parquet").read_bytes(),
     ),
+    "a column whose name is not UTF-8": (
+        "embeddings, Parquet",
+        READERS["embeddings, Parquet"].seeds()[0].replace(b"speaker", b"speake\xff"),
+    ),
     "an spk2utt without lines": (
         "data folder",
         READERS["data folder"].seeds()[0].replace(b"=spk2utt\nA u1\nB u2", b"=spk2utt"),
