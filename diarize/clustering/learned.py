@@ -24,6 +24,7 @@ from diarize.clustering.partitions import (
 from diarize.clustering.reasons import Evidence, explain
 from diarize.config.toml import load_toml
 from diarize.errors import ConfigError, ModelError
+from diarize.files.text import shorten
 
 _MOST_STEPS = 10  # of the reassignment to the nearest mean
 
@@ -124,11 +125,22 @@ def load_network(folder: Path) -> tuple[Weights, int]:
     """
     try:
         weights = load_file(folder / "weights.safetensors")
-    except (OSError, SafetensorError) as error:
-        raise ModelError(f"{folder}: no network of attractors ({error})") from error
+        weights = {name: weight.astype(np.float64) for name, weight in weights.items()}
+    except (
+        OSError,
+        SafetensorError,
+        TypeError,
+        AttributeError,
+    ) as error:  # NumPy has not all types of numbers
+        raise ModelError(f"{folder}: no network of attractors ({shorten(str(error), 200)})") from error
     table = load_toml(folder / "config.toml").get("network", {})
     if table.get("family") != "attractors" or "seeds" not in weights:
         raise ModelError(
             f"{folder}: a network of the family attractors is needed; see recipes/train_set_clusterer.py"
         )
-    return {name: weight.astype(np.float64) for name, weight in weights.items()}, int(table.get("heads", 4))
+    heads = table.get("heads", 4)
+    try:
+        log_probabilities(weights, np.zeros((2, weights["entry.weight"].shape[1])), heads)
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise ModelError(f"{folder}: weights do not fit config.toml ({shorten(str(error), 200)})") from error
+    return weights, heads

@@ -8,7 +8,7 @@ from typing import Any
 
 from diarize.config.preset import load_preset
 from diarize.config.sections import Config, spell_numbers
-from diarize.config.toml import load_toml, parse_value
+from diarize.config.toml import load_toml, parse_value, shown
 from diarize.config.validation import validate
 from diarize.errors import ConfigError
 
@@ -41,18 +41,18 @@ def load_tables(
         name, equals, value = override.partition("=")
         table, dot, key = name.strip().partition(".")
         if not (equals and dot and key):
-            raise ConfigError(f"'{override}': write table.setting=value, such as training.n_steps=500")
+            raise ConfigError(f"{shown(override)}: write table.setting=value, such as training.n_steps=500")
         source = f"{table}.{key}"
-        _merge(tables, {table: {key: parse_value(value, source)}}, f"'{override}'")
+        _merge(tables, {table: {key: parse_value(value, source)}}, shown(override))
     return tables
 
 
 def _merge(tables: dict[str, dict[str, Any]], content: Mapping[str, Any], source: str) -> None:
     for name, value in content.items():
         if name not in tables:
-            raise ConfigError(f"{source}: unknown table '{name}'; known: {', '.join(tables)}")
+            raise ConfigError(f"{source}: unknown table {shown(name)}; known: {', '.join(tables)}")
         if not isinstance(value, dict):
-            raise ConfigError(f"{source}: '{name}' is a table, not a value")
+            raise ConfigError(f"{source}: {shown(name)} is a table, not a value")
         tables[name] |= value
 
 
@@ -103,5 +103,5 @@ def override(values: dict[str, Any], overrides: Mapping[str, Any], source: str) 
         for section in sections:
             table = table.setdefault(section, {})
             if not isinstance(table, dict):
-                raise ConfigError(f"{source}: '{section}' is a section, not a value")
+                raise ConfigError(f"{source}: {shown(section)} is a section, not a value")
         table[key] = value

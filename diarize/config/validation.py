@@ -63,7 +63,7 @@ def _explain(model: type[BaseModel], error: ValidationError) -> str:
     path = [str(part) for part in first["loc"]]
     if first["type"] != "extra_forbidden":
         reason = first["msg"].removeprefix("Value error, ").lower()
-        name = f"setting '{'.'.join(path)}': " if path else ""
+        name = f"setting {shown('.'.join(path))}: " if path else ""
         if (
             isinstance(first["input"], Mapping) and first["type"] == "value_error"
         ):  # concerns several settings
@@ -74,4 +74,4 @@ def _explain(model: type[BaseModel], error: ValidationError) -> str:
         assert isinstance(annotation, type)
         assert issubclass(annotation, BaseModel)
         model = annotation
-    return f"unknown setting '{'.'.join(path)}'; known: {', '.join(model.model_fields)}"
+    return f"unknown setting {shown('.'.join(path))}; known: {', '.join(model.model_fields)}"

@@ -13,7 +13,8 @@ from diarize.embedding.table import Embeddings, find_table_format
 from diarize.errors import DiarizeError
 from diarize.files.folders import refuse_outside
 from diarize.files.text import write_text
-from diarize.formats.vector_tables import Table, write_parquet_of, write_projector, write_tsv_of
+from diarize.formats.parquet_tables import write_parquet_of
+from diarize.formats.vector_tables import Table, write_projector, write_tsv_of
 
 STREAMED = {"parquet": write_parquet_of, "tsv": write_tsv_of}
 """Formats that are written without all rows in memory."""

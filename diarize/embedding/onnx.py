@@ -16,6 +16,7 @@ from diarize.audio.features import FeatureConfig, Frames, log_mel
 from diarize.config import Settings, check_order, load_tables, validate
 from diarize.embedding.protocol import Vectors
 from diarize.errors import ConfigError, ModelError
+from diarize.files.text import shorten
 from diarize.machine.sessions import first_line, open_session
 from diarize.speakers.enrolment import load_verifier
 from diarize.speakers.plda import load_backend
@@ -98,7 +99,7 @@ class OnnxNetwork:
             If the graph fails, its output has another shape, or an embedding is zero or not finite.
         """
         values = self.prepare(samples)
-        size = self._inputs[self.config.input].shape[0]
+        size, *_ = self._inputs[self.config.input].shape or [None]
         if not isinstance(size, int):  # the graph takes batches of any size
             size = len(values)
         elif size != 1:
@@ -144,10 +145,12 @@ class OnnxNetwork:
             (vectors,) = self._session.run([self.config.output], feed)
         except Exception as error:  # onnxruntime's errors have no common class but Exception
             raise ModelError(f"{self.path}: the graph fails ({first_line(error)})") from error
+        if not (isinstance(vectors, np.ndarray) and vectors.dtype.kind == "f"):
+            raise ModelError(f"{self.path}: output {shorten(self.config.output)!r} is no tensor of floats")
         expected = (len(values), self.config.dim)
         if vectors.shape != expected:
             raise ModelError(
-                f"{self.path}: output '{self.config.output}' has the shape {vectors.shape}, "
+                f"{self.path}: output {shorten(self.config.output)!r} has the shape {vectors.shape}, "
                 f"dim = {self.config.dim} in {self.path.with_suffix('.toml').name} expects {expected}"
             )
         return vectors
@@ -159,15 +162,18 @@ class OnnxNetwork:
         given = [name for name in (config.input, config.length) if name is not None]
         for name in given:
             if name not in self._inputs:
-                raise ModelError(f"{self.path}: no input '{name}'; it has: {', '.join(self._inputs)}")
+                known = shorten(", ".join(self._inputs), 200)
+                raise ModelError(f"{self.path}: no input {shorten(name)!r}; it has: {known}")
         if missing := [name for name in self._inputs if name not in given]:
-            raise ModelError(f"{self.path}: the input '{missing[0]}' is not named in the settings")
+            raise ModelError(f"{self.path}: the input {shorten(missing[0])!r} is not named in the settings")
         if config.output not in outputs:
-            raise ModelError(f"{self.path}: no output '{config.output}'; it has: {', '.join(outputs)}")
+            known = shorten(", ".join(outputs), 200)
+            raise ModelError(f"{self.path}: no output {shorten(config.output)!r}; it has: {known}")
         if config.length is not None and self._inputs[config.length].type not in _LENGTHS:
             kind = self._inputs[config.length].type
             raise ModelError(
-                f"{self.path}: input '{config.length}' is a {kind}; for a number of frames it must be int64"
+                f"{self.path}: input {shorten(config.length)!r} is a {kind}; "
+                "for a number of frames it must be int64"
             )
 
 

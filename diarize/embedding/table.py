@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from diarize.errors import FormatError
+from diarize.files.text import shorten
 from diarize.segments import Segment
 
 _FILES = {
     ".npz": ("vector_tables", "npz"),
-    ".parquet": ("vector_tables", "parquet"),
+    ".parquet": ("parquet_tables", "parquet"),
     ".tsv": ("vector_tables", "tsv"),
     ".ark": ("ark", "ark"),
     ".scp": ("ark", "ark"),
@@ -174,8 +175,8 @@ class Embeddings:
             )
         try:
             return cls(**table)
-        except ValueError as error:
-            raise FormatError(f"{path}: {error}") from error
+        except (ValueError, TypeError) as error:
+            raise FormatError(f"{path}: {shorten(str(error), 200)}") from error
 
     def _set(self, name: str, dtype: type) -> None:
         # The dataclass is frozen.

@@ -125,10 +125,10 @@ def is_time(value: float) -> bool:
     return -LONGEST <= value <= LONGEST
 
 
-def shorten(text: str) -> str:
-    """The beginning of a text, on one line."""
+def shorten(text: str, most: int = _SHOWN) -> str:
+    """The beginning of a text, on one line, for messages."""
     text = " ".join(text.split())
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN].rstrip()} ..."
+    return text if len(text) <= most else f"{text[:most].rstrip()} ..."
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,8 @@ Data folders and tables of embeddings:
 
 - ``kaldi``: Kaldi's data folders
 - ``ark``: tables of embeddings as Kaldi archives
-- ``vector_tables``: tables of embeddings as NumPy archives, Parquet and TSV
+- ``vector_tables``: tables of embeddings as NumPy archives and TSV
+- ``parquet_tables``: tables of embeddings as Parquet
 - ``voice_tables``: tables of voices
 
 Objects of other libraries:
@@ -54,7 +55,7 @@ from typing import IO, Any
 
 from diarize.errors import FormatError
 from diarize.files.folders import check_file_name, refuse_outside
-from diarize.files.text import File, as_file, open_text, write_text
+from diarize.files.text import File, as_file, open_text, shorten, write_text
 from diarize.formats.objects import (
     from_annotation,
     from_dataframe,
@@ -126,7 +127,7 @@ def read_recording(path: str | Path, recording: str, what: str = "the file") -> 
     turns = read_turns(path)
     names = list(dict.fromkeys(turn.recording for turn in turns))
     if len(names) > 1 and recording not in names:
-        shown = ", ".join(names[:3])
+        shown = ", ".join(map(shorten, names[:3]))
         raise FormatError(
             f"{path}: turns of {len(names)} recordings ({shown}), none is {recording}; "
             f"name {what} like its recording"

@@ -48,7 +48,7 @@ def read_ark(path: str | Path) -> dict[str, NDArray[Any]]:
         if len(fields) != 4:
             raise line.error(f"{len(fields)} fields, expected 4: key, recording, start, end")
         if fields[0] not in vectors:
-            raise line.error(f"no vector {fields[0]!r} in {path}")
+            raise line.error(f"no vector {shorten(fields[0])!r} in {path}")
         segment = line.segment(line.seconds(fields[2], "start"), line.seconds(fields[3], "end"))
         keys.append(fields[0])
         recordings.append(fields[1])
@@ -57,10 +57,10 @@ def read_ark(path: str | Path) -> dict[str, NDArray[Any]]:
         rows.append(vectors[fields[0]])
         if rows[-1].shape != rows[0].shape:
             raise FormatError(
-                f"{path}: vector {fields[0]!r} has shape {rows[-1].shape}, others {rows[0].shape}"
+                f"{path}: vector {shorten(fields[0])!r} has shape {rows[-1].shape}, others {rows[0].shape}"
             )
     if unplaced := sorted(vectors.keys() - set(keys)):
-        raise FormatError(f"{beside}: no segment for vector {unplaced[0]!r}")
+        raise FormatError(f"{beside}: no segment for vector {shorten(unplaced[0])!r}")
     table = {
         "recording": np.array(recordings, dtype=np.str_),
         "start": np.array(starts, dtype=np.float64),
@@ -71,7 +71,7 @@ def read_ark(path: str | Path) -> dict[str, NDArray[Any]]:
     if labels.exists():
         speakers = read_scp(labels)
         if missing := [key for key in keys if key not in speakers]:
-            raise FormatError(f"{labels}: no speaker for {missing[0]!r}")
+            raise FormatError(f"{labels}: no speaker for {shorten(missing[0])!r}")
         table["speaker"] = np.array([speakers[key] for key in keys], dtype=np.str_)
     return table
 
@@ -164,14 +164,14 @@ def _read_vector(file: BinaryIO, path: Path, key: str) -> NDArray[np.floating]:
     """The binary vector at the file's position: a mark, FV or DV (float, double), 4, length, numbers."""
     mark, size = file.read(5), file.read(1)
     if mark[:2] == b"\0B" and mark[3:] == b"M ":
-        raise FormatError(f"{path}: {key!r} is a matrix, not a vector")
+        raise FormatError(f"{path}: {shorten(key)!r} is a matrix, not a vector")
     length = file.read(4)
     if mark not in _NUMBERS or size != b"\4" or len(length) != 4:
-        raise FormatError(f"{path}: {key[:40]!r} is not a binary Kaldi vector of floats")
+        raise FormatError(f"{path}: {shorten(key)!r} is not a binary Kaldi vector of floats")
     dtype = np.dtype(_NUMBERS[mark])
     n_bytes = struct.unpack("<i", length)[0] * dtype.itemsize
     left = os.fstat(file.fileno()).st_size - file.tell()  # a wrong length could be gigabytes
     data = file.read(n_bytes) if 0 <= n_bytes <= left else b""
     if len(data) != n_bytes:
-        raise FormatError(f"{path}: {key!r} is cut off")
+        raise FormatError(f"{path}: {shorten(key)!r} is cut off")
     return np.frombuffer(data, dtype=dtype)

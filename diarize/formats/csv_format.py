@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from diarize.errors import FormatError
-from diarize.files.text import File, Line, Text
+from diarize.files.text import File, Line, Text, shorten
 from diarize.formats.rows import Found, collect_turns, to_rows
 from diarize.formats.times import seconds
 from diarize.segments import Turn
@@ -73,9 +73,8 @@ def _rows(text: Text) -> Iterator[Found]:
         found = reader.fieldnames or []
         for column in COLUMNS:
             if column not in found:
-                raise FormatError(
-                    f"{text.path}, line 1: no column {column!r}; found: {', '.join(found) or 'none'}"
-                )
+                known = shorten(", ".join(found), 200) or "none"
+                raise FormatError(f"{text.path}, line 1: no column {column!r}; found: {known}")
         for row in reader:
             recording, start, end, speaker = (row[column] for column in COLUMNS)
             recording, speaker = rearm(recording), rearm(speaker)

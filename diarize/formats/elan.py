@@ -118,7 +118,9 @@ def _tiers(text: Text, root: ElementTree.Element) -> list[Tier]:
         participant = normal_name(element.get("PARTICIPANT") or "").strip()
         spans = []
         for annotation in element.iter("ALIGNABLE_ANNOTATION"):
-            place = text.place(f"annotation {annotation.get('ANNOTATION_ID')!r} of tier {shorten(name)!r}")
+            place = text.place(
+                f"annotation {shorten(annotation.get('ANNOTATION_ID') or '')!r} of tier {shorten(name)!r}"
+            )
             start, end = (slots.get(annotation.get(f"TIME_SLOT_REF{side}")) for side in (1, 2))
             if not (name or participant):
                 raise place.error("the tier has no name")
@@ -154,7 +156,9 @@ def _slots(text: Text, root: ElementTree.Element) -> dict[str | None, float]:
         if value is None or not value.strip():
             waiting.append(name)
             continue
-        time = text.place(f"time slot {name!r}").whole(value.strip(), "time in milliseconds", LONGEST * 1000)
+        time = text.place(f"time slot {shorten(name or '')!r}").whole(
+            value.strip(), "time in milliseconds", LONGEST * 1000
+        )
         for index, unaligned in enumerate(waiting, start=1):
             times[unaligned] = before + (time - before) * index / (len(waiting) + 1)
         times[name], before, waiting = float(time), float(time), []

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 
 from diarize.errors import FormatError
 from diarize.files.text import File, Place, Text, is_time, shorten
+
+_CLOCK = re.compile(r"([0-9]{1,4}):([0-9]{1,2}):([0-9]{1,2}(?:\.[0-9]+)?)")
 
 
 def load_json(text: Text) -> Any:
@@ -74,6 +77,17 @@ def time_of(place: Place, item: Mapping[str, Any], key: str) -> float:
     if not is_time(value):
         raise _at(place, f"{key} is no time in seconds: {_shown(value)}")
     return float(value)
+
+
+def written_time(place: Place, item: Mapping[str, Any], key: str) -> float:
+    """The same, where the time may be text, as in the CHiME challenges: ``"61.5"`` or ``"0:01:01.5"``."""
+    value = item.get(key)
+    if not isinstance(value, str):
+        return time_of(place, item, key)
+    if match := _CLOCK.fullmatch(value):
+        hours, minutes, seconds = match.groups()
+        return round(int(hours) * 3600 + int(minutes) * 60 + float(seconds), 6)
+    return place.seconds(value, key)
 
 
 def list_of(place: Place, item: Mapping[str, Any], key: str) -> list[Any]:

@@ -14,13 +14,12 @@ SegLST: https://github.com/fgnt/meeteval
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
 from diarize.files.text import Place, Text
-from diarize.formats.json_text import list_of, name_of, object_of, objects_of, time_of
+from diarize.formats.json_text import list_of, name_of, object_of, objects_of, time_of, written_time
 from diarize.formats.rows import Found, report_left_out
 from diarize.formats.speaker_names import is_nobody
 from diarize.segments import normal_name
@@ -29,7 +28,6 @@ KINDS = "this program's, WhisperX's, pyannote's and SegLST (docs/formats.md)"
 """For errors: the kinds of JSON that are read."""
 
 _UNTIMED = "segments without times"
-_CLOCK = re.compile(r"([0-9]{1,4}):([0-9]{1,2}):([0-9]{1,2}(?:\.[0-9]+)?)")
 
 
 def find_segments(text: Text, document: Any) -> Iterator[Found] | None:
@@ -105,7 +103,7 @@ def _seglst(text: Text, items: list[Any]) -> Iterator[Found]:
         if _is_untimed(item, "start_time", "end_time"):
             untimed.append(place)
             continue
-        times = _written_time(place, item, "start_time"), _written_time(place, item, "end_time")
+        times = written_time(place, item, "start_time"), written_time(place, item, "end_time")
         yield place, recording, *times, _speaker(place, item, "speaker")
     report_left_out(_UNTIMED, untimed)
 
@@ -113,16 +111,6 @@ def _seglst(text: Text, items: list[Any]) -> Iterator[Found]:
 def _is_untimed(item: dict[str, Any], *keys: str) -> bool:
     """Whether a time is null, for example because words could not be aligned with the sound."""
     return any(key in item and item[key] is None for key in keys)
-
-
-def _written_time(place: Place, item: dict[str, Any], key: str) -> float:
-    value = item.get(key)
-    if not isinstance(value, str):
-        return time_of(place, item, key)
-    if match := _CLOCK.fullmatch(value):
-        hours, minutes, seconds = match.groups()
-        return round(int(hours) * 3600 + int(minutes) * 60 + float(seconds), 6)
-    return place.seconds(value, key)
 
 
 def _speaker(place: Place, item: dict[str, Any], key: str) -> str | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from diarize.errors import FormatError
-from diarize.files.text import Line, Text, open_text, write_text
+from diarize.files.text import Line, Text, open_text, shorten, write_text
 from diarize.formats.rows import is_one_word
 from diarize.segments import MOST_SPEAKERS, Segment, normal_name
 
@@ -80,19 +80,19 @@ def parse_data_folder(texts: Mapping[str, Text], allow_pipes: bool = False) -> D
         for key, line in tables["utt2spk"].items():
             utt2spk[key] = _values(line, 1)[0]
             if key not in utterances:
-                raise line.error(f"utterance {key!r} is unknown")
+                raise line.error(f"utterance {shorten(key)!r} is unknown")
         for key, line in tables["segments" if "segments" in tables else "wav.scp"].items():
             if key not in utt2spk:
-                raise line.error(f"utterance {key!r} has no speaker in utt2spk")
+                raise line.error(f"utterance {shorten(key)!r} has no speaker in utt2spk")
     if "spk2utt" in tables:
-        _check_inverse(tables["spk2utt"], utt2spk)
+        _check_inverse(tables["spk2utt"], utt2spk, texts["spk2utt"])
     n_speakers = {}
     for key, line in tables.get("reco2num_spk", {}).items():
         count = _values(line, 1)[0]
         if line.whole(count, "number of speakers", MOST_SPEAKERS) == 0:
-            raise line.error(f"{count!r} is no number of speakers")
+            raise line.error(f"{shorten(count)!r} is no number of speakers")
         if key not in wav_scp:
-            raise line.error(f"recording {key!r} is not in wav.scp")
+            raise line.error(f"recording {shorten(key)!r} is not in wav.scp")
         n_speakers[key] = int(count)
     return DataFolder(wav_scp, utt2spk, segments, n_speakers)
 
@@ -232,7 +232,7 @@ def _parse_table(text: Text) -> dict[str, Line]:
         if not rest:
             raise line.error("a key without a value")
         if key in table:
-            raise line.error(f"{key!r} occurs twice, first in line {table[key].number}")
+            raise line.error(f"{shorten(key)!r} occurs twice, first in line {table[key].number}")
         table[key] = line
     return table
 
@@ -255,7 +255,7 @@ def _entries(table: Mapping[str, Line], allow_pipes: bool) -> dict[str, str]:
 def _segment(line: Line, wav_scp: Mapping[str, str]) -> tuple[str, Segment]:
     recording, start, end = _values(line, 3)
     if recording not in wav_scp:
-        raise line.error(f"recording {recording!r} is not in wav.scp")
+        raise line.error(f"recording {shorten(recording)!r} is not in wav.scp")
     return recording, line.segment(line.seconds(start, "start"), line.seconds(end, "end"))
 
 
@@ -265,21 +265,22 @@ def _check_sorted(table: Mapping[str, Line]) -> None:
     for line in table.values():
         key = line.text.split(maxsplit=1)[0]  # as written, in any normal form
         if key < before:
-            raise line.error(f"{key!r} comes after {before!r}; sort with LC_ALL=C")
+            raise line.error(f"{shorten(key)!r} comes after {shorten(before)!r}; sort with LC_ALL=C")
         before = key
 
 
-def _check_inverse(spk2utt: Mapping[str, Line], utt2spk: Mapping[str, str]) -> None:
+def _check_inverse(spk2utt: Mapping[str, Line], utt2spk: Mapping[str, str], text: Text) -> None:
     listed = set()
     for speaker, line in spk2utt.items():
         for utterance in map(normal_name, line.text.split()[1:]):
             if utt2spk.get(utterance) != speaker:
-                raise line.error(f"utterance {utterance!r} is not of speaker {speaker!r} in utt2spk")
+                raise line.error(
+                    f"utterance {shorten(utterance)!r} is not of speaker {shorten(speaker)!r} in utt2spk"
+                )
             listed.add(utterance)
     missing = sorted(utt2spk.keys() - listed)
     if missing:
-        path = next(iter(spk2utt.values())).path if spk2utt else "spk2utt"
-        raise FormatError(f"{path}: utterance {missing[0]!r} of utt2spk is not listed")
+        raise text.error(f"utterance {shorten(missing[0])!r} of utt2spk is not listed")
 
 
 def _word(name: str) -> str:

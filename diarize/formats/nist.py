@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from diarize.files.text import Line, Text
+from diarize.files.text import Line, Text, shorten
 
 
 def data_lines(text: Text, n_needed: int) -> Iterator[tuple[Line, list[str]]]:
@@ -33,5 +33,5 @@ def start_and_end(line: Line, start: str, duration: str) -> tuple[float, float]:
     begin = round(line.seconds(start, "start"), 6)
     length = line.seconds(duration, "duration")
     if length < 0:
-        raise line.error(f"{duration!r} is no duration")
+        raise line.error(f"{shorten(duration)!r} is no duration")
     return begin, line.limited(round(begin + length, 6), "end")

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from diarize.files.text import File, Line, Text
+from diarize.files.text import File, Line, Text, shorten
 from diarize.formats.nist import data_lines, start_and_end
 from diarize.formats.rows import Found, collect_turns, one_word, refuse_names, report_left_out, to_rows
 from diarize.formats.times import seconds
@@ -79,7 +79,7 @@ def _turns(text: Text) -> Iterator[tuple[Line, str, float, float, str]]:
             continue
         n_turns += 1
         if fields[0] != "SPEAKER":
-            raise line.error(f"{fields[0]!r} is not a type of RTTM line")
+            raise line.error(f"{shorten(fields[0])!r} is not a type of RTTM line")
         if len(fields) not in (8, 9, 10):
             raise line.error(f"{len(fields)} fields, RTTM has 10; names hold no blanks")
         yield line, fields[1], *start_and_end(line, fields[3], fields[4]), fields[7]

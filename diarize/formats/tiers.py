@@ -22,7 +22,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from diarize.files.text import Place, Text
+from diarize.files.text import Place, Text, shorten
 from diarize.formats.rows import Found
 from diarize.formats.silence import NOBODY, SILENT, SILENT_WORDS, SOUNDING
 from diarize.formats.speaker_names import is_numbered_speaker
@@ -125,7 +125,10 @@ def _choose(text: Text, tiers: Sequence[Tier]) -> list[tuple[Tier, str | None]]:
         what = _activity(text, tier)
         if _labels(tier):
             logger.warning(
-                "%s: tier %r marks speech, not speakers; it becomes turns of %r", text.path, tier.name, what
+                "%s: tier %r marks speech, not speakers; it becomes turns of %r",
+                text.path,
+                shorten(tier.name),
+                shorten(what),
             )
         chosen.append((tier, what))
     return chosen
@@ -164,7 +167,7 @@ def _activity(text: Text, tier: Tier) -> str:
     labels = sorted(_labels(tier))
     if len(labels) > 1 and not {label.lower() for label in labels} <= SOUNDING:
         raise text.error(
-            f"which labels of tier {tier.name!r} are silence? it has {_some(labels)}; "
+            f"which labels of tier {shorten(tier.name)!r} are silence? it has {_some(labels)}; "
             "Praat's are 'silent' and 'sounding'"
         )
     return labels[0] if labels else tier.name
@@ -205,4 +208,4 @@ def _names(tiers: Sequence[Tier]) -> str:
 
 
 def _some(names: Sequence[str], most: int = 4) -> str:
-    return ", ".join(repr(name) for name in names[:most]) + (" ..." if len(names) > most else "")
+    return ", ".join(repr(shorten(name)) for name in names[:most]) + (" ..." if len(names) > most else "")

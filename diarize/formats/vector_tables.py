@@ -1,4 +1,4 @@
-"""Tables of embeddings as files: NumPy archives, Parquet and tab-separated text.
+"""Tables of embeddings as files: NumPy archives and tab-separated text.
 
 A table is a mapping of arrays: ``recording`` (n,) str, ``start`` and ``end`` (n,) float64 in seconds,
 ``vectors`` (n, dim) float32, and of `OPTIONAL` those that are known, (n,).
@@ -6,11 +6,9 @@ A table is a mapping of arrays: ``recording`` (n,) str, ``start`` and ``end`` (n
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,19 +18,14 @@ from diarize.files.atomic import atomic_path
 from diarize.files.text import read_lines
 from diarize.formats.csv_format import disarm, rearm
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
 Table = Mapping[str, NDArray[Any]]
 
 COLUMNS = ("recording", "start", "end", "vectors")
 OPTIONAL = ("speaker", "utterance", "seconds", "confidence")
-TEXTS = {"recording", "speaker", "utterance"}
+TEXTS = {"recording", "speaker", "utterance", "name"}
 """The columns of names; the others are numbers."""
 _ALWAYS, _MOST_COMPRESSED = 2**26, 100
 """Bytes of numbers that any file may have, and how many times its own size a larger one may have."""
-ROWS_A_GROUP = 50_000
-"""Rows of a row group of Parquet, about; so many are in memory when tables are written one by one."""
 
 
 def read_npz(path: str | Path) -> Table:
@@ -45,19 +38,19 @@ def read_npz(path: str | Path) -> Table:
     """
     try:
         with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            _refuse_bomb(path, sum(member.file_size for member in archive.zip.infolist()))
+            refuse_bomb(path, sum(member.file_size for member in archive.zip.infolist()))
             return {name: archive[name] for name in (*COLUMNS, *OPTIONAL) if name in archive.files}
     except OSError as error:
         raise FormatError(f"{path}: cannot be read ({error.strerror or 'damaged'})") from error
-    except (
-        *(ValueError, EOFError, TypeError, AttributeError, MemoryError, NotImplementedError, RuntimeError),
-        *(zipfile.BadZipFile, zlib.error),
-    ) as error:
-        # NumPy returns an array, not a context manager, for .npy, and raises ValueError for pickled objects.
+    except FormatError:
+        raise
+    except Exception as error:
+        # NumPy returns an array, not a context manager, for .npy, and raises errors of many kinds: ValueError
+        # for pickled objects, those of Python's own tokenizer for damaged headers, of zipfile and of zlib.
         raise FormatError(f"{path}: not a NumPy archive of plain arrays") from error
 
 
-def _refuse_bomb(path: str | Path, n_bytes: int) -> None:
+def refuse_bomb(path: str | Path, n_bytes: int) -> None:
     """Check that a file does not claim far more bytes than it can hold: embeddings can hardly be compressed.
 
     Raises
@@ -80,130 +73,6 @@ def write_npz(table: Table, path: str | Path) -> None:
     """
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         np.savez(file, allow_pickle=False, **table)
-
-
-def read_parquet(path: str | Path) -> Table:
-    """A table from a Parquet file whose column ``vector`` is a list of fixed size.
-
-    Raises
-    ------
-    FormatError
-        If the file cannot be read, or a column is missing or of another type.
-    """
-    columns = read_parquet_table(path)
-    names = ["recording", "start", "end", *(name for name in OPTIONAL if name in columns.column_names)]
-    vectors = parquet_vectors(columns, names, path)
-    return {**{name: columns[name].to_numpy() for name in names}, "vectors": vectors}
-
-
-def read_parquet_table(path: str | Path) -> pa.Table:
-    """The columns of a Parquet file.
-
-    Raises
-    ------
-    FormatError
-        If the file cannot be read.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with Path(path).open("rb") as file:
-            opened = pq.ParquetFile(file)
-            groups = map(opened.metadata.row_group, range(opened.metadata.num_row_groups))
-            _refuse_bomb(path, 4 * sum(g.column(i).num_values for g in groups for i in range(g.num_columns)))
-            return opened.read()
-    except (pa.ArrowException, OSError) as error:
-        if isinstance(error, OSError) and error.strerror:
-            raise FormatError(f"{path}: cannot be read ({error.strerror})") from error
-        raise FormatError(f"{path}: not a Parquet file") from error
-
-
-def parquet_vectors(columns: pa.Table, names: Sequence[str], path: str | Path) -> NDArray[np.float32]:
-    """The column ``vector`` as an array (n, dim), after a check of this and the named columns.
-
-    Raises
-    ------
-    FormatError
-        If a column is missing, has missing values, or ``vector`` is not a list of fixed size.
-    """
-    import pyarrow as pa
-
-    found = columns.column_names
-    for name in (*names, "vector"):
-        if name not in found:
-            raise FormatError(f"{path}: no column {name!r}; found: {', '.join(found)}")
-        if columns[name].null_count:
-            raise FormatError(f"{path}: column {name!r} has {columns[name].null_count} missing values")
-    kind = columns.schema.field("vector").type
-    if not pa.types.is_fixed_size_list(kind):
-        raise FormatError(f"{path}: column 'vector' is {kind}, not a list of floats of fixed size")
-    flat = columns["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    vectors: NDArray[np.float32] = flat.reshape(len(columns), kind.list_size)
-    return vectors
-
-
-def vector_column(vectors: NDArray[np.float32]) -> pa.Array:
-    """An array (n, dim) as a column of lists of fixed size."""
-    import pyarrow as pa
-
-    return pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), vectors.shape[1])
-
-
-def write_parquet(table: Table, path: str | Path) -> None:
-    """Write a table as Parquet, with the vectors as one column of lists of fixed size.
-
-    Raises
-    ------
-    DiarizeError
-        If the file cannot be written.
-    """
-    write_parquet_of([table], path)
-
-
-def write_parquet_of(tables: Iterable[Table], path: str | Path) -> None:
-    """Write tables of the same columns one after the other as one Parquet file, in bounded memory.
-
-    Raises
-    ------
-    DiarizeError
-        If the file cannot be written.
-    ValueError
-        If there are no tables.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    writer, held, n_rows = None, [], 0
-    with atomic_path(path) as temporary:
-        try:
-            for table in tables:
-                held.append(_arrow(table))
-                n_rows += len(held[-1])
-                writer = writer or pq.ParquetWriter(temporary, held[0].schema)
-                if n_rows >= ROWS_A_GROUP:
-                    writer.write_table(pa.concat_tables(held), row_group_size=2 * ROWS_A_GROUP)
-                    held, n_rows = [], 0
-            if writer is None:
-                raise ValueError("no tables to write")
-            if held:
-                writer.write_table(pa.concat_tables(held), row_group_size=2 * ROWS_A_GROUP)
-        finally:
-            if writer is not None:
-                writer.close()
-
-
-def _arrow(table: Table) -> Any:
-    """A table as one of Arrow."""
-    import pyarrow as pa
-
-    columns = {
-        name: pa.array(table[name].tolist(), pa.string()) if name in TEXTS else pa.array(table[name])
-        for name in ("recording", *OPTIONAL, "start", "end")
-        if name in table
-    }
-    columns["vector"] = vector_column(table["vectors"])
-    return pa.table(columns)
 
 
 def read_tsv(path: str | Path) -> Table:

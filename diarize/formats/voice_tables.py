@@ -10,7 +10,9 @@ from io import BytesIO
 from pathlib import Path
 
 from diarize.errors import FormatError
-from diarize.formats.vector_tables import Table, parquet_vectors, read_parquet_table, vector_column
+from diarize.files.text import shorten
+from diarize.formats.parquet_tables import parquet_arrays, read_parquet_table, vector_column
+from diarize.formats.vector_tables import Table
 
 SUFFIX = ".parquet"
 FORMAT, VERSION = "diarize voices", "1"
@@ -29,14 +31,15 @@ def read_voices(path: str | Path) -> tuple[Table, str]:
         If the file cannot be read, is no table of voices, or has another version.
     """
     columns = read_parquet_table(path)
-    metadata = {key.decode(): value.decode() for key, value in (columns.schema.metadata or {}).items()}
+    pairs = (columns.schema.metadata or {}).items()
+    metadata = {key.decode(errors="replace"): value.decode(errors="replace") for key, value in pairs}
     if metadata.get("format") != FORMAT or "model" not in metadata:
         raise FormatError(f"{path}: not a table of voices; `diarize enroll` writes one")
     if metadata.get("version") != VERSION:
-        raise FormatError(f"{path}: version {metadata.get('version')} of a table; only {VERSION} is read")
-    vectors = parquet_vectors(columns, ("name", "recording", "seconds"), path)
-    table = {name: columns[name].to_numpy() for name in ("name", "recording", "seconds")}
-    return {**table, "vectors": vectors}, metadata["model"]
+        raise FormatError(
+            f"{path}: version {shorten(metadata.get('version', 'none'))} of a table; only {VERSION} is read"
+        )
+    return parquet_arrays(columns, ("name", "recording", "seconds"), path), metadata["model"]
 
 
 def render_voices(table: Table, model: str) -> bytes:

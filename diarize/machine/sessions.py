@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from diarize.files.text import shorten
 from diarize.machine.onnx_files import read_onnx
 from diarize.machine.quiet_imports import import_onnxruntime
 
@@ -26,5 +27,5 @@ def open_session(path: Path) -> Any:
 
 
 def first_line(error: Exception) -> str:
-    """The first line of an onnxruntime error."""
-    return str(error).strip().splitlines()[0]
+    """The first line of an onnxruntime error, or the name of an error that says nothing."""
+    return shorten((str(error).strip() or type(error).__name__).splitlines()[0], 200)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from diarize.errors import ModelError
 from diarize.files.atomic import write_bytes
+from diarize.files.text import shorten
 
 _SCALE = ".int8_scale"  # ends the name of the factor of an int8 tensor
 
@@ -49,8 +50,12 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     ------
     OSError, SafetensorError
         If the file cannot be read, or is no such file.
+    RuntimeError
+        If it has complex numbers, or the factor of an int8 tensor does not fit it.
     """
     tensors = load_file(path)
+    if any(tensor.is_complex() for tensor in tensors.values()):
+        raise RuntimeError("complex numbers")  # torch would drop their imaginary parts
     scales = [name for name in tensors if name.endswith(_SCALE) and name.removesuffix(_SCALE) in tensors]
     for name in scales:
         tensors[name.removesuffix(_SCALE)] = tensors[name.removesuffix(_SCALE)] * tensors.pop(name)
@@ -70,5 +75,5 @@ def load_weights(network: nn.Module, path: Path) -> None:
     except FileNotFoundError as error:
         raise ModelError(f"{path}: no such weights file") from error
     except (RuntimeError, SafetensorError) as error:
-        reason = str(error).splitlines()[-1].strip()
+        reason = shorten(str(error).splitlines()[-1], 200)
         raise ModelError(f"{path}: weights do not fit config.toml ({reason})") from error

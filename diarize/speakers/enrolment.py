@@ -46,7 +46,7 @@ from diarize.speakers.model_arrays import arrays_file, load_arrays, save_arrays
 from diarize.speakers.plda import Backend
 from diarize.speakers.voice_table import VoiceTable
 
-_FIELDS = ("centre", "projection", "spread", "law", "tail")
+_FIELDS = {"centre": "d", "projection": "dn", "spread": "n", "law": "4", "tail": "m2"}
 
 
 class Sides(NamedTuple):

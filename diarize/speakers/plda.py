@@ -156,7 +156,7 @@ def load_backend(model: Path, fingerprint: str) -> Backend | None:
     ModelError
         If the file is damaged, or was learned with other weights.
     """
-    arrays = load_arrays(backend_file(model), ("projection", "spread"), fingerprint, "back end")
+    arrays = load_arrays(backend_file(model), {"projection": "dn", "spread": "n"}, fingerprint, "back end")
     return None if arrays is None else Backend(**arrays)
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from diarize.errors import DiarizeError, FormatError, ModelError
 from diarize.files.atomic import write_bytes
+from diarize.files.text import shorten
 from diarize.formats.rows import one_line, one_word
 from diarize.formats.voice_tables import SUFFIX, read_voices, render_voices
 from diarize.segments import normal_name
@@ -171,7 +172,7 @@ class VoiceTable:
         try:
             return cls(**table, model=model)
         except ValueError as error:
-            raise FormatError(f"{path}: {error}") from error
+            raise FormatError(f"{path}: {shorten(str(error), 200)}") from error
 
 
 def check_suffix(path: str | Path) -> Path:

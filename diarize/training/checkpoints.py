@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from diarize.errors import ModelError
 from diarize.files.atomic import write_bytes
-from diarize.files.text import append_text, write_text
+from diarize.files.text import append_text, shorten, write_text
 from diarize.networks.weights import read_weights
 
 logger = logging.getLogger(__name__)
@@ -68,7 +68,9 @@ def load_checkpoint(
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
-        raise ModelError(f"{path}: not a checkpoint ({error}); remove it or use another folder") from error
+        raise ModelError(
+            f"{path}: not a checkpoint ({shorten(str(error), 200)}); remove it or use another folder"
+        ) from error
     if metadata.get("settings") != settings:
         raise ModelError(f"{path}: written with other settings; remove it or use another folder")
     states: dict[int, dict[str, Tensor]] = {}
@@ -105,8 +107,9 @@ def load_start(path: Path, modules: nn.Module) -> None:
             tensors |= {f"network.{name}": tensor for name, tensor in weights.items()}
         else:
             tensors = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise ModelError(f"{path}: no checkpoint or model folder to start from ({error})") from error
+    except (OSError, SafetensorError, RuntimeError) as error:
+        reason = shorten(str(error), 200)
+        raise ModelError(f"{path}: no checkpoint or model folder to start from ({reason})") from error
     taken = {name: tensors.get(name.replace("network.", "average.", 1), tensors.get(name)) for name in names}
     if any(tensor is None or tensor.shape != names[name].shape for name, tensor in taken.items()):
         raise ModelError(

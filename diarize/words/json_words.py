@@ -21,8 +21,16 @@ from dataclasses import replace
 from typing import Any
 
 from diarize.errors import FormatError
-from diarize.files.text import File, Place, Text
-from diarize.formats.json_text import is_number, list_of, load_json, object_of, objects_of, time_of
+from diarize.files.text import File, Place, Text, shorten
+from diarize.formats.json_text import (
+    is_number,
+    list_of,
+    load_json,
+    object_of,
+    objects_of,
+    time_of,
+    written_time,
+)
 from diarize.formats.speaker_names import is_nobody
 from diarize.segments import normal_name
 from diarize.words.word import Timed, Word, share_time
@@ -91,7 +99,7 @@ def _by_time(words: list[Timed], starts: Sequence[float]) -> list[Word]:
 def _segment(place: Place, item: dict[str, Any]) -> Segment:
     """A segment of Whisper and its relatives, a plain one, or one of SegLST."""
     if "start_time" in item:
-        start, end = time_of(place, item, "start_time"), time_of(place, item, "end_time")
+        start, end = written_time(place, item, "start_time"), written_time(place, item, "end_time")
         return _spoken(split_words(_text(place, item, "words")), item), start, end
     start, end = time_of(place, item, "start"), time_of(place, item, "end")
     words = item.get("words")
@@ -182,7 +190,7 @@ def check_recording(text: Text, names: Sequence[str], recording: str | None) -> 
         If it has not; the message shows the first names.
     """
     if recording not in names:
-        shown = ", ".join(names[:3])
+        shown = ", ".join(map(shorten, names[:3]))
         raise FormatError(f"{text.path}: words of {len(names)} recordings ({shown}); write a file for each")
 
 

@@ -169,7 +169,7 @@ def test_an_interrupted_call_goes_on(data, model, tmp_path, monkeypatch):
 
 
 def test_many_recordings_are_a_few_row_groups(tmp_path):
-    from diarize.formats.vector_tables import ROWS_A_GROUP, write_parquet_of
+    from diarize.formats.parquet_tables import ROWS_A_GROUP, write_parquet_of
 
     n = ROWS_A_GROUP // 2
     rows = {

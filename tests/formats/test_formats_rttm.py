@@ -211,3 +211,11 @@ def test_lab_errors_name_the_line(tmp_path: Path) -> None:
     write(path, "0 1 sp\n3 2 sp\n")
     with pytest.raises(FormatError, match="line 2: ends at 2, not after its start 3"):
         read_lab(path)
+
+
+def test_a_speaker_called_na_cannot_be_written_and_is_no_speaker_of_a_file(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match=r"^RTTM: in this format, '<NA>' cannot be a speaker's name"):
+        render_turns([Turn("a", Segment(0, 1), "<NA>")], "rttm")
+    path = write(tmp_path / "a.rttm", "SPEAKER a 1 0 1 <NA> <NA> <NA> <NA> <NA>\n")
+    with pytest.raises(FormatError, match="it needs names in the eighth field"):
+        read_rttm(path)
