@@ -1,6 +1,6 @@
 """Errors in recognising known people, and in linking people across recordings, as Markdown tables.
 
-    python benchmarks/known_voices.py --data FOLDER [FOLDER ...] --noise DIR --rooms DIR [--people 20]
+    python benchmarks/known_voices.py --data FOLDER [FOLDER ...] --noise DIR --rooms DIR [--dev FOLDER]
 
 FOLDER is a Kaldi data folder of clips with utt2spk and utt2group, of speakers on whom nothing was trained or
 chosen. A side has some seconds of clips of one speaker, as it is, over the telephone, or from afar (in a
@@ -9,6 +9,9 @@ room, with noise 5 to 15 dB below); no clip is on both sides.
 Identification: some speakers are known, the others are nobody known. Missed and wrong names are shares of the
 tests of known speakers, false names a share of those of the others. Verification: pairs of one speaker that
 are missed, and pairs of different speakers of one group, such as a language, that are accepted.
+
+With --dev, the speakers on whom the model was calibrated, the threshold of all channels is compared with one
+for each match of channels, which the same share of these speakers' pairs reaches.
 
 Linking: conversations in two sets, of the same speakers but no clip in both. Precision and recall are of
 pairs of speakers from both sets; links within a set count as wrong where the speakers differ.
@@ -28,11 +31,12 @@ from diarize.audio import SAMPLE_RATE, Samples, find_audio, load_audio
 from diarize.batch.result_voices import ResultVoices
 from diarize.batch.voices import link_results
 from diarize.config import load_config
-from diarize.embedding.enrolment import embed_speakers
+from diarize.embedding.embedder import Embedder
 from diarize.embedding.voices import voices_of
 from diarize.errors import DiarizeError
 from diarize.formats.kaldi import DataFolder, read_utt2spk, read_whole_recordings
 from diarize.pipeline.diarizer import Diarizer
+from diarize.pipeline.enrolment import embed_speakers
 from diarize.pipeline.recognition import find_verifier
 from diarize.segments import Turn
 from diarize.speakers.enrolment import Verifier
@@ -50,10 +54,39 @@ from diarize.training.verifier import (
 
 SECONDS = ((3.0, 1.5), (3.0, 5.0), (10.0, 1.5), (10.0, 5.0), (10.0, 15.0), (30.0, 15.0))
 """Of the enrolled and of the tested side."""
+Pair = tuple[float, float]
 DRAWS, SPLITS = 3, 50
 SHAPE = Shape(seconds=(60.0, 60.0), n_speakers=(2, 4), overlap=0.1, longest_phrase=10.0)
 LEAST = 12.0
 """Seconds of clips that a speaker of the conversations has in each set."""
+
+
+def embed_clips(
+    folders: list[Path], embedder: Embedder, backgrounds: tuple[list[Samples], list[Samples]], seed: int
+) -> tuple[dict[tuple[str, str], EmbeddedClip], dict[str, str], dict[str, str], dict[str, str]]:
+    """The clips of data folders in every channel; the speaker, the group and the file of each."""
+    clips: dict[tuple[str, str], EmbeddedClip] = {}
+    speakers: dict[str, str] = {}
+    groups: dict[str, str] = {}
+    files: dict[str, str] = {}
+    for folder in folders:
+        data = read_whole_recordings(folder)
+        speakers |= data.utt2spk
+        files |= data.wav_scp
+        groups |= read_utt2spk(folder / "utt2group")
+    for number, clip in enumerate(speakers):
+        random = np.random.default_rng((seed, number))
+        for channel, samples in channel_copies(load_audio(files[clip]), *backgrounds, random):
+            clips[clip, channel] = hear_clip(samples, embedder)
+    return clips, speakers, groups, files
+
+
+def draw_all(
+    clips: dict[tuple[str, str], EmbeddedClip], speakers: dict[str, str], groups: dict[str, str]
+) -> dict[Pair, list[Draw]]:
+    """Sides of every pair of lengths for which there are more than three speakers."""
+    draws = {seconds: draw_sides(clips, speakers, groups, seconds, DRAWS, seed=0) for seconds in SECONDS}
+    return {seconds: each for seconds, each in draws.items() if len({draw.speaker for draw in each}) > 3}
 
 
 def identify(verifier: Verifier, draws: list[Draw], match: tuple[str, str], n_known: int, rate: float) -> str:
@@ -85,6 +118,36 @@ def verify(verifier: Verifier, draws: list[Draw], match: tuple[str, str], rate: 
     trials = make_trials(draws, *match)
     accepted = score_trials(verifier, trials) > verifier.threshold(rate, 1)
     return f"{100 * (1 - accepted[trials.same].mean()):.1f}, {100 * accepted[trials.different].mean():.2f}"
+
+
+def own_thresholds(
+    verifier: Verifier, dev: dict[Pair, list[Draw]], test: dict[Pair, list[Draw]], rate: float
+) -> list[list[str]]:
+    """For each match of channels, errors at the common threshold, and at that of the match on dev.
+
+    Missed and false pairs in %, means over the pairs of lengths.
+    """
+    rows = []
+    for match in MATCHES:
+        scores: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
+        for name, draws in (("dev", dev), ("test", test)):
+            for each in draws.values():
+                trials = make_trials(each, *match)
+                all_scores = score_trials(verifier, trials)
+                scores.setdefault(name, []).append((all_scores[trials.same], all_scores[trials.different]))
+        different = [others for _, others in scores["dev"]]
+        weights = np.concatenate([np.full(len(each), 1 / len(each) / len(different)) for each in different])
+        pooled = np.concatenate(different)
+        order = np.argsort(-pooled)
+        own = float(pooled[order][np.searchsorted(np.cumsum(weights[order]), rate)])
+        cells = [" / ".join(dict.fromkeys(match)), f"{own:.2f}"]
+        for needed in (verifier.threshold(rate, 1), own):
+            for sides in scores.values():
+                missed = np.mean([(same <= needed).mean() for same, _ in sides])
+                false = np.mean([(others > needed).mean() for _, others in sides])
+                cells.append(f"{100 * missed:.1f}, {100 * false:.2f}")
+        rows.append(cells)
+    return rows
 
 
 def halves(data: DataFolder, seconds: dict[str, float]) -> list[DataFolder]:
@@ -177,6 +240,7 @@ def main() -> None:
     parser.add_argument("--model", help="embedding model: a folder, or the name of a bundled one")
     parser.add_argument("--people", type=int, default=20, help="known people (default: %(default)s)")
     parser.add_argument("--conversations", type=int, default=16, help="in each set (default: %(default)s)")
+    parser.add_argument("--dev", nargs="+", type=Path, metavar="FOLDER", help="development speakers")
     arguments = parser.parse_args()
 
     config = load_config()
@@ -185,21 +249,8 @@ def main() -> None:
     verifier = find_verifier(diarizer.embedder)
     noises, rooms = find_audio(arguments.noise), find_audio(arguments.rooms)
     backgrounds: tuple[list[Samples], list[Samples]] = ([*map(load_audio, noises)], [*map(load_audio, rooms)])
-    clips: dict[tuple[str, str], EmbeddedClip] = {}
-    speakers: dict[str, str] = {}
-    groups: dict[str, str] = {}
-    files: dict[str, str] = {}
-    for folder in arguments.data:
-        data = read_whole_recordings(folder)
-        speakers |= data.utt2spk
-        files |= data.wav_scp
-        groups |= read_utt2spk(folder / "utt2group")
-    for number, clip in enumerate(speakers):
-        random = np.random.default_rng((9, number))
-        for channel, samples in channel_copies(load_audio(files[clip]), *backgrounds, random):
-            clips[clip, channel] = hear_clip(samples, diarizer.embedder)
-    draws = {seconds: draw_sides(clips, speakers, groups, seconds, DRAWS, seed=0) for seconds in SECONDS}
-    draws = {seconds: each for seconds, each in draws.items() if len({draw.speaker for draw in each}) > 3}
+    clips, speakers, groups, files = embed_clips(arguments.data, diarizer.embedder, backgrounds, seed=9)
+    draws = draw_all(clips, speakers, groups)
 
     print(
         header(
@@ -220,6 +271,13 @@ def main() -> None:
             for (first, second), each in draws.items()
         ]
         print(f"## {title}\n\n{table(columns, rows, n_text=2)}")
+    if arguments.dev:
+        heard = embed_clips(arguments.dev, diarizer.embedder, backgrounds, seed=8)[:3]
+        rows = own_thresholds(verifier, draw_all(*heard), draws, rate)
+        both = [f"{threshold}, {name}" for threshold in ("common", "own") for name in ("dev", "test")]
+        columns = ["channels", "own threshold, nats", *both]
+        common = verifier.threshold(rate, 1)
+        print(f"## Thresholds: missed, false pairs in %; common {common:.2f} nats\n\n{table(columns, rows)}")
     if arguments.conversations:
         seconds = {clip: float(clips[clip, "wideband"].seconds.sum()) for clip in speakers}
         everything = DataFolder(files, speakers)

@@ -8,7 +8,7 @@ normal deviation, as a recogniser's are. So it is known who says each word. The 
 settings, and those of the reference. The score is WDER, the share of words with a wrong speaker, or cpWER, in
 which a wrong speaker is a deletion and an insertion.
 
-Rules: "largest share" gives a word to who has most of it, and to nobody in silence, as WhisperX does; "its
+Rules: "largest share" is that of WhisperX: a word goes to who has most of it, and to nobody in silence; "its
 own time" is `assign_speakers(..., mend=False)`, "sentences mended" the default.
 """
 
@@ -61,10 +61,22 @@ def error(truth: Sequence[Word], speakers: Sequence[str | None], score: str) -> 
     return concatenated_word_errors(truth, given).rate
 
 
-def largest_share(words: list[Word], turns: list[Turn]) -> list[str | None]:
-    """The speakers of words, each by its own share of the turns; None in silence."""
-    found = assign_speakers(words, turns, max_gap=0.0, mend=False)
-    return [word.speaker for word in found]
+def largest_share(words: Sequence[Word], turns: Sequence[Turn]) -> list[str | None]:
+    """The speakers of words by the rule of WhisperX: who has most of the word, of equals who began first.
+
+    A word that no turn reaches has none. It is written out here, so that the rules of `diarize.words` play no
+    part in it.
+    """
+    ordered = sorted(turns)
+    speakers: list[str | None] = []
+    for word in words:
+        shares: dict[str, float] = {}
+        for turn in ordered:
+            common = min(turn.segment.end, word.end) - max(turn.segment.start, word.start)
+            if common > 0:
+                shares[turn.speaker] = shares.get(turn.speaker, 0.0) + common
+        speakers.append(max(shares, key=shares.__getitem__) if shares else None)
+    return speakers
 
 
 def main() -> None:

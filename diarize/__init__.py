@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from diarize.audio import load_audio as load_audio
     from diarize.embedding.embedder import Embedder as Embedder
-    from diarize.embedding.enrolment import enroll as enroll
     from diarize.embedding.table import Embeddings as Embeddings
     from diarize.errors import DiarizeError as DiarizeError
     from diarize.formats import read_rttm as read_rttm
     from diarize.formats import write_rttm as write_rttm
     from diarize.pipeline.diarizer import Diarizer as Diarizer
+    from diarize.pipeline.enrolment import enroll as enroll
     from diarize.pipeline.live import LiveDiarizer as LiveDiarizer
     from diarize.pipeline.result import Diarization as Diarization
     from diarize.scoring.der import score as score
@@ -36,7 +36,7 @@ _HOME = {
     "Segment": "diarize.segments",
     "Turn": "diarize.segments",
     "VoiceTable": "diarize.speakers.voice_table",
-    "enroll": "diarize.embedding.enrolment",
+    "enroll": "diarize.pipeline.enrolment",
     "load_audio": "diarize.audio",
     "read_rttm": "diarize.formats",
     "score": "diarize.scoring.der",

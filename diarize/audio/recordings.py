@@ -177,7 +177,8 @@ def find_audio(folder: str | os.PathLike[str]) -> list[Path]:
         If the folder cannot be read.
     """
     if not Path(folder).is_dir():
-        raise AudioError(f"{os.fspath(folder)}: no such folder; check the path")
+        what = "a file; give its folder" if Path(folder).exists() else "no such folder; check the path"
+        raise AudioError(f"{os.fspath(folder)}: {what}")
     found = [path for path in find_files(folder) if path.suffix.lower() in AUDIO_SUFFIXES]
     if not found:
         raise AudioError(f"{os.fspath(folder)}: no audio files; looked for {' '.join(_SUFFIXES.split())}")

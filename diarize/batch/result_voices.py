@@ -12,7 +12,6 @@ from diarize.audio import AUDIO_SUFFIXES, recording_id, recordings_by_id
 from diarize.batch.jobs import VOICES_SUFFIX
 from diarize.config import Config
 from diarize.embedding.embedder import Embedder
-from diarize.embedding.enrolment import embed_speakers
 from diarize.embedding.voices import voices_of
 from diarize.errors import DiarizeError, FormatError
 from diarize.files.folders import find_files
@@ -20,6 +19,7 @@ from diarize.files.text import Place, open_text
 from diarize.formats import read_turns
 from diarize.formats.json_format import format_json, is_diarization
 from diarize.formats.json_text import list_of, load_json, name_of, object_of
+from diarize.pipeline.enrolment import embed_speakers
 from diarize.segments import Turn
 from diarize.speakers.voice_table import VoiceTable
 

@@ -104,14 +104,15 @@ def enroll(
     if given:
         chosen = console.load_settings(config, settings, {}, preset)
         from diarize.embedding.embedder import Embedder
-        from diarize.embedding.enrolment import enroll as enroll_people
-        from diarize.embedding.enrolment import person_of, recordings_of, warn_of_little
+        from diarize.pipeline.enrolment import enroll as enroll_people
+        from diarize.pipeline.enrolment import person_of, recordings_of, warn_of_alike_names, warn_of_little
         from diarize.pipeline.recognition import find_verifier
 
         people: dict[str, list[Source]] = {}
         if turns is None:
             for path in given:
-                people.setdefault(name or person_of(path), []).extend(map(str, recordings_of(path)))
+                person = person_of(path) if name is None else name
+                people.setdefault(person, []).extend(map(str, recordings_of(path)))
         embedder = Embedder(model or chosen.embedding.model, device=device, threads=threads)
         find_verifier(embedder)  # a table that no model can compare is of no use
         if table is not None:
@@ -123,6 +124,7 @@ def enroll(
             added = _from_turns(given[0], turns, speaker, name, embedder, chosen, channel, track)
         table = added if table is None else table.with_rows(added, replace=force)
         warn_of_little(table)
+        warn_of_alike_names(table)
     assert table is not None
     console.make_folder(output.parent)
     table.save(output)
@@ -131,7 +133,8 @@ def enroll(
             rows = table.name == person
             n, seconds = int(rows.sum()), float(table.seconds[rows].sum())
             console.say(f"{person}: {seconds:.1f} s of speech in {n} recording{'s' * (n != 1)}\n")
-        console.say(f"{output}: {len(table.names)} people, biometric data\n")
+        n_people = len(table.names)
+        console.say(f"{output}: {n_people} {'person' if n_people == 1 else 'people'}, biometric data\n")
 
 
 def _check_options(given: list[Path], name: str | None, turns: Path | None, speaker: str | None) -> None:
@@ -156,9 +159,9 @@ def _from_turns(
 ) -> VoiceTable:
     """The voices of the speakers of a labelled recording."""
     from diarize.audio import recording_id
-    from diarize.embedding.enrolment import embed_speakers
     from diarize.embedding.voices import voices_of
     from diarize.formats import read_recording
+    from diarize.pipeline.enrolment import embed_speakers
     from diarize.segments import normal_name
     from diarize.speakers.voice_table import is_numbered, person_name
 
@@ -172,7 +175,7 @@ def _from_turns(
             raise DiarizeError(f"{turns}: no speaker {speaker!r}; known: {', '.join(known)}")
     if not wanted:
         raise DiarizeError(f"{turns}: nobody has a name; give --speaker and --name")
-    names = {each: person_name(name or each) for each in wanted}
+    names = {each: person_name(each if name is None else name) for each in wanted}
     windows = embed_speakers(str(source), spoken, embedder, config, channel=channel, track=track)
     voices = voices_of(windows, embedder.made_by, recording)
     return voices.rows([voices.names.index(each) for each in wanted]).renamed(names)

@@ -76,8 +76,8 @@ def find(
     from diarize.batch.jobs import find_jobs, open_source
     from diarize.batch.result_voices import ResultReader, find_results, holds_results
     from diarize.batch.voices import find_person
-    from diarize.embedding.enrolment import enroll, recordings_of
     from diarize.pipeline.diarizer import Diarizer
+    from diarize.pipeline.enrolment import enroll, recordings_of
     from diarize.pipeline.recognition import find_verifier, open_known
     from diarize.segments import normal_name
 

@@ -129,6 +129,8 @@ def _format(path: Path | None, asked: str | None) -> str:
 
     suffix = "txt" if path is None else path.suffix.lower().removeprefix(".")
     chosen = asked or suffix
+    if path is not None and not chosen:
+        raise FormatError(f"{path}: no suffix names a format; write {path.name}.srt, or give --format")
     if chosen not in WRITERS:
         raise FormatError(f"{path or 'stdout'}: no format {chosen!r} of words; known: {', '.join(WRITERS)}")
     return chosen

@@ -90,6 +90,8 @@ def tune(
     Settings given with --config or --set keep their values. After Ctrl-C, the same command goes on.
     """
     console.start_logging(quiet, verbose)
+    if output.suffix.lower() != ".toml":
+        raise ConfigError(f"{output}: settings are a TOML file; name it {output.stem}.toml")
     console.refuse_existing([output], force)
     most, seconds = _read_budget(budget)
     bases = {

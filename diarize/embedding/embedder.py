@@ -32,7 +32,7 @@ from diarize.speakers.enrolment import Verifier
 from diarize.speakers.plda import Backend
 from diarize.speech.channel_options import check_channels
 from diarize.speech.channels import ChannelSpeech, embed_channels, hear_channels
-from diarize.speech.detect import Heard, hear
+from diarize.speech.detect import Heard, hear, warn_beyond
 from diarize.speech.windows import sliding_windows
 
 
@@ -157,6 +157,7 @@ class Embedder:
             update={"speech": config.speech.model_copy(update=unasked), "resegmentation": once}
         )
         heard = hear(report_blocks(blocks, "hear", hook), config.speech, speech, self.threads)
+        warn_beyond(recording, speech or [], heard.n_seconds)
         hook("hear", heard)
         everything = Segment(0.0, heard.n_seconds)
         heard = heard._replace(

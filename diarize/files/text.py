@@ -196,6 +196,18 @@ def read_text(path: File) -> str:
     return text.replace("\n\ufeff", "\n")  # byte order marks of joined files
 
 
+def refuse_missing(path: File) -> None:
+    """Check that there is such a file, so that an error of its suffix is not that of a wrong path.
+
+    Raises
+    ------
+    FormatError
+        If there is none.
+    """
+    if not isinstance(path, Content) and not os.path.exists(path):  # noqa: PTH110, for a name that is too long
+        raise FormatError(f"{path}: no such file; check the path")
+
+
 def read_lines(path: File) -> list[Line]:
     """All lines of a text file, including blank ones.
 

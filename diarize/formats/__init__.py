@@ -48,6 +48,7 @@ What they share:
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -65,6 +66,7 @@ from diarize.formats.objects import (
     to_supervisions,
 )
 from diarize.formats.registry import FORMATS, READ_ONLY, READABLE, Format, find_format
+from diarize.formats.rows import one_word
 from diarize.segments import Segment, Turn, join_segments
 
 __all__ = [
@@ -91,6 +93,8 @@ __all__ = [
     "write_turns",
     "write_uem",
 ]
+
+logger = logging.getLogger(__name__)
 
 
 def read_turns(path: File | IO[Any] | bytes, format: str | None = None) -> list[Turn]:
@@ -132,6 +136,8 @@ def read_recording(path: str | Path, recording: str, what: str = "the file") -> 
             f"{path}: turns of {len(names)} recordings ({shown}), none is {recording}; "
             f"name {what} like its recording"
         )
+    if len(names) == 1 and one_word(names[0]) != one_word(recording):
+        logger.warning("%s: turns of %s are taken for those of %s", path, names[0], recording)
     return [turn for turn in turns if len(names) == 1 or turn.recording == recording]
 
 

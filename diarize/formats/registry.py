@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from diarize.errors import FormatError
-from diarize.files.text import Content, File, Text, read_text
+from diarize.files.text import Content, File, Text, read_text, refuse_missing
 from diarize.segments import Turn
 
 
@@ -90,6 +90,8 @@ def find_format(path: File, name: str | None = None, *, reading: bool = False) -
     for known in formats.values():
         if known.suffix.lower() == suffix.lower():
             return known
+    if reading:
+        refuse_missing(path)
     listed = ", ".join(f"{name} ({known.suffix})" for name, known in formats.items())
     raise FormatError(f"{path}: no format has the suffix {suffix!r}; known: {listed}")
 

@@ -26,6 +26,7 @@ from diarize.segments import Segment
 from diarize.speakers.voice_table import VoiceTable
 from diarize.speech.channel_options import check_channels, refuse_numbers
 from diarize.speech.channels import channel_turns, hear_channels
+from diarize.speech.detect import warn_beyond
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -166,6 +167,7 @@ class Diarizer:
 
         blocks = mono_blocks(source, channel, track)
         heard = run("hear", hear, report_blocks(blocks, "hear", hook), config.speech, speech, threads)
+        warn_beyond(recording, speech or [], heard.n_seconds)
         voices = run("embed", embed, heard, blocks, self.embedder, config, hook)
         labelled = run("label", label, voices, heard, backend, config, recording, self.embedder.verifier)
         finer = run("resegment", resegment, labelled, voices, heard, backend, config)

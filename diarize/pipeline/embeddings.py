@@ -16,7 +16,7 @@ from diarize.embedding.table import Embeddings, make_table
 from diarize.embedding.turns import embed_turns, speaker_means
 from diarize.pipeline.diarizer import Diarizer
 from diarize.segments import Segment, Turn, exclusive_turns, speech_of
-from diarize.speech.detect import Heard, hear
+from diarize.speech.detect import Heard, hear, warn_beyond
 
 Per = Literal["windows", "turns", "utterances", "speakers", "recordings"]
 PER: tuple[Per, ...] = get_args(Per)
@@ -99,6 +99,7 @@ def embed_per(
         turns = [turns[i] for i in order]
         utterances = None if utterances is None else [utterances[i] for i in order]
         heard = hear(blocks, diarizer.config.speech, speech_of(turns), embedder.threads)
+        warn_beyond(recording, [turn.segment for turn in turns], heard.n_seconds)
         turns, utterances = _inside(turns, utterances, heard.n_seconds)
     vectors, seconds = embed_turns(blocks, turns, heard.mixed, embedder, hook)
     speakers = [turn.speaker for turn in turns]

@@ -25,6 +25,7 @@ from diarize.report.recording_data import (
 )
 from diarize.report.recording_page import format_recording_page
 from diarize.report.results import Result, find_results, read_results
+from diarize.speech.detect import warn_beyond
 
 logger = logging.getLogger(__name__)
 
@@ -84,6 +85,9 @@ class PageSource:
         """The data of the page, without the address of the audio. Errors are those of `stream_audio`."""
         data = {**describe_result(result), **self._constant}
         if self.audio is not None:
+            warn_beyond(
+                str(self.audio), (turn.segment for turn in result.turns), data["peaks"]["duration"] / 1000
+            )
             data["duration"] = max(data["duration"], data["peaks"]["duration"])
         if self.reference is not None:
             data["errors"] = describe_errors(self.reference, result.turns)

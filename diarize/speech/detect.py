@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -17,6 +18,11 @@ from diarize.speech.hysteresis import Hysteresis, Probabilities
 from diarize.speech.local import Local, detect_local
 from diarize.speech.segmenters import load_segmenter
 from diarize.speech.silero import BLOCK_FRAMES, FRAME_LENGTH, FRAME_SAMPLES, Silero, cut_frames
+
+BEYOND = 1.0
+"""Seconds after the end of a recording up to which given times cause no warning."""
+
+logger = logging.getLogger(__name__)
 
 
 class Heard(NamedTuple):
@@ -73,6 +79,18 @@ def hear(
         If a network is missing.
     """
     return interpret(listen(blocks, config, given is None, threads), config, given)
+
+
+def warn_beyond(recording: str, given: Iterable[Segment], n_seconds: float) -> None:
+    """Warn of given times that reach beyond the end of the recording, because they may be of another one."""
+    last = max((each.end for each in given), default=0.0)
+    if last > n_seconds + BEYOND:
+        logger.warning(
+            "%s: ends at %.1f s, but the given times reach %.1f s; check that they are of this recording",
+            recording,
+            n_seconds,
+            last,
+        )
 
 
 def listen(

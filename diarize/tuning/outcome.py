@@ -35,6 +35,8 @@ class Outcome:
     n_tried : int
         Settings tried.
     seed : int
+    curve : sequence of (int, float)
+        The settings tried so far and the lowest DER, at the start of the search and after each change.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Outcome:
     gain: Gain | None
     n_tried: int
     seed: int
+    curve: Sequence[tuple[int, float]] = ()
 
     @property
     def changes(self) -> dict[str, Any]:
@@ -95,6 +98,9 @@ class Outcome:
         lines = [self._conditions(), "", *(f"{name:{width}}  {value}" for name, value in rows)]
         if table := self._table():
             lines += ["", *table]
+        if self.curve:
+            steps = ", ".join(f"{_percent(der)} after {n}" for n, der in self.curve)
+            lines += ["", f"lowest DER by settings tried: {steps}"]
         return "\n".join([*lines, "", self.verdict]) + "\n"
 
     def to_toml(self, data: Sequence[str], today: date | None = None) -> str:

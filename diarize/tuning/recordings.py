@@ -108,6 +108,8 @@ def find_recordings(
         If no recording has a reference, or a file is missing or cannot be read.
     """
     paths = [Path(item) for item in inputs]
+    if missing := next((path for path in paths if not path.exists()), None):
+        raise DiarizeError(f"{missing}: no such file or folder; check the path")
     jobs = find_jobs([_audio(path) for path in paths], allow_pipes=allow_pipes)
     truth = _references(paths, jobs) if reference is None else turns_by_recording(reference)
     regions = _regions(paths, jobs) if uem is None else regions_by_recording(uem)

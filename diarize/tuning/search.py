@@ -101,7 +101,8 @@ def tune(
     before = [kept.score(each, default) for each in recordings]
     folds = make_folds(len(recordings), seed)
     kept.allow(0.5 if folds else 1.0)
-    chosen = search(recordings, bases, fixed, kept)
+    curve: list[tuple[int, float]] = []
+    chosen = search(recordings, bases, fixed, kept, curve)
     after = [kept.score(each, chosen) for each in recordings]
     of_folds: list[dict[str, object]] = []
     held_out: dict[int, DiarizationScore] = {}
@@ -124,15 +125,21 @@ def tune(
         gain=measure_gain(before, crossed, seed) if crossed else None,
         n_tried=kept.n_tried,
         seed=seed,
+        curve=curve,
     )
 
 
 def search(
-    recordings: Sequence[Recording], bases: Mapping[str, Config], fixed: Collection[str], kept: KeptScores
+    recordings: Sequence[Recording],
+    bases: Mapping[str, Config],
+    fixed: Collection[str],
+    kept: KeptScores,
+    curve: list[tuple[int, float]] | None = None,
 ) -> Config:
     """The settings with the lowest DER that coordinate descent finds, within the budget.
 
-    A change must lower the DER by `LEAST_GAIN` for each group that then differs from the first base.
+    A change must lower the DER by `LEAST_GAIN` for each group that then differs from the first base. To
+    `curve`, the number of settings tried so far and the DER are added at the start and after each change.
     """
     default = next(iter(bases.values()))
     if not any(each.seconds for each in recordings):
@@ -150,8 +157,14 @@ def search(
     def cost(at: tuple[int, ...]) -> float:
         return _cost(kept.der(recordings, config(at)), sum(i > 0 for i in at))
 
+    def note(at: tuple[int, ...]) -> None:
+        der = kept.der(recordings, config(at))
+        if curve is not None and der is not None:
+            curve.append((kept.n_tried, der))
+
     at = (0,) * len(alternatives)  # the alternative of each group
     lowest, since = cost(at), 0
+    note(at)
     for number in cycle(range(len(at))):
         since += 1  # groups since the last change
         others = [(*at[:number], i, *at[number + 1 :]) for i in range(len(alternatives[number]))]
@@ -159,6 +172,7 @@ def search(
         best = int(np.argmin(costs))
         if costs[best] < lowest:
             at, lowest, since = others[best], costs[best], 0
+            note(at)
         if since == len(at):
             break
     return config(at)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from diarize.errors import FormatError
-from diarize.files.text import File, Text, open_text
+from diarize.files.text import File, Text, open_text, refuse_missing
 from diarize.formats.ctm import first_alternatives, speaker_of
 from diarize.formats.cues import Cue
 from diarize.formats.nist import data_lines, start_and_end
@@ -48,6 +48,7 @@ def read_words(path: File, recording: str | None = None) -> list[Word]:
     """
     suffix = Path(path).suffix.lower()
     if suffix not in SUFFIXES:
+        refuse_missing(path)
         raise FormatError(f"{path}: no transcript has the suffix {suffix!r}; known: {', '.join(SUFFIXES)}")
     text = open_text(path)
     if suffix == ".json":

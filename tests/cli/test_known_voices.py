@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 
 import numpy as np
 import pytest
@@ -12,9 +13,9 @@ from helpers import small_model, write_small_model
 from diarize import Diarizer, Embedder, VoiceTable, enroll
 from diarize.audio import load_audio
 from diarize.config import Config
-from diarize.embedding.enrolment import embed_speakers
 from diarize.errors import ConfigError, DiarizeError
 from diarize.formats import read_rttm, read_turns
+from diarize.pipeline.enrolment import embed_speakers
 from diarize.segments import Segment, Turn
 
 PARTS = REPOSITORY / "egs" / "parts"
@@ -192,13 +193,22 @@ def test_a_model_without_a_law_and_a_table_of_another_are_refused(voices, tmp_pa
     assert complaint(call("run", FIRST, "--save-voices")).startswith("--save-voices writes a file beside")
 
 
-def test_people_are_enrolled_from_python():
+def test_a_recording_of_several_people_causes_a_warning(tmp_path):
+    done = call("enroll", FIRST, "-o", tmp_path / "voices.parquet", "--set", "clustering.n_speakers=1")
+    assert done.status == 0
+    assert done.out.splitlines()[-1] == f"{tmp_path / 'voices.parquet'}: 1 person, biometric data"
+    told = r"first: 4 people seem to speak \((\d+\.\d(, )?){4} s\), and all count as first; "
+    assert re.match(told + "--turns, --speaker enroll one$", done.err)
+
+
+def test_people_are_enrolled_from_python(caplog):
     samples = load_audio(FIRST)
     turn = max((turn for turn in read_rttm(PARTS / "first.rttm")), key=lambda turn: turn.segment.duration)
     own = samples[round(turn.segment.start * 16000) : round(turn.segment.end * 16000)]
     table = enroll({turn.speaker: {"waveform": own, "sample_rate": 16000}})
     assert table.names == [turn.speaker]
     assert 0 < table.seconds[0] <= turn.segment.duration + 0.1
+    assert not caplog.records, "one voice"
     with pytest.raises(DiarizeError, match=r"no speech was found, so Eve cannot be enrolled$"):
         enroll({"Eve": {"waveform": np.zeros(16000, np.float32), "sample_rate": 16000}})
     with pytest.raises(ConfigError, match="contradict each other"):

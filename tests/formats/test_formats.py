@@ -236,11 +236,14 @@ def test_what_is_no_file_is_refused() -> None:
             reader(3)  # type: ignore[arg-type]
 
 
-def test_an_unknown_suffix_lists_the_known_ones() -> None:
+def test_an_unknown_suffix_lists_the_known_ones(tmp_path) -> None:
+    (tmp_path / "a.doc").touch()
     with pytest.raises(
         FormatError, match=r"a\.doc: no format has the suffix '\.doc'; known: rttm \(\.rttm\), json"
     ):
-        read_turns("a.doc")
+        read_turns(tmp_path / "a.doc")
+    with pytest.raises(FormatError, match=r"^b\.doc: no such file; check the path$"):
+        read_turns("b.doc")
 
 
 def test_an_unknown_format_lists_the_known_ones() -> None:

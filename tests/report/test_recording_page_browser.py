@@ -377,6 +377,14 @@ def test_a_map_leads_to_its_windows_and_an_embedded_copy_plays(browser, tmp_path
     browser.wait("recordingPage.player.playing && recordingPage.player.time >= 7000")
     names = browser.run("recordingPage.turns.chosen().map((t) => recordingPage.turns.name(t.speaker))")
     assert names == ["rms"]
+    browser.run("recordingPage.map.canvas.focus()")
+    browser.key("ArrowUp")  # nothing is above the upper one
+    assert browser.run("recordingPage.map.at") == data["points"][1]
+    browser.key("ArrowDown")
+    assert browser.run("recordingPage.map.at") == data["points"][0]
+    browser.wait("recordingPage.player.time >= 1000 && recordingPage.player.time < 2000")
+    names = browser.run("recordingPage.turns.chosen().map((t) => recordingPage.turns.name(t.speaker))")
+    assert names == ["slt"]
     assert all(url == path.as_uri() or url.startswith("blob:") for url in browser.requests)
     assert browser.errors == []
 

@@ -9,7 +9,7 @@ from diarize.batch.jobs import Job
 from diarize.config import Config, load_config
 from diarize.config.changes import differences
 from diarize.errors import DiarizeError
-from diarize.scoring.der import FROM_UEM, DiarizationScore
+from diarize.scoring.der import FROM_UEM, DiarizationScore, pool
 from diarize.segments import Segment, Turn
 from diarize.tuning import Recording, tune
 from diarize.tuning.kept_scores import KeptScores
@@ -146,6 +146,17 @@ def test_rejected_settings_stand_in_the_file_as_comments(tmp_path):
     path.write_text(outcome.to_toml(["data"]))
     assert "# [turns]\n# min_gap = 0.5\n" in path.read_text()
     assert load_config(path) == Config()
+
+
+def test_the_curve_falls_from_the_start_to_what_is_chosen():
+    outcome = tune(recordings(6), bases=BASES, bench=Planted(valley))
+    tried, ders = zip(*outcome.curve, strict=True)
+    assert len(tried) > 1
+    assert list(tried) == sorted(set(tried))
+    assert list(ders) == sorted(ders, reverse=True)
+    assert (tried[0], ders[0]) == (len(BASES), pool(outcome.before).der)
+    assert ders[-1] == pool(outcome.after).der
+    assert f"lowest DER by settings tried: {100 * ders[0]:.2f} after {len(BASES)}, " in outcome.summary()
 
 
 def test_accepted_settings_load(tmp_path):

@@ -1,13 +1,18 @@
-// The embeddings in the plane, in the colours of who speaks in their windows now; a click plays the window.
+// The embeddings in the plane, in the colours of who speaks in their windows now. A click plays the window; with the
+// focus on the map, the arrow keys go from point to point.
+
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 class EmbeddingMap {
   constructor(page, points) {
     Object.assign(this, page); // turns, view, player, palette
     this.points = points;
+    this.at = null; // the point that was heard last
     if (!points.length) return;
     element("map-card").hidden = false;
     this.canvas = element("map");
     this.canvas.addEventListener("click", (event) => this.click(event));
+    this.canvas.addEventListener("keydown", (event) => this.press(event));
     const again = () => requestAnimationFrame(() => this.draw());
     this.turns.listen(again);
     this.palette.listen(again);
@@ -50,7 +55,7 @@ class EmbeddingMap {
       mark(pen, speaker === null ? 0 : Math.floor(palette.number(speaker) / palette.colours.length), x, y, many ? 3 : 4.5);
       pen.fill();
       const middle = (point[2] + point[3]) / 2;
-      const now = player.playing && point[2] <= player.time && player.time < point[3];
+      const now = point === this.at || (player.playing && point[2] <= player.time && player.time < point[3]);
       if (!now && !chosen.some((turn) => turn.start <= middle && middle < turn.end)) continue;
       pen.strokeStyle = palette.ink;
       pen.lineWidth = now ? 2.5 : 1.5;
@@ -61,15 +66,40 @@ class EmbeddingMap {
   click(event) {
     const box = this.canvas.getBoundingClientRect();
     const [left, top] = [event.clientX - box.left, event.clientY - box.top];
-    let [best, least] = [null, 20 ** 2];
+    const distance = ([x, y]) => Math.hypot(x - left, y - top);
+    const best = this.nearest(distance);
+    if (best && distance(this.place(best)) < 20) this.hear(best);
+  }
+
+  // To the nearest point in the direction of the arrow; the first time, from the middle.
+  press(event) {
+    const step = ARROWS[event.key];
+    if (!step || event.shiftKey || event.altKey || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    event.stopPropagation(); // elsewhere on the page, the arrows go to other turns
+    const [left, top] = this.at ? this.place(this.at) : this.size.map((length) => length / 2);
+    const best = this.nearest(([x, y]) => {
+      const ahead = (x - left) * step[0] + (y - top) * step[1];
+      const aside = Math.abs((x - left) * step[1]) + Math.abs((y - top) * step[0]);
+      return this.at && ahead <= 0 ? Infinity : Math.hypot(ahead, 2 * aside);
+    });
+    if (best) this.hear(best);
+  }
+
+  // The point with the least distance, a function of the point's place; null if none is finite.
+  nearest(distance) {
+    let [best, least] = [null, Infinity];
     for (const point of this.points) {
-      const [x, y] = this.place(point);
-      const distance = (x - left) ** 2 + (y - top) ** 2;
-      if (distance < least) [best, least] = [point, distance];
+      const far = distance(this.place(point));
+      if (far < least) [best, least] = [point, far];
     }
-    if (!best) return;
-    const [, , start, end] = best;
-    const speaker = this.speaker(best);
+    return best;
+  }
+
+  hear(point) {
+    this.at = point;
+    const [, , start, end] = point;
+    const speaker = this.speaker(point);
     this.turns.select(this.turns.within(start, end).filter((turn) => turn.speaker === speaker).map((turn) => turn.id));
     this.view.reveal(start, end);
     this.player.play(start, end);

@@ -7,16 +7,23 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from diarize.audio import Source, find_audio, source_id
+import numpy as np
+
+from diarize.audio import SAMPLE_RATE, Source, find_audio, source_id
 from diarize.audio.kept import mono_blocks
+from diarize.audio.progress import Hook, ignore
 from diarize.audio.sources import resolve_source
 from diarize.config import Config
 from diarize.embedding.embedder import Embedder
+from diarize.embedding.record import Voices
 from diarize.embedding.table import Embeddings, make_table
 from diarize.embedding.voices import join_voices, voices_of
-from diarize.errors import DiarizeError
+from diarize.errors import AudioError, DiarizeError
+from diarize.machine.threads import one_blas_thread
+from diarize.pipeline.labels import label
 from diarize.segments import Segment, Turn, join_segments
 from diarize.speakers.voice_table import VoiceTable, person_name
+from diarize.speech.detect import Heard
 from diarize.speech.windows import sliding_windows
 from diarize.timelines import without
 
@@ -38,6 +45,8 @@ def enroll(
 ) -> VoiceTable:
     """The voices of people, from recordings in which each speaks alone.
 
+    A recording in which several people seem to speak causes a warning.
+
     Parameters
     ----------
     people : mapping
@@ -57,17 +66,63 @@ def enroll(
         If a name is impossible, or somebody does not speak at all.
     """
     embedder = embedder or Embedder()
+    config = config or Config()
     tables = []
     for name, sources in people.items():
         name = person_name(name)
         for source in sources if isinstance(sources, list) else [sources]:
-            windows = embedder(source, config=config, **options)
+            windows, heard = _windows_of(source, embedder, config, **options)
             spoken = make_table("", windows.segments(), windows.vectors, [name] * len(windows))
             recording = str(windows.recording[0]) if len(windows) else source_id(resolve_source(source))
             tables.append(voices_of(spoken, embedder.made_by, recording))
             if not len(windows):
                 raise DiarizeError(f"{recording}: no speech was found, so {name} cannot be enrolled")
+            seconds = voices_in(windows, heard, embedder, config)
+            if len(seconds) > 1:
+                times = ", ".join(f"{each:.1f}" for each in seconds)
+                logger.warning(
+                    "%s: %d people seem to speak (%s s), and all count as %s; --turns, --speaker enroll one",
+                    recording,
+                    len(seconds),
+                    times,
+                    name,
+                )
     return join_voices(tables)
+
+
+def _windows_of(
+    source: Source, embedder: Embedder, config: Config, *, hook: Hook = ignore, **options: Any
+) -> tuple[Embeddings, Heard | None]:
+    """The windows of a recording and what was heard; None if each channel is one speaker."""
+    found: list[Heard] = []
+
+    def listen(stage: str, record: Any) -> None:
+        found.extend([record] if isinstance(record, Heard) else [])
+        hook(stage, record)
+
+    windows = embedder(source, config=config, hook=listen, **options)
+    return windows, found[0] if found else None
+
+
+def voices_in(windows: Embeddings, heard: Heard | None, embedder: Embedder, config: Config) -> list[float]:
+    """The seconds of speech of each person in the windows of a recording, the longest first.
+
+    The windows are labelled as in the pipeline, whatever the number of speakers in the config. A speaker
+    counts as another person if this is likelier, by the model's verifier, than that it is the speaker who
+    speaks longest. Without a verifier or without `heard`, everything counts as one person.
+    """
+    verifier, spans = embedder.verifier, windows.segments()
+    if verifier is None or heard is None or not spans:
+        return [sum(each.duration for each in join_segments(spans))]
+    unknown = {"n_speakers": None, "min_speakers": 1, "max_speakers": None}
+    config = config.model_copy(update={"clustering": config.clustering.model_copy(update=unknown)})
+    labels = label(Voices(spans, windows.vectors), heard, embedder.backend, config, verifier=verifier).labels
+    voices = voices_of(make_table("", spans, windows.vectors, [*map(str, labels)]), embedder.made_by)
+    order = np.argsort(-voices.seconds, kind="stable")
+    with one_blas_thread():
+        sides = verifier.sides(voices)
+        scores = verifier.scores(sides, sides)[order[0]]
+    return [float(voices.seconds[k]) for k in order if k == order[0] or scores[k] < 0]
 
 
 def embed_speakers(
@@ -104,6 +159,12 @@ def embed_speakers(
     windows = [window for window, _ in spoken]
     recording = turns[0].recording if turns else ""
     blocks = mono_blocks(resolve_source(source), channel, track)
+    n_seconds = sum(map(len, blocks)) / SAMPLE_RATE
+    if windows and windows[-1].start >= n_seconds:
+        raise AudioError(
+            f"{source_id(resolve_source(source))}: ends at {n_seconds:.1f} s, but the turns reach "
+            f"{windows[-1].end:.1f} s; check that they are of this recording"
+        )
     return make_table(
         recording, windows, embedder.windows(blocks, windows), [speaker for _, speaker in spoken]
     )
@@ -117,8 +178,19 @@ def warn_of_little(table: VoiceTable) -> None:
             logger.warning("%s: only %.1f s of speech; 10 s or more are better", name, seconds)
 
 
+def warn_of_alike_names(table: VoiceTable) -> None:
+    """Warn of people whose names differ in upper and lower case alone, because they may be one person."""
+    seen: dict[str, str] = {}
+    for name in table.names:
+        if (other := seen.setdefault(name.casefold(), name)) != name:
+            logger.warning(
+                "%s and %s are two people in the table; --name %s makes them one", other, name, other
+            )
+
+
 def person_of(path: Path) -> str:
     """The name of the person of a recording or of a folder of recordings: that of the file or folder."""
+    path = path.absolute() if path.name else path.resolve()  # "." has no name
     return person_name(path.stem if path.suffix and not path.is_dir() else path.name)
 
 
