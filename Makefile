@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test lint docs bench lock clean
+.PHONY: help demo test lint docs bench lock browser clean
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -12,7 +12,7 @@ help: ## list these targets
 demo: .venv/.product ## diarize the recording in egs/demo, into out/demo
 	$(BIN)/diarize run egs/demo/meeting.flac -o out/demo --force
 
-test: .venv/.dev ## run all tests, ruff, mypy and shellcheck among them
+test: .venv/.dev $(if $(BROWSER),browser) ## run all tests, ruff, mypy and shellcheck among them
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: .venv/.dev ## ruff, mypy, shellcheck, the order of imports, the links of the documentation
@@ -32,6 +32,11 @@ lock: .venv/.product ## write build/requirements.lock: what pip installs here, w
 		-c constraints.txt --report build/report.json .
 	$(BIN)/python .ci/write_lock.py < build/report.json > build/requirements.lock
 	@echo build/requirements.lock
+
+browser: ## install Chromium by apt-get, for the tests of the pages; make test BROWSER=yes does so first
+	@command -v chromium > /dev/null || timeout 120 sh -c 'apt-get -qq update && \
+		apt-get -qq -y --no-install-recommends install chromium' > /dev/null 2>&1 || \
+		echo "no Chromium could be installed: the tests of the pages are skipped"
 
 clean: ## remove what was made, but not .venv
 	rm -rf out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
