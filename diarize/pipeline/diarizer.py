@@ -18,6 +18,7 @@ from diarize.embedding.embedder import Embedder
 from diarize.embedding.models import Model
 from diarize.embedding.table import make_table
 from diarize.errors import ConfigError
+from diarize.machine.memory import release_memory
 from diarize.pipeline.labels import make_clusterer
 from diarize.pipeline.recognition import find_verifier, name_speakers, open_known
 from diarize.pipeline.result import Diarization
@@ -148,6 +149,7 @@ class Diarizer:
             found = self._label_channels(source, track, names, recording, config, speech, hook)
         else:
             found = self._label_voices(source, channel, track, recording, config, speech, hook)
+        release_memory()
         if config.turns.min_confidence and found.turns and found.certainty is None:
             logger.warning("%s: its turns have no confidence; turns.min_confidence has no effect", recording)
         return found if voices is None else name_speakers(found, voices, find_verifier(self.embedder))
