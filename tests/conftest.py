@@ -30,3 +30,8 @@ def shared_data() -> Path:
 def demo_recording() -> Path:
     """The recording that ships with the repository: four synthetic voices, one minute."""
     return REPOSITORY / "egs" / "demo" / "meeting.flac"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The recipes go first: they take long, and at the end one process would be busy with them alone."""
+    items.sort(key=lambda item: item.get_closest_marker("recipe") is None)

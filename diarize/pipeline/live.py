@@ -86,13 +86,13 @@ class LiveDiarizer:
 
     Examples
     --------
-    >>> from diarize.audio import stream_audio
+    >>> from diarize.audio import load_audio
+    >>> samples = load_audio("egs/demo/meeting.flac")[:160_000]  # 10 s
     >>> live = LiveDiarizer()
-    >>> for block in stream_audio("egs/demo/meeting.flac", block=0.5):
-    ...     events = live.push(block)  # what has become known
+    >>> events = live.push(samples)  # what has become known with them; any number of samples
     >>> events = live.finish()
     >>> live.speakers
-    ['SPEAKER_00', 'SPEAKER_01', 'SPEAKER_02', 'SPEAKER_03']
+    ['SPEAKER_00', 'SPEAKER_01']
     """
 
     def __init__(

@@ -46,7 +46,7 @@ def test_a_process_that_lives_on_opens_no_socket(tmp_path):
     soundfile.write(tmp_path / "short.wav", demo_samples(3.0), 16000)
     program = (
         "import sys, time, diarize; diarize.Diarizer()(sys.argv[1]).to_pyannote(); "
-        "import diarize.scoring.der; time.sleep(25)"
+        "import diarize.scoring.der; time.sleep(20)"
     )
     assert_private(watch(tmp_path, sys.executable, "-c", program, tmp_path / "short.wav"))
 
