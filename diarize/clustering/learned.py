@@ -126,12 +126,8 @@ def load_network(folder: Path) -> tuple[Weights, int]:
     try:
         weights = load_file(folder / "weights.safetensors")
         weights = {name: weight.astype(np.float64) for name, weight in weights.items()}
-    except (
-        OSError,
-        SafetensorError,
-        TypeError,
-        AttributeError,
-    ) as error:  # NumPy has not all types of numbers
+    except (OSError, SafetensorError, TypeError, AttributeError) as error:
+        # The last two: NumPy has not all types of numbers.
         raise ModelError(f"{folder}: no network of attractors ({shorten(str(error), 200)})") from error
     table = load_toml(folder / "config.toml").get("network", {})
     if table.get("family") != "attractors" or "seeds" not in weights:

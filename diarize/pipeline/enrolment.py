@@ -159,15 +159,17 @@ def embed_speakers(
     windows = [window for window, _ in spoken]
     recording = turns[0].recording if turns else ""
     blocks = mono_blocks(resolve_source(source), channel, track)
-    n_seconds = sum(map(len, blocks)) / SAMPLE_RATE
-    if windows and windows[-1].start >= n_seconds:
+    try:
+        vectors = embedder.windows(blocks, windows)
+    except AudioError as error:
+        n_seconds = sum(map(len, blocks)) / SAMPLE_RATE
+        if windows[-1].start < n_seconds:
+            raise
         raise AudioError(
             f"{source_id(resolve_source(source))}: ends at {n_seconds:.1f} s, but the turns reach "
             f"{windows[-1].end:.1f} s; check that they are of this recording"
-        )
-    return make_table(
-        recording, windows, embedder.windows(blocks, windows), [speaker for _, speaker in spoken]
-    )
+        ) from error
+    return make_table(recording, windows, vectors, [speaker for _, speaker in spoken])
 
 
 def warn_of_little(table: VoiceTable) -> None:
