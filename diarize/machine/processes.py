@@ -10,9 +10,8 @@ from multiprocessing import parent_process
 from threading import Thread
 from typing import Any, TypeVar
 
+import torch
 from threadpoolctl import threadpool_limits
-
-from diarize.machine.threads import set_own_threads
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -51,7 +50,7 @@ def _start(start: Callable[[], Callable[[Any], Any]]) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     Thread(target=_end_with_parent, daemon=True).start()
     threadpool_limits(1)
-    set_own_threads(1)
+    torch.set_num_threads(1)  # MKL's as well: the threads that it has had are not in this process
     _work = start()
 
 

@@ -1,6 +1,7 @@
 """Work in several processes: results in order, one function a process, and its threads."""
 
 import os
+import subprocess
 from functools import partial
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from threadpoolctl import threadpool_info
 
 from diarize.machine.processes import map_in_processes, same
+from tests.preloaded import python
 
 
 class Counter:
@@ -53,3 +55,27 @@ def test_a_process_computes_on_one_thread_and_this_one_on_as_many_as_before():
 def test_an_error_comes_through():
     with pytest.raises(ValueError, match="no 0"):
         list(map_in_processes(partial(same, fail), range(3), 1))
+
+
+AFTER_THREADS = """
+import torch
+from functools import partial
+from diarize.machine.processes import map_in_processes, same
+
+def spectrum(_):
+    window = torch.hann_window(512)
+    return float(torch.stft(torch.ones(480_000), 512, 160, window=window, return_complex=True).abs().sum())
+
+torch.set_num_threads(2)
+expected = spectrum(0)
+assert list(map_in_processes(partial(same, spectrum), range(3), 2)) == [expected] * 3
+print("ended")
+"""
+
+
+def test_a_caller_that_has_used_several_threads_does_not_hang_its_processes(tmp_path):
+    (tmp_path / "script.py").write_text(AFTER_THREADS)
+    ended = subprocess.run(
+        [python(), tmp_path / "script.py"], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert ended.stdout == "ended\n", ended.stderr
