@@ -10,8 +10,9 @@ from multiprocessing import parent_process
 from threading import Thread
 from typing import Any, TypeVar
 
-import torch
 from threadpoolctl import threadpool_limits
+
+from diarize.machine.threads import set_threads_of_process
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -50,7 +51,7 @@ def _start(start: Callable[[], Callable[[Any], Any]]) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     Thread(target=_end_with_parent, daemon=True).start()
     threadpool_limits(1)
-    torch.set_num_threads(1)  # MKL's as well: the threads that it has had are not in this process
+    set_threads_of_process(1)
     _work = start()
 
 

@@ -42,6 +42,15 @@ def set_own_threads(number: int = 1) -> int:
     return previous
 
 
+def set_threads_of_process(number: int) -> None:
+    """Set the number of threads of torch, and of MKL in it, for all of a new process.
+
+    A forked process does not have the threads that MKL had in its parent, and waits for them for ever if it
+    may use several.
+    """
+    torch.set_num_threads(number)
+
+
 def own_threads() -> int:
     """The number of threads that torch uses for the calling thread."""
     with _torch_lock:
