@@ -1,6 +1,6 @@
 """DER, JER and number of speakers on sets of recordings, for every clusterer, as Markdown tables.
 
-    python benchmarks/diarization_error.py --data DIR [--sets SET ...] [--preset NAME]
+    python benchmarks/diarization_error.py --data DIR [--sets SET ...] [--preset NAME] [--gain DB]
         [--config FILE.toml ...] [--peer resemblyzer --peer-config FILE.toml ...]
 
 DIR holds a folder for each set, with audio/, rttm/ and uem/ and one file for each recording. A --config
@@ -12,13 +12,16 @@ with [clustering] and [turns] of --peer-config, because thresholds for our embed
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+import numpy as np
 from meetings import HELD_OUT, begins_with, read_set
 from printing import header, percent, table
 
+from diarize.audio import Samples
 from diarize.clustering import CLUSTERERS, TRAINED_CLUSTERERS
 from diarize.config import Config, load_config
 from diarize.errors import ConfigError, DiarizeError
@@ -33,6 +36,26 @@ COLUMNS = (
 )
 
 Row = tuple[tuple[str, str, str], list[DiarizationScore]]
+
+
+@dataclass(frozen=True, eq=False)
+class LevelledRecording(Recording):
+    """A recording made louder or quieter, as a file of 16 bits holds it."""
+
+    gain: float = 0.0
+    """dB."""
+
+    def blocks(self) -> Iterator[Samples]:
+        """Its samples."""
+        for block in super().blocks():
+            bits = np.round(2**15 * 10 ** (self.gain / 20) * block).clip(-(2**15), 2**15 - 1)
+            yield bits.astype(np.float32) / 2**15
+
+
+def with_gain(recording: Recording, gain: float) -> LevelledRecording:
+    """The recording, made louder by `gain` dB."""
+    given = {field.name: getattr(recording, field.name) for field in fields(recording)}
+    return LevelledRecording(**given, gain=gain)
 
 
 def read_configs(
@@ -98,6 +121,9 @@ def main() -> None:
     )
     parser.add_argument("--config", nargs="+", type=Path, default=[], metavar="FILE")
     parser.add_argument("--preset", help="settings by name, which a --config overrides")
+    parser.add_argument(
+        "--gain", type=float, metavar="DB", help="make the recordings louder or, below 0, quieter; as 16 bits"
+    )
     parser.add_argument("--peer", choices=["resemblyzer"])
     parser.add_argument("--peer-config", nargs="+", type=Path, default=[], metavar="FILE")
     parser.add_argument(
@@ -139,6 +165,8 @@ def main() -> None:
     parts = [header(conditions, ("resemblyzer",) if arguments.peer else ())]
     for name in sets:
         recordings = read_set(arguments.data / name)
+        if arguments.gain is not None:
+            recordings = [with_gain(each, arguments.gain) for each in recordings]
         rows: list[Row] = [
             (("none", "everything one speaker", "1"), [bench.score(each, one) for each in recordings])
         ]

@@ -13,6 +13,7 @@
 - ``pieces``: the types that decoders give, and pieces at one rate and number of channels
 - ``mixing``: which channels make the mono signal
 - ``kept``: samples that are decoded once if they fit into memory
+- ``level``: quiet recordings are made louder for the networks
 - ``peaks``: the peaks of a recording, for drawings
 - ``compressed``: a small copy that browsers play
 - ``progress``: the progress of a stage, for the caller's hook

@@ -148,11 +148,6 @@ class ClusteringConfig(Settings):
         description="nats; with evidence: extra cost of a speaker in long recordings, times the natural "
         "logarithm of their length in units of seconds_in_full; higher finds fewer there",
     )
-    one_speaker_cost: float = Field(
-        5.0,
-        description="nats; with evidence: extra cost of one speaker alone, because recordings of one "
-        "speaker are rare; higher finds fewer of them",
-    )
     second_speaker_rate: float = Field(
         2.5,
         ge=0,

@@ -16,6 +16,7 @@ import numpy as np
 
 from diarize.audio import Samples, Source, source_id
 from diarize.audio.kept import mono_blocks
+from diarize.audio.level import raise_level
 from diarize.audio.progress import Hook, Progress, ignore, report_blocks
 from diarize.audio.sources import resolve_source
 from diarize.config import Config
@@ -244,7 +245,8 @@ class Embedder:
         with one_thread(), ThreadPoolExecutor(self.threads, initializer=set_own_threads) as executor:
             for encoder, part in zip(self.encoders, np.split(vectors, columns, axis=1), strict=True):
                 before, pending = done, deque[Future[Vectors]]()
-                for task in encoder.tasks(blocks, windows, mixed or [], parts or [None] * len(windows)):
+                louder = raise_level(blocks)
+                for task in encoder.tasks(louder, windows, mixed or [], parts or [None] * len(windows)):
                     pending.append(executor.submit(task))
                     while len(pending) > 2 * self.threads:
                         done = before + _collect(pending.popleft(), part, done - before)

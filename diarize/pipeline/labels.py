@@ -52,7 +52,7 @@ def label(
     recording: str = "recording",
     verifier: Verifier | None = None,
 ) -> Labelled:
-    """A speaker for each window. The windows are clustered; a second check may merge all into one speaker.
+    """A speaker for each window. The windows are clustered; a second check decides between one and several.
 
     Parameters
     ----------
@@ -72,9 +72,10 @@ def label(
     ConfigError
         If there are fewer windows than `n_speakers` of the config.
     """
-    labels, evidence = cluster_windows(voices.vectors, config, recording, backend, verifier)
     asked = config.clustering
-    if backend is None or not _by_evidence(config) or asked.n_speakers is not None or asked.min_speakers > 1:
+    again = _by_evidence(config) and asked.n_speakers is None and asked.min_speakers == 1
+    labels, evidence = cluster_windows(voices.vectors, config, recording, backend, verifier, several=again)
+    if backend is None or not again:
         return Labelled(voices.windows, labels, evidence)
     with one_blas_thread():
         labels, evidence = merge_one_voice(voices, labels, evidence, backend, config, heard)
@@ -87,12 +88,15 @@ def cluster_windows(
     recording: str,
     backend: Backend | None = None,
     verifier: Verifier | None = None,
+    *,
+    several: bool = False,
 ) -> tuple[NDArray[np.int64], Evidence]:
     """Labels (n_windows,), and the reason for their number, for vectors (n_windows, dim).
 
     The evidence of the back end chooses the number of speakers, and the verifier, if there is one, tells
     against two speakers who sound like one person. The clusterer chooses the number if there is no back end,
-    a threshold or criterion is given, or the config disables the evidence.
+    a threshold or criterion is given, or the config disables the evidence. With `several`, the evidence finds
+    one speaker only where no partition has more.
 
     Raises
     ------
@@ -130,7 +134,7 @@ def cluster_windows(
                 costs.weight,
                 costs.speaker,
                 costs.number_weight,
-                asked.one_speaker_cost,
+                several,
                 likeness,
             )
     except ConfigError as error:

@@ -40,7 +40,10 @@ def merge_one_voice(
     won = nats_above_one(voices, labels, backend, config)
     needed = costs.second_speaker(*heard.seconds)
     if won > needed:
-        return labels, evidence
+        if count(labels) > 2:
+            return labels, evidence
+        why = f"{evidence['reason']}, {won:.1f} nats above 1 in shorter windows, {needed:.1f} are needed"
+        return labels, {**evidence, "reason": why}
     one = np.zeros_like(labels)
     speech, overlap = heard.seconds
     reason = (

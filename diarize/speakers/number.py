@@ -93,7 +93,7 @@ def cluster_by_evidence(
     weight: float,
     speaker_cost: float,
     number_weight: float = 1.0,
-    one_speaker_cost: float = 0.0,
+    several: bool = False,
     likeness: Callable[[Labels], float] | None = None,
 ) -> tuple[Labels, Evidence]:
     """Labels (n_windows,) numbered by first appearance, and the reason, for vectors X (n_windows, dim).
@@ -118,8 +118,8 @@ def cluster_by_evidence(
         Weight of each window in the choice of the number of speakers, if it is less than `weight`. Windows
         are then reassigned until nothing changes, so a spurious speaker that merely captured a change in
         someone's voice ends up empty.
-    one_speaker_cost : float
-        Extra cost of one speaker alone, in nats.
+    several : bool
+        One speaker is taken only if no partition has more, because the caller compares them itself.
     likeness : callable, optional
         The cost in nats, from the labels, of two speakers who sound like one person (`cost_of_likeness`).
 
@@ -147,7 +147,7 @@ def cluster_by_evidence(
             for start in proposed:
                 labels = number_by_first_appearance(backend.reassign(Y, start, weight, n_steps))
                 k = count(labels)
-                cost = speaker_cost * k + one_speaker_cost * (k == 1)
+                cost = speaker_cost * k
                 if likeness is not None:
                     cost += likeness(labels)
                 score = backend.evidence(Y, labels, weight) - cost
@@ -160,7 +160,8 @@ def cluster_by_evidence(
         clusterer.fit(X)
         return clusterer.labels_, clusterer.evidence_
     scores = {k: score for k, (score, _) in sorted(best.items())}
-    chosen = max(scores, key=lambda k: scores[k])
+    among = [k for k in scores if k > 1] if several and len(scores) > 1 else list(scores)
+    chosen = max(among, key=scores.__getitem__)
     if number_weight < weight:
         best |= best_by_number(weight, 1)  # every window counts in full for who the speakers are
     labels = best[chosen][1]
@@ -169,9 +170,7 @@ def cluster_by_evidence(
         reason = f"{chosen} speakers, as requested, in the partition with the largest evidence"
     else:
         others = [
-            f"{scores[chosen] - scores[k]:.1f} nats above {k}"
-            for k in (chosen - 1, chosen + 1)
-            if k in scores
+            f"{scores[chosen] - scores[k]:.1f} nats above {k}" for k in (chosen - 1, chosen + 1) if k in among
         ]
         reason = f"{chosen} speaker{'s have' if chosen > 1 else ' has'} the largest evidence"
         reason += f", {' and '.join(others)}" * bool(others)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diarize.audio import SAMPLE_RATE, Samples, regroup
+from diarize.audio.level import raise_level
 from diarize.config import SpeechConfig
 from diarize.segments import Segment, Turn, crop, join_segments
 from diarize.speech.activity import OUTPUT_LENGTH, detect_activity
@@ -105,6 +106,8 @@ def listen(
     ModelError
         If a network is missing.
     """
+    if config.detector != "energy":
+        blocks = raise_level(blocks)
     if config.detector == "local":
         silero: list[Probabilities] = []
         heard = _tap(blocks, silero) if speech and config.silero_weight > 0 else blocks
@@ -211,7 +214,7 @@ def speech_segments(blocks: Iterable[Samples], config: SpeechConfig | None = Non
     blocks : iterable of arrays
         Mono samples ``(n,)`` at 16 kHz, in blocks of any size.
     config : SpeechConfig, optional
-        Settings for the detector "silero" (the default) or "energy"; for "activity" use `hear`.
+        By default, those of Silero.
 
     Raises
     ------
@@ -219,8 +222,7 @@ def speech_segments(blocks: Iterable[Samples], config: SpeechConfig | None = Non
         If the network of silero-vad is not installed.
     """
     config = config or SpeechConfig(detector="silero")
-    probabilities, n_seconds = speech_probabilities(blocks, config.detector)
-    return Hysteresis.of(config).segments(probabilities, FRAME_LENGTH, n_seconds)
+    return Hysteresis.of(config).segments(*any_probabilities(blocks, config))
 
 
 def any_probabilities(blocks: Iterable[Samples], config: SpeechConfig) -> tuple[Probabilities, float, float]:
@@ -233,6 +235,8 @@ def any_probabilities(blocks: Iterable[Samples], config: SpeechConfig) -> tuple[
     ModelError
         If a network is missing.
     """
+    if config.detector != "energy":
+        blocks = raise_level(blocks)
     if config.detector == "activity":
         heard = detect_activity(blocks, config.model)
         return heard.speech, OUTPUT_LENGTH, heard.n_seconds

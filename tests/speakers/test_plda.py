@@ -178,25 +178,24 @@ def test_a_speaker_costs_more_in_a_long_recording():
     found = {}
     for cost in (0.0, 1e4):
         dear = {"long_speaker_cost": cost, "seconds_in_full": 30.0}
-        config = Config(clustering=ClusteringConfig(one_speaker_cost=0.0, **dear))
+        config = Config(clustering=ClusteringConfig(**dear))
         labels, evidence = cluster_windows(X, config, "call", MODEL)
         found[evidence["n_speakers"]] = labels
     assert adjusted_rand_score(speakers, found[2]) == 1
     assert not found[1].any()
 
 
-def test_one_speaker_alone_costs_more():
+def test_one_speaker_is_left_to_the_caller():
     X, speakers = draw(2)
-    dear = {"speaker_cost": 2000.0, "seconds_a_sample": 0.75}
-    found = {}
-    for cost in (0.0, 1e4):
-        config = Config(clustering=ClusteringConfig(one_speaker_cost=cost, **dear))
-        labels, evidence = cluster_windows(X, config, "call", MODEL)
-        found[evidence["n_speakers"]] = labels
-    assert adjusted_rand_score(speakers, found[2]) == 1
-    assert not found[1].any()
-    told = Config(clustering=ClusteringConfig(one_speaker_cost=1e4, max_speakers=1))
-    assert cluster_windows(X, told, "call", MODEL)[1]["n_speakers"] == 1
+    config = Config(clustering=ClusteringConfig(speaker_cost=2000.0, seconds_a_sample=0.75))
+    assert cluster_windows(X, config, "call", MODEL)[1]["n_speakers"] == 1
+    labels, evidence = cluster_windows(X, config, "call", MODEL, several=True)
+    assert adjusted_rand_score(speakers, labels) == 1
+    assert [each["n_speakers"] for each in evidence["candidates"]][:2] == [1, 2]
+    assert "above 1" not in evidence["reason"]
+    told = config.clustering.model_copy(update={"max_speakers": 1})
+    config = config.model_copy(update={"clustering": told})
+    assert cluster_windows(X, config, "call", MODEL, several=True)[1]["n_speakers"] == 1
 
 
 def test_more_speakers_than_windows_is_an_error():
