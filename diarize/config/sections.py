@@ -165,6 +165,12 @@ class ClusteringConfig(Settings):
         description="nats/s; with evidence: by how much each second of overlapping speech lowers what "
         "several speakers must gain over one",
     )
+    novelty_limit: float | None = Field(
+        0.9,
+        ge=0,
+        description="a recording whose novelty is above this causes a warning, if the model has a verifier; "
+        "none: no warning",
+    )
     one_person_weight: float = Field(
         10.0,
         ge=0,

@@ -13,39 +13,37 @@ Springenberg, Dosovitskiy, Brox, Riedmiller: Striving for simplicity: the all co
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-from diarize.networks.contract import layer_output
 from diarize.networks.gradients import plain_gradients
 
 N_LEVELS = 16
 """Levels of a response that the entropy distinguishes."""
 
 
-def feature_response(network: nn.Module, mel: Tensor, layer: str | None = None) -> Tensor:
-    """The feature response (batch, frames, mels) of a network to log-mel spectrograms (batch, frames, mels).
+def feature_response(activations: Callable[[Tensor], Tensor], mel: Tensor) -> Tensor:
+    """The feature response (batch, frames, mels) to log-mel spectrograms (batch, frames, mels).
 
-    The squared output, or that of `layer`, is sent back to the input by guided backpropagation: a ReLU passes
-    only positive gradients. Networks without a ReLU have the plain gradient.
+    Half the square of the activations, those of a network's layer, is sent back to the input by guided
+    backpropagation: a ReLU passes only positive gradients. A network without a ReLU has the plain gradient.
 
-    Raises
-    ------
-    ConfigError
-        If the network has no such layer.
-    ValueError
-        If the network is in training mode, because its output is then random.
+    Examples
+    --------
+    >>> import torch
+    >>> from diarize.embedding.models import load_model
+    >>> feature_response(load_model().network.frames, torch.zeros(1, 100, 64)).shape
+    torch.Size([1, 100, 64])
     """
-    if network.training:
-        raise ValueError("the network is in training mode; call network.eval() first")
     with plain_gradients(), _GuidedReLU():
         x = mel.detach().requires_grad_()
-        (response,) = torch.autograd.grad(layer_output(network, layer, x).square().sum() / 2, x)
+        (response,) = torch.autograd.grad(activations(x).square().sum() / 2, x)
     return response
 
 
@@ -67,10 +65,11 @@ def local_entropy(maps: Tensor, size: int = 9) -> Tensor:
     levels = (magnitude / largest * N_LEVELS).long().clamp_max(N_LEVELS - 1)
     entropy: Tensor | float = 0.0
     for level in range(N_LEVELS):
-        share = F.avg_pool2d((levels == level).float().unsqueeze(1), size, stride=1)[:, 0]
+        is_level = (levels == level).float().unsqueeze(1)
+        share = F.avg_pool2d(F.avg_pool2d(is_level, (size, 1), stride=1), (1, size), stride=1)
         entropy = entropy - torch.special.xlogy(share, share)
     assert isinstance(entropy, Tensor)
-    return entropy.mean(dim=(1, 2)) / torch.log(torch.tensor(2.0))
+    return entropy.mean(dim=(1, 2, 3)) / math.log(2)
 
 
 class _GuidedReLU(TorchFunctionMode):
