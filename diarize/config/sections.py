@@ -166,10 +166,10 @@ class ClusteringConfig(Settings):
         "several speakers must gain over one",
     )
     novelty_limit: float | None = Field(
-        0.9,
+        1.5,
         ge=0,
-        description="a recording whose novelty is above this causes a warning, if the model has a verifier; "
-        "none: no warning",
+        description="a recording whose novelty is above this causes a warning; for models with a back end and a "
+        "verifier; none: no warning",
     )
     one_person_weight: float = Field(
         10.0,

@@ -78,8 +78,8 @@ def label(
     with one_blas_thread():
         if backend is not None and _by_evidence(config) and asked.n_speakers is None and asked.min_speakers < 2:
             labels, evidence = merge_one_voice(voices, labels, evidence, backend, config, heard)
-        if verifier is not None and asked.novelty_limit is not None:
-            score = novelty(voices.vectors, labels, heard.seconds[0], verifier)
+        if backend is not None and verifier is not None and asked.novelty_limit is not None:
+            score = novelty(voices.vectors, labels, heard.seconds[0], backend, verifier)
             if score is not None:
                 evidence["novelty"] = {"score": round(score, 4), "limit": asked.novelty_limit}
     return Labelled(voices.windows, labels, evidence)

@@ -1,16 +1,19 @@
 """How unlike the training speech a recording is, by its embeddings.
 
 Speakers of a recording lie around the centre of the training speech in all directions, so their mean lies near
-the centre. A channel or a sound that was not trained on moves all of them the same way. In the space of a verifier
-(``enrolment.py``), the mean of T seconds of speakers with the shares p_k of the time is
+it. A sound or a channel that was not trained on moves all of them the same way. In the space of a back end
+(``plda.py``), whose windows have covariance I around a speaker, the mean of T seconds of speakers with the shares
+p_k of the time is
 
     m ~ N(0, s psi + w / T + c),    s = sum_k p_k^2                                                   (1)
 
-where w / T is the variation that averages out with time, and c what recordings differ by. The novelty
+where w / T averages out with time, and recordings differ by c. So does the distance of
 
-    mean_d m_d^2 / (s psi_d + w / T + c)                                                              (2)
+    a = mean_d m_d^2 / (s psi_d + w / T + c),    b = mean_d x_d^2 / (psi_d + 1)                       (2)
 
-is about 1 if the recording differs by c, and a multiple of it if it is unlike what the network learned from.
+from 1 show how far off the mean m and a window x lie. The novelty is the mean of a in two spaces, that of the
+back end within recordings and that of the verifier across recordings (``enrolment.py``), times the median of b in the
+latter over all windows.
 
 References
 ----------
@@ -23,36 +26,42 @@ attacks, NeurIPS 2018: such distances of a network's features show what it was n
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from diarize.clustering.affinity import Matrix
 from diarize.clustering.partitions import Labels
 from diarize.speakers.enrolment import Verifier
+from diarize.speakers.plda import Backend
 
 CHANNEL = 0.3
-"""c of (1): chosen on development recordings (docs/choices.md)."""
+"""c of (1)."""
+
+WINDOW = 1.0
+"""w of (1) for the back end within recordings, in seconds; that of the verifier is its own."""
 
 SHORTEST = 4.0
-"""Seconds of speech, fewer tell nothing."""
+"""Seconds of speech; less has no novelty, because few windows lie far off by chance."""
 
 
 def novelty(
-    vectors: NDArray[np.floating], labels: Labels, seconds: float, verifier: Verifier
+    vectors: NDArray[np.floating], labels: Labels, seconds: float, backend: Backend, verifier: Verifier
 ) -> float | None:
-    """The novelty (2) of `seconds` of speech, by windows (n_windows, dim) with labels (n_windows,).
+    """The novelty of `seconds` of speech, by its windows (n_windows, dim) and their labels (n_windows,).
 
-    None if there is too little speech.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from diarize.embedding.models import load_model
-    >>> verifier = load_model().verifier
-    >>> novelty(verifier.centre[None], np.zeros(1, dtype=np.int64), 60.0, verifier)
-    0.0
+    None if there is less speech than `SHORTEST`.
     """
     if seconds < SHORTEST or not len(vectors):
         return None
     shares = np.bincount(labels) / len(labels)
-    mean = verifier.backend.whiten(vectors, verifier.centre).mean(axis=0)
-    variance = shares @ shares * verifier.backend.spread + verifier.law[0] / seconds + CHANNEL
-    return float((mean**2 / variance).mean())
+    share = float(shares @ shares)
+    within = backend.whiten(vectors, verifier.centre)
+    across = verifier.backend.whiten(vectors, verifier.centre)
+    of_mean = _mean_distance(within, backend, share, WINDOW / seconds)
+    of_mean += _mean_distance(across, verifier.backend, share, verifier.law[0] / seconds)
+    of_window = np.median((across**2 / (verifier.backend.spread + 1)).mean(axis=1))
+    return float(of_mean / 2 * of_window)
+
+
+def _mean_distance(Y: Matrix, backend: Backend, share: float, variance: float) -> float:
+    """a of (2) for whitened windows Y (n_windows, n)."""
+    return float((Y.mean(axis=0) ** 2 / (share * backend.spread + variance + CHANNEL)).mean())
