@@ -2,10 +2,11 @@
 
     python benchmarks/novelty.py --choose SET SET ... --report SET SET ... --sounds DIR/music DIR/noise
 
-A set has audio/. The limit of 5 % false alarms is chosen on the recordings of --choose, each set with the same weight.
-The table has the share of recordings above it, and above the default limit, among those of --report: as they are,
-and changed. Every second file of a folder of --sounds counts as sound without speech that is taken for speech, and
-is mixed into the recordings as loud as these. The first seconds of each recording are used.
+A set has audio/. The limit of 5 % false alarms is chosen on the recordings of --choose, each set with the
+same weight. The table has the share of recordings above it, and above the default limit, among those of
+--report: as they are, and changed. Every second file of a folder of --sounds counts as sound without speech
+that is taken for speech, and is mixed into the recordings as loud as these. The first seconds of each
+recording are used.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ class Novelties:
         self.embedder, self.config = Embedder(model, device="cpu", threads=1), Config()
 
     def __call__(self, samples: Samples, all_speech: bool = False) -> float:
+        """That of samples (n_samples,); with `all_speech`, nothing is detected."""
         everything = [Segment(0.0, len(samples) / SAMPLE_RATE)] if all_speech else None
         heard = hear([samples], self.config.speech, everything, 1)
         voices = embed(heard, [samples], self.embedder, self.config)
@@ -128,7 +130,9 @@ def main() -> None:
     parser.add_argument("--sounds", type=Path, nargs="+", default=[], metavar="DIR")
     parser.add_argument("--model", help="model folder, or the name of a bundled model")
     parser.add_argument("--seconds", type=float, default=40.0, help="of a recording (default: %(default)s)")
-    parser.add_argument("--every", type=int, default=2, help="change every n-th recording (default: %(default)s)")
+    parser.add_argument(
+        "--every", type=int, default=2, help="change every n-th recording (default: %(default)s)"
+    )
     arguments = parser.parse_args()
 
     torch.set_num_threads(1)
@@ -158,14 +162,23 @@ def main() -> None:
                 score = novelties(np.ascontiguousarray(changed, np.float32))
                 found.setdefault(name, []).append(score)
 
-    print(header(f"The first {arguments.seconds:g} s. Limits: {chosen:.2f} (5 % false alarms), {default:g} (default)"))
+    print(header(f"The first {arguments.seconds:g} s. Limits: {chosen:.2f} (5 % false alarms), {default:g}"))
     rows = []
     for name, scores in found.items():
         heard = np.array([score for score in scores if score != NOT_HEARD])
-        shares = [f"{100 * (heard > limit).mean():.0f} %" if len(heard) else "-" for limit in (chosen, default)]
+        shares = [
+            f"{100 * (heard > limit).mean():.0f} %" if len(heard) else "-" for limit in (chosen, default)
+        ]
         median = f"{np.median(heard):.2f}" if len(heard) else "-"
         rows.append((name, str(len(scores)), str(len(scores) - len(heard)), median, *shares))
-    columns = ("recordings", "number", "too little speech", "median novelty", f"above {chosen:.2f}", f"above {default:g}")
+    columns = (
+        "recordings",
+        "number",
+        "too little speech",
+        "median novelty",
+        f"above {chosen:.2f}",
+        f"above {default:g}",
+    )
     print(table(columns, rows), end="")
 
 

@@ -1,12 +1,13 @@
 """Attack a model's embeddings, and print how far attacks reach and which statistics notice them.
 
-DATA is a Kaldi data folder with utt2spk. Of each speaker with two clips, a segment of the first is attacked: it
-is to lose its speaker (hide: away from its embedding), or to take on another one (imitate: towards the embedding of
-the next speaker's first clip). The log-mel spectrogram changes by at most a size in the unit of the features, or the
-samples by at most a sign noise so many dB below the speech. The first table compares attacked segments with the
-second clips: the share of pairs that pass the threshold which 5 % of unattacked pairs of two speakers pass. The second
-table has the share of attacked segments that a statistic notices at 5 % false alarms. Thresholds and their directions
-are chosen on half of the speakers; the shares are those of the other half.
+DATA is a Kaldi data folder with utt2spk. Of each speaker with two clips, a segment of the first is attacked:
+it is to lose its speaker (hide: away from its embedding), or to take on another one (imitate: towards the
+embedding of the next speaker's first clip). The log-mel spectrogram changes by at most a size in the unit of
+the features, or the samples by at most a sign noise so many dB below the speech. The first table compares
+attacked segments with the second clips: the share of pairs that pass the threshold which 5 % of unattacked
+pairs of two speakers pass. The second table has the share of attacked segments that a statistic notices at 5
+% false alarms. Thresholds and their directions are chosen on half of the speakers; the shares are those of
+the other half.
 """
 
 from __future__ import annotations
@@ -92,12 +93,14 @@ def in_batches(attack: Callable[[Tensor, Tensor], Attacked], x: Tensor, targets:
 def attacks(
     network: FrameNetwork, features: FeatureConfig, arguments: argparse.Namespace
 ) -> Iterator[tuple[str, str, Callable[[Tensor, Tensor], Attacked]]]:
-    """Name, aim (hide or imitate) and function of each attack on samples (n, n_samples) with targets (n, dim)."""
+    """Name, aim (hide or imitate) and function of each attack on samples (n, n_samples)."""
     random = torch.Generator().manual_seed(arguments.seed)
 
     def on_mel(x: Tensor, objective: Objective, size: float, n_steps: int) -> Tensor:
         mel = log_mel_tensor(x, features)
-        mel = mel + size / 100 * torch.randn(mel.shape, generator=random)  # hide: the gradient is 0 at the start
+        mel = mel + size / 100 * torch.randn(
+            mel.shape, generator=random
+        )  # hide: the gradient is 0 at the start
         return pgd(objective, mel, size, n_steps, random) if n_steps > 1 else fgsm(objective, mel, size)
 
     def on_samples(x: Tensor, objective: Objective, decibel: float, n_steps: int) -> Tensor:
@@ -108,7 +111,9 @@ def attacks(
 
         size, scaled = 10 ** (-decibel / 20), x / level
         scaled = scaled + size / 100 * torch.randn(x.shape, generator=random)
-        changed = pgd(of_scaled, scaled, size, n_steps, random) if n_steps > 1 else fgsm(of_scaled, scaled, size)
+        changed = (
+            pgd(of_scaled, scaled, size, n_steps, random) if n_steps > 1 else fgsm(of_scaled, scaled, size)
+        )
         return log_mel_tensor(changed * level, features)
 
     ways = [(f"spectrogram, {size:g}", on_mel, size) for size in arguments.sizes]

@@ -1,9 +1,9 @@
 """Copy a model folder with binary weights: each is plus or minus a factor of its output channel.
 
-The first convolution and the last layer keep their numbers, as the paper advises. The others are trained
-with a straight-through estimator to give the embeddings of the original network for segments of the clips of
-a Kaldi data folder. The copy has no back end, which belongs to the weights that it was trained with: train it again
-with train_backend.py.
+The first convolution and the last layer keep their numbers, as the paper advises. The others are trained with
+a straight-through estimator to give the embeddings of the original network for segments of the clips of a
+Kaldi data folder. The copy has no back end, which belongs to the weights that it was trained with: train it
+again with train_backend.py.
 
 References
 ----------
@@ -48,7 +48,7 @@ class BinaryWeights(nn.Module):
 
 
 def binarize(network: FrameNetwork, keep: list[str]) -> int:
-    """Give the convolutions and linear layers binary weights, except those named. Returns how many weights."""
+    """Give convolutions and linear layers binary weights, except those named; returns how many weights."""
     n_weights = 0
     for name, module in list(network.named_modules()):
         if isinstance(module, nn.Conv2d | nn.Conv1d | nn.Linear) and name not in keep:
@@ -65,14 +65,16 @@ def make_plain(network: FrameNetwork) -> None:
 
 
 def read_spectrograms(model: Model, data: Path, n_clips: int, n_frames: int) -> list[Frames]:
-    """Log-mel spectrograms (n, mels) of up to `n_clips` clips of at least `n_frames` frames, half precision."""
+    """Log-mel spectrograms (n, mels) of up to `n_clips` clips of `n_frames` frames or more."""
     paths = list(read_whole_recordings(data).wav_scp.values())
     chosen = np.random.default_rng(0).permutation(len(paths))[:n_clips]
     read = (log_mel(load_audio(paths[i]), model.features) for i in chosen)
     return [mel.astype(np.float16) for mel in read if len(mel) >= n_frames]
 
 
-def train(student: FrameNetwork, teacher: FrameNetwork, clips: list[Frames], arguments: argparse.Namespace) -> None:
+def train(
+    student: FrameNetwork, teacher: FrameNetwork, clips: list[Frames], arguments: argparse.Namespace
+) -> None:
     """Train a network to give the teacher's embeddings of random segments."""
     random = np.random.default_rng(arguments.seed)
     n_frames = round(SECONDS * 100) + teacher.context
@@ -123,7 +125,9 @@ def main() -> None:
     if out.exists():
         raise DiarizeError(f"{out}: exists; remove it or give another --out")
     if not isinstance(model.network, FrameNetwork):
-        raise DiarizeError(f"{arguments.model}: a {type(model.network).__name__}; resnet and tdnn can be binary")
+        raise DiarizeError(
+            f"{arguments.model}: a {type(model.network).__name__}; resnet and tdnn can be binary"
+        )
     student = deepcopy(model.network)
     n_weights = binarize(student, arguments.keep)
     n_all = sum(each.numel() for each in model.network.parameters())

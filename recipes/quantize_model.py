@@ -2,9 +2,10 @@
 
 OUT/float.onnx has the network as it is. OUT/int8.onnx computes with integers: a network of convolutions is
 quantized statically, with ranges of activations that are seen on the clips of a Kaldi data folder; a BLSTM
-dynamically, with ranges of each call. Both have one factor for each output where the operation allows it. The graphs
-give the features of frames of a network that runs over recordings, `mel` (1, frames, mels) to `features`, or
-the layer of a BLSTM, `mel` (segments, frames, mels) to `features`. benchmarks/small_models.py measures them.
+dynamically, with ranges of each call. Both have one factor for each output where the operation allows it. The
+graphs give the features of frames of a network that runs over recordings, `mel` (1, frames, mels) to
+`features`, or the layer of a BLSTM, `mel` (segments, frames, mels) to `features`. benchmarks/small_models.py
+measures them.
 
 pip install onnx
 """
@@ -169,7 +170,9 @@ def main() -> None:
     elif isinstance(model.network, BLSTM):
         export_blstm(model.network, out / "float.onnx")
     else:
-        raise DiarizeError(f"{arguments.model}: a {type(model.network).__name__}; resnet, tdnn and blstm can be quantized")
+        raise DiarizeError(
+            f"{arguments.model}: a {type(model.network).__name__}; resnet, tdnn and blstm can be quantized"
+        )
     quantize(model, out / "float.onnx", out / "int8.onnx", Clips(model, arguments.data, arguments.clips))
     for path in sorted(out.iterdir()):
         print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")

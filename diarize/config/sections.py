@@ -168,8 +168,8 @@ class ClusteringConfig(Settings):
     novelty_limit: float | None = Field(
         1.5,
         ge=0,
-        description="a recording whose novelty is above this causes a warning; for models with a back end and a "
-        "verifier; none: no warning",
+        description="a recording whose novelty is above this causes a warning; for models with a back end "
+        "and a verifier; none: no warning",
     )
     one_person_weight: float = Field(
         10.0,

@@ -1,4 +1,4 @@
-"""Adversarial inputs: small changes of an input that change a network's output most, to test networks and checks.
+"""Adversarial inputs: small changes of an input that change the output of a network most.
 
 The input is anything that the objective can be differentiated by: log-mel spectrograms or samples.
 """
@@ -56,7 +56,7 @@ def away_from(network: Callable[[Tensor], Tensor], target: Tensor) -> Objective:
 
 
 def towards(network: Callable[[Tensor], Tensor], target: Tensor) -> Objective:
-    """The objective of an attack that imitates a speaker: the cosine to the embeddings `target` (batch, dim)."""
+    """The objective of an attack that imitates a speaker: the cosine to embeddings `target` (batch, dim)."""
     return lambda x: F.cosine_similarity(network(x), target)
 
 

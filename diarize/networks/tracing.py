@@ -83,7 +83,7 @@ class _GuidedReLU(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         if func in (F.relu, torch.relu, Tensor.relu):
-            return _PositiveGradients.apply(args[0])
+            return _PositiveGradients.apply(args[0])  # type: ignore[no-untyped-call]
         return func(*args, **(kwargs or {}))
 
 

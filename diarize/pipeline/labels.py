@@ -76,7 +76,12 @@ def label(
     labels, evidence = cluster_windows(voices.vectors, config, recording, backend, verifier)
     asked = config.clustering
     with one_blas_thread():
-        if backend is not None and _by_evidence(config) and asked.n_speakers is None and asked.min_speakers < 2:
+        if (
+            backend is not None
+            and _by_evidence(config)
+            and asked.n_speakers is None
+            and asked.min_speakers < 2
+        ):
             labels, evidence = merge_one_voice(voices, labels, evidence, backend, config, heard)
         if backend is not None and verifier is not None and asked.novelty_limit is not None:
             score = novelty(voices.vectors, labels, heard.seconds[0], backend, verifier)

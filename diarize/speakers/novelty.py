@@ -1,19 +1,20 @@
 """How unlike the training speech a recording is, by its embeddings.
 
-Speakers of a recording lie around the centre of the training speech in all directions, so their mean lies near
-it. A sound or a channel that was not trained on moves all of them the same way. In the space of a back end
-(``plda.py``), whose windows have covariance I around a speaker, the mean of T seconds of speakers with the shares
-p_k of the time is
+Speakers of a recording lie around the centre of the training speech in all directions, so their mean lies
+near it. A sound or a channel that was not trained on moves all of them the same way. In the space of a back
+end (``plda.py``), whose windows have covariance I around a speaker, the mean of T seconds of speakers who
+have the shares p_k of the time is
 
     m ~ N(0, s psi + w / T + c),    s = sum_k p_k^2                                                   (1)
 
-where w / T averages out with time, and recordings differ by c. So does the distance of
+where w / T averages out with time, and recordings differ by c. The distances of the mean m and of a window x
+from the centre are
 
     a = mean_d m_d^2 / (s psi_d + w / T + c),    b = mean_d x_d^2 / (psi_d + 1)                       (2)
 
-from 1 show how far off the mean m and a window x lie. The novelty is the mean of a in two spaces, that of the
-back end within recordings and that of the verifier across recordings (``enrolment.py``), times the median of b in the
-latter over all windows.
+and about 1 for such speech. The novelty is the mean of a in two spaces, that of the back end within
+recordings and that of the verifier across recordings (``enrolment.py``), times the median of b over all
+windows in the latter.
 
 References
 ----------
@@ -63,5 +64,5 @@ def novelty(
 
 
 def _mean_distance(Y: Matrix, backend: Backend, share: float, variance: float) -> float:
-    """a of (2) for whitened windows Y (n_windows, n)."""
+    """A of (2) for whitened windows Y (n_windows, n)."""
     return float((Y.mean(axis=0) ** 2 / (share * backend.spread + variance + CHANNEL)).mean())
