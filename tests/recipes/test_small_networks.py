@@ -91,17 +91,14 @@ def test_binary_weights_have_one_magnitude_an_output(model, clips, tmp_path, mon
 
 
 def test_attacks_reach_further_than_chance(model, clips, monkeypatch, capsys):
-    sizes = ("--sizes", 0.5, "--decibels", 20, "--steps", 3)
+    sizes = ("--sizes", "--decibels", 20, "--steps", 3)
     call(monkeypatch, RECIPES / "attack_embeddings.py", "--model", model, "--data", clips, *sizes)
-    rows = [
-        re.split(r" *\| *", line)[1:-1] for line in capsys.readouterr().out.splitlines() if " PGD" in line
-    ]
-    assert [row[:2] for row in rows[:4]] == [
-        ["PGD, spectrogram, 0.5", "hide"],
-        ["PGD, spectrogram, 0.5", "imitate"],
+    lines = [line for line in capsys.readouterr().out.splitlines() if " PGD" in line]
+    rows = [re.split(r" *\| *", line)[1:-1] for line in lines]
+    assert [row[:2] for row in rows] == 2 * [
         ["PGD, samples, 20 dB below", "hide"],
         ["PGD, samples, 20 dB below", "imitate"],
     ]
-    for row in rows[:4]:
-        before, after = (int(cell.removesuffix(" %")) for cell in row[2:])
-        assert after < before if row[1] == "hide" else after > before
+    hide, imitate = ([int(cell.removesuffix(" %")) for cell in row[2:]] for row in rows[:2])
+    assert hide[1] < hide[0]
+    assert imitate[1] > imitate[0]
