@@ -36,6 +36,7 @@ from diarize.scoring.tables import markdown_table
 
 SECONDS = 1.5
 BATCH = 16  # segments
+FEWEST = 10  # speakers
 FALSE_ALARMS = 0.05
 
 Statistics = dict[str, NDArray[np.floating]]
@@ -62,8 +63,9 @@ def read_segments(data: Path, n_speakers: int) -> tuple[Tensor, Tensor]:
         pair = [load_audio(folder.wav_scp[clip]) for clip in clips[:2]]
         if min(map(len, pair)) >= n:
             found.append([torch.from_numpy(one[(len(one) - n) // 2 :][:n]) for one in pair])
-    if len(found) < 20:
-        raise DiarizeError(f"{data}: {len(found)} speakers have two clips of {SECONDS} s; 20 are needed")
+    if len(found) < FEWEST:
+        have = f"{len(found)} speakers have two clips of {SECONDS} s"
+        raise DiarizeError(f"{data}: {have}, {FEWEST} are needed")
     first, second = zip(*found, strict=True)
     return torch.stack(first), torch.stack(second)
 

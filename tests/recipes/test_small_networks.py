@@ -16,7 +16,7 @@ from diarize.embedding.models import load_model
 from diarize.networks import build_network
 
 RECIPES = REPOSITORY / "recipes"
-N_SPEAKERS = 20
+N_SPEAKERS = 10
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def model(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory):
-    """A data folder of two clips of 2 s of each of 20 speakers: tones in noise."""
+    """A data folder of two clips of 2 s of each of 10 speakers: tones in noise."""
     folder = tmp_path_factory.mktemp("clips")
     random, times = np.random.default_rng(0), np.arange(2 * SAMPLE_RATE) / SAMPLE_RATE
     scp, speakers = [], []
@@ -88,7 +88,7 @@ def test_binary_weights_have_one_magnitude_an_output(model, clips, tmp_path, mon
 
 
 def test_attacks_reach_further_than_chance(model, clips, monkeypatch, capsys):
-    sizes = ("--sizes", "--decibels", 20, "--steps", 3)
+    sizes = ("--sizes", "--decibels", 20, "--steps", 2)
     call(monkeypatch, RECIPES / "attack_embeddings.py", "--model", model, "--data", clips, *sizes)
     lines = [line for line in capsys.readouterr().out.splitlines() if " PGD" in line]
     rows = [re.split(r" *\| *", line)[1:-1] for line in lines]
