@@ -165,12 +165,7 @@ class ClusteringConfig(Settings):
         description="nats/s; with evidence: by how much each second of overlapping speech lowers what "
         "several speakers must gain over one",
     )
-    novelty_limit: float | None = Field(
-        1.5,
-        ge=0,
-        description="a recording whose novelty is above this causes a warning; for models with a back end "
-        "and a verifier; none: no warning",
-    )
+    novelty_limit: float | None = Field(1.5, ge=0, description="with a verifier: above it, a warning follows")
     one_person_weight: float = Field(
         10.0,
         ge=0,
