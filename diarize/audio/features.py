@@ -120,6 +120,22 @@ def log_mel(samples: Samples, config: FeatureConfig = DEFAULT) -> Frames:
     return np.concatenate(blocks) if blocks else np.zeros((0, config.n_mels), dtype=np.float32)
 
 
+def log_mel_tensor(samples: torch.Tensor, config: FeatureConfig = DEFAULT) -> torch.Tensor:
+    """The frames (batch, n, n_mels) of `log_mel` that lie within samples (batch, n_samples), differentiable.
+
+    Frame t is centred on sample n_fft / 2 + t * hop. Settings other than librosa's convention with "ln" or
+    "log10-10000" raise a ValueError.
+    """
+    if config.convention != "librosa" or config.compression not in ("ln", "log10-10000"):
+        raise ValueError(f"no differentiable log-mel for {config.convention}, {config.compression}")
+    window, filters = _window_and_filters(config)
+    spectrum = torch.stft(
+        samples, config.n_fft, config.hop, config.window, window, center=False, return_complex=True
+    )  # (batch, n_fft / 2 + 1, n)
+    power = (spectrum.real**2 + spectrum.imag**2).transpose(1, 2) @ filters
+    return (power + 1e-6).log() if config.compression == "ln" else (1 + 10_000 * power).log10()
+
+
 def mfcc(samples: Samples, config: FeatureConfig = GMM_MFCC, *, first: int = 1, last: int = 19) -> Frames:
     """Mel-frequency cepstral coefficients `first` to `last` of samples (n_samples,): (n_frames, n_mfcc).
 

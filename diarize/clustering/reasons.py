@@ -33,6 +33,13 @@ class Recognised(TypedDict):
     speakers: list[RecognisedSpeaker]
 
 
+class Novelty(TypedDict):
+    """How unlike the training speech a recording is (``speakers/novelty.py``)."""
+
+    score: float
+    limit: float  # a recording above it causes a warning
+
+
 class Evidence(TypedDict):
     """The reason why a clusterer found this many speakers; can be written as JSON."""
 
@@ -41,6 +48,7 @@ class Evidence(TypedDict):
     candidates: list[Candidate]
     absorbed: list[int]  # numbers of items in the small clusters that went to a neighbour
     known: NotRequired[Recognised]  # if a table of known voices was given
+    novelty: NotRequired[Novelty]  # if the model has a verifier, and there is enough speech
 
 
 def explain(

@@ -160,6 +160,7 @@ class ClusteringConfig(Settings):
         description="nats/s; with evidence: by how much each second of overlapping speech lowers what "
         "several speakers must gain over one",
     )
+    novelty_limit: float | None = Field(1.5, ge=0, description="with a verifier: above it, a warning follows")
     one_person_weight: float = Field(
         10.0,
         ge=0,

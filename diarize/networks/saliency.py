@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from threading import Lock
-
 import numpy as np
 import torch
 from torch import nn
 
 from diarize.audio.features import Frames
 from diarize.networks.contract import layer_output
-
-_cudnn = Lock()
-"""Held while cuDNN is off, because turning it off affects the whole process."""
+from diarize.networks.gradients import plain_gradients
 
 
 def saliency(network: nn.Module, mel: Frames, unit: int | None = None, layer: str | None = None) -> Frames:
@@ -35,8 +31,7 @@ def saliency(network: nn.Module, mel: Frames, unit: int | None = None, layer: st
     if network.training:
         raise ValueError("the network is in training mode; call network.eval() first")
     device = next(network.parameters()).device
-    # cuDNN has no backward pass of an LSTM in evaluation mode.
-    with _cudnn, torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
+    with plain_gradients():
         x = torch.from_numpy(np.array(mel, dtype=np.float32)).to(device).requires_grad_()
         batch = x.unsqueeze(0)  # (1, frames, mels)
         outputs = layer_output(network, layer, batch)[0]

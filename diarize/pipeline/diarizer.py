@@ -179,6 +179,7 @@ class Diarizer:
         speakers = [found.names.get(int(each), "") for each in labelled.labels]
         table = make_table(recording, voices.windows, voices.vectors, speakers)
         assert labelled.evidence is not None
+        _warn_of_novelty(recording, labelled.evidence)
         return Diarization(
             recording,
             heard.n_seconds,
@@ -229,6 +230,19 @@ class Diarizer:
         values = self.config.model_dump()
         values["clustering"].update(numbers)
         return validate(Config, values, "settings")
+
+
+def _warn_of_novelty(recording: str, evidence: Evidence) -> None:
+    """Warn of a recording that is unlike the speech that the model was trained on."""
+    found = evidence.get("novelty")
+    if found is not None and found["score"] > found["limit"]:
+        logger.warning(
+            "%s: sounds unlike the training speech (novelty %.2f, limit %.2f); check the turns: it may be "
+            "music or noise, or have another speed or bandwidth",
+            recording,
+            found["score"],
+            found["limit"],
+        )
 
 
 class _Clock:

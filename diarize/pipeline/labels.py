@@ -23,6 +23,7 @@ from diarize.machine.threads import one_blas_thread
 from diarize.pipeline.one_voice import merge_one_voice
 from diarize.pipeline.records import Labelled
 from diarize.speakers.enrolment import Verifier
+from diarize.speakers.novelty import novelty
 from diarize.speakers.number import Costs, cluster_by_evidence, cost_of_likeness
 from diarize.speakers.plda import Backend
 from diarize.speech.detect import Heard
@@ -65,7 +66,7 @@ def label(
     recording : str
         Id for messages.
     verifier : Verifier, optional
-        The verifier of that network, a second opinion on the number.
+        The verifier of that network: a second opinion on the number, and the novelty of the recording.
 
     Raises
     ------
@@ -75,10 +76,13 @@ def label(
     asked = config.clustering
     again = _by_evidence(config) and asked.n_speakers is None and asked.min_speakers == 1
     labels, evidence = cluster_windows(voices.vectors, config, recording, backend, verifier, several=again)
-    if backend is None or not again:
-        return Labelled(voices.windows, labels, evidence)
     with one_blas_thread():
-        labels, evidence = merge_one_voice(voices, labels, evidence, backend, config, heard)
+        if backend is not None and again:
+            labels, evidence = merge_one_voice(voices, labels, evidence, backend, config, heard)
+        if backend is not None and verifier is not None and asked.novelty_limit is not None:
+            score = novelty(voices.vectors, labels, heard.seconds[0], backend, verifier)
+            if score is not None:
+                evidence["novelty"] = {"score": round(score, 4), "limit": asked.novelty_limit}
     return Labelled(voices.windows, labels, evidence)
 
 

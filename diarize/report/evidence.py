@@ -16,6 +16,7 @@ def format_evidence(evidence: Mapping[str, Any]) -> str:
     """
     reason, chosen = evidence.get("reason"), evidence.get("n_speakers")
     parts = [f"<p>{escape(reason)}.</p>\n"] if isinstance(reason, str) else []
+    parts += _format_novelty(evidence.get("novelty"))
     scores = _scores(evidence.get("candidates"))
     if len(scores) > 1:
         parts.append(_draw(scores, chosen))
@@ -30,6 +31,18 @@ def format_evidence(evidence: Mapping[str, Any]) -> str:
         sizes = ", ".join(escape(str(size)) for size in absorbed[:20])
         parts.append(f"<p>Small clusters that went to a neighbour, windows of each: {sizes}.</p>\n")
     return "".join(parts)
+
+
+def _format_novelty(novelty: Any) -> list[str]:
+    """The warning of a recording that is unlike the training speech, if it is."""
+    named = novelty if isinstance(novelty, dict) else {}
+    score, limit = named.get("score"), named.get("limit")
+    if not (isinstance(score, int | float) and isinstance(limit, int | float) and score > limit):
+        return []
+    return [
+        f"<p><strong>The recording sounds unlike the training speech</strong> (novelty {score:.2f}, limit "
+        f"{limit:.2f}): check the turns. It may be music or noise, or have another speed or bandwidth.</p>\n"
+    ]
 
 
 def _scores(candidates: Any) -> dict[int, float]:

@@ -20,6 +20,7 @@ from diarize.audio.features import (
     ZHAW,
     FeatureConfig,
     log_mel,
+    log_mel_tensor,
     mfcc,
     stream_log_mel,
 )
@@ -161,3 +162,19 @@ def test_the_example_of_nemo_equals_its_formula():
     found = log_mel(samples, FeatureConfig(**NEMO["features"]))
     kind = OnnxConfig(**NEMO["model"]).normalization
     np.testing.assert_allclose(normalize(found[None], kind)[0].T, expected, atol=2e-3)
+
+
+@pytest.mark.parametrize("config", [DEFAULT, ZHAW])
+def test_the_differentiable_spectrogram_is_the_same(config):
+    samples = 0.1 * np.random.default_rng(0).standard_normal(8000, dtype=np.float32)
+    tensor = torch.from_numpy(samples).requires_grad_()
+    found = log_mel_tensor(tensor[None], config)[0]
+    # Frame t of samples without zeros before them is centred on sample n_fft / 2 + t * hop.
+    first = config.n_fft // 2 / config.hop
+    shifted = log_mel(np.append(np.zeros(-(config.n_fft // 2) % config.hop, np.float32), samples), config)
+    at = int(np.ceil(first))
+    np.testing.assert_allclose(found.detach(), shifted[at : at + len(found)], atol=1e-3)
+    found.sum().backward()
+    assert (tensor.grad[config.n_fft : -config.n_fft] != 0).float().mean() > 0.99
+    with pytest.raises(ValueError, match="no differentiable log-mel for librosa, decibel"):
+        log_mel_tensor(tensor[None], LEARN_TO_CLUSTER)
