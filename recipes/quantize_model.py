@@ -17,6 +17,7 @@ import logging
 import tempfile
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -138,16 +139,27 @@ def quantize(model: Model, source: Path, out: Path, clips: Clips) -> None:
     import_onnxruntime()  # quietly
     from onnxruntime import quantization
 
-    logging.getLogger().setLevel(logging.ERROR)  # it warns of each number that counts frames
     # Seven bits for weights: without VNNI, sums of two products of eight bits do not fit into 16 bits.
     options: dict[str, Any] = {"weight_type": quantization.QuantType.QInt8, "reduce_range": True}
     if isinstance(model.network, BLSTM):
         quantization.quantize_dynamic(source, out, per_channel=True, **options)
         return
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, _errors_alone():
         prepared = Path(folder) / "prepared.onnx"
         quantization.quant_pre_process(source, prepared, skip_symbolic_shape=True)
         quantization.quantize_static(prepared, out, clips, per_channel=True, **options)
+
+
+@contextmanager
+def _errors_alone() -> Iterator[None]:
+    """No warnings in the log: ONNX Runtime warns of each number that counts frames."""
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
 
 
 def main() -> None:
