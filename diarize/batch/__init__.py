@@ -19,7 +19,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from diarize.batch.run import Record as Record
+    from diarize.batch.records import Record as Record
     from diarize.batch.run import label_recordings as label_recordings
 
 __all__ = ["Record", "label_recordings"]

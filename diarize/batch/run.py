@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
 from diarize.audio.progress import Hook, ignore
+from diarize.batch.cluster import label_on_cluster
 from diarize.batch.jobs import VOICES, Job, find_jobs, refuse_recording, result_paths
 from diarize.batch.journal import open_journal
 from diarize.batch.labelling import Failed, Finished, Labelled, Labelling, Started, label_here
 from diarize.batch.plan import Plan, plan_job
+from diarize.batch.records import Places, Record, State
 from diarize.batch.settings_hash import SettingsHash
-from diarize.batch.shards import WHOLE, Shard, parse_shard
+from diarize.batch.shards import WHOLE, parse_shard
 from diarize.batch.sources import source_size
 from diarize.batch.workers import label_in_processes
 from diarize.config import Config
@@ -25,58 +26,14 @@ from diarize.files.fingerprints import Fingerprint
 from diarize.files.folders import make_folder, refuse_outside
 from diarize.formats import find_format
 
-State = Literal["labelled", "skipped", "kept", "failed"]
-
-
-@dataclass(frozen=True)
-class Record:
-    """What became of one recording.
-
-    Attributes
-    ----------
-    recording : str
-        Its id, with the subfolder of its results.
-    source : str
-        Its file.
-    state : str
-        "labelled"; "skipped", because it was done before; "kept", because its result was edited; or "failed".
-    paths : tuple of Path
-        The files of its results.
-    duration : float, optional
-        Seconds of audio, if it was labelled.
-    seconds : float, optional
-        Wall-clock seconds of the labelling.
-    n_speakers : int, optional
-        Number of speakers found.
-    message : str, optional
-        Why it failed or was kept.
-    """
-
-    recording: str
-    source: str
-    state: State
-    paths: tuple[Path, ...]
-    duration: float | None = None
-    seconds: float | None = None
-    n_speakers: int | None = None
-    message: str | None = None
-
-
-@dataclass(frozen=True)
-class Places:
-    """Where results go: into a folder, in some formats, by runs that share the recordings."""
-
-    folder: Path
-    formats: tuple[str, ...] = ("rttm", "json")
-    shard: Shard = WHOLE
-    force: bool = False
-
 
 class Run:
     """One run over many recordings: locked and planned on entry; `label` does what is to be done.
 
     Attributes
     ----------
+    n_jobs : int
+        Number of recordings.
     planned : list of Record
         The recordings that are not labelled: skipped, kept or refused.
     todo : list of Job
@@ -85,8 +42,17 @@ class Run:
         Bytes of the recordings in `todo`, by name.
     """
 
-    def __init__(self, jobs: Iterable[Job], how: Labelling, places: Places, n_processes: int = 1) -> None:
-        self._jobs, self._how, self._places, self._n_processes = list(jobs), how, places, n_processes
+    def __init__(
+        self,
+        jobs: Iterable[Job],
+        how: Labelling,
+        places: Places,
+        n_processes: int = 1,
+        scheduler: str | None = None,
+    ) -> None:
+        self._jobs, self._how, self._places = list(jobs), how, places
+        self._n_processes, self._scheduler = n_processes, scheduler
+        self.n_jobs = len(self._jobs)
         self.planned: list[Record] = []
         self.todo: list[Job] = []
         self.sizes: dict[str, int] = {}
@@ -114,7 +80,9 @@ class Run:
         """Label the recordings in `todo`, and give a record of each as it is done."""
         how, formats = self._how, self._places.formats
         jobs = (job for job in self.todo if not stop())
-        if self._n_processes == 1:
+        if self._scheduler is not None:
+            events = label_on_cluster(jobs, how, formats, self._scheduler, threads, stop)
+        elif self._n_processes == 1:
             events = label_here(jobs, how, formats, threads, hook)
         else:
             events = label_in_processes(jobs, how, formats, self._n_processes, threads, stop)
@@ -214,6 +182,7 @@ def label_recordings(
     *,
     formats: Sequence[str] = ("rttm", "json"),
     jobs: int = 1,
+    scheduler: str | None = None,
     shard: str | None = None,
     force: bool = False,
     model: str | Path | None = None,
@@ -245,12 +214,15 @@ def label_recordings(
         Formats of the results.
     jobs : int
         Worker processes; with 1, this process labels the recordings itself.
+    scheduler : str, optional
+        Address of a Dask scheduler, or its file; its workers label the recordings, and `jobs` is not used.
     shard : str, optional
         Such as "2/8": label only the second of eight parts.
     force : bool
         Label everything again, and overwrite existing results.
     model, config, device, threads
-        As for `Diarizer`. The threads are divided between the processes.
+        As for `Diarizer`. The threads are divided between the processes; on a cluster, each recording has
+        that number, by default 1.
     channel, channels, channel_names, track
         As for the call of a `Diarizer`.
     speech : path, optional
@@ -286,7 +258,7 @@ def label_recordings(
     how = Labelling(config or Config(), model, device, *channel_options, speech=speech, known=known)
     files = dict.fromkeys([*formats, *([VOICES] if save_voices else [])])
     places = Places(Path(folder), tuple(files), given, force)
-    return _records(Run(found, how, places, jobs), threads)
+    return _records(Run(found, how, places, jobs, scheduler), threads)
 
 
 def _records(run: Run, threads: int | None) -> Iterator[Record]:

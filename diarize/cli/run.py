@@ -31,6 +31,7 @@ from diarize.cli.options import (
     Preset,
     Quiet,
     SaveVoices,
+    Scheduler,
     ShardName,
     SpeechFile,
     Threads,
@@ -71,6 +72,7 @@ def run(
     device: Device = "auto",
     threads: Threads = None,
     jobs: Jobs = 1,
+    scheduler: Scheduler = None,
     shard: ShardName = None,
     preset: Preset = None,
     config: ConfigFile = None,
@@ -104,8 +106,12 @@ def run(
 
     part = WHOLE if shard is None else parse_shard(shard)
     target = find_target(output, format or [])
-    if target.folder is None and (jobs > 1 or shard is not None):
-        raise ConfigError("--jobs and --shard need a folder for the results; give one with --output")
+    together = jobs > 1 or shard is not None or scheduler is not None
+    if target.folder is None and together:
+        told = "--jobs, --shard and --scheduler need a folder for the results"
+        raise ConfigError(f"{told}; give one with --output")
+    if jobs > 1 and scheduler is not None:
+        raise ConfigError("--jobs is for this machine, --scheduler for a cluster; give one of them")
     if save_voices and target.path is None:
         raise ConfigError("--save-voices writes a file beside each result; give a folder with --output")
     found = find_jobs(inputs, allow_pipes=allow_pipes, speech=speech)
@@ -113,13 +119,15 @@ def run(
     how = Labelling(chosen, model, device, channel, channels, names, track, speech, known)
     if target.folder is not None:
         from diarize.batch.journal import find_journals
-        from diarize.batch.run import Places
+        from diarize.batch.records import Places
+        from diarize.batch.run import Run
         from diarize.cli.many import label_many
 
-        if len(found) > 1 or jobs > 1 or shard is not None or find_journals(target.folder):
+        if len(found) > 1 or together or find_journals(target.folder):
             formats = (*target.formats, *([VOICES] if save_voices else []))
             places = Places(target.folder, formats, part, force)
-            label_many(part.take(found), how, places, jobs, threads, quiet)
+            run = Run(part.take(found), how, places, jobs, scheduler)
+            label_many(run, threads, quiet)
             return
     _label_each(found, how, target, threads, save_voices, force, quiet)
 
