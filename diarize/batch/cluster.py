@@ -24,7 +24,6 @@ from diarize.batch.settings_hash import SettingsHash, installed
 from diarize.batch.worker import Task
 from diarize.errors import ConfigError, DiarizeError
 from diarize.formats.kaldi import is_command
-from diarize.machine.quiet_imports import import_distributed
 
 _POLL = 2.0
 """Seconds after which the number of workers is looked up."""
@@ -196,7 +195,7 @@ class _Cluster:
 def _connect(scheduler: str) -> Any:
     """A client of the scheduler, which listens on no port."""
     try:
-        distributed = import_distributed()
+        from distributed import Client
     except ModuleNotFoundError as error:
         remedy = "pip install 'diarize-toolkit[cluster]'"
         raise ConfigError(f"--scheduler needs Dask; {error.name} is not installed: {remedy}") from error
@@ -204,7 +203,7 @@ def _connect(scheduler: str) -> Any:
     if where == "scheduler_file" and not Path(scheduler).is_file():
         raise DiarizeError(f"{scheduler}: no such file; `dask scheduler --scheduler-file` writes it")
     try:
-        return distributed.Client(**{where: scheduler}, set_as_default=False)
+        return Client(**{where: scheduler}, set_as_default=False)
     except (OSError, ValueError) as error:
         said = f"no Dask scheduler answers ({error})"
         raise DiarizeError(f"{scheduler}: {said}; start `dask scheduler` and name its address") from error

@@ -66,11 +66,9 @@ def label_on_worker(task: ClusterTask, number: int, job: Job, is_file: bool) -> 
 
     send(started=number)
     if is_file and not os.path.exists(job.source):  # noqa: PTH110, which gives False for a name too long
-        machine = socket.gethostname()
-        remedy = "recordings must be on a file system that all machines share"
-        return Failed(
-            job, f"{job.source}: not on {machine}, the machine of worker {worker.address}; {remedy}"
-        )
+        where = f"not on {socket.gethostname()}, where worker {worker.address} runs"
+        remedy = "put recordings on a file system that all machines share"
+        return Failed(job, f"{job.source}: {where}; {remedy}")
     with _LOG.passed_on(task.task.log_level, send):
         try:
             diarizer = _find_diarizer(task)

@@ -52,21 +52,6 @@ def import_matplotlib() -> Any:
     return import_module("matplotlib")
 
 
-def import_distributed() -> Any:
-    """Import dask.distributed without the copy of its settings in the user's home.
-
-    It writes ``~/.config/dask/distributed.yaml``, all of it comments, if there is none. Here that copy goes
-    into a temporary folder, which is removed at once. Settings that are there are read.
-    """
-    config = import_module("dask.config")
-    with _lock, tempfile.TemporaryDirectory() as folder:
-        before, config.PATH = config.PATH, folder  # type: ignore[attr-defined]
-        try:
-            return import_module("distributed")
-        finally:
-            config.PATH = before  # type: ignore[attr-defined]
-
-
 def import_torch_compiler() -> Any:
     """Import torch._dynamo without its folder.
 
