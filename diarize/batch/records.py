@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from diarize.batch.shards import WHOLE, Shard
+from diarize.errors import ConfigError
+from diarize.files.locations import Location
 
 State = Literal["labelled", "skipped", "kept", "failed"]
 
@@ -23,8 +25,8 @@ class Record:
         Its file.
     state : str
         "labelled"; "skipped", because it was done before; "kept", because its result was edited; or "failed".
-    paths : tuple of Path
-        The files of its results.
+    paths : tuple of Path or RemoteFile
+        The files of its results; text of them is the path or the URL.
     duration : float, optional
         Seconds of audio, if it was labelled.
     seconds : float, optional
@@ -38,7 +40,7 @@ class Record:
     recording: str
     source: str
     state: State
-    paths: tuple[Path, ...]
+    paths: tuple[Location, ...]
     duration: float | None = None
     seconds: float | None = None
     n_speakers: int | None = None
@@ -47,9 +49,28 @@ class Record:
 
 @dataclass(frozen=True)
 class Places:
-    """Where results go: into a folder, in some formats, by runs that share the recordings."""
+    """Where results go: into a folder, in some formats, by runs that share the recordings.
 
-    folder: Path
+    The journal is in the same folder or, as it must be for a folder at a URL, in another one.
+    """
+
+    folder: Location
     formats: tuple[str, ...] = ("rttm", "json")
     shard: Shard = WHOLE
     force: bool = False
+    journal: Path | None = None
+
+    @property
+    def journal_folder(self) -> Path:
+        """The folder of the journal.
+
+        Raises
+        ------
+        ConfigError
+            If results go to a URL and no folder is named.
+        """
+        if self.journal is not None:
+            return self.journal
+        if isinstance(self.folder, Path):
+            return self.folder
+        raise ConfigError(f"{self.folder}: the journal needs a folder on disk; give one with --journal")

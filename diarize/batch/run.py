@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Self
@@ -21,9 +21,11 @@ from diarize.batch.sources import source_size
 from diarize.batch.workers import label_in_processes
 from diarize.config import Config
 from diarize.errors import DiarizeError
-from diarize.files.atomic import remove_leftovers, write_bytes
+from diarize.files.atomic import remove_leftovers
 from diarize.files.fingerprints import Fingerprint
 from diarize.files.folders import make_folder, refuse_outside
+from diarize.files.locations import Location, status, write
+from diarize.files.remote import RemoteFile, check_writable, is_url
 from diarize.formats import find_format
 
 
@@ -58,9 +60,12 @@ class Run:
         self.sizes: dict[str, int] = {}
 
     def __enter__(self) -> Self:
-        make_folder(self._places.folder)
+        places = self._places
+        for folder in {places.folder, places.journal_folder}:
+            if isinstance(folder, Path):
+                make_folder(folder)
         with ExitStack() as stack:
-            self._journal = stack.enter_context(open_journal(self._places.folder, self._places.shard))
+            self._journal = stack.enter_context(open_journal(places.journal_folder, places.shard))
             self._settings = SettingsHash(self._how, self._places.formats)
             self._plan()
             self._close = stack.pop_all().close
@@ -115,18 +120,22 @@ class Run:
         self._journal.finish(job, labelled, self._settings.of(job), results([0] * len(paths)))
         self._journal.commit()
         try:
-            refuse_outside(paths, self._places.folder)
+            self._refuse_outside(paths)
             refuse_recording(job, paths)
             for path, content in zip(paths, contents, strict=True):
-                write_bytes(content, path)
+                write(content, path)
         except DiarizeError as error:
             return self._fail(job, str(error))
-        self._journal.settle(job, results([path.stat().st_mtime_ns for path in paths]))
+        self._journal.settle(job, results([status(path)[1] for path in paths]))
         return self._record(job, "labelled", labelled=labelled)
 
     def _plan(self) -> None:
         """Decide what is to be done with each recording."""
         interrupted = set()
+        folder = self._places.folder
+        if isinstance(folder, RemoteFile):
+            with suppress(FileNotFoundError):  # a new folder
+                folder.find()  # one question for all results
         self._journal.begin_run(self._n_processes)
         for job in self._jobs:
             entry, plan = self._journal.find(job.name), self._plan_job(job)
@@ -140,7 +149,9 @@ class Run:
             else:
                 self.planned.append(self._leave(job, plan) or self._record(job, "skipped"))
         self._journal.commit()
-        remove_leftovers(path for job in self.todo for path in self._paths(job))
+        if isinstance(folder, RemoteFile):
+            folder.forget()
+        remove_leftovers(path for job in self.todo for path in self._paths(job) if isinstance(path, Path))
         self.todo.sort(key=lambda job: (job.name in interrupted, -self.sizes[job.name]))
 
     def _plan_job(self, job: Job) -> Plan:
@@ -172,7 +183,11 @@ class Run:
         found = (labelled.duration, labelled.seconds, labelled.n_speakers)
         return Record(job.name, job.source, state, paths, *found)
 
-    def _paths(self, job: Job) -> list[Path]:
+    def _refuse_outside(self, paths: Sequence[Location]) -> None:
+        if isinstance(self._places.folder, Path):
+            refuse_outside([path for path in paths if isinstance(path, Path)], self._places.folder)
+
+    def _paths(self, job: Job) -> list[Location]:
         return result_paths(job, self._places.folder, self._places.formats)
 
 
@@ -184,6 +199,7 @@ def label_recordings(
     jobs: int = 1,
     scheduler: str | None = None,
     shard: str | None = None,
+    journal: str | Path | None = None,
     force: bool = False,
     model: str | Path | None = None,
     config: Config | None = None,
@@ -206,9 +222,9 @@ def label_recordings(
 
     Parameters
     ----------
-    inputs : iterable of paths
+    inputs : iterable of paths and URLs
         Recordings, folders of recordings, and Kaldi data folders.
-    folder : path
+    folder : path or URL
         Folder for the results and the journal.
     formats : sequence of str
         Formats of the results.
@@ -218,6 +234,8 @@ def label_recordings(
         Address of a Dask scheduler, or its file; its workers label the recordings, and `jobs` is not used.
     shard : str, optional
         Such as "2/8": label only the second of eight parts.
+    journal : path, optional
+        Folder for the journal, if it is not that of the results; required if they go to a URL.
     force : bool
         Label everything again, and overwrite existing results.
     model, config, device, threads
@@ -252,12 +270,13 @@ def label_recordings(
     for name in formats:
         find_format("", name)
     given = WHOLE if shard is None else parse_shard(shard)
-    found = given.take(find_jobs(inputs, allow_pipes=allow_pipes, speech=speech))
+    found = given.take(find_jobs(inputs, allow_pipes=allow_pipes, speech=speech, urls=True))
     speech, known = (None if path is None else Path(path) for path in (speech, known))
     channel_options = (channel, channels, channel_names, track)
     how = Labelling(config or Config(), model, device, *channel_options, speech=speech, known=known)
     files = dict.fromkeys([*formats, *([VOICES] if save_voices else [])])
-    places = Places(Path(folder), tuple(files), given, force)
+    place = check_writable(folder) if isinstance(folder, str) and is_url(folder) else Path(folder)
+    places = Places(place, tuple(files), given, force, None if journal is None else Path(journal))
     return _records(Run(found, how, places, jobs, scheduler), threads)
 
 

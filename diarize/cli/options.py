@@ -106,6 +106,15 @@ Scheduler = Annotated[
         show_default=False,
     ),
 ]
+JournalFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--journal",
+        metavar="FOLDER",
+        help="Folder for the journal, where results go to a URL; default: that of the results.",
+        show_default=False,
+    ),
+]
 ShardName = Annotated[
     str | None,
     typer.Option(

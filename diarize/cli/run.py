@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -21,6 +22,7 @@ from diarize.cli.options import (
     Formats,
     Inputs,
     Jobs,
+    JournalFolder,
     KnownVoices,
     MaxSpeakers,
     MinConfidence,
@@ -74,6 +76,7 @@ def run(
     jobs: Jobs = 1,
     scheduler: Scheduler = None,
     shard: ShardName = None,
+    journal: JournalFolder = None,
     preset: Preset = None,
     config: ConfigFile = None,
     settings: Assignments = None,
@@ -114,7 +117,7 @@ def run(
         raise ConfigError("--jobs is for this machine, --scheduler for a cluster; give one of them")
     if save_voices and target.path is None:
         raise ConfigError("--save-voices writes a file beside each result; give a folder with --output")
-    found = find_jobs(inputs, allow_pipes=allow_pipes, speech=speech)
+    found = find_jobs(inputs, allow_pipes=allow_pipes, speech=speech, urls=True)
     target.check_jobs(found)
     how = Labelling(chosen, model, device, channel, channels, names, track, speech, known)
     if target.folder is not None:
@@ -123,9 +126,10 @@ def run(
         from diarize.batch.run import Run
         from diarize.cli.many import label_many
 
-        if len(found) > 1 or together or find_journals(target.folder):
+        on_disk = journal or target.folder
+        if len(found) > 1 or together or journal or (isinstance(on_disk, Path) and find_journals(on_disk)):
             formats = (*target.formats, *([VOICES] if save_voices else []))
-            places = Places(target.folder, formats, part, force)
+            places = Places(target.folder, formats, part, force, journal)
             run = Run(part.take(found), how, places, jobs, scheduler)
             label_many(run, threads, quiet)
             return
@@ -145,7 +149,8 @@ def _label_each(
     from diarize.batch.jobs import VOICES
     from diarize.batch.labelling import label_job, result_content, result_text
     from diarize.batch.result_voices import voices_path
-    from diarize.files.atomic import remove_leftovers, write_files
+    from diarize.files.atomic import remove_leftovers
+    from diarize.files.locations import write_all
 
     diarizer = how.make_diarizer(threads)
     progress = console.ProgressBar(quiet)
@@ -157,13 +162,13 @@ def _label_each(
             table = voices_path(paths[0])
             console.refuse_existing([table], force)
             paths.append(table)
-        remove_leftovers(paths)
+        remove_leftovers(path for path in paths if isinstance(path, Path))
         started = time.perf_counter()
         with progress:
             diarization = label_job(diarizer, job, how, progress)
         seconds = time.perf_counter() - started
         # There are no paths if the result goes to stdout.
-        write_files(
+        write_all(
             {path: result_content(diarization, name) for path, name in zip(paths, formats, strict=False)}
         )
         if not paths:
