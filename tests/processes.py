@@ -82,6 +82,7 @@ def run_cluster(file: Path, n_workers: int, allowed_failures: int) -> None:
             os._exit(0)
         return pid
 
+    parent = os.getppid()
     os.setpgrp()
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     fork(distributed.Scheduler, host="127.0.0.1", port=0, allowed_failures=allowed_failures)
@@ -90,8 +91,11 @@ def run_cluster(file: Path, n_workers: int, allowed_failures: int) -> None:
     worker = {"nthreads": 1, "memory_limit": 0, "local_directory": str(file.parent)}
     for _ in range(n_workers):
         fork(distributed.Worker, **worker)
-    while os.wait():
-        fork(distributed.Worker, **worker)
+    while os.getppid() == parent:  # which is gone if pytest is
+        if os.waitpid(-1, os.WNOHANG)[0]:
+            fork(distributed.Worker, **worker)
+        time.sleep(0.01)
+    os.killpg(0, signal.SIGKILL)
 
 
 def run_recipe(script: Path, *words: object) -> None:
