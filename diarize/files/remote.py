@@ -109,8 +109,8 @@ class RemoteFile:
             found = system.find(path)
         if not found:
             raise FileNotFoundError(self.url)
-        start = self.url[: -len(path)] if self.url.endswith(path) else f"{_scheme(self.url)}://"
-        return [RemoteFile(f"{start}{each}") for each in sorted(found)]
+        start = f"{_scheme(self.url)}://"
+        return [RemoteFile(f"{start}{each.lstrip('/')}") for each in sorted(found)]
 
     def forget(self) -> None:
         """Ask the store again from now on."""
