@@ -15,7 +15,6 @@ from diarize.embedding.embedder import Embedder
 from diarize.embedding.voices import voices_of
 from diarize.errors import DiarizeError, FormatError
 from diarize.files.folders import find_files
-from diarize.files.locations import Location
 from diarize.files.text import Place, open_text
 from diarize.formats import read_turns
 from diarize.formats.json_format import format_json, is_diarization
@@ -45,7 +44,7 @@ class ResultVoices(NamedTuple):
         return list(dict.fromkeys(turn.speaker for turn in self.turns))
 
 
-def voices_path(result: Location) -> Location:
+def voices_path(result: Path) -> Path:
     """The path of the table of the voices in a result: call.voices.parquet beside call.json."""
     return result.with_name(f"{result.stem}{VOICES_SUFFIX}")
 

@@ -50,8 +50,8 @@ def open_source(job: Job) -> Iterator[str | AudioFile]:
 def open_fingerprinted(job: Job) -> Iterator[tuple[str | AudioFile, Fingerprint | None]]:
     """The same, with its fingerprint. A file at a URL is downloaded once."""
     if is_url(job.source):
-        with _open_remote(job.source) as (source, known):
-            yield source, known
+        with _open_remote(job.source) as found:
+            yield found
     else:
         known = fingerprint_source(job.source)
         with open_source(job) as source:
