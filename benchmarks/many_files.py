@@ -105,7 +105,8 @@ def measure_journal(folder: Path, n: int) -> str:
     from diarize.batch.jobs import Job, find_jobs
     from diarize.batch.journal import journal_path
     from diarize.batch.labelling import Labelled, Labelling
-    from diarize.batch.run import Places, Run
+    from diarize.batch.records import Places
+    from diarize.batch.run import Run
     from diarize.batch.shards import WHOLE
     from diarize.batch.sources import fingerprint_source
     from diarize.batch.status import read_status

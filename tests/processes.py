@@ -1,5 +1,7 @@
 """Processes that start in a moment: children of a server that has already loaded torch."""
 
+import asyncio
+import logging
 import multiprocessing
 import os
 import runpy
@@ -7,15 +9,18 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
 from planted import tiny_network
 from preloaded import python
 
+from diarize.machine.quiet_imports import import_onnxruntime
 from diarize.networks.weights import save_weights
 from diarize.training.embedding_training import train_embedding
 from diarize.training.objectives import read_loss
@@ -55,6 +60,42 @@ def run_command(output: Path, *words: object) -> None:
     torch.set_num_threads(1)
     sys.argv = ["diarize", *map(str, words)]
     runpy.run_module("diarize", run_name="__main__")
+
+
+def run_cluster(file: Path, n_workers: int, allowed_failures: int) -> None:
+    """A Dask scheduler that writes its file, and workers of one thread; one that dies is replaced."""
+    import distributed  # once for all of them, as what a first recording imports
+    import sklearn.utils.validation  # noqa: F401
+
+    import_onnxruntime()
+    options = {"scheduler_file": str(file), "dashboard": False, "dashboard_address": ":0"}
+
+    async def serve(server: Callable[..., Any], **more: object) -> None:
+        async with server(**options, **more) as served:
+            await served.finished()
+
+    def fork(server: Callable[..., Any], **more: object) -> int:
+        pid = os.fork()
+        if not pid:
+            torch.set_num_threads(1)
+            asyncio.run(serve(server, **more))
+            os._exit(0)
+        return pid
+
+    parent = os.getppid()
+    os.setpgrp()
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    fork(distributed.Scheduler, host="127.0.0.1", port=0, allowed_failures=allowed_failures)
+    while not file.exists():
+        time.sleep(0.01)
+    worker = {"nthreads": 1, "memory_limit": 0, "local_directory": str(file.parent)}
+    for _ in range(n_workers):
+        fork(distributed.Worker, **worker)
+    while os.getppid() == parent:  # which is gone if pytest is
+        if os.waitpid(-1, os.WNOHANG)[0]:
+            fork(distributed.Worker, **worker)
+        time.sleep(0.01)
+    os.killpg(0, signal.SIGKILL)
 
 
 def run_recipe(script: Path, *words: object) -> None:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from diarize.audio import find_audio, recording_id
-from diarize.errors import DiarizeError, FormatError
-from diarize.files.atomic import atomic_path
+from diarize.audio import AUDIO_SUFFIXES, find_audio, recording_id
+from diarize.errors import AudioError, DiarizeError, FormatError
 from diarize.files.folders import check_file_name
+from diarize.files.locations import Location
+from diarize.files.remote import RemoteFile, is_url
 from diarize.formats import FORMATS, read_lab, read_rttm_speech, read_uem
-from diarize.formats.kaldi import is_command, read_data_folder, run_command
+from diarize.formats.kaldi import read_data_folder
 from diarize.segments import Segment, join_segments, normal_name
 
 VOICES, VOICES_SUFFIX = "voices", ".voices.parquet"
@@ -35,7 +34,7 @@ class Job:
     recording : str
         Its id, without blanks.
     source : str
-        A file, or a command that ends in a pipe and writes audio.
+        A file, the URL of one, or a command that ends in a pipe and writes audio.
     folder : Path
         Folder of its results inside the output folder; the subfolders of a searched folder are kept.
     n_speakers : int, optional
@@ -56,13 +55,13 @@ class Job:
         return (self.folder / self.recording).as_posix()
 
 
-def result_paths(job: Job, folder: Path, formats: Iterable[str]) -> list[Path]:
+def result_paths(job: Job, folder: Location, formats: Iterable[str]) -> list[Location]:
     """The files in a folder for the results of a recording, one for each format or `VOICES`."""
     suffixes = (VOICES_SUFFIX if name == VOICES else FORMATS[name].suffix for name in formats)
     return [folder / job.folder / f"{job.recording}{suffix}" for suffix in suffixes]
 
 
-def refuse_recording(job: Job, paths: Sequence[Path]) -> None:
+def refuse_recording(job: Job, paths: Sequence[Location]) -> None:
     """Check that no result would be written over the recording itself.
 
     Raises
@@ -71,17 +70,26 @@ def refuse_recording(job: Job, paths: Sequence[Path]) -> None:
         If one would.
     """
     for path in paths:
-        if path.exists() and os.path.exists(job.source) and path.samefile(job.source):  # noqa: PTH110, a command
+        if isinstance(path, RemoteFile):
+            is_recording = path.url == job.source
+        else:
+            is_recording = os.path.exists(job.source) and path.exists() and path.samefile(job.source)  # noqa: PTH110, a command
+        if is_recording:
             raise DiarizeError(f"{path}: this is the recording itself; name another output")
 
 
 def find_jobs(
-    inputs: Iterable[str | Path], *, allow_pipes: bool = False, speech: str | Path | None = None
+    inputs: Iterable[str | Path],
+    *,
+    allow_pipes: bool = False,
+    speech: str | Path | None = None,
+    urls: bool = False,
 ) -> list[Job]:
     """The jobs for files, for folders (searched for audio, with subfolders) and for Kaldi data folders.
 
-    A file that does not exist is still a job: it fails when it is opened, and the others are processed. A
-    file that is named twice, or by two paths, is one job. `speech` is checked with `check_speech`.
+    With `urls`, files and folders may be at URLs. A file that does not exist is still a job: it fails when it
+    is opened, and the others are processed. A file that is named twice, or by two paths, is one job. `speech`
+    is checked with `check_speech`.
 
     Raises
     ------
@@ -96,6 +104,11 @@ def find_jobs(
     for item in inputs:
         if not str(item):
             raise DiarizeError("a recording's name is empty; name files or folders")
+        if is_url(str(item)):
+            if not urls:
+                raise DiarizeError(f"{item}: only `diarize run` reads URLs; copy it to a folder")
+            jobs += _remote_jobs(RemoteFile(str(item)))
+            continue
         path = Path(item)
         # os.path returns False where pathlib raises: a name too long, a folder without permission.
         if os.path.isfile(path / "wav.scp"):  # noqa: PTH113
@@ -120,28 +133,6 @@ def find_jobs(
     if speech is not None:
         check_speech(speech, len(taken))
     return list(taken.values())
-
-
-@contextmanager
-def open_source(job: Job) -> Iterator[str]:
-    """The path of a job's audio. The output of a command is kept in a temporary file inside the block.
-
-    Raises
-    ------
-    FormatError
-        If the command fails or writes nothing.
-    """
-    if not is_command(job.source):
-        yield job.source
-        return
-    audio = run_command(job.source)
-    if not audio:
-        raise FormatError(f"recording {job.recording}: the command '{job.source}' writes nothing")
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / f"{job.recording}.wav"
-        with atomic_path(file) as temporary:
-            temporary.write_bytes(audio)
-        yield str(file)
 
 
 def check_speech(path: str | Path, n_recordings: int) -> None:
@@ -229,8 +220,31 @@ def _same_file(path: str, other: str) -> bool:
         return False
 
 
+def _remote_jobs(place: RemoteFile) -> list[Job]:
+    """The jobs for a file at a URL or, if its name has no suffix of audio, for the folder there."""
+    if place.suffix.lower() in AUDIO_SUFFIXES or place.url.startswith(("http:", "https:")):
+        return [Job(recording_id(place.name), place.url)]
+    try:
+        found = place.find()
+    except FileNotFoundError as error:
+        raise AudioError(f"{place}: no such file or folder; check the URL") from error
+    start, jobs = f"{place.url.rstrip('/')}/", []
+    for file in found:
+        folder = PurePosixPath(file.url.removeprefix(start).lstrip("/")).parent if file != place else Path()
+        if any(part.startswith(".") for part in (*folder.parts, file.name)):
+            continue  # as in folders on disk; nor does a result leave its folder by ".."
+        if file.suffix.lower() in AUDIO_SUFFIXES or file == place:
+            jobs.append(Job(recording_id(file.name), file.url, Path(folder)))
+    if not jobs:
+        raise AudioError(f"{place}: no audio files; looked for {' '.join(sorted(AUDIO_SUFFIXES))}")
+    return jobs
+
+
 def _kaldi_jobs(path: Path, allow_pipes: bool) -> list[Job]:
     data = read_data_folder(path, allow_pipes)
+    for source in data.wav_scp.values():
+        if is_url(source):
+            raise FormatError(f"{path / 'wav.scp'}: {source}: a URL is read only from the command line")
     speech: dict[str, list[Segment]] = {recording: [] for recording in data.wav_scp}
     for recording, segment in data.segments.values():
         speech[recording].append(segment)

@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diarize.audio.progress import Hook, ignore
-from diarize.batch.jobs import VOICES, Job, open_source, read_speech
-from diarize.batch.sources import fingerprint_source
+from diarize.batch.jobs import VOICES, Job, read_speech
+from diarize.batch.sources import open_fingerprinted, open_source
 from diarize.config import Config
 from diarize.errors import DiarizeError
 from diarize.files.fingerprints import Fingerprint
 from diarize.formats import render_turns
 
 if TYPE_CHECKING:
+    from diarize.audio import Source
     from diarize.pipeline.diarizer import Diarizer
     from diarize.pipeline.result import Diarization
 
@@ -155,23 +156,29 @@ def label_job(diarizer: Diarizer, job: Job, how: Labelling, hook: Hook = ignore)
     DiarizeError
         If the recording cannot be labelled.
     """
+    with open_source(job) as source:
+        return _label_source(diarizer, job, source, how, hook)
+
+
+def _label_source(
+    diarizer: Diarizer, job: Job, source: Source, how: Labelling, hook: Hook = ignore
+) -> Diarization:
     # As bounds: a recording too short for the number in its data folder is labelled, with a warning.
     given = how.config.clustering.n_speakers is not None or how.channels is not None
     number = None if given else job.n_speakers
-    with open_source(job) as source:
-        diarization = diarizer(
-            source,
-            channel=how.channel,
-            channels=how.channels,
-            channel_names=how.channel_names,
-            track=how.track,
-            min_speakers=number,
-            max_speakers=number,
-            speech=read_speech(how.speech, job.recording) if how.speech else job.speech,
-            known=how.known,
-            recording=job.recording,
-            hook=hook,
-        )
+    diarization = diarizer(
+        source,
+        channel=how.channel,
+        channels=how.channels,
+        channel_names=how.channel_names,
+        track=how.track,
+        min_speakers=number,
+        max_speakers=number,
+        speech=read_speech(how.speech, job.recording) if how.speech else job.speech,
+        known=how.known,
+        recording=job.recording,
+        hook=hook,
+    )
     if how.channels is not None and job.n_speakers not in (None, len(diarization.speakers)):
         said = f"reco2num_spk says {job.n_speakers} speakers"
         logger.warning("%s: %s, %d channels hold speech", job.recording, said, len(diarization.speakers))
@@ -189,8 +196,8 @@ def label_as_files(
         If the recording cannot be labelled, or a format cannot hold its turns.
     """
     started = time.perf_counter()
-    read = fingerprint_source(job.source)
-    diarization = label_job(diarizer, job, how, hook)
+    with open_fingerprinted(job) as (source, read):
+        diarization = _label_source(diarizer, job, source, how, hook)
     results = {name: result_content(diarization, name) for name in formats}
     seconds = time.perf_counter() - started
     return Labelled(results, read, diarization.duration, seconds, len(diarization.speakers))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 from diarize.batch.jobs import Job
 from diarize.batch.journal import Entry
 from diarize.batch.sources import is_same_source
 from diarize.files.fingerprints import is_same
+from diarize.files.locations import Location, exists
 
 
 class Plan(NamedTuple):
@@ -18,16 +17,16 @@ class Plan(NamedTuple):
 
     action: Literal["label", "skip", "keep", "refuse"]
     """Label it; skip it, as it is done; keep an edited result; refuse to overwrite a foreign file."""
-    path: Path | None = None
+    path: Location | None = None
 
 
-def plan_job(job: Job, paths: Sequence[Path], entry: Entry | None, settings: str) -> Plan:
+def plan_job(job: Job, paths: Sequence[Location], entry: Entry | None, settings: str) -> Plan:
     """What is to be done with a recording if nothing is forced.
 
     Parameters
     ----------
     job : Job
-    paths : sequence of Path
+    paths : sequence of Path or RemoteFile
         The files of its results.
     entry : Entry, optional
         Its entry in the journal.
@@ -35,7 +34,7 @@ def plan_job(job: Job, paths: Sequence[Path], entry: Entry | None, settings: str
         The hash of settings and models.
     """
     results, previous = ({}, {}) if entry is None else (entry.results, entry.previous)
-    existing = [path for path in paths if os.path.lexists(path)]
+    existing = [path for path in paths if exists(path)]
     current = {path for path in existing if path.name in results and is_same(path, results[path.name])}
     for path in existing:
         if path.name not in results and path.name not in previous:

@@ -3,73 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from contextlib import ExitStack, closing, suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
 from diarize.audio.progress import Hook, ignore
+from diarize.batch.cluster import label_on_cluster
 from diarize.batch.jobs import VOICES, Job, find_jobs, refuse_recording, result_paths
 from diarize.batch.journal import open_journal
 from diarize.batch.labelling import Failed, Finished, Labelled, Labelling, Started, label_here
 from diarize.batch.plan import Plan, plan_job
+from diarize.batch.records import Places, Record, State
 from diarize.batch.settings_hash import SettingsHash
-from diarize.batch.shards import WHOLE, Shard, parse_shard
+from diarize.batch.shards import WHOLE, parse_shard
 from diarize.batch.sources import source_size
 from diarize.batch.workers import label_in_processes
 from diarize.config import Config
 from diarize.errors import DiarizeError
-from diarize.files.atomic import remove_leftovers, write_bytes
+from diarize.files.atomic import remove_leftovers
 from diarize.files.fingerprints import Fingerprint
 from diarize.files.folders import make_folder, refuse_outside
+from diarize.files.locations import Location, status, write
+from diarize.files.remote import RemoteFile, check_writable, is_url
 from diarize.formats import find_format
-
-State = Literal["labelled", "skipped", "kept", "failed"]
-
-
-@dataclass(frozen=True)
-class Record:
-    """What became of one recording.
-
-    Attributes
-    ----------
-    recording : str
-        Its id, with the subfolder of its results.
-    source : str
-        Its file.
-    state : str
-        "labelled"; "skipped", because it was done before; "kept", because its result was edited; or "failed".
-    paths : tuple of Path
-        The files of its results.
-    duration : float, optional
-        Seconds of audio, if it was labelled.
-    seconds : float, optional
-        Wall-clock seconds of the labelling.
-    n_speakers : int, optional
-        Number of speakers found.
-    message : str, optional
-        Why it failed or was kept.
-    """
-
-    recording: str
-    source: str
-    state: State
-    paths: tuple[Path, ...]
-    duration: float | None = None
-    seconds: float | None = None
-    n_speakers: int | None = None
-    message: str | None = None
-
-
-@dataclass(frozen=True)
-class Places:
-    """Where results go: into a folder, in some formats, by runs that share the recordings."""
-
-    folder: Path
-    formats: tuple[str, ...] = ("rttm", "json")
-    shard: Shard = WHOLE
-    force: bool = False
 
 
 class Run:
@@ -77,6 +34,8 @@ class Run:
 
     Attributes
     ----------
+    n_jobs : int
+        Number of recordings.
     planned : list of Record
         The recordings that are not labelled: skipped, kept or refused.
     todo : list of Job
@@ -85,16 +44,28 @@ class Run:
         Bytes of the recordings in `todo`, by name.
     """
 
-    def __init__(self, jobs: Iterable[Job], how: Labelling, places: Places, n_processes: int = 1) -> None:
-        self._jobs, self._how, self._places, self._n_processes = list(jobs), how, places, n_processes
+    def __init__(
+        self,
+        jobs: Iterable[Job],
+        how: Labelling,
+        places: Places,
+        n_processes: int = 1,
+        scheduler: str | None = None,
+    ) -> None:
+        self._jobs, self._how, self._places = list(jobs), how, places
+        self._n_processes, self._scheduler = n_processes, scheduler
+        self.n_jobs = len(self._jobs)
         self.planned: list[Record] = []
         self.todo: list[Job] = []
         self.sizes: dict[str, int] = {}
 
     def __enter__(self) -> Self:
-        make_folder(self._places.folder)
+        places = self._places
+        for folder in {places.folder, places.journal_folder}:
+            if isinstance(folder, Path):
+                make_folder(folder)
         with ExitStack() as stack:
-            self._journal = stack.enter_context(open_journal(self._places.folder, self._places.shard))
+            self._journal = stack.enter_context(open_journal(places.journal_folder, places.shard))
             self._settings = SettingsHash(self._how, self._places.formats)
             self._plan()
             self._close = stack.pop_all().close
@@ -114,7 +85,9 @@ class Run:
         """Label the recordings in `todo`, and give a record of each as it is done."""
         how, formats = self._how, self._places.formats
         jobs = (job for job in self.todo if not stop())
-        if self._n_processes == 1:
+        if self._scheduler is not None:
+            events = label_on_cluster(jobs, how, formats, self._scheduler, threads, stop)
+        elif self._n_processes == 1:
             events = label_here(jobs, how, formats, threads, hook)
         else:
             events = label_in_processes(jobs, how, formats, self._n_processes, threads, stop)
@@ -147,18 +120,22 @@ class Run:
         self._journal.finish(job, labelled, self._settings.of(job), results([0] * len(paths)))
         self._journal.commit()
         try:
-            refuse_outside(paths, self._places.folder)
+            self._refuse_outside(paths)
             refuse_recording(job, paths)
             for path, content in zip(paths, contents, strict=True):
-                write_bytes(content, path)
+                write(content, path)
         except DiarizeError as error:
             return self._fail(job, str(error))
-        self._journal.settle(job, results([path.stat().st_mtime_ns for path in paths]))
+        self._journal.settle(job, results([status(path)[1] for path in paths]))
         return self._record(job, "labelled", labelled=labelled)
 
     def _plan(self) -> None:
         """Decide what is to be done with each recording."""
         interrupted = set()
+        folder = self._places.folder
+        if isinstance(folder, RemoteFile):
+            with suppress(FileNotFoundError):  # a new folder
+                folder.find()  # one question for all results
         self._journal.begin_run(self._n_processes)
         for job in self._jobs:
             entry, plan = self._journal.find(job.name), self._plan_job(job)
@@ -172,7 +149,9 @@ class Run:
             else:
                 self.planned.append(self._leave(job, plan) or self._record(job, "skipped"))
         self._journal.commit()
-        remove_leftovers(path for job in self.todo for path in self._paths(job))
+        if isinstance(folder, RemoteFile):
+            folder.forget()
+        remove_leftovers(path for job in self.todo for path in self._paths(job) if isinstance(path, Path))
         self.todo.sort(key=lambda job: (job.name in interrupted, -self.sizes[job.name]))
 
     def _plan_job(self, job: Job) -> Plan:
@@ -204,7 +183,11 @@ class Run:
         found = (labelled.duration, labelled.seconds, labelled.n_speakers)
         return Record(job.name, job.source, state, paths, *found)
 
-    def _paths(self, job: Job) -> list[Path]:
+    def _refuse_outside(self, paths: Sequence[Location]) -> None:
+        if isinstance(self._places.folder, Path):
+            refuse_outside([path for path in paths if isinstance(path, Path)], self._places.folder)
+
+    def _paths(self, job: Job) -> list[Location]:
         return result_paths(job, self._places.folder, self._places.formats)
 
 
@@ -214,7 +197,9 @@ def label_recordings(
     *,
     formats: Sequence[str] = ("rttm", "json"),
     jobs: int = 1,
+    scheduler: str | None = None,
     shard: str | None = None,
+    journal: str | Path | None = None,
     force: bool = False,
     model: str | Path | None = None,
     config: Config | None = None,
@@ -237,20 +222,25 @@ def label_recordings(
 
     Parameters
     ----------
-    inputs : iterable of paths
+    inputs : iterable of paths and URLs
         Recordings, folders of recordings, and Kaldi data folders.
-    folder : path
+    folder : path or URL
         Folder for the results and the journal.
     formats : sequence of str
         Formats of the results.
     jobs : int
         Worker processes; with 1, this process labels the recordings itself.
+    scheduler : str, optional
+        Address of a Dask scheduler, or its file; its workers label the recordings, and `jobs` is not used.
     shard : str, optional
         Such as "2/8": label only the second of eight parts.
+    journal : path, optional
+        Folder for the journal, if it is not that of the results; required if they go to a URL.
     force : bool
         Label everything again, and overwrite existing results.
     model, config, device, threads
-        As for `Diarizer`. The threads are divided between the processes.
+        As for `Diarizer`. The threads are divided between the processes; on a cluster, each recording has
+        that number, by default 1.
     channel, channels, channel_names, track
         As for the call of a `Diarizer`.
     speech : path, optional
@@ -280,13 +270,14 @@ def label_recordings(
     for name in formats:
         find_format("", name)
     given = WHOLE if shard is None else parse_shard(shard)
-    found = given.take(find_jobs(inputs, allow_pipes=allow_pipes, speech=speech))
+    found = given.take(find_jobs(inputs, allow_pipes=allow_pipes, speech=speech, urls=True))
     speech, known = (None if path is None else Path(path) for path in (speech, known))
     channel_options = (channel, channels, channel_names, track)
     how = Labelling(config or Config(), model, device, *channel_options, speech=speech, known=known)
     files = dict.fromkeys([*formats, *([VOICES] if save_voices else [])])
-    places = Places(Path(folder), tuple(files), given, force)
-    return _records(Run(found, how, places, jobs), threads)
+    place = check_writable(folder) if isinstance(folder, str) and is_url(folder) else Path(folder)
+    places = Places(place, tuple(files), given, force, None if journal is None else Path(journal))
+    return _records(Run(found, how, places, jobs, scheduler), threads)
 
 
 def _records(run: Run, threads: int | None) -> Iterator[Record]:

@@ -26,6 +26,14 @@ _INSTALLED: dict[str, Callable[[], Path | None]] = {
 """Where the weights of third-party networks are; None where they are not installed."""
 
 
+def installed(how: Labelling) -> dict[str, list[str]]:
+    """What decides a result on a machine: versions, and SHA-256 of the files of the models."""
+    return {
+        "versions": [__version__, version("silero-vad")],
+        "files": [fingerprint(path).sha256 for path in _model_files(how)],
+    }
+
+
 class SettingsHash:
     """Hashes of settings, models, versions, formats, and known speech and numbers of speakers.
 
@@ -34,21 +42,25 @@ class SettingsHash:
     how : Labelling
     formats : iterable of str
         Formats of the results.
+
+    Attributes
+    ----------
+    common : str
+        What all recordings have in common, as JSON.
     """
 
     def __init__(self, how: Labelling, formats: Iterable[str]) -> None:
         self._speech = how.speech
         self._digests: dict[Path, str] = {}
         known = {
-            "versions": [__version__, version("silero-vad")],
+            **installed(how),
             "settings": how.config.model_dump(),
             "model": str(how.model),
-            "files": [fingerprint(path).sha256 for path in _model_files(how)],
             "voices": None if how.known is None else fingerprint(how.known).sha256,
             "channels": [how.channel, how.channels, how.channel_names, how.track],
             "formats": sorted(formats),
         }
-        self._common = json.dumps(known, sort_keys=True)
+        self.common = json.dumps(known, sort_keys=True)
 
     def of(self, job: Job) -> str:
         """The hash for one recording, with what its data folder or its file of known speech says."""
@@ -57,7 +69,7 @@ class SettingsHash:
             speech = self._known_speech(self._speech, job)
         elif job.speech is not None:
             speech = [(segment.start, segment.end) for segment in job.speech]
-        return sha256((self._common + json.dumps([job.n_speakers, speech])).encode()).hexdigest()
+        return sha256((self.common + json.dumps([job.n_speakers, speech])).encode()).hexdigest()
 
     def _known_speech(self, path: Path, job: Job) -> str:
         try:

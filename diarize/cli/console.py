@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 from diarize.cli.signals import raised, status_of, told
 from diarize.errors import ConfigError, DiarizeError, FormatError
 from diarize.files.folders import make_folder as make_folder
+from diarize.files.locations import Location, exists
 from diarize.formats.rows import is_one_word
 
 if TYPE_CHECKING:
@@ -189,7 +190,7 @@ def check_table_names(output: Path, names: Sequence[str] | None) -> None:
         )
 
 
-def refuse_existing(paths: Iterable[Path], force: bool) -> None:
+def refuse_existing(paths: Iterable[Location], force: bool) -> None:
     """Check that no file would be overwritten without `force`.
 
     Raises
@@ -198,7 +199,7 @@ def refuse_existing(paths: Iterable[Path], force: bool) -> None:
         If a file exists; the message names the first one.
     """
     for path in paths:
-        if os.path.lexists(path) and not force:
+        if not force and exists(path):
             raise DiarizeError(f"{path}: exists; give --force to overwrite it")
 
 

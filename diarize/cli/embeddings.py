@@ -113,7 +113,8 @@ def embed(
     names = console.channel_names(channels, channel, channel_names)
     _check(per, turns, speech, channels, layer)
 
-    from diarize.batch.jobs import find_jobs, open_source, read_speech
+    from diarize.batch.jobs import find_jobs, read_speech
+    from diarize.batch.sources import open_source
     from diarize.cli.targets import check_table
     from diarize.embedding.table import table_paths
 

@@ -73,8 +73,9 @@ def find(
     console.start_logging(quiet, verbose)
     chosen = console.load_settings(config, settings, {}, preset)
 
-    from diarize.batch.jobs import find_jobs, open_source
+    from diarize.batch.jobs import find_jobs
     from diarize.batch.result_voices import ResultReader, find_results, holds_results
+    from diarize.batch.sources import open_source
     from diarize.batch.voices import find_person
     from diarize.pipeline.diarizer import Diarizer
     from diarize.pipeline.enrolment import enroll, recordings_of

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from diarize.batch.run import Places, Record, Run
+from diarize.batch.records import Record
+from diarize.batch.run import Run
 from diarize.cli import console
 
 if TYPE_CHECKING:
     from rich.progress import ProgressColumn
 
     from diarize.batch.jobs import Job
-    from diarize.batch.labelling import Labelling
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -123,10 +123,8 @@ class RecordingsBar(console.ProgressBar):
         )
 
 
-def label_many(
-    jobs: Sequence[Job], how: Labelling, places: Places, n_processes: int, threads: int | None, quiet: bool
-) -> None:
-    """Label recordings into a folder, show how it goes, and exit with the status.
+def label_many(run: Run, threads: int | None, quiet: bool) -> None:
+    """Label the recordings of a run, show how it goes, and exit with the status.
 
     Raises
     ------
@@ -136,14 +134,14 @@ def label_many(
     stopping = Stopping()
     states: Counter[str] = Counter()
     audio, started = 0.0, time.monotonic()
-    left = len(jobs)
+    n_jobs = left = run.n_jobs
     try:
-        with stopping.watching(), Run(jobs, how, places, n_processes) as run:
+        with stopping.watching(), run:
             for record in run.planned:
                 states[record.state] += 1
                 _report(record, quiet, is_bar=False)
             if states["skipped"] and not quiet:
-                done = f"skipped {states['skipped']} of {len(jobs)} recordings"
+                done = f"skipped {states['skipped']} of {n_jobs} recordings"
                 console.say(f"{done}: done before, with the same input, model and settings\n")
             left = len(run.todo)
             with RecordingsBar(run, quiet) as bar:
@@ -159,9 +157,9 @@ def label_many(
         elapsed = time.monotonic() - started
         console.say(_summary(states, audio, elapsed))
     if states["failed"]:
-        console.complain(f"{states['failed']} of {len(jobs)} recordings failed, see above")
+        console.complain(f"{states['failed']} of {n_jobs} recordings failed, see above")
     if stopping.signal is not None:
-        console.complain(f"stopped; {left} of {len(jobs)} recordings are left: the same command goes on")
+        console.complain(f"stopped; {left} of {n_jobs} recordings are left: the same command goes on")
         raise typer.Exit(128 + stopping.signal)
     if states["failed"]:
         raise typer.Exit(2)

@@ -97,6 +97,24 @@ Jobs = Annotated[
         "divided between them.",
     ),
 ]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Label recordings on the workers of a Dask cluster: the address of its scheduler, such as "
+        "tcp://10.0.0.1:8786, or its file.json.",
+        show_default=False,
+    ),
+]
+JournalFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--journal",
+        metavar="FOLDER",
+        help="Folder for the journal, where results go to a URL; default: that of the results.",
+        show_default=False,
+    ),
+]
 ShardName = Annotated[
     str | None,
     typer.Option(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -21,6 +22,7 @@ from diarize.cli.options import (
     Formats,
     Inputs,
     Jobs,
+    JournalFolder,
     KnownVoices,
     MaxSpeakers,
     MinConfidence,
@@ -31,6 +33,7 @@ from diarize.cli.options import (
     Preset,
     Quiet,
     SaveVoices,
+    Scheduler,
     ShardName,
     SpeechFile,
     Threads,
@@ -71,7 +74,9 @@ def run(
     device: Device = "auto",
     threads: Threads = None,
     jobs: Jobs = 1,
+    scheduler: Scheduler = None,
     shard: ShardName = None,
+    journal: JournalFolder = None,
     preset: Preset = None,
     config: ConfigFile = None,
     settings: Assignments = None,
@@ -104,22 +109,29 @@ def run(
 
     part = WHOLE if shard is None else parse_shard(shard)
     target = find_target(output, format or [])
-    if target.folder is None and (jobs > 1 or shard is not None):
-        raise ConfigError("--jobs and --shard need a folder for the results; give one with --output")
+    together = jobs > 1 or shard is not None or scheduler is not None
+    if target.folder is None and together:
+        told = "--jobs, --shard and --scheduler need a folder for the results"
+        raise ConfigError(f"{told}; give one with --output")
+    if jobs > 1 and scheduler is not None:
+        raise ConfigError("--jobs is for this machine, --scheduler for a cluster; give one of them")
     if save_voices and target.path is None:
         raise ConfigError("--save-voices writes a file beside each result; give a folder with --output")
-    found = find_jobs(inputs, allow_pipes=allow_pipes, speech=speech)
+    found = find_jobs(inputs, allow_pipes=allow_pipes, speech=speech, urls=True)
     target.check_jobs(found)
     how = Labelling(chosen, model, device, channel, channels, names, track, speech, known)
     if target.folder is not None:
         from diarize.batch.journal import find_journals
-        from diarize.batch.run import Places
+        from diarize.batch.records import Places
+        from diarize.batch.run import Run
         from diarize.cli.many import label_many
 
-        if len(found) > 1 or jobs > 1 or shard is not None or find_journals(target.folder):
+        on_disk = journal or target.folder
+        if len(found) > 1 or together or journal or (isinstance(on_disk, Path) and find_journals(on_disk)):
             formats = (*target.formats, *([VOICES] if save_voices else []))
-            places = Places(target.folder, formats, part, force)
-            label_many(part.take(found), how, places, jobs, threads, quiet)
+            places = Places(target.folder, formats, part, force, journal)
+            run = Run(part.take(found), how, places, jobs, scheduler)
+            label_many(run, threads, quiet)
             return
     _label_each(found, how, target, threads, save_voices, force, quiet)
 
@@ -134,10 +146,10 @@ def _label_each(
     quiet: bool,
 ) -> None:
     """Label recordings one after the other, without a journal, and show their turns."""
-    from diarize.batch.jobs import VOICES
+    from diarize.batch.jobs import VOICES, VOICES_SUFFIX
     from diarize.batch.labelling import label_job, result_content, result_text
-    from diarize.batch.result_voices import voices_path
-    from diarize.files.atomic import remove_leftovers, write_files
+    from diarize.files.atomic import remove_leftovers
+    from diarize.files.locations import write_all
 
     diarizer = how.make_diarizer(threads)
     progress = console.ProgressBar(quiet)
@@ -146,16 +158,16 @@ def _label_each(
     def label(job: Job) -> None:
         paths = target.paths(job, force)
         if save_voices:
-            table = voices_path(paths[0])
+            table = paths[0].with_name(f"{paths[0].stem}{VOICES_SUFFIX}")
             console.refuse_existing([table], force)
             paths.append(table)
-        remove_leftovers(paths)
+        remove_leftovers(path for path in paths if isinstance(path, Path))
         started = time.perf_counter()
         with progress:
             diarization = label_job(diarizer, job, how, progress)
         seconds = time.perf_counter() - started
         # There are no paths if the result goes to stdout.
-        write_files(
+        write_all(
             {path: result_content(diarization, name) for path, name in zip(paths, formats, strict=False)}
         )
         if not paths:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from diarize.cli.console import STAGES, clock
 
 if TYPE_CHECKING:
     from diarize.clustering.reasons import Recognised, RecognisedSpeaker
+    from diarize.files.locations import Location
     from diarize.pipeline.result import Diarization
 
 
-def describe(diarization: Diarization, paths: Sequence[Path], seconds: float) -> str:
+def describe(diarization: Diarization, paths: Sequence[Location], seconds: float) -> str:
     """A summary as text: the turns, the number of speakers and its reason, the times, the files written."""
     lines = [f"{diarization.recording}"]
     lines += [

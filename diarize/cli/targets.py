@@ -11,6 +11,8 @@ from diarize.batch.jobs import Job, refuse_recording, result_paths
 from diarize.cli.console import make_folder, refuse_existing
 from diarize.errors import ConfigError, DiarizeError
 from diarize.files.folders import refuse_outside
+from diarize.files.locations import Location
+from diarize.files.remote import check_writable, is_url
 from diarize.formats import FORMATS, READABLE, find_format
 
 
@@ -18,13 +20,13 @@ from diarize.formats import FORMATS, READABLE, find_format
 class Target:
     """The place and the formats of the results; see `find_target`."""
 
-    path: Path | None
-    """The file or the folder; None for stdout."""
+    path: Location | None
+    """The file or the folder, or its URL; None for stdout."""
     formats: tuple[str, ...]
     is_file: bool = False
 
     @property
-    def folder(self) -> Path | None:
+    def folder(self) -> Location | None:
         """The folder, if it is one."""
         return None if self.is_file else self.path
 
@@ -41,7 +43,7 @@ class Target:
                 f"{self.path}: one file takes one recording, {len(jobs)} are given; give a folder"
             )
 
-    def paths(self, job: Job, force: bool) -> list[Path]:
+    def paths(self, job: Job, force: bool) -> list[Location]:
         """The files for the results of a recording; none for stdout.
 
         Raises
@@ -53,8 +55,8 @@ class Target:
             return []
         paths = [self.path] if self.is_file else result_paths(job, self.path, self.formats)
         refuse_existing(paths, force)
-        if not self.is_file:
-            refuse_outside(paths, self.path)
+        if isinstance(self.path, Path) and not self.is_file:
+            refuse_outside([path for path in paths if isinstance(path, Path)], self.path)
         refuse_recording(job, paths)
         return paths
 
@@ -80,7 +82,7 @@ def find_target(output: str, formats: Sequence[str]) -> Target:
         return Target(None, asked or ("rttm",))
     if not output:
         raise ConfigError("--output is empty; name a folder or a file, or - for stdout")
-    path = Path(output)
+    path = check_writable(output) if is_url(output) else Path(output)
     unwritable = {known.suffix for known in READABLE.values()} | {".uem"}
     unwritable -= {known.suffix for known in FORMATS.values()}
     if path.suffix.lower() in unwritable and not names_folder(output):
@@ -88,11 +90,13 @@ def find_target(output: str, formats: Sequence[str]) -> Target:
         raise ConfigError(f"{output}: {path.suffix} cannot be written; known: {written}")
     told = None if names_folder(output) else _format_of(path)
     if told is None:
-        make_folder(path)
+        if isinstance(path, Path):
+            make_folder(path)
         return Target(path, asked or ("rttm", "json"))
     if wrong := [name for name in asked if name != told]:
         raise ConfigError(f"{output}: the suffix is that of {told}, --format says {wrong[0]}; give a folder")
-    make_folder(path.parent)
+    if isinstance(path, Path):
+        make_folder(path.parent)
     return Target(path, (told,), is_file=True)
 
 
@@ -115,7 +119,7 @@ def check_table(output: str) -> Path:
     return Path(output)
 
 
-def _format_of(path: Path) -> str | None:
+def _format_of(path: Location) -> str | None:
     """The name of the format that a suffix belongs to."""
     suffix = path.suffix.lower()
     return next((name for name, known in FORMATS.items() if known.suffix.lower() == suffix), None)

@@ -8,10 +8,16 @@ from dataclasses import asdict, dataclass
 from hashlib import file_digest
 from pathlib import Path
 
+from diarize.files.locations import Location, locate, status
+from diarize.files.remote import RemoteFile
+
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """Size in bytes, time of the last change in nanoseconds, and SHA-256 of the content of a file."""
+    """Size in bytes, time of the last change in nanoseconds, and SHA-256 of the content of a file.
+
+    The time of a file at a URL is a number that its store's mark of the version gives.
+    """
 
     size: int
     mtime_ns: int
@@ -31,15 +37,23 @@ def fingerprint(path: str | Path) -> Fingerprint:
         return Fingerprint(status.st_size, status.st_mtime_ns, file_digest(file, "sha256").hexdigest())
 
 
-def is_same(path: str | Path, known: Fingerprint) -> bool:
+def is_same(path: str | Location, known: Fingerprint) -> bool:
     """Whether a file is that of a fingerprint. It is read only if its time differs and its size does not."""
+    file = locate(path) if isinstance(path, str) else path
     try:
-        status = Path(path).stat()
-        if status.st_size != known.size:
+        size, time = status(file)
+        if size != known.size:
             return False
-        return status.st_mtime_ns == known.mtime_ns or fingerprint(path).sha256 == known.sha256
+        return 0 != time == known.mtime_ns or _digest(file) == known.sha256
     except (OSError, ValueError):  # it is not there
         return False
+
+
+def _digest(file: Location) -> str:
+    if not isinstance(file, RemoteFile):
+        return fingerprint(file).sha256
+    with file.downloaded() as copy:
+        return file_digest(copy, "sha256").hexdigest()
 
 
 def to_json(fingerprints: Mapping[str, Fingerprint]) -> str:

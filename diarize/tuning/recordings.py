@@ -9,7 +9,8 @@ from functools import cached_property
 from pathlib import Path
 
 from diarize.audio import Samples, recording_id, stream_audio
-from diarize.batch.jobs import Job, find_jobs, open_source
+from diarize.batch.jobs import Job, find_jobs
+from diarize.batch.sources import open_source
 from diarize.errors import DiarizeError, FormatError
 from diarize.files.folders import find_files
 from diarize.formats import READABLE

@@ -10,7 +10,8 @@ import soundfile
 from command_line import call, complaint, demo_samples
 from helpers import write_small_model
 
-from diarize.batch.jobs import Job, check_speech, find_jobs, open_source, read_speech
+from diarize.batch.jobs import Job, check_speech, find_jobs, read_speech
+from diarize.batch.sources import open_source
 from diarize.errors import DiarizeError, FormatError
 from diarize.formats import read_rttm
 from diarize.formats.kaldi import write_data_folder

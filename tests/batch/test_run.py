@@ -289,7 +289,7 @@ def test_what_is_no_shard_is_said(shard, few, tmp_path):
 def test_processes_and_shards_need_a_folder(option, output, few, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     line = complaint(call("run", few, *option, *output))
-    assert line == "--jobs and --shard need a folder for the results; give one with --output"
+    assert line == "--jobs, --shard and --scheduler need a folder for the results; give one with --output"
 
 
 # What is done again

@@ -113,6 +113,23 @@ def test_heavy_packages_stay_where_they_belong(module):
         assert "torchaudio" not in roots, "audio/features.py is the only user of torchaudio"
 
 
+def test_packages_that_open_sockets_are_imported_only_where_they_are_asked_for():
+    """In functions of these modules alone, so that nothing else, such as a local run, loads them."""
+    users = {"dask": set(), "distributed": {"batch/cluster.py", "batch/cluster_worker.py"}}
+    users |= {"fsspec": {"files/remote.py"}, "s3fs": set(), "gcsfs": set(), "aiohttp": set()}
+    for module in (*MODULES, FRONT_DOOR):
+        place = str(module.relative_to(LIBRARY))
+        roots = {each.split(".")[0] for each in imports(module)} & set(users)
+        assert all(place in users[root] for root in roots), f"{place} imports {sorted(roots)}"
+        top = {
+            alias.name.split(".")[0] if isinstance(node, ast.Import) else str(node.module).split(".")[0]
+            for node in ast.parse(module.read_text(encoding="utf-8")).body
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for alias in node.names
+        }
+        assert not top & set(users), f"{place} imports {sorted(top & set(users))} when it is imported"
+
+
 @pytest.mark.parametrize("each", ORDER)
 def test_the_order_names_what_exists(each):
     assert (LIBRARY / f"{each}.py").is_file() or (LIBRARY / each / "__init__.py").is_file()
