@@ -34,6 +34,11 @@ class ByteQueue:
         """Add bytes; an empty block is the end."""
         self._blocks.put(block)
 
+    @property
+    def n_blocks(self) -> int:
+        """Blocks that nobody has read yet."""
+        return self._blocks.qsize()
+
     def read(self, size: int, /) -> bytes:
         """The next block, of whatever size, as soon as there is one."""
         return self._blocks.get()

@@ -58,8 +58,8 @@ def live(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Listen to an input device instead of INPUT: a part of its name, its number, or default. Needs "
-            "the extra `live`.",
+            help="Listen to an input device instead of INPUT: a part of its name, its number, or default. "
+            "Needs the extra `live`.",
         ),
     ] = None,
     latency: Annotated[float, typer.Option(help="Seconds between what is said and its turn, 1 to 8.")] = 2.0,

@@ -101,7 +101,7 @@ class Access:
             if not self._is_token(authorization.removeprefix("Bearer ")):
                 raise RefusedError(401, "the token in the header Authorization is not that of this server")
         else:
-            _, token, rest = [*path.split("/", 2), "", ""][:3]
+            token = path.split("/", 2)[1] if path.startswith("/") else ""
             if not self._is_token(token):
                 raise RefusedError(404, "not found; use the address that diarize serve has printed")
             path = path[1 + len(token) :]

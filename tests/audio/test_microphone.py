@@ -92,7 +92,11 @@ def test_a_microphone_is_opened_at_its_own_rate_and_heard_at_16_khz(monkeypatch,
         ),
         ([DESK, HEADSET], "e", "microphone 'e': several input devices have that name; known: 0 "),
         ([DESK], "7", r"microphone '7': no input device has that name; known: 0 \(Desk microphone\)"),
-        ([DESK], "default", r"no default microphone; give one of these to --microphone: 0 \(Desk microphone\)"),
+        (
+            [DESK],
+            "default",
+            r"no default microphone; give one of these to --microphone: 0 \(Desk microphone\)",
+        ),
     ],
 )
 def test_a_microphone_that_is_not_there_is_an_error_that_lists_those_that_are(

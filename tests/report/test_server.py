@@ -136,7 +136,11 @@ def test_a_request_that_names_another_host_is_refused(server, result, method, ho
     before = result.read_bytes()
     host = host and host.replace("{port}", str(server.server_port))
     status, _, content = ask(
-        server, method, f"/{server.access.token}/0/turns", document([]) if method == "PUT" else None, Host=host
+        server,
+        method,
+        f"/{server.access.token}/0/turns",
+        document([]) if method == "PUT" else None,
+        Host=host,
     )
     assert (status, json.loads(content)["error"]) == (403, "this server is not known by that name")
     assert result.read_bytes() == before

@@ -56,7 +56,11 @@ def test_other_methods_are_refused(server, method):
 
 @pytest.mark.parametrize("wrong", ["", "x", "{token}x", "{short}", "%7B", "{token}%00", "{upper}"])
 def test_no_other_token_opens_it(server, wrong):
-    known = {"token": server.access.token, "short": server.access.token[:-1], "upper": server.access.token.swapcase()}
+    known = {
+        "token": server.access.token,
+        "short": server.access.token[:-1],
+        "upper": server.access.token.swapcase(),
+    }
     assert status(server, f"/{wrong.format(**known)}/0/") == 404
 
 
