@@ -52,10 +52,10 @@ class JobQueue:
         self.store, self.limits = store, limits
         self.jobs: dict[str, QueuedJob] = {}
         self.n_uploads = 0
-        self.stopping = False
+        self.stopping, self._stopped = False, 0.0
         self.failure: BaseException | None = None
         self.on_failure: Callable[[], None] = lambda: None
-        """Called if the jobs can no longer be kept, such as with a full disk; leaving the block raises why."""
+        """Called if jobs can no longer be kept, such as with a full disk; leaving the block raises why."""
         self._task, self._n_processes = task, n_processes
         self._queue: asyncio.Queue[QueuedJob | None] = asyncio.Queue()
         self._news: dict[str, asyncio.Event] = {}
@@ -84,7 +84,8 @@ class JobQueue:
         for _lane in self._lanes:
             self._queue.put_nowait(None)  # wakes those that wait for a job
         if self._lanes:
-            await asyncio.wait(self._lanes, timeout=self.limits.grace)
+            left = self._stopped + self.limits.grace - time.monotonic()
+            await asyncio.wait(self._lanes, timeout=max(0.0, left))
         for task in (*self._lanes, self._sweeper):
             task.cancel()
         await asyncio.gather(*self._lanes, self._sweeper, return_exceptions=True)
@@ -96,7 +97,8 @@ class JobQueue:
 
     def stop(self) -> None:
         """Begin nothing more, and end what waits for news."""
-        self.stopping = True
+        if not self.stopping:
+            self.stopping, self._stopped = True, time.monotonic()
         for event in self._news.values():
             event.set()
 
@@ -229,9 +231,8 @@ class JobQueue:
             self.store.wait(job)
             self._queue.put_nowait(job)
         else:
-            self.store.fail(
-                job, f"{job.recording}: {job.killed or f'the process that labels it {how}, twice'}"
-            )
+            why = job.killed or f"the process that labels it {how}, for the second time"
+            self.store.fail(job, f"{job.recording}: {why}")
 
     def _finish(self, job: QueuedJob, labelled: Any) -> None:
         try:

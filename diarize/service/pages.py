@@ -1,4 +1,4 @@
-"""The pages of a service: a list of jobs, and a stream. Their files are in `assets/` and load nothing else."""
+"""The pages of a service: a list of jobs, and a stream. Their files are in `assets/`."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ class Store:
         self._close()
 
     def load(self) -> list[QueuedJob]:
-        """The jobs of earlier runs, in their order. What was running waits again, unless it has run too often."""
+        """The jobs of earlier runs, in their order. One that was running waits again, but not forever."""
         jobs = [job for entry in self._journal.entries() if (job := self._job_of(entry))]
         for job in jobs:
             if job.state == "running" and job.starts >= MOST_STARTS:

@@ -3,6 +3,7 @@
 import { applyEvent } from "./turns.js";
 
 const find = (id) => document.getElementById(id);
+const PLAIN = { echoCancellation: false, noiseSuppression: false, autoGainControl: false }; // they drop quiet speakers
 let turns = [];
 let stream = null; // what runs: {context, socket, end}
 
@@ -86,7 +87,7 @@ function stop() {
 find("stop").addEventListener("click", stop);
 
 find("listen").addEventListener("click", () => start(async (context) => {
-  const sound = await navigator.mediaDevices.getUserMedia({ audio: true });
+  const sound = await navigator.mediaDevices.getUserMedia({ audio: PLAIN });
   return {
     node: context.createMediaStreamSource(sound),
     end: () => sound.getTracks().forEach((track) => track.stop()),
