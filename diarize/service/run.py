@@ -7,10 +7,10 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from diarize.batch.labelling import Labelling
 from diarize.batch.workers import make_task
-from diarize.pipeline.live import LiveDiarizer
 from diarize.report.access import Access
 from diarize.service.application import make_application
 from diarize.service.job_queue import JobQueue
@@ -18,6 +18,9 @@ from diarize.service.limits import Limits
 from diarize.service.live_routes import LiveRoutes
 from diarize.service.serving import Server, open_socket
 from diarize.service.store import Store
+
+if TYPE_CHECKING:
+    from diarize.pipeline.live import LiveDiarizer
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,8 @@ class Service:
 
     def _make_live(self) -> Callable[[], LiveDiarizer]:
         """What makes a diarizer for each stream; the first one is made here, to find what is wrong."""
+        from diarize.pipeline.live import LiveDiarizer  # a server of jobs alone does not load torch
+
         assert self.latency is not None
         latency, how = self.latency, self.how
 

@@ -34,7 +34,7 @@ def parse_name(name: str) -> tuple[str, str]:
     if not 0 < len(name) <= _LONGEST_NAME or not name.isprintable() or re.search(r"[/\\]", name):
         raise RefusedError(422, f"name: 1 to {_LONGEST_NAME} printable characters without / and \\")
     recording, suffix = recording_id(name), PurePosixPath(name).suffix.lower()
-    if not re.search(r"\w", recording):
+    if not re.search(r"[^\W_]", recording):
         raise RefusedError(422, "name: a letter or a digit is missing")
     return recording, suffix if re.fullmatch(r"\.[a-z0-9]{1,8}", suffix) else ""
 
