@@ -15,7 +15,7 @@ audio formats words networks
 clustering speakers scoring experiments
 speech embedding corpus
 pipeline training
-report batch tuning
+report batch tuning service
 cli __main__
 """
 ORDER = _GROUPS.split()

@@ -14,7 +14,7 @@ from diarize.service import live_routes
 from diarize.service.application import make_application
 from diarize.service.live_routes import LiveRoutes
 
-SAMPLES = (demo_samples(4.0) * 32767).astype("<i2").tobytes()
+SAMPLES = (demo_samples(3.0) * 32767).astype("<i2").tobytes()
 ORDINARY = {"Host": HOST, "Origin": f"http://{HOST}"}
 TARGET = f"/{TOKEN}/live/socket"
 
