@@ -2,11 +2,11 @@
 
     python benchmarks/service_load.py [--clients 50] [--recordings 2] [--seconds 10] [--jobs 1 2]
 
-Each client uploads a part of the demo recording, follows its job by server-sent events, fetches the RTTM, and does
-so again. A client that is refused (429, 503) waits as long as Retry-After says, at most two seconds, and tries
-again. A row with a queue of 10 shows what is refused. Memory is the largest resident size of the server and of
-its worker processes together, read from /proc. "health" is the answer time of a further client that asks for
-the state of the server all the time.
+Each client uploads a part of the demo recording, follows its job by server-sent events, fetches the RTTM, and
+does so again. A client that is refused (429, 503) waits as long as Retry-After says, at most two seconds, and
+tries again. A row with a queue of 10 shows what is refused. Memory is the largest resident size of the server
+and of its worker processes together, read from /proc. "health" is the answer time of a further client that
+asks for the state of the server all the time.
 """
 
 from __future__ import annotations

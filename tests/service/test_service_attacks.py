@@ -39,9 +39,10 @@ def test_requests_of_others_are_refused_at_every_address(tmp_path, headers, stat
             for address in ADDRESSES:
                 answer = await client.request(method, address, headers=headers, content=b"x")
                 assert answer.status_code == status, address
-                assert SAFE_HEADERS.items() <= {
-                    name.title(): value for name, value in answer.headers.items()
-                }.items()
+                assert (
+                    SAFE_HEADERS.items()
+                    <= {name.title(): value for name, value in answer.headers.items()}.items()
+                )
                 assert "access-control-allow-origin" not in answer.headers
             assert not queue.jobs
 
@@ -51,7 +52,15 @@ def test_requests_of_others_are_refused_at_every_address(tmp_path, headers, stat
 def test_without_the_token_nothing_is_found(tmp_path):
     async def scenario() -> None:
         async with service(tmp_path) as (queue, client):
-            for start in ("", "x/", f"{TOKEN}x/", f"{TOKEN[:-1]}/", f"{TOKEN.upper()}/", "%7B/", f"x/{TOKEN}/"):
+            for start in (
+                "",
+                "x/",
+                f"{TOKEN}x/",
+                f"{TOKEN[:-1]}/",
+                f"{TOKEN.upper()}/",
+                "%7B/",
+                f"x/{TOKEN}/",
+            ):
                 for address in ADDRESSES:
                     answer = await client.post(f"http://{HOST}/{start}{address}", content=b"x")
                     assert answer.status_code == 404, (start, address)
