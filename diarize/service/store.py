@@ -86,7 +86,7 @@ class Store:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder.absolute()
+        self.folder = folder
 
     def __enter__(self) -> Self:
         make_folder(self.folder)
@@ -125,7 +125,7 @@ class Store:
 
     def upload_path(self, id: str, suffix: str) -> Path:
         """The path of an upload."""
-        return self.folder / id / f"{_RECORDING}{suffix}"
+        return self.folder.absolute() / id / f"{_RECORDING}{suffix}"
 
     def add(self, job: QueuedJob) -> None:
         """Note a new job, whose recording is there."""
