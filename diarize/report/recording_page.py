@@ -39,7 +39,7 @@ def format_recording_page(data: Mapping[str, Any], *, embedded: bytes | None = N
     embedded : bytes, optional
         A copy of the recording, to be put into the page.
     """
-    style, script = page_style(), _script()
+    style, script = _style(), _script()
     evidence = data["document"].get("evidence")
     known = {
         "TITLE": escape(data["recording"]),
@@ -56,7 +56,7 @@ def format_recording_page(data: Mapping[str, Any], *, embedded: bytes | None = N
 
 def format_list_page(recordings: Sequence[str]) -> str:
     """The HTML of a list of recordings, each linked to the page that lies below its number."""
-    style = page_style()
+    style = _style()
     rows = "".join(f'<li><a href="{k}/">{escape(name)}</a></li>\n' for k, name in enumerate(recordings))
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -93,8 +93,7 @@ def _script() -> str:
 
 
 @cache
-def page_style() -> str:
-    """The style of all pages."""
+def _style() -> str:
     return _asset("recording.css")
 
 

@@ -10,8 +10,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from diarize.report.recording_page import page_style
-
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html"}
 _SCRIPTS = ("jobs.js", "live.js", "turns.js", "capture.js")
 
@@ -55,4 +53,7 @@ def _policy(request: Request) -> str:
 @cache
 def _read(name: str) -> str:
     own = files("diarize.service").joinpath("assets", name).read_text(encoding="utf-8")
-    return page_style() + own if name == "style.css" else own
+    if name != "style.css":
+        return own
+    # Not by diarize.report.recording_page, which would load matplotlib.
+    return files("diarize.report").joinpath("assets", "recording.css").read_text(encoding="utf-8") + own
