@@ -1,6 +1,6 @@
 """A server for the pages of recordings on this machine, which writes corrections back to the files.
 
-It listens on 127.0.0.1 alone, and answers only whom `diarize.report.access` admits:
+It listens on 127.0.0.1 alone, and answers only whom `diarize.access` admits:
 
 - a request that writes must come from a page of this server;
 - recordings have numbers, and no part of an address is used as a path;
@@ -22,9 +22,9 @@ from socketserver import TCPServer
 from threading import BoundedSemaphore, Lock
 from typing import Any, BinaryIO
 
+from diarize.access import SAFE_HEADERS, Access, RefusedError
 from diarize.audio.compressed import COMPRESSED_TYPE
 from diarize.errors import DiarizeError
-from diarize.report.access import SAFE_HEADERS, Access, RefusedError
 from diarize.report.page_sources import PLAYED, PageSource
 from diarize.report.ranges import find_range
 from diarize.report.recording_page import format_list_page, format_recording_page

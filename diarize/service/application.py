@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from diarize.access import Access, RefusedError
 from diarize.errors import DiarizeError
-from diarize.report.access import Access, RefusedError
 from diarize.service.guard import Guard, error_answer
 from diarize.service.job_queue import JobQueue
 from diarize.service.job_routes import JobRoutes

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from diarize.report.access import SAFE_HEADERS, Access, RefusedError
+from diarize.access import SAFE_HEADERS, Access, RefusedError
 from diarize.service.limits import SILENCE
 
 logger = logging.getLogger(__name__)

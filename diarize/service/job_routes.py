@@ -14,8 +14,8 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from diarize import __version__
+from diarize.access import RefusedError
 from diarize.formats import FORMATS, read_turns, render_turns
-from diarize.report.access import RefusedError
 from diarize.service.job_queue import JobQueue
 from diarize.service.limits import SILENCE
 from diarize.service.store import RESULT, QueuedJob

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from diarize.access import RefusedError
 from diarize.audio.pipe import ByteQueue, stream_pcm
 from diarize.errors import DiarizeError
-from diarize.report.access import RefusedError
 from diarize.service.guard import error_answer
 from diarize.service.limits import SILENCE
 

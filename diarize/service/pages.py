@@ -55,5 +55,5 @@ def _read(name: str) -> str:
     own = files("diarize.service").joinpath("assets", name).read_text(encoding="utf-8")
     if name != "style.css":
         return own
-    # Not by diarize.report.recording_page, which would load matplotlib.
-    return files("diarize.report").joinpath("assets", "recording.css").read_text(encoding="utf-8") + own
+    shared = files("diarize").joinpath("report", "assets", "recording.css")  # loads no matplotlib
+    return shared.read_text(encoding="utf-8") + own

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from diarize.access import Access
 from diarize.batch.labelling import Labelling
 from diarize.batch.workers import make_task
-from diarize.report.access import Access
 from diarize.service.application import make_application
 from diarize.service.job_queue import JobQueue
 from diarize.service.limits import Limits

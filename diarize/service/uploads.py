@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
+from diarize.access import RefusedError
 from diarize.audio import recording_id
 from diarize.errors import DiarizeError
-from diarize.report.access import RefusedError
 from diarize.service.job_queue import JobQueue
 from diarize.service.limits import MOST_JOBS, SILENCE, SLOWEST
 from diarize.service.store import QueuedJob

@@ -10,7 +10,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent.parent
 LIBRARY = REPOSITORY / "diarize"
 
 _GROUPS = """
-errors segments timelines config files machine
+errors segments timelines access config files machine
 audio formats words networks
 clustering speakers scoring experiments
 speech embedding corpus

@@ -12,13 +12,13 @@ import soundfile
 from command_line import demo_samples
 from services import service
 
+from diarize.access import Access
 from diarize.batch.jobs import Job
 from diarize.batch.journal import open_journal
 from diarize.batch.labelling import Labelled
 from diarize.batch.shards import WHOLE
 from diarize.errors import DiarizeError
 from diarize.formats import FORMATS, read_turns
-from diarize.report.access import Access
 from diarize.service.application import make_application
 from diarize.service.openapi import describe_interface
 from diarize.service.store import Store

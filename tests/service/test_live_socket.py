@@ -7,9 +7,9 @@ import pytest
 from command_line import demo_samples
 from services import HOST, PORT, TOKEN, Socket
 
+from diarize.access import Access
 from diarize.audio.pipe import ByteQueue, stream_pcm
 from diarize.pipeline.live import LiveDiarizer
-from diarize.report.access import Access
 from diarize.service import live_routes
 from diarize.service.application import make_application
 from diarize.service.live_routes import LiveRoutes

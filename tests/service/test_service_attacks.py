@@ -8,8 +8,8 @@ import socket
 import pytest
 from services import HOST, PORT, TOKEN, service
 
+from diarize.access import SAFE_HEADERS, Access
 from diarize.errors import DiarizeError
-from diarize.report.access import SAFE_HEADERS, Access
 from diarize.service import serving
 from diarize.service.application import make_application
 from diarize.service.serving import Server, open_socket

@@ -2,8 +2,8 @@
 
 import pytest
 
+from diarize.access import Access, RefusedError
 from diarize.errors import DiarizeError
-from diarize.report.access import Access, RefusedError
 
 TOKEN = "a-token-of-24-characters"
 
