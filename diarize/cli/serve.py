@@ -195,7 +195,7 @@ def _find_token(file: Path | None) -> str | None:
         If the file cannot be read.
     """
     if file is None:
-        return os.environ.get(TOKEN_VARIABLE) or None
+        return os.environ.pop(TOKEN_VARIABLE, None) or None  # the workers, which decode, do not see it
     from diarize.files.text import read_text
 
     return str(read_text(file)).strip()
