@@ -46,13 +46,16 @@ def test_events_make_turns_and_corrections_replace_them(tmp_path):
         found = browser.run(f"""(async () => {{
           const {{ applyEvent }} = await import({module});
           let turns = [];
-          const text = ({{ start, end, speaker, open }}) => [start, end, speaker].concat(open ? "open" : []).join(" ");
           return {events}.map((event) => {{
             turns = applyEvent(turns, event);
-            return turns.map(text);
+            return turns.map(({{ start, end, speaker, open }}) => [start, end, speaker, open]);
           }});
         }})()""")
-        assert found == [turns for _, turns in EVENTS_AND_TURNS]
+        shown = [
+            [f"{start:g} {end:g} {speaker}{' open' * is_open}" for start, end, speaker, is_open in turns]
+            for turns in found
+        ]
+        assert shown == [turns for _, turns in EVENTS_AND_TURNS]
         assert browser.errors == []
     finally:
         browser.close()
