@@ -129,17 +129,17 @@ class JobQueue:
 
     async def follow(self, job: QueuedJob) -> AsyncIterator[bool]:
         """True now and at each news of a job until it has ended or is removed; False while there are none."""
-        is_new = True
+        seen: asyncio.Event | None = None
         while job.id in self.jobs and not self.stopping:
             event = self._news[job.id]
+            # Before the caller goes on: while it sends, the job may end, of which it must hear as well.
+            is_new, has_ended = event is not seen, job.state in ("done", "failed")
             yield is_new
-            if job.state in ("done", "failed"):
+            if has_ended:
                 return
-            try:
+            seen = event
+            with suppress(TimeoutError):
                 await asyncio.wait_for(event.wait(), _BEAT)
-                is_new = True
-            except TimeoutError:
-                is_new = False
 
     def _add(self, job: QueuedJob) -> None:
         self.jobs[job.id] = job

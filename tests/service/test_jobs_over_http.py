@@ -19,6 +19,7 @@ from diarize.batch.labelling import Labelled
 from diarize.batch.shards import WHOLE
 from diarize.errors import DiarizeError
 from diarize.formats import FORMATS, read_turns
+from diarize.service import job_queue
 from diarize.service.application import make_application
 from diarize.service.openapi import describe_interface
 from diarize.service.store import Store
@@ -168,6 +169,24 @@ def test_jobs_outlive_the_server_and_one_that_ends_it_twice_has_failed(tmp_path)
             assert job.error == "waits: the process that labels it was ended by SIGKILL, for the second time"
 
     asyncio.run(go_on())
+
+
+def test_who_follows_a_job_hears_of_its_end_also_if_it_ends_while_other_news_is_sent(tmp_path, monkeypatch):
+    monkeypatch.setattr(job_queue, "_BEAT", 0.01)
+
+    async def scenario() -> None:
+        async with service(tmp_path) as (queue, client):
+            await client.post("jobs", content=b"x")
+            (job,) = queue.jobs.values()
+            told = []
+            async for is_new in queue.follow(job):
+                told.append((is_new, job.state))
+                if len(told) == 3:  # at a time without news
+                    queue.store.fail(job, "no")
+                    queue._tell(job)
+            assert told == [(True, "waiting"), (False, "waiting"), (False, "waiting"), (True, "failed")]
+
+    asyncio.run(scenario())
 
 
 def test_jobs_that_have_ended_are_removed_after_a_time_and_others_are_not(tmp_path):
