@@ -114,6 +114,16 @@ class Journal:
             self._write(f"INSERT OR REPLACE INTO recordings VALUES ({marks})", tuple(newest.values()))
         return Entry(newest)
 
+    def entries(self) -> list[Entry]:
+        """What is known of all recordings, in the order in which they were first noted."""
+        with journal_errors(self.path):
+            rows = self._database.execute(f"SELECT {', '.join(_COLUMNS)} FROM recordings ORDER BY rowid")
+            return [Entry(dict(zip(_COLUMNS, row, strict=True))) for row in rows]
+
+    def forget(self, name: str) -> None:
+        """Remove a recording."""
+        self._write("DELETE FROM recordings WHERE name = ?", (name,))
+
     def begin_run(self, n_processes: int) -> None:
         """Note that a run begins."""
         now = time.time()

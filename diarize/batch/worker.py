@@ -1,7 +1,7 @@
 """A worker process: labels the recordings that arrive on a pipe. `workers.py` starts it.
 
-It receives a `Task`, then jobs. It sends one event for each job, messages of the log and, if the models
-cannot be loaded, a `DiarizeError`.
+It receives a `Task`, then jobs. It sends `Ready` or, if the models cannot be loaded, a `DiarizeError`; then
+one event for each job, messages of the log and, if the task asks for it, the progress of jobs.
 """
 
 from __future__ import annotations
@@ -10,15 +10,20 @@ import logging
 import os
 import signal
 import sys
+import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from threading import Lock, Thread
 from typing import Any
 
+from diarize.audio.progress import Progress, ignore
 from diarize.batch.jobs import Job
 from diarize.batch.labelling import Labelling, try_job
-from diarize.errors import DiarizeError
+from diarize.errors import AudioError, DiarizeError
+
+_PAUSE = 0.2
+"""Seconds between two messages of progress."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,51 @@ class Task:
     formats: tuple[str, ...]
     threads: int
     log_level: int
+    max_duration: float | None = None
+    """Seconds of the longest recording that is labelled."""
+    reports: bool = False
+    """Whether to send `Progressed`."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The models are loaded."""
+
+
+@dataclass(frozen=True)
+class Progressed:
+    """How much of a stage of the job is done: seconds of the recording, or windows."""
+
+    stage: str
+    done: float
+    total: float | None
+
+
+class Watch:
+    """The hook of one job: sends its progress, and ends it if the recording is too long."""
+
+    def __init__(self, task: Task, output: Connection, lock: Lock) -> None:
+        self._task, self._output, self._lock = task, output, lock
+        self._stage, self._sent = "", 0.0
+
+    def __call__(self, stage: str, record: object) -> None:
+        """Take what a stage reports.
+
+        Raises
+        ------
+        AudioError
+            If the recording is too long.
+        """
+        if not isinstance(record, Progress):
+            return
+        longest = self._task.max_duration
+        if longest is not None and stage == "hear" and record.done > longest:
+            raise AudioError(f"the recording is longer than {longest:g} s; cut it into parts")
+        now = time.monotonic()
+        if stage != self._stage or now - self._sent > _PAUSE:
+            self._stage, self._sent = stage, now
+            with self._lock:
+                self._output.send(Progressed(stage, *record))
 
 
 class LogSender(logging.Handler):
@@ -62,9 +112,12 @@ def main(input_descriptor: int, output_descriptor: int) -> None:
     except DiarizeError as error:
         output.send(error)
         return
+    with lock:
+        output.send(Ready())
     while True:
         job: Job = queue.get()
-        event = try_job(diarizer, job, task.how, task.formats)
+        hook = Watch(task, output, lock) if task.reports else ignore
+        event = try_job(diarizer, job, task.how, task.formats, hook)
         with lock:
             output.send(event)
 

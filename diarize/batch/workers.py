@@ -15,7 +15,7 @@ from typing import Any
 
 from diarize.batch.jobs import Job
 from diarize.batch.labelling import Event, Failed, Labelling, Started
-from diarize.batch.worker import Task
+from diarize.batch.worker import Ready, Task
 from diarize.errors import DiarizeError
 
 logger = logging.getLogger(__name__)
@@ -58,9 +58,8 @@ def label_in_processes(
     DiarizeError
         If the models cannot be loaded.
     """
-    share = max(1, (threads or _default_threads()) // n_processes)
-    task = Task(how, tuple(formats), share, logging.getLogger("diarize").getEffectiveLevel())
-    workers: list[_Worker] = []
+    task = make_task(how, formats, n_processes, threads)
+    workers: list[Worker] = []
     suspects: deque[Job] = deque()
     events: list[Event] = []
     try:
@@ -93,7 +92,21 @@ def label_in_processes(
             worker.end()
 
 
-class _Worker:
+def make_task(
+    how: Labelling,
+    formats: Sequence[str],
+    n_processes: int,
+    threads: int | None,
+    max_duration: float | None = None,
+    reports: bool = False,
+) -> Task:
+    """The task of each of several workers, which share the threads."""
+    share = max(1, (threads or _default_threads()) // n_processes)
+    level = logging.getLogger("diarize").getEffectiveLevel()
+    return Task(how, tuple(formats), share, level, max_duration, reports)
+
+
+class Worker:
     """A worker process and the job that it has."""
 
     def __init__(self, task: Task) -> None:
@@ -133,16 +146,16 @@ class _Worker:
             self.input.send(message)
 
 
-def _idle(workers: list[_Worker], task: Task) -> _Worker:
+def _idle(workers: list[Worker], task: Task) -> Worker:
     """A worker without a job, if need be a new one."""
     for worker in workers:
         if worker.job is None:
             return worker
-    workers.append(_Worker(task))
+    workers.append(Worker(task))
     return workers[-1]
 
 
-def _receive(worker: _Worker, workers: list[_Worker], suspects: deque[Job]) -> Event | None:
+def _receive(worker: Worker, workers: list[Worker], suspects: deque[Job]) -> Event | None:
     """The event, if any, of a message of a worker with a job, or of its death."""
     job = worker.job
     assert job is not None
@@ -150,7 +163,7 @@ def _receive(worker: _Worker, workers: list[_Worker], suspects: deque[Job]) -> E
         message = worker.output.recv()
     except (EOFError, OSError):
         workers.remove(worker)
-        how = _describe(worker.end())
+        how = describe_end(worker.end())
         if worker.is_retry:
             return Failed(job, f"{job.name}: the process that labels it {how}, also when nothing else runs")
         logger.warning("%s: the process that labels it %s; it is labelled again later", job.name, how)
@@ -158,16 +171,23 @@ def _receive(worker: _Worker, workers: list[_Worker], suspects: deque[Job]) -> E
         return None
     if isinstance(message, DiarizeError):
         raise message
+    if isinstance(message, Ready):
+        return None
     if isinstance(message, tuple):
-        name, level, text = message
-        logging.getLogger(name).log(level, "%s", text)
+        log_message(message)
         return None
     worker.job = None
     event: Event = message
     return event
 
 
-def _describe(status: int) -> str:
+def log_message(message: tuple[str, int, str]) -> None:
+    """Log a message that a worker has sent."""
+    name, level, text = message
+    logging.getLogger(name).log(level, "%s", text)
+
+
+def describe_end(status: int) -> str:
     """What a process did that ended with a status."""
     if status >= 0:
         return f"ended with status {status}"

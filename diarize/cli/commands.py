@@ -15,9 +15,10 @@ from diarize.cli.find import find
 from diarize.cli.link import link
 from diarize.cli.live import live
 from diarize.cli.options import Force
-from diarize.cli.report import report, serve
+from diarize.cli.report import report
 from diarize.cli.review import review
 from diarize.cli.run import run
+from diarize.cli.serve import serve
 from diarize.cli.status import status
 from diarize.cli.transcripts import words
 from diarize.cli.tuning import stability, tune

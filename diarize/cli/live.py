@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -28,7 +27,6 @@ from diarize.errors import DiarizeError
 if TYPE_CHECKING:
     from diarize.audio import Samples
     from diarize.pipeline.live import LiveEvent
-    from diarize.segments import Segment
 
 
 def live(
@@ -54,6 +52,14 @@ def live(
             min=1000,
             metavar="HZ",
             help="stdin holds raw samples of this rate: 16 bits, little endian, one channel.",
+        ),
+    ] = None,
+    microphone: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Listen to an input device instead of INPUT: a part of its name, its number, or default. "
+            "Needs the extra `live`.",
         ),
     ] = None,
     latency: Annotated[float, typer.Option(help="Seconds between what is said and its turn, 1 to 8.")] = 2.0,
@@ -85,9 +91,17 @@ def live(
         find_format(output)  # an unknown suffix is an error before any work
         console.refuse_existing([output], force)
         console.make_folder(output.parent)
+    if microphone is not None and (source != "-" or rate is not None):
+        raise DiarizeError("--microphone replaces INPUT and --rate; leave them out")
     if rate is not None and source != "-":
         raise DiarizeError(f"--rate is the rate of raw samples on stdin, not of a file such as {source}")
     name = "live" if output is None else output.stem
+    if microphone is not None:
+        from diarize.audio.microphone import Microphone
+
+        blocks = Microphone(microphone).stream()
+    else:
+        blocks = _blocks(source, rate)
 
     from diarize.pipeline.live import LiveDiarizer
 
@@ -96,7 +110,7 @@ def live(
     )
     render = _json if events == "jsonl" else _text
     try:
-        for block in _blocks(source, rate):
+        for block in blocks:
             console.say("".join(map(render, diarizer.push(block))))
     except KeyboardInterrupt:  # the usual end of a stream
         pass
@@ -130,11 +144,4 @@ def _text(event: LiveEvent) -> str:
 
 def _json(event: LiveEvent) -> str:
     """A line of JSON for an event."""
-    turns = [{**_times(turn.segment), "speaker": turn.speaker} for turn in event.turns]
-    if event.kind == "correct":
-        return json.dumps({"event": "correct", **_times(event.segment), "turns": turns}) + "\n"
-    return json.dumps({"event": event.kind, **turns[0]}) + "\n"
-
-
-def _times(segment: Segment) -> dict[str, float]:
-    return {"start": round(segment.start, 3), "end": round(segment.end, 3)}
+    return event.to_json() + "\n"

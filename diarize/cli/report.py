@@ -1,8 +1,7 @@
-"""The commands that show results: pages of recordings, as files or from a server on this machine."""
+"""The command that writes pages of recordings."""
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -87,7 +86,7 @@ def report(
     A page is one HTML file that opens in any browser and loads nothing.
     """
     console.start_logging(quiet, verbose)
-    _check(audio, embed_audio, reference, uem, collar)
+    check_page_options(audio, embed_audio, reference, uem, collar)
     from diarize.files.text import write_text
     from diarize.report.page_sources import find_sources
 
@@ -111,38 +110,7 @@ def report(
         raise typer.Exit(2)
 
 
-def serve(
-    results: Results,
-    audio: Audio = None,
-    reference: ReferenceFile = None,
-    uem: ScoredRegions = None,
-    collar: Collar = 0.0,
-    embeddings: EmbeddingTable = None,
-    port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port on this machine; by default, a free one.")
-    ] = 0,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
-) -> None:
-    """Show the pages of recordings and write corrections back to their files.
-
-    The server is reached from this machine alone, by the address that is printed. Ctrl-C ends it.
-    """
-    console.start_logging(quiet, verbose)
-    _check(audio, False, reference, uem, collar)
-    from diarize.report.page_sources import find_sources
-    from diarize.report.server import PageServer
-
-    sources = find_sources(
-        results, audio=audio, reference=reference, uem=uem, collar=collar, embeddings=embeddings
-    )
-    with PageServer(sources, port) as server:
-        console.say(f"{server.address}{'0/' if len(sources) == 1 else ''}\n")
-        with suppress(KeyboardInterrupt):  # the way to end it
-            server.serve_forever()
-
-
-def _check(
+def check_page_options(
     audio: Path | None, embed_audio: bool, reference: Path | None, uem: Path | None, collar: float
 ) -> None:
     """Check that options which need another one have it."""

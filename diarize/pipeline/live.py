@@ -10,6 +10,7 @@ those that were given before::
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -60,6 +61,13 @@ class LiveEvent(NamedTuple):
     segment: Segment
     turns: tuple[Turn, ...]
     """The turn or, of a correction, all turns within the segment."""
+
+    def to_json(self) -> str:
+        """The event as a JSON object, on one line."""
+        turns = [{**_times(turn.segment), "speaker": turn.speaker} for turn in self.turns]
+        if self.kind == "correct":
+            return json.dumps({"event": self.kind, **_times(self.segment), "turns": turns})
+        return json.dumps({"event": self.kind, **turns[0]})
 
 
 class LiveDiarizer:
@@ -239,6 +247,10 @@ class LiveDiarizer:
     def _number_of(self, window: Segment) -> int:
         """The number of the speaker who has most of a window by the turns given; -1 if nobody has any."""
         return self._numbers.get(speaker_of(window, self._turns) or "", -1)
+
+
+def _times(segment: Segment) -> dict[str, float]:
+    return {"start": round(segment.start, 3), "end": round(segment.end, 3)}
 
 
 def _for_streams(config: Config) -> Config:

@@ -1,10 +1,8 @@
 """A server for the pages of recordings on this machine, which writes corrections back to the files.
 
-It listens on 127.0.0.1 alone. Other programs and web pages on the machine cannot use it:
+It listens on 127.0.0.1 alone, and answers only whom `diarize.access` admits:
 
-- every address begins with a random token, without which nothing is found;
-- a request must name this server as its host, so that no domain name can lead to it (DNS rebinding);
-- a request from a page of another origin is refused; one that writes must come from a page of this server;
+- a request that writes must come from a page of this server;
 - recordings have numbers, and no part of an address is used as a path;
 - there are at most 64 connections, and one that is silent for a minute is closed.
 """
@@ -14,19 +12,17 @@ from __future__ import annotations
 import json
 import logging
 import re
-import secrets
 import sys
 from collections.abc import Sequence
 from functools import lru_cache
-from hmac import compare_digest
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
 from socketserver import TCPServer
 from threading import BoundedSemaphore, Lock
 from typing import Any, BinaryIO
-from urllib.parse import urlsplit
 
+from diarize.access import SAFE_HEADERS, Access, RefusedError
 from diarize.audio.compressed import COMPRESSED_TYPE
 from diarize.errors import DiarizeError
 from diarize.report.page_sources import PLAYED, PageSource
@@ -41,14 +37,6 @@ MOST_BYTES = 16 * 2**20
 MOST_CONNECTIONS = 64
 """Connections at a time; a browser opens six. Further ones are closed."""
 _BLOCK = 2**16
-_HEADERS = {
-    "Cache-Control": "no-store",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
 
 
 class PageServer(ThreadingHTTPServer):
@@ -77,8 +65,7 @@ class PageServer(ThreadingHTTPServer):
                 f"port {port} cannot be used ({error}); give another one with --port"
             ) from error
         self.sources = list(sources)
-        self.token = secrets.token_urlsafe(24)
-        self.hosts = {f"{name}:{self.server_port}" for name in ("127.0.0.1", "localhost")}
+        self.access = Access(self.server_port)
         self.work = Lock()
         """Held while a page is made or a correction is written."""
         self.copy = lru_cache(2)(PageSource.compress)
@@ -111,15 +98,7 @@ class PageServer(ThreadingHTTPServer):
     @property
     def address(self) -> str:
         """The address of the list of recordings, with the token."""
-        return f"http://127.0.0.1:{self.server_port}/{self.token}/"
-
-
-class _RefusedError(Exception):
-    """A request that is answered with an error."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status, self.message = status, message
+        return f"http://127.0.0.1:{self.server_port}/{self.access.token}/"
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -144,7 +123,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             number, name = self._route()
             (self._put if self.command == "PUT" else self._get)(number, name)
-        except _RefusedError as refused:
+        except RefusedError as refused:
             self._send_json(refused.status, {"error": refused.message})
         except DiarizeError as error:
             self._send_json(422, {"error": str(error)})
@@ -153,28 +132,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _route(self) -> tuple[int | None, str]:
         """The number of the recording, None for the list, and the last part of the address."""
-        if self.headers.get("Host", "") not in self.server.hosts:
-            raise _RefusedError(403, "this server is not known by that name")
-        try:
-            _, token, *parts = [*urlsplit(self.path).path.split("/"), ""]
-        except ValueError as error:
-            raise _RefusedError(400, "no address") from error
-        if not compare_digest(token.encode(), self.server.token.encode()):
-            raise _RefusedError(404, "not found; use the address that diarize serve has printed")
-        origin = self.headers.get("Origin")
-        if origin is not None and origin not in {f"http://{host}" for host in self.server.hosts}:
-            raise _RefusedError(403, "requests from other pages are refused")
-        if self.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
-            raise _RefusedError(403, "requests from other pages are refused")
-        if self.command == "PUT" and origin is None:
-            raise _RefusedError(403, "corrections come from a page of this server")
-        match parts[:-1]:
+        _, *parts = self.server.access.admit(self.path, self.headers).split("/")
+        if self.command == "PUT" and self.headers.get("Origin") is None:
+            raise RefusedError(403, "corrections come from a page of this server")
+        match parts:
             case [""]:
                 return None, ""
             case [number, ("" | "audio" | "turns") as name] if re.fullmatch("[0-9]{1,6}", number):
                 if int(number) < len(self.server.sources):
                     return int(number), name
-        raise _RefusedError(404, "not found")
+        raise RefusedError(404, "not found")
 
     def _get(self, number: int | None, name: str) -> None:
         if number is None:
@@ -195,39 +162,39 @@ class _Handler(BaseHTTPRequestHandler):
                 data["save"] = {"address": "turns", "version": version}
             self._send(200, "text/html; charset=utf-8", format_recording_page(data).encode())
         else:
-            raise _RefusedError(404, "not found")
+            raise RefusedError(404, "not found")
 
     def _put(self, number: int | None, name: str) -> None:
         if number is None or name != "turns":
-            raise _RefusedError(405, "only turns can be written")
+            raise RefusedError(405, "only turns can be written")
         body = self._read_body()
         source = self.server.sources[number]
         asked = self.headers.get("If-Match", "").strip('"')
         with self.server.work:
             if asked != version_of(source.path):
-                raise _RefusedError(
+                raise RefusedError(
                     409,
                     f"{source.path.name} has changed since this page was opened; "
                     "download your corrections, then open the page again",
                 )
             result = source.read()
             if not result.can_save:
-                raise _RefusedError(409, f"{source.path.name} cannot be written back; download RTTM or JSON")
+                raise RefusedError(409, f"{source.path.name} cannot be written back; download RTTM or JSON")
             written = save_correction(result, body)
             answer = {"version": version_of(source.path), "written": [path.name for path in written]}
         self._send_json(200, answer)
 
     def _read_body(self) -> bytes:
         if self.headers.get_content_type() != "application/json":
-            raise _RefusedError(415, "corrections are JSON")
+            raise RefusedError(415, "corrections are JSON")
         length = self.headers.get("Content-Length", "")
         if not re.fullmatch("[0-9]{1,18}", length):
-            raise _RefusedError(411, "the length of the content is missing")
+            raise RefusedError(411, "the length of the content is missing")
         if int(length) > MOST_BYTES:
-            raise _RefusedError(413, f"more than {MOST_BYTES} bytes of corrections are refused")
+            raise RefusedError(413, f"more than {MOST_BYTES} bytes of corrections are refused")
         body = self.rfile.read(int(length))
         if len(body) < int(length):
-            raise _RefusedError(400, "the content ends early")
+            raise RefusedError(400, "the content ends early")
         return body
 
     def _send_audio(self, source: PageSource, path: Path) -> None:
@@ -239,7 +206,7 @@ class _Handler(BaseHTTPRequestHandler):
             try:
                 file = path.open("rb")
             except OSError as error:
-                raise _RefusedError(404, f"{path.name}: cannot be read ({error.strerror})") from error
+                raise RefusedError(404, f"{path.name}: cannot be read ({error.strerror})") from error
         with file:
             size = file.seek(0, 2)
             span = find_range(self.headers.get("Range"), size)
@@ -272,7 +239,7 @@ class _Handler(BaseHTTPRequestHandler):
         if status >= 400:  # a body that was not read would be taken for the next request
             self.close_connection = True
             headers = {**headers, "Connection": "close"}
-        for name, value in (headers | _HEADERS).items():
+        for name, value in (headers | SAFE_HEADERS).items():
             self.send_header(name, value)
         self.end_headers()
 

@@ -10,12 +10,12 @@ REPOSITORY = Path(__file__).resolve().parent.parent.parent
 LIBRARY = REPOSITORY / "diarize"
 
 _GROUPS = """
-errors segments timelines config files machine
+errors segments timelines access config files machine
 audio formats words networks
 clustering speakers scoring experiments
 speech embedding corpus
 pipeline training
-report batch tuning
+report batch tuning service
 cli __main__
 """
 ORDER = _GROUPS.split()

@@ -92,16 +92,16 @@ def put(server, body: bytes, path: str = "0/turns", **headers: str | None):
         "Content_Length": str(len(body)),
         "If_Match": f'"{version_of(result)}"',
     }
-    status, _, content = ask(server, "PUT", f"/{server.token}/{path}", body, **(given | headers))
+    status, _, content = ask(server, "PUT", f"/{server.access.token}/{path}", body, **(given | headers))
     return status, json.loads(content)
 
 
 def test_the_list_leads_to_the_page_and_the_page_to_audio_and_turns(server, result):
     assert server.server_address[0] == "127.0.0.1"
-    status, headers, content = ask(server, "GET", f"/{server.token}/")
+    status, headers, content = ask(server, "GET", f"/{server.access.token}/")
     assert (status, headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     assert '<a href="0/">talk</a>' in content.decode()
-    status, headers, content = ask(server, "GET", f"/{server.token}/0/")
+    status, headers, content = ask(server, "GET", f"/{server.access.token}/0/")
     assert status == 200
     data = json.loads(re.search(r'id="data">(.*?)</script>', content.decode())[1])
     assert data["audio"] == {"address": "audio"}
@@ -123,9 +123,9 @@ def test_the_list_leads_to_the_page_and_the_page_to_audio_and_turns(server, resu
     ],
 )  # fmt: skip
 def test_other_addresses_are_not_found(server, path):
-    status, _, content = ask(server, "GET", path.replace("{token}", server.token))
+    status, _, content = ask(server, "GET", path.replace("{token}", server.access.token))
     assert status == 404
-    assert server.token not in content.decode()
+    assert server.access.token not in content.decode()
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT"])
@@ -136,7 +136,11 @@ def test_a_request_that_names_another_host_is_refused(server, result, method, ho
     before = result.read_bytes()
     host = host and host.replace("{port}", str(server.server_port))
     status, _, content = ask(
-        server, method, f"/{server.token}/0/turns", document([]) if method == "PUT" else None, Host=host
+        server,
+        method,
+        f"/{server.access.token}/0/turns",
+        document([]) if method == "PUT" else None,
+        Host=host,
     )
     assert (status, json.loads(content)["error"]) == (403, "this server is not known by that name")
     assert result.read_bytes() == before
@@ -156,7 +160,7 @@ def test_a_request_that_names_another_host_is_refused(server, result, method, ho
 def test_a_request_of_another_page_is_refused(server, result, headers):
     before = result.read_bytes()
     headers = {name: value.replace("{port}", str(server.server_port)) for name, value in headers.items()}
-    assert ask(server, "GET", f"/{server.token}/0/", **headers)[0] == 403
+    assert ask(server, "GET", f"/{server.access.token}/0/", **headers)[0] == 403
     assert put(server, document([]), **headers)[0] == 403
     assert result.read_bytes() == before
 
@@ -219,7 +223,7 @@ def test_corrections_that_are_wrong_are_refused_in_one_line(server, result):
 def test_corrections_that_end_early_are_not_written(server, result):
     before = result.read_bytes()
     head = (
-        f"PUT /{server.token}/0/turns HTTP/1.1\r\nHost: 127.0.0.1:{server.server_port}\r\n"
+        f"PUT /{server.access.token}/0/turns HTTP/1.1\r\nHost: 127.0.0.1:{server.server_port}\r\n"
         f"Origin: http://127.0.0.1:{server.server_port}\r\nContent-Type: application/json\r\n"
         f'If-Match: "{version_of(result)}"\r\nContent-Length: 5000\r\n\r\n'
     )
@@ -236,7 +240,7 @@ def test_corrections_that_end_early_are_not_written(server, result):
 )
 def test_requests_of_other_kinds_have_an_answer_of_an_error(server, request_line):
     with socket.create_connection(("127.0.0.1", server.server_port), 30) as connection:
-        line = request_line.replace("{token}", server.token)
+        line = request_line.replace("{token}", server.access.token)
         connection.sendall(f"{line}\r\nHost: 127.0.0.1:{server.server_port}\r\n\r\n".encode())
         connection.shutdown(socket.SHUT_WR)
         answer = b"".join(iter(lambda: connection.recv(4096), b""))
@@ -245,7 +249,7 @@ def test_requests_of_other_kinds_have_an_answer_of_an_error(server, request_line
 
 def test_audio_is_sent_in_the_ranges_that_are_asked_for(server, folder):
     whole = (folder / "talk.wav").read_bytes()
-    path = f"/{server.token}/0/audio"
+    path = f"/{server.access.token}/0/audio"
     status, headers, content = ask(server, "GET", path)
     assert (status, headers["Content-Type"], headers["Accept-Ranges"]) == (200, "audio/wav", "bytes")
     assert content == whole
@@ -290,10 +294,10 @@ def test_a_file_that_browsers_do_not_play_is_sent_as_a_copy(tmp_path):
     soundfile.write(tmp_path / "talk.aiff", demo_samples(2.0), 16000)
     write_turns([Turn("talk", Segment(0, 1), "Ann")], tmp_path / "talk.srt")
     with serving(tmp_path, audio=tmp_path) as server:
-        status, headers, content = ask(server, "GET", f"/{server.token}/0/audio")
+        status, headers, content = ask(server, "GET", f"/{server.access.token}/0/audio")
         assert (status, headers["Content-Type"]) == (200, "audio/webm")
         assert len(load_audio(content)) == 32000
-        _, _, page = ask(server, "GET", f"/{server.token}/0/")
+        _, _, page = ask(server, "GET", f"/{server.access.token}/0/")
         assert '"save":' not in page.decode(), "subtitles may hold words, so they are not written"
         assert put(server, document())[1]["error"].startswith("talk.srt cannot be written back")
 
@@ -303,7 +307,7 @@ def test_a_result_that_is_gone_is_an_error_of_one_line(tmp_path):
     path.write_bytes(document())
     with serving(path) as server:
         path.unlink()
-        status, _, content = ask(server, "GET", f"/{server.token}/0/")
+        status, _, content = ask(server, "GET", f"/{server.access.token}/0/")
         assert (status, json.loads(content)["error"]) == (
             422,
             f"{path}: cannot be read (No such file or directory)",
@@ -312,8 +316,8 @@ def test_a_result_that_is_gone_is_an_error_of_one_line(tmp_path):
 
 def test_each_server_has_a_token_of_its_own_and_a_taken_port_is_an_error(server):
     with PageServer([]) as other:
-        assert len(other.token) == 32
-        assert other.token != server.token
+        assert len(other.access.token) == 32
+        assert other.access.token != server.access.token
     told = rf"port {server.server_port} cannot be used \(.*\); give another one with --port"
     with pytest.raises(DiarizeError, match=told):
         PageServer([], server.server_port)

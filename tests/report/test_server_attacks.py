@@ -29,7 +29,7 @@ def status(server, path: str, method: str = "GET", **headers: str) -> int:
     connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=30)
     connection.request(method, path, headers=headers)
     answer = connection.getresponse()
-    assert server.token not in str(answer.headers) + answer.read().decode()
+    assert server.access.token not in str(answer.headers) + answer.read().decode()
     connection.close()
     return answer.status
 
@@ -51,12 +51,16 @@ def test_only_this_machine_reaches_it(server):
 
 @pytest.mark.parametrize("method", ["POST", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PROPFIND"])
 def test_other_methods_are_refused(server, method):
-    assert status(server, f"/{server.token}/0/turns", method) == 501
+    assert status(server, f"/{server.access.token}/0/turns", method) == 501
 
 
 @pytest.mark.parametrize("wrong", ["", "x", "{token}x", "{short}", "%7B", "{token}%00", "{upper}"])
 def test_no_other_token_opens_it(server, wrong):
-    known = {"token": server.token, "short": server.token[:-1], "upper": server.token.swapcase()}
+    known = {
+        "token": server.access.token,
+        "short": server.access.token[:-1],
+        "upper": server.access.token.swapcase(),
+    }
     assert status(server, f"/{wrong.format(**known)}/0/") == 404
 
 
@@ -66,7 +70,7 @@ def test_no_other_token_opens_it(server, wrong):
      "0/..;/", "file:///etc/passwd", "0\\..\\talk.rttm", "talk.rttm", "0/turns/../../../talk.rttm"],
 )  # fmt: skip
 def test_no_address_is_a_path(server, path):
-    assert status(server, f"/{server.token}/{path}") == 404
+    assert status(server, f"/{server.access.token}/{path}") == 404
 
 
 @pytest.mark.parametrize(
@@ -88,7 +92,7 @@ def test_no_address_is_a_path(server, path):
 )  # fmt: skip
 def test_a_request_without_a_proper_head_is_refused(server, request_text):
     host = f"127.0.0.1:{server.server_port}"
-    answer = send(server, request_text.format(token=server.token, host=host).encode())
+    answer = send(server, request_text.format(token=server.access.token, host=host).encode())
     assert b" 200 " not in answer.split(b"\r\n")[0]
     assert b"talk" not in answer
 
@@ -98,7 +102,7 @@ def test_a_client_that_is_slow_or_gone_stops_nobody_and_says_nothing(server, cap
     slow = [socket.create_connection(address) for _ in range(MOST_CONNECTIONS - 4)]
     for connection in slow:
         connection.sendall(b"GET / HTTP/1.1\r\nHost")
-    assert status(server, f"/{server.token}/") == 200
+    assert status(server, f"/{server.access.token}/") == 200
     more = [socket.create_connection(address) for _ in range(8)]
     for connection in more[4:]:  # beyond the limit: closed at once, no thread waits for them
         connection.settimeout(30)
@@ -108,7 +112,7 @@ def test_a_client_that_is_slow_or_gone_stops_nobody_and_says_nothing(server, cap
         connection.close()
     while True:
         try:
-            assert status(server, f"/{server.token}/") == 200
+            assert status(server, f"/{server.access.token}/") == 200
             break
         except (ConnectionError, http.client.HTTPException):  # the threads have not ended yet
             continue
