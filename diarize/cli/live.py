@@ -96,18 +96,13 @@ def live(
     if rate is not None and source != "-":
         raise DiarizeError(f"--rate is the rate of raw samples on stdin, not of a file such as {source}")
     name = "live" if output is None else output.stem
-    if microphone is not None:
-        from diarize.audio.microphone import Microphone
-
-        blocks = Microphone(microphone).stream()
-    else:
-        blocks = _blocks(source, rate)
 
     from diarize.pipeline.live import LiveDiarizer
 
     diarizer = LiveDiarizer(
         model, config=chosen, latency=latency, recording=name, device=device, threads=threads
     )
+    blocks = _blocks(source, rate) if microphone is None else _microphone_blocks(microphone)
     render = _json if events == "jsonl" else _text
     try:
         for block in blocks:
@@ -129,6 +124,13 @@ def _blocks(source: str, rate: float | None) -> Iterator[Samples]:
     if source != "-":
         return stream_audio(source, block=0.5)
     return stream_container(open_stdin()) if rate is None else stream_pcm(open_stdin(), rate)
+
+
+def _microphone_blocks(name: str) -> Iterator[Samples]:
+    """The samples of an input device as they arrive."""
+    from diarize.audio.microphone import Microphone
+
+    return Microphone(name).stream()
 
 
 def _text(event: LiveEvent) -> str:
