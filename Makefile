@@ -13,7 +13,7 @@ demo: .venv/.product ## diarize the recording in egs/demo, into out/demo
 	$(BIN)/diarize run egs/demo/meeting.flac -o out/demo --force
 
 test: .venv/.dev $(if $(BROWSER),browser) ## run all tests, ruff, mypy and shellcheck among them
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist worksteal
 
 lint: .venv/.dev ## ruff, mypy, shellcheck, the order of imports, the links of the documentation
 	$(BIN)/python -m pytest -q tests/project/test_quality.py tests/project/test_layers.py

@@ -147,8 +147,8 @@ def test_a_short_window_is_widened_and_at_the_ends_moved_inside(embedder, sample
         np.testing.assert_allclose(found[row], expected(samples, wide), atol=1e-4)
 
 
-def test_a_recording_shorter_than_a_window_is_filled_with_silence(embedder, samples):
-    short = 10 * samples[80_000:82_000]  # loud, as above
+def test_a_recording_shorter_than_a_window_is_filled_with_silence(embedder):
+    short = 0.3 * np.random.default_rng(0).standard_normal(2000).astype(np.float32)
     (found,) = embedder.windows([short], [Segment(0, 0.125)])
     np.testing.assert_allclose(found, expected(np.pad(short, (0, 6000)), Segment(0, 0.5)), atol=1e-5)
 
