@@ -210,6 +210,7 @@ def _mel_power(samples: Samples, n_frames: int, config: FeatureConfig) -> Frames
 
 
 @lru_cache(maxsize=8)
+@torch.inference_mode(False)  # what is kept can be used for gradients as well
 def _window_and_filters(config: FeatureConfig) -> tuple[torch.Tensor, torch.Tensor]:
     """The window (window,) and the filters (n_fft / 2 + 1, n_mels)."""
     name = config.window_shape.removeprefix("symmetric-")

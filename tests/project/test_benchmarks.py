@@ -13,6 +13,7 @@ import soundfile
 import torch
 from planted_corpus import write_corpus
 
+from diarize.audio import SAMPLE_RATE, load_audio
 from diarize.audio.features import FeatureConfig
 from diarize.config import load_config
 from diarize.embedding.models import save_model
@@ -169,8 +170,15 @@ def test_the_speakers_of_words_have_a_row_for_each_rule(run_script, sets, model)
     assert float(exact[5][2]) > errors[5] > 1, "a word of a wrong speaker is deleted there and inserted here"
 
 
-def test_a_stream_stands_beside_the_whole_recording(run_script, sets, model):
-    rows = rows_of(run_script("live_error.py", "--data", sets / "demo", "--model", model), 4)
+def test_a_stream_stands_beside_the_whole_recording(run_script, demo_recording, tmp_path, model):
+    """Of the first 12 s."""
+    for kind in ("audio", "rttm", "uem"):
+        (tmp_path / kind).mkdir()
+    samples = load_audio(demo_recording)[: 12 * SAMPLE_RATE]
+    soundfile.write(tmp_path / "audio" / "meeting.wav", samples, SAMPLE_RATE)
+    shutil.copy(demo_recording.with_suffix(".rttm"), tmp_path / "rttm")
+    write_uem({"meeting": [Segment(0.0, 12.0)]}, tmp_path / "uem" / "meeting.uem")
+    rows = rows_of(run_script("live_error.py", "--data", tmp_path, "--model", model), 4)
     assert [row[0] for row in rows] == ["whole recording", "stream, latency 2 s"]
     assert abs(float(rows[0][1]) - float(rows[1][1])) < 10
     assert [rows[0][2:], float(rows[1][2]) >= 0, float(rows[1][3]) > 0] == [["-", "-"], True, True]
