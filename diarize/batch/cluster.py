@@ -21,7 +21,7 @@ from diarize.batch.cluster_worker import TOPIC, ClusterTask, label_on_worker
 from diarize.batch.jobs import Job
 from diarize.batch.labelling import Event, Failed, Finished, Labelling, Started
 from diarize.batch.settings_hash import SettingsHash, installed
-from diarize.batch.worker import Task
+from diarize.batch.workers import log_message, make_task
 from diarize.errors import ConfigError, DiarizeError
 from diarize.formats.kaldi import is_command
 
@@ -142,8 +142,7 @@ class _Cluster:
         if message["run"] != self._task.run:
             return None
         if log := message.get("log"):
-            name, level, text = log
-            logging.getLogger(name).log(level, "%s", text)
+            log_message(log)
             return None
         number = message["started"]
         if number not in self._futures:  # taken back
@@ -211,9 +210,9 @@ def _connect(scheduler: str) -> Any:
 
 def _make_task(how: Labelling, formats: Sequence[str], threads: int | None) -> ClusterTask:
     """The task of all recordings, with paths that hold wherever a worker runs."""
-    hashes, threads = SettingsHash(how, formats).common, threads or 1
-    task = Task(_absolute(how), tuple(formats), threads, logging.getLogger("diarize").getEffectiveLevel())
-    digest = sha256(f"{hashes} {task.how.model} {how.device} {threads}".encode()).hexdigest()
+    task = make_task(_absolute(how), formats, 1, threads or 1)
+    hashes = SettingsHash(how, formats).common
+    digest = sha256(f"{hashes} {task.how.model} {how.device} {task.threads}".encode()).hexdigest()
     return ClusterTask(secrets.token_hex(8), task, installed(how), digest)
 
 

@@ -55,6 +55,11 @@ class Job:
         return (self.folder / self.recording).as_posix()
 
 
+def voices_name(result: Location) -> str:
+    """The name of the table of the voices in a result: call.voices.parquet beside call.json."""
+    return f"{result.stem}{VOICES_SUFFIX}"
+
+
 def result_paths(job: Job, folder: Location, formats: Iterable[str]) -> list[Location]:
     """The files in a folder for the results of a recording, one for each format or `VOICES`."""
     suffixes = (VOICES_SUFFIX if name == VOICES else FORMATS[name].suffix for name in formats)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from diarize.audio import AUDIO_SUFFIXES, recording_id, recordings_by_id
-from diarize.batch.jobs import VOICES_SUFFIX
+from diarize.batch.jobs import voices_name
 from diarize.config import Config
 from diarize.embedding.embedder import Embedder
 from diarize.embedding.voices import voices_of
@@ -42,11 +42,6 @@ class ResultVoices(NamedTuple):
     def speakers(self) -> list[str]:
         """The speakers in order of first appearance."""
         return list(dict.fromkeys(turn.speaker for turn in self.turns))
-
-
-def voices_path(result: Path) -> Path:
-    """The path of the table of the voices in a result: call.voices.parquet beside call.json."""
-    return result.with_name(f"{result.stem}{VOICES_SUFFIX}")
 
 
 def find_results(inputs: Iterable[Path]) -> list[tuple[Path, Path]]:
@@ -108,7 +103,7 @@ class ResultReader:
         recordings = list(dict.fromkeys(turn.recording for turn in turns)) or [recording_id(path)]
         if len(recordings) > 1:
             raise FormatError(f"{path}: turns of {len(recordings)} recordings; give a file for each")
-        table = voices_path(path)
+        table = path.with_name(voices_name(path))
         if table.exists():
             voices = VoiceTable.load(table)
             voices.check_model(self.embedder.made_by, table)
@@ -122,7 +117,7 @@ class ResultReader:
         found = self.recordings.get(recording, [])
         if not self.recordings:
             raise DiarizeError(
-                f"{path}: no {voices_path(path).name} beside it; run with --save-voices, or give --audio DIR"
+                f"{path}: no {voices_name(path)} beside it; run with --save-voices, or give --audio DIR"
             )
         if len(found) != 1:
             raise DiarizeError(f"{path}: {len(found)} recordings are called {recording}; one is needed")

@@ -146,7 +146,7 @@ def _label_each(
     quiet: bool,
 ) -> None:
     """Label recordings one after the other, without a journal, and show their turns."""
-    from diarize.batch.jobs import VOICES, VOICES_SUFFIX
+    from diarize.batch.jobs import VOICES, voices_name
     from diarize.batch.labelling import label_job, result_content, result_text
     from diarize.files.atomic import remove_leftovers
     from diarize.files.locations import write_all
@@ -158,7 +158,7 @@ def _label_each(
     def label(job: Job) -> None:
         paths = target.paths(job, force)
         if save_voices:
-            table = paths[0].with_name(f"{paths[0].stem}{VOICES_SUFFIX}")
+            table = paths[0].with_name(voices_name(paths[0]))
             console.refuse_existing([table], force)
             paths.append(table)
         remove_leftovers(path for path in paths if isinstance(path, Path))

@@ -56,6 +56,6 @@ async def refuse(refused: RefusedError, scope: Scope, receive: Receive, send: Se
 
 
 def error_answer(status: int, message: str) -> JSONResponse:
-    """An error as JSON; a client that may try again is told when."""
+    """An error as JSON, with the seconds to wait where the client may try again."""
     headers = {429: {"Retry-After": "1"}, 503: {"Retry-After": "30"}, 401: {"WWW-Authenticate": "Bearer"}}
     return JSONResponse({"error": message}, status, headers.get(status))

@@ -235,14 +235,11 @@ def any_probabilities(blocks: Iterable[Samples], config: SpeechConfig) -> tuple[
     ModelError
         If a network is missing.
     """
-    if config.detector != "energy":
-        blocks = raise_level(blocks)
-    if config.detector == "activity":
-        heard = detect_activity(blocks, config.model)
-        return heard.speech, OUTPUT_LENGTH, heard.n_seconds
     detector = "silero" if config.detector == "local" else config.detector
-    probabilities, n_seconds = speech_probabilities(blocks, detector)
-    return probabilities, FRAME_LENGTH, n_seconds
+    alone = config.model_copy(update={"detector": detector, "overlap": 1.0, "mixed": 1.0})
+    signals = listen(blocks, alone)
+    assert signals.speech is not None
+    return signals.speech, signals.frame_length, signals.n_seconds
 
 
 def speech_probabilities(blocks: Iterable[Samples], detector: str = "silero") -> tuple[Probabilities, float]:
