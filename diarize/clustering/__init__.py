@@ -5,7 +5,7 @@
 - ``levels``: many items in two levels: small clusters, and a tree of these
 - ``silhouette``: the mean silhouette of a partition
 - ``dominant_sets``: dominant sets as a clusterer
-- ``replicator``: replicator dynamics, which find a dominant set
+- ``replicator``: dynamics that find a dominant set
 - ``spectral``: spectral clustering that chooses its graph and number of clusters: NME-SC
 - ``density``: HDBSCAN
 - ``learned``: a clusterer that was trained on sets of embeddings of known speakers

@@ -59,7 +59,8 @@ class DominantSets(Clusterer):
     theta : float
         Items with at least this share of the largest weight make the set.
     epsilon : float
-        The dynamics stop when x moves less than this (Euclidean distance).
+        Replicator dynamics stop when x moves less than this (Euclidean distance), infection and immunisation
+        when no payoff is more than a hundred times this from their mean, relative to it.
     coarseness : float
         alpha divided by the mean row sum of the affinity, so that its effect does not depend on the number of
         items; 0: plain dominant sets.

@@ -132,7 +132,8 @@ def nearest_means(X: Matrix, members: Matrix, labels: Labels) -> Labels:
     The clusters 0 ... k - 1 are of members (m, dim), with labels (m,).
     """
     sums = unit(cluster_sums(members, labels)[0])
-    return np.concatenate([(unit(X[rows]) @ sums.T).argmax(axis=1) for rows in blocks(len(X))])
+    # The length of a row does not matter for the cluster.
+    return np.concatenate([(X[rows] @ sums.T).argmax(axis=1) for rows in blocks(len(X))])
 
 
 def sum_clusters(X: Matrix, labels: Labels) -> Matrix:

@@ -76,9 +76,9 @@ class Spectral(Clusterer):
         if last < lowest:
             return
         order, p, _ = self._graph(some, lowest, last, len(some) < len(X))
-        L = laplacian(order, p)
+        vectors = first_eigenvectors(laplacian(order, p), last)
         for k in range(lowest, last + 1):
-            labels = self._partition(L, k)
+            labels = self._partition(vectors[:, :k])
             yield labels if len(some) == len(X) else nearest_means(X, some, labels)
 
     def _graph(self, X: Matrix, first: int, last: int, fast: bool) -> tuple[Labels, int, Matrix]:
@@ -108,7 +108,8 @@ class Spectral(Clusterer):
             return labels, explain(labels, f"{lowest} speakers, as requested, of {len(X)} embeddings")
         order, p, gap = self._graph(some, first, last, step > 1)
         k = first + int(np.argmax(gap))  # k^ = argmax e_p^
-        labels = within_bounds(some, self._partition(laplacian(order, p), k), k, k)
+        labels = self._partition(first_eigenvectors(laplacian(order, p), k))
+        labels = within_bounds(some, labels, k, k)
         if step > 1:
             labels = nearest_means(X, some, labels)
             labels = within_bounds(X, labels, lowest, highest)
@@ -119,15 +120,21 @@ class Spectral(Clusterer):
             reason = f"{count(labels)} speakers remain of {k} with the largest eigengap, {gap.max():.3f}"
         return labels, explain(labels, reason, enumerate(gap, start=first))
 
-    def _partition(self, L: Matrix, k: int) -> Labels:
-        """At most k clusters (n,) of the rows of the first k eigenvectors."""
+    def _partition(self, rows: Matrix) -> Labels:
+        """At most k clusters (n,) of the rows (n, k) of the first k eigenvectors."""
+        n, k = rows.shape
         if k == 1:
-            return np.zeros(len(L), dtype=np.int64)
-        rows = eigh(L, subset_by_index=(0, k - 1))[1]  # (n, k)
+            return np.zeros(n, dtype=np.int64)
         distinct, labels = np.unique(rows.round(9), axis=0, return_inverse=True)
         if len(distinct) > k:
             labels = KMeans(k, n_init=10, random_state=self.random_state).fit_predict(rows)
         return np.asarray(labels, dtype=np.int64)
+
+
+def first_eigenvectors(L: Matrix, k: int) -> Matrix:
+    """The eigenvectors (n, k) of the smallest eigenvalues of L (n, n)."""
+    vectors: Matrix = eigh(L, subset_by_index=(0, k - 1))[1]
+    return vectors
 
 
 def laplacian(order: Labels, p: int) -> Matrix:

@@ -124,6 +124,20 @@ def test_too_few_steps_are_logged(caplog):
     assert "not converged after 3 steps on 30 embeddings" in caplog.text
 
 
+@pytest.mark.parametrize("alpha", [2.0, 6.0])
+def test_infection_and_immunisation_find_the_sets_of_a_plain_loop(alpha):
+    A = random_affinity(0, 60) * 0.3
+    for block in (slice(0, 25), slice(25, 45), slice(45, 60)):
+        A[block, block] += 0.7
+    np.fill_diagonal(A, 0)
+    labels = np.full(len(A), -1)
+    for number, (members, weights) in enumerate(peel(A, alpha)):
+        labels[members] = number
+        assert weights.sum() == pytest.approx(1, abs=0.01)
+    raised = A + alpha * (1 - np.eye(len(A)))
+    assert number_by_first_appearance(labels).tolist() == plain_labels(raised, epsilon=1e-7).tolist()
+
+
 def test_peeling_ends_where_no_affinity_is_left():
     A = blocks([3, 2])
     A = np.pad(A, (0, 2))
