@@ -164,7 +164,7 @@ class LiveDiarizer:
     def _update(self, now: float, latency: float, n_agree: int = N_AGREE) -> list[LiveEvent]:
         """The events of an update; afterwards turns are given up to `latency` seconds ago."""
         samples = self._samples[: self._updated - self._offset]
-        heard = hear([samples], self.config.speech)
+        heard = hear([samples], self.config.speech, threads=self.embedder.threads)
         voices = embed(heard, [samples], self.embedder, self.config)
         heard, voices = self._memory.joined(heard, voices, self._offset / SAMPLE_RATE)
         found = self._label(heard, voices, self._numbers_of(voices.windows))

@@ -15,18 +15,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from diarize.audio import SAMPLE_RATE, Samples, regroup
+from diarize.audio import SAMPLE_RATE, Samples
 from diarize.audio.features import FeatureConfig, Frames, stream_log_mel
 from diarize.config import load_tables, validate
 from diarize.errors import ConfigError, ModelError
 from diarize.files.bundled import ACTIVITY
-from diarize.machine.threads import one_thread
+from diarize.machine.threads import one_thread, own_threads
 from diarize.networks import make_network
 from diarize.networks.activity_network import ActivityNetwork
 from diarize.networks.weights import load_weights
 from diarize.speech.hysteresis import Probabilities
 from diarize.speech.segmentation import load_segmentation
-from diarize.speech.silero import BLOCK_FRAMES, FRAME_SAMPLES, Silero, cut_frames
+from diarize.speech.silero import BLOCK_FRAMES, FRAME_SAMPLES, silero_blocks
 
 OUTPUT_LENGTH = 0.02
 """Seconds from one output of the network to the next."""
@@ -52,10 +52,13 @@ class Activity(NamedTuple):
     n_seconds: float
 
 
-def detect_activity(blocks: Iterable[Samples], model: str | Path | None = None) -> Activity:
+def detect_activity(
+    blocks: Iterable[Samples], model: str | Path | None = None, threads: int | None = None
+) -> Activity:
     """The probabilities of the bundled network and Silero's for a recording in blocks.
 
-    The result does not depend on the size of the blocks.
+    The result does not depend on the size of the blocks. With two threads or more, Silero's network runs in
+    one of its own, ahead of the rest.
 
     Parameters
     ----------
@@ -63,6 +66,8 @@ def detect_activity(blocks: Iterable[Samples], model: str | Path | None = None) 
         Mono samples ``(n,)`` at 16 kHz, in blocks of any size.
     model : path, optional
         A model folder instead of the bundled one, or FILE.onnx (``segmentation.py``).
+    threads : int, optional
+        By default, torch's number; the result does not depend on it.
 
     Raises
     ------
@@ -73,29 +78,29 @@ def detect_activity(blocks: Iterable[Samples], model: str | Path | None = None) 
     heard: list[Probabilities] = []
     n_samples = 0
 
-    def listen() -> Iterator[Samples]:
+    def listen(pairs: Iterable[tuple[Samples, Probabilities]]) -> Iterator[Samples]:
         nonlocal n_samples
-        silero = Silero()
-        for block in regroup(blocks, BLOCK_FRAMES * FRAME_SAMPLES):
+        for block, speech in pairs:
             n_samples += len(block)
-            heard.append(silero(cut_frames(block)))
+            heard.append(speech)
             yield block
 
-    def frames(features: FeatureConfig) -> Iterator[tuple[Frames, Probabilities]]:
+    def frames(blocks: Iterable[Samples], features: FeatureConfig) -> Iterator[tuple[Frames, Probabilities]]:
         first = 0
-        for mel in stream_log_mel(listen(), features):
+        for mel in stream_log_mel(blocks, features):
             # Frames need no samples from before the previous block.
             recent = np.concatenate(heard[-2:])
             yield mel, silero_of_frames(recent, max(0, len(heard) - 2) * BLOCK_FRAMES, first, len(mel))
             first += len(mel)
 
     probabilities = bytearray()  # one buffer: many small arrays would fragment the memory
-    with one_thread():
+    threads = threads or own_threads()
+    with one_thread(), silero_blocks(blocks, threads) as pairs:
         if path.suffix.lower() == ".onnx":
-            parts = load_segmentation(path).stream(listen())
+            parts = load_segmentation(path).stream(listen(pairs))
         else:
             network, features = load_activity(path)
-            parts = _run(network, frames(features))
+            parts = _run(network, frames(listen(pairs), features))
         for part in parts:
             probabilities += part.tobytes()
     speech, overlap = np.frombuffer(probabilities, np.float32).reshape(-1, 2).T

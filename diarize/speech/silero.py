@@ -8,6 +8,8 @@ https://github.com/snakers4/silero-vad.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,8 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from diarize.audio import SAMPLE_RATE, Samples
+from diarize.audio import SAMPLE_RATE, Samples, regroup
 from diarize.errors import ModelError
+from diarize.machine.ahead import work_ahead
 from diarize.machine.sessions import open_session
 from diarize.speech.hysteresis import Probabilities
 
@@ -49,6 +52,19 @@ class Silero:
         values, self._hidden, self._cell = _silero_session().run(["speech_probs", "hn", "cn"], inputs)
         self._context = frames[-1:, -_CONTEXT_SAMPLES:]
         return np.asarray(values, np.float32).reshape(-1)
+
+
+def silero_blocks(
+    blocks: Iterable[Samples], threads: int
+) -> AbstractContextManager[Iterator[tuple[Samples, Probabilities]]]:
+    """The samples in blocks of BLOCK_FRAMES frames, each with its probabilities (n_frames,).
+
+    With two threads or more, the network runs in one of its own, ahead of the consumer (`work_ahead`). The
+    last frame is filled up with zeros. The result depends neither on the threads nor on the given blocks.
+    """
+    silero = Silero()
+    regrouped = regroup(blocks, BLOCK_FRAMES * FRAME_SAMPLES)
+    return work_ahead(lambda block: silero(cut_frames(block)), regrouped, threads)
 
 
 @cache
