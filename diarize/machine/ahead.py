@@ -8,6 +8,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
+from diarize.machine.threads import set_own_threads
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -24,14 +26,15 @@ def work_ahead(work: Callable[[T], R], items: Iterable[T], threads: int) -> Iter
         items, consumer     take 1, take 2, ...    use 1      take   use 2      take
         work                       === 1 ===|=== 2 ===|=== 3 ===|=== 4 ===|
 
-    `work` is called in order, for one item at a time, so it may keep a state. The items are taken in the
-    thread of the consumer, so their errors come up there and what they report comes from there. An error of
-    `work` is raised in place of its result. When the block ends, so does the thread.
+    `work` is called in order, for one item at a time, so it may keep a state. In its thread, torch uses one
+    thread. The items are taken in the thread of the consumer, so their errors are raised there and what they
+    report comes from there. An error of `work` is raised in place of its result. The thread ends with the
+    block.
     """
     if threads < 2:
         yield ((item, work(item)) for item in items)
         return
-    executor = ThreadPoolExecutor(1)
+    executor = ThreadPoolExecutor(1, initializer=set_own_threads)
     try:
         yield _submitted(executor, work, items)
     finally:

@@ -7,7 +7,8 @@ replace it (``segmentation.py``).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import cache
+from contextlib import ExitStack
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +21,7 @@ from diarize.audio.features import FeatureConfig, Frames, stream_log_mel
 from diarize.config import load_tables, validate
 from diarize.errors import ConfigError, ModelError
 from diarize.files.bundled import ACTIVITY
+from diarize.machine.ahead import work_ahead
 from diarize.machine.threads import one_thread, own_threads
 from diarize.networks import make_network
 from diarize.networks.activity_network import ActivityNetwork
@@ -57,8 +59,8 @@ def detect_activity(
 ) -> Activity:
     """The probabilities of the bundled network and Silero's for a recording in blocks.
 
-    The result does not depend on the size of the blocks. With two threads or more, Silero's network runs in
-    one of its own, ahead of the rest.
+    The result does not depend on the size of the blocks. With two threads or more, each network runs in one
+    of its own.
 
     Parameters
     ----------
@@ -95,12 +97,16 @@ def detect_activity(
 
     probabilities = bytearray()  # one buffer: many small arrays would fragment the memory
     threads = threads or own_threads()
-    with one_thread(), silero_blocks(blocks, threads) as pairs:
+    with ExitStack() as stack:
+        stack.enter_context(one_thread())
+        pairs = stack.enter_context(silero_blocks(blocks, threads))
         if path.suffix.lower() == ".onnx":
             parts = load_segmentation(path).stream(listen(pairs))
         else:
             network, features = load_activity(path)
-            parts = _run(network, frames(listen(pairs), features))
+            calls = _calls(network, frames(listen(pairs), features))
+            results = stack.enter_context(work_ahead(partial(_call, network), calls, threads))
+            parts = (result for _, result in results)
         for part in parts:
             probabilities += part.tobytes()
     speech, overlap = np.frombuffer(probabilities, np.float32).reshape(-1, 2).T
@@ -162,10 +168,17 @@ def pad_frames(mel: Frames, silero: Probabilities, left: int, right: int) -> tup
 
 
 @torch.inference_mode()
-def _run(
+def _call(network: ActivityNetwork, frames: tuple[Frames, Probabilities]) -> NDArray[np.float32]:
+    """Probabilities (n_outputs, 2) from frames (n_frames, n_mels) and Silero's probabilities (n_frames,)."""
+    mel, silero = (torch.from_numpy(each).unsqueeze(0) for each in frames)
+    probabilities: NDArray[np.float32] = network(mel, silero).squeeze(0).sigmoid().numpy()
+    return probabilities
+
+
+def _calls(
     network: ActivityNetwork, frames: Iterable[tuple[Frames, Probabilities]]
-) -> Iterator[NDArray[np.float32]]:
-    """Probabilities (n, 2) from blocks of frames. Calls have a fixed size, whatever the size of the blocks.
+) -> Iterator[tuple[Frames, Probabilities]]:
+    """The frames of each call, from blocks of frames. Calls have a fixed size, whatever that of the blocks.
 
     ::
 
@@ -178,18 +191,14 @@ def _run(
     mel = np.full((half, network.n_mels), SILENT_FRAME, np.float32)
     silero = np.zeros(half, np.float32)
     n_frames = n_outputs = 0
-
-    def call(n: int) -> NDArray[np.float32]:
-        logits = network(torch.from_numpy(mel[:n]).unsqueeze(0), torch.from_numpy(silero[:n]).unsqueeze(0))
-        return logits.squeeze(0).sigmoid().numpy()
-
     for new_mel, new_silero in frames:
         mel, silero = np.concatenate([mel, new_mel]), np.concatenate([silero, new_silero])
         n_frames += len(new_mel)
         while len(mel) >= length:
-            yield call(length)
+            yield mel[:length], silero[:length]
             n_outputs += _CHUNK
             mel, silero = mel[2 * _CHUNK :], silero[2 * _CHUNK :]
     if rest := (n_frames + 1) // 2 - n_outputs:
         mel, silero = pad_frames(mel, silero, 0, half)
-        yield call(network.context + 2 * (rest - 1))
+        n_needed = network.context + 2 * (rest - 1)
+        yield mel[:n_needed], silero[:n_needed]
