@@ -117,7 +117,8 @@ class LiveDiarizer:
         if not 1.0 <= latency <= SETTLED:
             raise ConfigError(f"the latency is {latency:g} s; choose 1 to {SETTLED:g} s")
         self.latency, self.recording = latency, recording
-        self.embedder = Embedder(model or self.config.embedding.model, device=device, threads=threads)
+        how = self.config.embedding
+        self.embedder = Embedder(model or how.model, device=device, threads=threads, precision=how.precision)
         self._samples = np.zeros(0, np.float32)
         self._offset = self._updated = 0  # samples before those; samples at the last update
         self._memory = StreamMemory(self.embedder.dim, N_KEPT)

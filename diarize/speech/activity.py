@@ -59,8 +59,8 @@ def detect_activity(
 ) -> Activity:
     """The probabilities of the bundled network and Silero's for a recording in blocks.
 
-    The result does not depend on the size of the blocks. With two threads or more, each network runs in one
-    of its own.
+    The result does not depend on the size of the blocks. With two threads or more, each network has
+    a thread of its own.
 
     Parameters
     ----------
