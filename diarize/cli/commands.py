@@ -23,6 +23,7 @@ from diarize.cli.status import status
 from diarize.cli.transcripts import words
 from diarize.cli.tuning import stability, tune
 from diarize.errors import ConfigError
+from diarize.machine.memory import collect_rarely
 
 app = typer.Typer(
     cls=console.Commands,
@@ -215,6 +216,7 @@ def doctor() -> None:
 
 def main() -> None:
     """Run the command line."""
+    collect_rarely()
     app(prog_name="diarize")
 
 

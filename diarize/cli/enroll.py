@@ -113,7 +113,8 @@ def enroll(
             for path in given:
                 person = person_of(path) if name is None else name
                 people.setdefault(person, []).extend(map(str, recordings_of(path)))
-        embedder = Embedder(model or chosen.embedding.model, device=device, threads=threads)
+        how = chosen.embedding
+        embedder = Embedder(model or how.model, device=device, threads=threads, precision=how.precision)
         find_verifier(embedder)  # a table that no model can compare is of no use
         if table is not None:
             table.check_model(embedder.made_by, output)

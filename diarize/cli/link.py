@@ -99,7 +99,8 @@ def link(
     from diarize.files.text import write_text
     from diarize.pipeline.recognition import find_verifier, open_known
 
-    embedder = Embedder(model or chosen.embedding.model, device=device, threads=threads)
+    how = chosen.embedding
+    embedder = Embedder(model or how.model, device=device, threads=threads, precision=how.precision)
     verifier = find_verifier(embedder)
     voices = None if known is None else open_known(known, embedder)
     read = ResultReader(embedder, chosen, audio)

@@ -122,12 +122,13 @@ def run(
     how = Labelling(chosen, model, device, channel, channels, names, track, speech, known)
     if target.folder is not None:
         from diarize.batch.journal import find_journals
-        from diarize.batch.records import Places
-        from diarize.batch.run import Run
-        from diarize.cli.many import label_many
 
         on_disk = journal or target.folder
         if len(found) > 1 or together or journal or (isinstance(on_disk, Path) and find_journals(on_disk)):
+            from diarize.batch.records import Places
+            from diarize.batch.run import Run
+            from diarize.cli.many import label_many
+
             formats = (*target.formats, *([VOICES] if save_voices else []))
             places = Places(target.folder, formats, part, force, journal)
             run = Run(part.take(found), how, places, jobs, scheduler)

@@ -111,6 +111,11 @@ class EmbeddingConfig(Settings):
         description="a model folder, FILE.onnx, or a name that `diarize models` lists; none: the bundled "
         "network",
     )
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32",
+        description="of the networks of this project; bfloat16 is faster on a processor with AVX512_BF16 or "
+        "AMX and on a GPU, and is float32 elsewhere, so results depend on the machine",
+    )
     window: float = Field(
         1.5,
         gt=0,

@@ -23,7 +23,7 @@ from diarize.config import Config
 from diarize.embedding.encoders import find_encoders
 from diarize.embedding.joined import join_models
 from diarize.embedding.models import Model
-from diarize.embedding.protocol import Vectors
+from diarize.embedding.protocol import Precision, Vectors
 from diarize.embedding.record import Voices, local_parts
 from diarize.embedding.table import Embeddings, make_table
 from diarize.machine.devices import find_device
@@ -51,7 +51,9 @@ class Embedder:
         Threads on the CPU; by default, torch's number, usually that of the cores. The embeddings do not
         depend on it.
     layer : str, optional
-        A layer of a network of this project, whose output is the embedding.
+        A layer of a network of this project, whose output is the embedding, always in float32.
+    precision : str
+        "float32" or "bfloat16", as `embedding.precision` of the config.
 
     Raises
     ------
@@ -66,10 +68,11 @@ class Embedder:
         device: str = "auto",
         threads: int | None = None,
         layer: str | None = None,
+        precision: Precision = "float32",
     ) -> None:
         self.threads = threads or own_threads()
         self.device = find_device(device)
-        self.encoders = find_encoders(model, self.device, layer)
+        self.encoders = find_encoders(model, self.device, layer, precision)
         models = [encoder.model for encoder in self.encoders]
         self.model = models[0] if len(models) == 1 else join_models(models)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from diarize.segments import Segment
 from diarize.speakers.enrolment import Verifier
 from diarize.speakers.plda import Backend
 
+Precision = Literal["float32", "bfloat16"]
 Vectors = NDArray[np.float32]
 Task = Callable[[], Vectors]
 """A function that any thread may call: it returns the embeddings (n, dim) of the next n windows."""

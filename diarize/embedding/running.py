@@ -22,9 +22,10 @@ from numpy.typing import NDArray
 from diarize.audio import Samples
 from diarize.audio.features import Frames, stream_log_mel
 from diarize.embedding.models import Model
-from diarize.embedding.protocol import Task, Vectors
+from diarize.embedding.protocol import Precision, Task, Vectors
 from diarize.embedding.stream import StreamBuffer
 from diarize.errors import ConfigError, ModelError
+from diarize.machine.devices import mixed_precision
 from diarize.networks.frame_network import FrameNetwork
 from diarize.networks.segment_network import SegmentNetwork
 from diarize.segments import Segment
@@ -54,8 +55,9 @@ class RunningEncoder:
         If the model has a network of fixed segments and does not tell their length, or it is impossible.
     """
 
-    def __init__(self, model: Model, device: str = "cpu") -> None:
+    def __init__(self, model: Model, device: str = "cpu", precision: Precision = "float32") -> None:
         self.model, self.network, self.device = model, _running_network(model), device
+        self.precision = precision
 
     @property
     def dim(self) -> int:
@@ -132,12 +134,12 @@ class RunningEncoder:
         network, frames = self.network, torch.from_numpy(mel).to(self.device)
         step = _FRAMES_AT_ONCE * network.stride
         n_needed = len(mel) - network.context + 1
-        return torch.cat(
-            [
+        with mixed_precision(self.device, self.precision == "bfloat16"):
+            outputs = [
                 network.frames(frames[None, first : first + step + network.context - network.stride])[0]
                 for first in range(0, n_needed, step)
             ]
-        )
+        return torch.cat(outputs).float()
 
 
 def _running_network(model: Model) -> FrameNetwork:

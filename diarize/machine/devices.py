@@ -32,8 +32,17 @@ def find_device(name: str) -> str:
 def mixed_precision(device: str, wanted: bool = True) -> torch.autocast:
     """A context in which matrix products use bfloat16, if `wanted` and if the device is fast at it.
 
-    A processor without AVX-512 computes them one number at a time, at least ten times slower than in float32.
+    A processor is fast at it if it has instructions for it (AVX512_BF16 or AMX). With AVX-512 alone, it gains
+    nothing. Without, it computes one number at a time, at least ten times slower than in float32.
     """
     kind = device.split(":")[0]
-    slow = kind == "cpu" and torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "NO AVX", "AVX2")
-    return torch.autocast(kind, torch.bfloat16, enabled=wanted and not slow)
+    return torch.autocast(kind, torch.bfloat16, enabled=wanted and (kind != "cpu" or _cpu_has_bfloat16()))
+
+
+def _cpu_has_bfloat16() -> bool:
+    """Whether the processor is known to have instructions for bfloat16.
+
+    torch has the answer under private names, which other versions may lack.
+    """
+    checks = [getattr(torch.cpu, f"_is_{name}_supported", None) for name in ("avx512_bf16", "amx_tile")]
+    return any(check is not None and check() for check in checks)

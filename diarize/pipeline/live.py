@@ -117,7 +117,8 @@ class LiveDiarizer:
         if not 1.0 <= latency <= SETTLED:
             raise ConfigError(f"the latency is {latency:g} s; choose 1 to {SETTLED:g} s")
         self.latency, self.recording = latency, recording
-        self.embedder = Embedder(model or self.config.embedding.model, device=device, threads=threads)
+        how = self.config.embedding
+        self.embedder = Embedder(model or how.model, device=device, threads=threads, precision=how.precision)
         self._samples = np.zeros(0, np.float32)
         self._offset = self._updated = 0  # samples before those; samples at the last update
         self._memory = StreamMemory(self.embedder.dim, N_KEPT)
@@ -164,7 +165,7 @@ class LiveDiarizer:
     def _update(self, now: float, latency: float, n_agree: int = N_AGREE) -> list[LiveEvent]:
         """The events of an update; afterwards turns are given up to `latency` seconds ago."""
         samples = self._samples[: self._updated - self._offset]
-        heard = hear([samples], self.config.speech)
+        heard = hear([samples], self.config.speech, threads=self.embedder.threads)
         voices = embed(heard, [samples], self.embedder, self.config)
         heard, voices = self._memory.joined(heard, voices, self._offset / SAMPLE_RATE)
         found = self._label(heard, voices, self._numbers_of(voices.windows))

@@ -7,7 +7,8 @@ replace it (``segmentation.py``).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import cache
+from contextlib import ExitStack
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,18 +16,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from diarize.audio import SAMPLE_RATE, Samples, regroup
+from diarize.audio import SAMPLE_RATE, Samples
 from diarize.audio.features import FeatureConfig, Frames, stream_log_mel
 from diarize.config import load_tables, validate
 from diarize.errors import ConfigError, ModelError
 from diarize.files.bundled import ACTIVITY
-from diarize.machine.threads import one_thread
+from diarize.machine.ahead import work_ahead
+from diarize.machine.threads import one_thread, own_threads
 from diarize.networks import make_network
 from diarize.networks.activity_network import ActivityNetwork
 from diarize.networks.weights import load_weights
 from diarize.speech.hysteresis import Probabilities
 from diarize.speech.segmentation import load_segmentation
-from diarize.speech.silero import BLOCK_FRAMES, FRAME_SAMPLES, Silero, cut_frames
+from diarize.speech.silero import BLOCK_FRAMES, FRAME_SAMPLES, silero_blocks
 
 OUTPUT_LENGTH = 0.02
 """Seconds from one output of the network to the next."""
@@ -52,10 +54,13 @@ class Activity(NamedTuple):
     n_seconds: float
 
 
-def detect_activity(blocks: Iterable[Samples], model: str | Path | None = None) -> Activity:
+def detect_activity(
+    blocks: Iterable[Samples], model: str | Path | None = None, threads: int | None = None
+) -> Activity:
     """The probabilities of the bundled network and Silero's for a recording in blocks.
 
-    The result does not depend on the size of the blocks.
+    The result does not depend on the size of the blocks. With two threads or more, each network has
+    a thread of its own.
 
     Parameters
     ----------
@@ -63,6 +68,8 @@ def detect_activity(blocks: Iterable[Samples], model: str | Path | None = None) 
         Mono samples ``(n,)`` at 16 kHz, in blocks of any size.
     model : path, optional
         A model folder instead of the bundled one, or FILE.onnx (``segmentation.py``).
+    threads : int, optional
+        By default, torch's number; the result does not depend on it.
 
     Raises
     ------
@@ -73,29 +80,33 @@ def detect_activity(blocks: Iterable[Samples], model: str | Path | None = None) 
     heard: list[Probabilities] = []
     n_samples = 0
 
-    def listen() -> Iterator[Samples]:
+    def listen(pairs: Iterable[tuple[Samples, Probabilities]]) -> Iterator[Samples]:
         nonlocal n_samples
-        silero = Silero()
-        for block in regroup(blocks, BLOCK_FRAMES * FRAME_SAMPLES):
+        for block, speech in pairs:
             n_samples += len(block)
-            heard.append(silero(cut_frames(block)))
+            heard.append(speech)
             yield block
 
-    def frames(features: FeatureConfig) -> Iterator[tuple[Frames, Probabilities]]:
+    def frames(blocks: Iterable[Samples], features: FeatureConfig) -> Iterator[tuple[Frames, Probabilities]]:
         first = 0
-        for mel in stream_log_mel(listen(), features):
+        for mel in stream_log_mel(blocks, features):
             # Frames need no samples from before the previous block.
             recent = np.concatenate(heard[-2:])
             yield mel, silero_of_frames(recent, max(0, len(heard) - 2) * BLOCK_FRAMES, first, len(mel))
             first += len(mel)
 
     probabilities = bytearray()  # one buffer: many small arrays would fragment the memory
-    with one_thread():
+    threads = threads or own_threads()
+    with ExitStack() as stack:
+        stack.enter_context(one_thread())
+        pairs = stack.enter_context(silero_blocks(blocks, threads))
         if path.suffix.lower() == ".onnx":
-            parts = load_segmentation(path).stream(listen())
+            parts = load_segmentation(path).stream(listen(pairs))
         else:
             network, features = load_activity(path)
-            parts = _run(network, frames(features))
+            calls = _calls(network, frames(listen(pairs), features))
+            results = stack.enter_context(work_ahead(partial(_call, network), calls, threads))
+            parts = (result for _, result in results)
         for part in parts:
             probabilities += part.tobytes()
     speech, overlap = np.frombuffer(probabilities, np.float32).reshape(-1, 2).T
@@ -157,10 +168,17 @@ def pad_frames(mel: Frames, silero: Probabilities, left: int, right: int) -> tup
 
 
 @torch.inference_mode()
-def _run(
+def _call(network: ActivityNetwork, frames: tuple[Frames, Probabilities]) -> NDArray[np.float32]:
+    """Probabilities (n_outputs, 2) from frames (n_frames, n_mels) and Silero's probabilities (n_frames,)."""
+    mel, silero = (torch.from_numpy(each).unsqueeze(0) for each in frames)
+    probabilities: NDArray[np.float32] = network(mel, silero).squeeze(0).sigmoid().numpy()
+    return probabilities
+
+
+def _calls(
     network: ActivityNetwork, frames: Iterable[tuple[Frames, Probabilities]]
-) -> Iterator[NDArray[np.float32]]:
-    """Probabilities (n, 2) from blocks of frames. Calls have a fixed size, whatever the size of the blocks.
+) -> Iterator[tuple[Frames, Probabilities]]:
+    """The frames of each call, from blocks of frames. Calls have a fixed size, whatever that of the blocks.
 
     ::
 
@@ -173,18 +191,14 @@ def _run(
     mel = np.full((half, network.n_mels), SILENT_FRAME, np.float32)
     silero = np.zeros(half, np.float32)
     n_frames = n_outputs = 0
-
-    def call(n: int) -> NDArray[np.float32]:
-        logits = network(torch.from_numpy(mel[:n]).unsqueeze(0), torch.from_numpy(silero[:n]).unsqueeze(0))
-        return logits.squeeze(0).sigmoid().numpy()
-
     for new_mel, new_silero in frames:
         mel, silero = np.concatenate([mel, new_mel]), np.concatenate([silero, new_silero])
         n_frames += len(new_mel)
         while len(mel) >= length:
-            yield call(length)
+            yield mel[:length], silero[:length]
             n_outputs += _CHUNK
             mel, silero = mel[2 * _CHUNK :], silero[2 * _CHUNK :]
     if rest := (n_frames + 1) // 2 - n_outputs:
         mel, silero = pad_frames(mel, silero, 0, half)
-        yield call(network.context + 2 * (rest - 1))
+        n_needed = network.context + 2 * (rest - 1)
+        yield mel[:n_needed], silero[:n_needed]

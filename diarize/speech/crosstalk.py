@@ -20,7 +20,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter1d
 
 from diarize.audio import SAMPLE_RATE, Samples
 
@@ -118,6 +117,8 @@ class Crosstalk:
 
 def to_decibels(powers: NDArray[np.float32]) -> Decibels:
     """Levels in dB of powers (n_frames, ...), smoothed over 50 ms."""
+    from scipy.ndimage import uniform_filter1d  # takes 30 ms, and is for recordings with --channels alone
+
     smooth = uniform_filter1d(powers, _SMOOTH, axis=0, mode="nearest") if len(powers) else powers
     return np.asarray(10 * np.log10(np.maximum(smooth, _SILENCE)), np.float32)
 

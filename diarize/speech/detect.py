@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from diarize.audio import SAMPLE_RATE, Samples, regroup
 from diarize.audio.level import raise_level
 from diarize.config import SpeechConfig
+from diarize.machine.threads import own_threads
 from diarize.segments import Segment, Turn, crop, join_segments
 from diarize.speech.activity import OUTPUT_LENGTH, detect_activity
 from diarize.speech.energy import energy_scores, log_energies
 from diarize.speech.hysteresis import Hysteresis, Probabilities
 from diarize.speech.local import Local, detect_local
 from diarize.speech.segmenters import load_segmenter
-from diarize.speech.silero import BLOCK_FRAMES, FRAME_LENGTH, FRAME_SAMPLES, Silero, cut_frames
+from diarize.speech.silero import BLOCK_FRAMES, FRAME_LENGTH, FRAME_SAMPLES, cut_frames, silero_blocks
 
 BEYOND = 1.0
 """Seconds after the end of a recording up to which given times cause no warning."""
@@ -72,7 +73,7 @@ def hear(
     """Speech and overlapping speech, by the detector in `config`: `listen`, then `interpret`.
 
     If speech is `given`, its part inside the recording is the speech, and only overlap is detected. The
-    detector "energy" finds no overlap. The detector "local" uses `threads`, by default torch's number.
+    detector "energy" finds no overlap. The result does not depend on `threads`, by default torch's number.
 
     Raises
     ------
@@ -115,12 +116,12 @@ def listen(
         return Signals(local.n_seconds, np.concatenate(silero) if silero else None, local=local)
     overlap = min(config.overlap, config.mixed) < 1 and config.detector != "energy"
     if overlap or (speech and config.detector == "activity"):
-        found = detect_activity(blocks, config.model)
+        found = detect_activity(blocks, config.model, threads)
         if config.detector == "activity":
             return Signals(found.n_seconds, found.speech, OUTPUT_LENGTH, found.overlap)
         return Signals(found.n_seconds, found.silero, overlap=found.overlap)
     if speech:
-        probabilities, n_seconds = speech_probabilities(blocks, config.detector)
+        probabilities, n_seconds = speech_probabilities(blocks, config.detector, threads)
         return Signals(n_seconds, probabilities)
     return Signals(sum(map(len, blocks)) / SAMPLE_RATE)
 
@@ -158,10 +159,10 @@ def interpret(signals: Signals, config: SpeechConfig, given: list[Segment] | Non
 
 def _tap(blocks: Iterable[Samples], probabilities: list[Probabilities]) -> Iterator[Samples]:
     """The samples, in blocks of one size; Silero's probabilities of their frames go to the list."""
-    silero = Silero()
-    for block in regroup(blocks, BLOCK_FRAMES * FRAME_SAMPLES):
-        probabilities.append(silero(cut_frames(block)))
-        yield block
+    with silero_blocks(blocks, threads=1) as pairs:  # the network of local speakers has the other threads
+        for block, heard in pairs:
+            probabilities.append(heard)
+            yield block
 
 
 def _inside(segments: Iterable[Segment], n_seconds: float) -> list[Segment]:
@@ -242,10 +243,13 @@ def any_probabilities(blocks: Iterable[Samples], config: SpeechConfig) -> tuple[
     return signals.speech, signals.frame_length, signals.n_seconds
 
 
-def speech_probabilities(blocks: Iterable[Samples], detector: str = "silero") -> tuple[Probabilities, float]:
+def speech_probabilities(
+    blocks: Iterable[Samples], detector: str = "silero", threads: int | None = None
+) -> tuple[Probabilities, float]:
     """The probability of speech in each frame of 32 ms, ``(n_frames,)``, and the seconds of the recording.
 
-    The last frame is filled up with zeros. The result does not depend on the size of the blocks.
+    The last frame is filled up with zeros. The result depends neither on the size of the blocks nor on
+    `threads`, by default torch's number.
 
     Raises
     ------
@@ -254,16 +258,18 @@ def speech_probabilities(blocks: Iterable[Samples], detector: str = "silero") ->
     """
     n_samples = 0
 
-    def frames() -> Iterator[Samples]:
+    def counted() -> Iterator[Samples]:
         nonlocal n_samples
         for block in regroup(blocks, BLOCK_FRAMES * FRAME_SAMPLES):
             n_samples += len(block)
-            yield cut_frames(block)
+            yield block
 
     if detector == "silero":
-        probabilities = np.concatenate([np.zeros(0, np.float32), *map(Silero(), frames())])
+        with silero_blocks(counted(), threads or own_threads()) as pairs:
+            heard = [probabilities for _, probabilities in pairs]
+        probabilities = np.concatenate([np.zeros(0, np.float32), *heard])
     elif detector == "energy":
-        probabilities = energy_scores(log_energies(frames()))
+        probabilities = energy_scores(log_energies(map(cut_frames, counted())))
     else:
         raise ValueError(f"detector is 'silero' or 'energy', got {detector!r}")
     return probabilities, n_samples / SAMPLE_RATE

@@ -59,7 +59,7 @@ class Bench:
 
     def __init__(self, model: str | None = None, *, device: str = "cpu", threads: int | None = 1) -> None:
         self.model, self.device, self.threads = model, device, threads
-        self._embedders: dict[str | None, Embedder] = {}
+        self._embedders: dict[Hashable, Embedder] = {}
         self._signals: dict[Hashable, Signals] = {}
         self._voices: OrderedDict[Hashable, Voices] = OrderedDict()
         self._labelled: OrderedDict[Hashable, Labelled] = OrderedDict()
@@ -72,10 +72,12 @@ class Bench:
 
     def embedder(self, config: Config) -> Embedder:
         """The embedder of a config."""
-        name = self.model or config.embedding.model
-        if name not in self._embedders:
-            self._embedders[name] = Embedder(name, device=self.device, threads=self.threads)
-        return self._embedders[name]
+        name, precision = self.model or config.embedding.model, config.embedding.precision
+        if (name, precision) not in self._embedders:
+            self._embedders[name, precision] = Embedder(
+                name, device=self.device, threads=self.threads, precision=precision
+            )
+        return self._embedders[name, precision]
 
     def forget(self) -> None:
         """Leave out all that is kept of recordings. The models stay loaded."""

@@ -157,6 +157,7 @@ OTHER_VALUES = {
     "speech.overlap": 0.25,
     "speech.mixed": 0.75,
     "embedding.model": "mine",
+    "embedding.precision": "bfloat16",
     "speech.model": "mine",
     "channels.crosstalk": False,
     "resegmentation.enabled": False,

@@ -68,7 +68,7 @@ def test_settings_are_fixed_once_made():
     [
         (
             "[embedding]\nwindows = 1\n",
-            "unknown setting 'embedding.windows'; known: model, window, hop",
+            "unknown setting 'embedding.windows'; known: model, precision, window, hop",
         ),
         (
             "[embeddings]\nwindow = 1\n",
@@ -133,7 +133,10 @@ def test_a_file_that_is_not_there_is_told(tmp_path):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("embedding.windows", "settings: unknown setting 'embedding.windows'; known: model, window, hop"),
+        (
+            "embedding.windows",
+            "settings: unknown setting 'embedding.windows'; known: model, precision, window, hop",
+        ),
         (
             "windows",
             "settings: unknown setting 'windows'; "

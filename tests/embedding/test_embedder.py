@@ -96,6 +96,23 @@ def test_threads_change_no_bit(embedder, samples, vectors):
         np.testing.assert_array_equal(other.windows([samples], WINDOWS), vectors)
 
 
+@pytest.mark.parametrize("fast", [True, False])
+def test_bfloat16_is_near_and_is_float32_where_the_processor_is_slow_at_it(
+    embedder, samples, vectors, fast, monkeypatch
+):
+    monkeypatch.setattr("diarize.machine.devices._cpu_has_bfloat16", lambda: fast)
+    windows, expected = WINDOWS[:6], vectors[:6]
+    one, two = (
+        Embedder(embedder.model, device="cpu", threads=n, precision="bfloat16").windows([samples], windows)
+        for n in (1, 2)
+    )
+    np.testing.assert_array_equal(one, two)
+    assert one.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(one, axis=1), 1, atol=1e-5)
+    assert 0 <= 1 - (one * expected).sum(axis=1).min() < 0.01
+    assert np.allclose(one, expected, atol=1e-6) != fast
+
+
 def test_the_number_of_torchs_threads_is_left_as_it_was(embedder, samples):
     before = torch.get_num_threads()
     embedder.windows([samples], WINDOWS[:3])

@@ -8,16 +8,17 @@ from diarize.machine.devices import find_device, mixed_precision
 
 
 @pytest.mark.parametrize(
-    ("capability", "wanted", "dtype"),
+    ("avx512_bf16", "amx", "wanted", "dtype"),
     [
-        ("AVX512", True, torch.bfloat16),
-        ("AVX512", False, torch.float32),
-        ("AVX2", True, torch.float32),  # a product took ten times as long in bfloat16
-        ("DEFAULT", True, torch.float32),
+        (True, False, True, torch.bfloat16),
+        (False, True, True, torch.bfloat16),
+        (True, True, False, torch.float32),
+        (False, False, True, torch.float32),  # with AVX2, a product took ten times as long in bfloat16
     ],
 )
-def test_bfloat16_where_it_is_wanted_and_fast(capability, wanted, dtype, monkeypatch):
-    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+def test_bfloat16_where_it_is_wanted_and_fast(avx512_bf16, amx, wanted, dtype, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512_bf16)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
     with mixed_precision("cpu", wanted):
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == dtype
     assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32

@@ -3,19 +3,21 @@
 import re
 from contextlib import suppress
 
+import numpy as np
 import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 from small_onnx import SETTINGS, write_graph
 
 from diarize.embedding.onnx import OnnxNetwork
 from diarize.errors import ModelError
-from diarize.machine.onnx_files import read_onnx
+from diarize.machine.onnx_files import read_graph, read_onnx
 from diarize.speech.powerset_onnx import OnnxSegmenter
 from diarize.speech.segmentation import Segmentation
 
+SHAPES = {"w": (2, 300, 4), "b": (5,), "scalar": ()}
 EXTERNAL = "has weights in other files (external data); save it again as one file"
 
 
@@ -92,3 +94,19 @@ def test_what_is_no_onnx_file_is_refused_or_holds_no_tensor(tmp_path_factory, co
     path.write_bytes(content)
     with suppress(ValueError, ModelError):
         assert read_onnx(path) == content
+
+
+def test_the_graph_of_a_file_is_its_tensors_and_nodes(tmp_path):
+    rng = np.random.default_rng(0)
+    given = {name: rng.normal(size=shape).astype(np.float32) for name, shape in SHAPES.items()}
+    tensors = [numpy_helper.from_array(values, name) for name, values in given.items()]
+    tensors.append(numpy_helper.from_array(np.arange(3), "whole numbers"))
+    nodes = [helper.make_node("LSTM", ["x", "w", "", "b"], ["y"]), helper.make_node("Constant", [], ["z"])]
+    path = tmp_path / "net.onnx"
+    path.write_bytes(helper.make_model(graph(nodes, tensors)).SerializeToString())
+    found, operators = read_graph(path)
+    assert operators == [("LSTM", ["x", "w", "", "b"]), ("Constant", [])]
+    assert found.keys() == given.keys()
+    for name, values in given.items():
+        assert found[name].shape == values.shape
+        assert np.array_equal(found[name], values)

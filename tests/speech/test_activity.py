@@ -60,16 +60,17 @@ def test_mels_come_in_fours():
         ActivityNetwork(n_mels=30)
 
 
-def test_blocks_of_any_size_give_the_same(samples):
+@pytest.mark.parametrize("threads", [1, 2])
+def test_blocks_of_any_size_and_threads_give_the_same(samples, threads):
     long = np.concatenate([samples, samples[: 20 * SAMPLE_RATE + 77]])  # more than one call of the network
-    whole = detect_activity([long])
+    whole = detect_activity([long], threads=1)
     assert len(whole.speech) == len(whole.overlap) == len(long) // 160 // 2 + 1
     assert whole.n_seconds == len(long) / SAMPLE_RATE
     random = np.random.default_rng(1)
     cuts = [0, *np.sort(random.integers(0, len(long), 40)).tolist(), len(long)]
-    cut = detect_activity([long[a:b] for a, b in pairwise(cuts)])
-    assert np.array_equal(cut.speech, whole.speech)
-    assert np.array_equal(cut.overlap, whole.overlap)
+    cut = detect_activity([long[a:b] for a, b in pairwise(cuts)], threads=threads)
+    for found, expected in zip(cut, whole, strict=True):
+        assert np.array_equal(found, expected)
 
 
 @torch.inference_mode()

@@ -104,7 +104,7 @@ def test_silero_counts_as_much_as_the_config_says(weight, demo_recording, monkey
 
 def test_with_known_speech_silero_is_not_asked(monkeypatch):
     monkeypatch.setattr("diarize.speech.detect.load_segmenter", lambda model: Loudness())
-    monkeypatch.setattr("diarize.speech.detect.Silero", None)
+    monkeypatch.setattr("diarize.speech.detect.silero_blocks", None)
     heard = hear([talk(9.0)], SpeechConfig(detector="local", silero_weight=1.0), [Segment(0, 2)])
     assert heard.segments == [Segment(0, 2)]
 

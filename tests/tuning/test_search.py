@@ -64,7 +64,11 @@ def test_the_better_preset_is_the_start():
         return 20 if config.speech.overlap == 1.0 and config.speech.mixed == 1.0 else 25 + number
 
     outcome = tune(recordings(5), bases=BASES, bench=Planted(errors))
-    assert outcome.changes == {"speech.overlap": 1.0, "speech.mixed": 1.0}
+    assert outcome.changes == {
+        "speech.overlap": 1.0,
+        "speech.mixed": 1.0,
+        "embedding.precision": "bfloat16",
+    }
 
 
 def test_where_nothing_is_to_be_gained_the_defaults_stay():
