@@ -47,7 +47,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", nargs="+", type=Path, required=True, metavar="SET")
-    parser.add_argument("--preset", nargs="+", default=["default", "fast"])
+    parser.add_argument("--preset", nargs="+", default=["default"])
     parser.add_argument("--budget", type=int, metavar="N", help="most settings to try; default: no limit")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()

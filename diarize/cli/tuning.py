@@ -22,6 +22,7 @@ from diarize.cli.options import (
     Verbose,
 )
 from diarize.cli.signals import status_of, told
+from diarize.config.preset import DEFAULT_PRESET
 from diarize.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ JOURNAL = ".scores.jsonl"
 Presets = Annotated[
     list[str] | None,
     typer.Option(
-        "--preset", metavar="NAME", help="Preset to start from; repeatable. Default: default and fast."
+        "--preset", metavar="NAME", help="Preset to start from; repeatable. Default: default."
     ),
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of what is random.")]
@@ -94,9 +95,7 @@ def tune(
         raise ConfigError(f"{output}: settings are a TOML file; name it {output.stem}.toml")
     console.refuse_existing([output], force)
     most, seconds = _read_budget(budget)
-    bases = {
-        name: console.load_settings(config, settings, {}, name) for name in preset or ["default", "fast"]
-    }
+    bases = {name: console.load_settings(config, settings, {}, name) for name in preset or [DEFAULT_PRESET]}
     console.make_folder(output.parent)
     from diarize.files.atomic import remove_leftovers
     from diarize.files.folders import refuse_outside

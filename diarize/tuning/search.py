@@ -3,7 +3,7 @@
 A search starts from the best preset. It goes through the groups of settings (``space.py``), takes the best
 alternative of each, and repeats this until nothing changes (coordinate descent)::
 
-    preset      default  fast      DER 33.1  34.5
+    preset      default  strong    DER 33.1  34.5
     threshold   0.3 [0.5] 0.7          34.0  33.1  33.6
     min_gap     0.3 [0.7] 1.0         [32.2] 33.1  33.9     -> 0.3, and so on
 
@@ -64,7 +64,7 @@ def tune(
         With references; `find_recordings` finds them.
     bases : mapping from str to Config, optional
         Settings from which to start, by name; the first ones are those to compare with. By default, the
-        presets "default" and "fast".
+        preset "default".
     fixed : collection of str
         Names of settings that keep their values, such as "clustering.max_speakers".
     bench : Scorer, optional
@@ -87,7 +87,7 @@ def tune(
     """
     if not recordings:
         raise ConfigError("no recordings to choose settings on")
-    bases = bases or {name: load_config(preset=name) for name in (DEFAULT_PRESET, "fast")}
+    bases = bases or {DEFAULT_PRESET: load_config(preset=DEFAULT_PRESET)}
     step = "search"
     kept = KeptScores(
         bench or Bench(),
