@@ -3,7 +3,8 @@
     python benchmarks/interruptions.py [--kills 50] [--signals 5] [--failures 10] [--commands NAME ...]
 
 Killed: the process group gets SIGKILL at a random moment, up to three times in a row; then the same command
-is given. Its files must be those of a run that was not interrupted, but for times of day and of computing.
+is given. Its files must be those of a run that was not interrupted, but for times of day and of computing,
+and no temporary file may be left. Three of four moments lie after the command has begun to write.
 Signals: the process group gets SIGINT or SIGTERM at a random moment. It must end with 130 or 143, show no
 traceback and leave no temporary file.
 Failures (Linux, with a C compiler): one write, synchronisation or rename of a file of the output fails with
@@ -51,8 +52,6 @@ class Command:
     name: str
     words: Callable[[Path], Sequence[str | Path]]
     files: str = "*"
-    share: int = 1
-    """Of the kills."""
 
 
 def commands(data: Path) -> list[Command]:
@@ -61,24 +60,20 @@ def commands(data: Path) -> list[Command]:
     train = [sys.executable, ROOT / "recipes" / "train_embedding.py", "--features", data / "features"]
     mini = [ROOT / "egs" / "mini" / "run.sh", "--system", "blstm-pairwise-kl", "--steps", "20"]
     return [
-        Command("run, a file", lambda out: [*diarize, "run", data / "in" / "r0.wav", "-o", out], share=3),
-        Command(
-            "run, a folder", lambda out: [*diarize, "run", data / "in", "-o", out, "--jobs", "2"], share=3
-        ),
-        Command("embed", lambda out: [*diarize, "embed", data / "in", "-o", out / "x.parquet"], share=3),
+        Command("run, a file", lambda out: [*diarize, "run", data / "in" / "r0.wav", "-o", out]),
+        Command("run, a folder", lambda out: [*diarize, "run", data / "in", "-o", out, "--jobs", "2"]),
+        Command("embed", lambda out: [*diarize, "embed", data / "in", "-o", out / "x.parquet"]),
         Command(
             "tune",
             lambda out: [
                 *(*diarize, "tune", data / "labelled", "-o", out / "best.toml"),
                 *("--preset", "fast", "--budget", "12"),
             ],
-            share=3,
         ),
         Command(
             "train_embedding.py",
             lambda out: [*train, "--config", data / "tiny.toml", "--out", out],
             "model/[!M]*",  # the card has the name of the folder
-            share=2,
         ),
         Command("egs/mini", lambda out: [*mini, "--exp", out], "*/seed1/**/*.safetensors"),
     ]
@@ -148,25 +143,40 @@ def leftovers(out: Path) -> list[str]:
     return [str(path) for path in out.rglob(".*") if TEMPORARY.fullmatch(path.name)]
 
 
-def whole(command: Command, out: Path) -> tuple[dict[str, bytes], float]:
-    """The files of a run without interruption, and its seconds."""
-    began = time.monotonic()
-    status, said = end(command.words(out))
+def whole(command: Command, out: Path) -> tuple[dict[str, bytes], tuple[float, float]]:
+    """The files of a run without interruption, its seconds up to its first file, and up to its end."""
+    began, first = time.monotonic(), 0.0
+    with started(command.words(out)) as process:
+        while process.poll() is None:
+            if not first and any(out.glob("*")):
+                first = time.monotonic() - began
+            time.sleep(0.02)
+        status, said = process.returncode, process.communicate()[1]
     if status:
         raise SystemExit(f"interruptions.py: {command.name}: failed with {status}: {said}")
     files = made(out, command)
     if not files:
         raise SystemExit(f"interruptions.py: {command.name}: no files that could be compared")
-    return files, time.monotonic() - began
+    return files, (first, time.monotonic() - began)
 
 
-def kill(command: Command, expected: dict[str, bytes], seconds: float, n: int, folder: Path) -> list[str]:
-    """The row of a command that is killed `n` times, up to three times in a row."""
-    draw, n_killed, n_ended, n_same = random.Random(0), 0, 0, 0
-    while n_killed < n:
+def kill(
+    command: Command,
+    expected: dict[str, bytes],
+    spans: tuple[float, float],
+    n: int,
+    most: float,
+    folder: Path,
+) -> list[str]:
+    """The row of a command that is killed `n` times, up to three times in a row, unless it takes too long."""
+    draw, n_killed, n_ended, n_same, n_clean = random.Random(0), 0, 0, 0, 0
+    first, last = spans
+    began = time.monotonic()
+    while n_killed < n and time.monotonic() - began < most:
         out = folder / f"killed{n_ended}"
         for _ in range(draw.randint(1, min(3, n - n_killed))):
-            status, _ = interrupt(command.words(out), draw.uniform(0, seconds), signal.SIGKILL)
+            moment = draw.uniform(first, last) if draw.random() < 0.75 else draw.uniform(0, first)
+            status, _ = interrupt(command.words(out), moment, signal.SIGKILL)
             n_killed += status == -signal.SIGKILL
             if status == 0:
                 break
@@ -177,9 +187,11 @@ def kill(command: Command, expected: dict[str, bytes], seconds: float, n: int, f
         is_same = (status == 0 or is_done) and made(out, command) == expected
         if not is_same:
             print(f"{command.name}: status {status}: {said}", *sorted(made(out, command)), file=sys.stderr)
-        n_ended, n_same = n_ended + 1, n_same + is_same
+        if left := leftovers(out):
+            print(f"{command.name}: left", *left, file=sys.stderr)
+        n_ended, n_same, n_clean = n_ended + 1, n_same + is_same, n_clean + (not left)
         shutil.rmtree(out)
-    return [command.name, str(n_killed), str(n_ended), str(n_same)]
+    return [command.name, str(n_killed), str(n_ended), str(n_same), str(n_clean)]
 
 
 def stop(command: Command, number: signal.Signals, seconds: float, n: int, folder: Path) -> list[str]:
@@ -239,7 +251,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--kills", type=int, default=50, metavar="N", help="of all commands together")
+    parser.add_argument("--kills", type=int, default=50, metavar="N", help="of each command")
+    parser.add_argument("--seconds", type=float, default=3600, help="of kills, at most, for each command")
     parser.add_argument("--signals", type=int, default=5, metavar="N", help="of each command and signal")
     parser.add_argument("--failures", type=int, default=10, metavar="N", help="of each command")
     parser.add_argument("--commands", nargs="+", metavar="NAME", help="only these; default: all")
@@ -249,23 +262,21 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         prepare(folder)
-        known = commands(folder)
-        shares = sum(command.share for command in known)
-        for command in known:
+        for command in commands(folder):
             if arguments.commands and command.name not in arguments.commands:
                 continue
-            expected, seconds = whole(command, folder / "whole")
+            expected, spans = whole(command, folder / "whole")
             shutil.rmtree(folder / "whole")
-            if n := -(-arguments.kills * command.share // shares):
-                killed.append(kill(command, expected, seconds, n, folder))
+            if n := arguments.kills:
+                killed.append(kill(command, expected, spans, n, arguments.seconds, folder))
             if n := arguments.signals:
                 numbers = (signal.SIGINT, signal.SIGTERM)
-                stopped += [stop(command, number, seconds, n, folder) for number in numbers]
+                stopped += [stop(command, number, spans[1], n, folder) for number in numbers]
             if arguments.failures and command.name != "egs/mini":
                 failed.append(fail(command, expected, arguments.failures, folder))
             print(command.name, killed[-1:], stopped[-2:], failed[-1:], file=sys.stderr, flush=True)
     print(header("1 thread, seed 0"))
-    print(table(("command", "kills", "ended afterwards", "same bytes"), killed))
+    print(table(("command", "kills", "ended afterwards", "same bytes", "no temporary file"), killed))
     columns = ("command", "signal", "stopped", "status and no traceback", "no temporary file")
     print(table(columns, stopped, n_text=2))
     columns = ("command", "calls that write", "failed", "told", "files whole", "then the same bytes")
