@@ -4,7 +4,8 @@
 
 Killed: the process group gets SIGKILL at a random moment, up to three times in a row; then the same command
 is given. Its files must be those of a run that was not interrupted, but for times of day and of computing,
-and no temporary file may be left. Three of four moments lie after the command has begun to write.
+and no temporary file may be left. Three of four moments lie after the command has begun to write. These
+commands run in children of a process that has loaded the libraries; all others load them themselves.
 Signals: the process group gets SIGINT or SIGTERM at a random moment. It must end with 130 or 143, show no
 traceback and leave no temporary file.
 Failures (Linux, with a C compiler): one write, synchronisation or rename of a file of the output fails with
@@ -34,6 +35,9 @@ import soundfile
 from printing import header, table
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT / "tests"))
+from preloaded import fast_python  # noqa: E402
+
 DEMO = ROOT / "egs" / "demo"
 TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{8}(\.[^.]+)?")
 TINY = (
@@ -43,6 +47,8 @@ TINY = (
 )
 SPENT = re.compile(rb"\d{2}:\d{2}:\d{2}|\d{4}-\d\d-\d\d|[\d.]+ (s|min|h)\b|\"seconds\": [\d.]+")
 """Times of day and of computing in files of text."""
+SOON = 0.2
+"""Seconds after which a preloaded command is surely in its process group."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +60,19 @@ class Command:
     files: str = "*"
 
 
-def commands(data: Path) -> list[Command]:
+def commands(data: Path, python: str | Path) -> list[Command]:
     """The commands, on recordings in `data`."""
-    diarize = [sys.executable, "-m", "diarize"]
-    train = [sys.executable, ROOT / "recipes" / "train_embedding.py", "--features", data / "features"]
-    mini = [ROOT / "egs" / "mini" / "run.sh", "--system", "blstm-pairwise-kl", "--steps", "20"]
+    diarize = [python, "-m", "diarize"]
+    train = [python, ROOT / "recipes" / "train_embedding.py", "--features", data / "features"]
+    mini = [
+        "env",
+        f"PYTHON={python}",
+        ROOT / "egs" / "mini" / "run.sh",
+        "--system",
+        "blstm-pairwise-kl",
+        "--steps",
+        "20",
+    ]
     return [
         Command("run, a file", lambda out: [*diarize, "run", data / "in" / "r0.wav", "-o", out]),
         Command("run, a folder", lambda out: [*diarize, "run", data / "in", "-o", out, "--jobs", "2"]),
@@ -98,7 +112,7 @@ def prepare(data: Path) -> None:
 @contextlib.contextmanager
 def started(words: Sequence[str | Path], **variables: str) -> Iterator[subprocess.Popen[str]]:
     """A command in a process group of its own, its messages as text."""
-    python = {"PYTHON": sys.executable, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    python = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(
         list(map(str, words)),
         process_group=0,
@@ -157,25 +171,23 @@ def whole(command: Command, out: Path) -> tuple[dict[str, bytes], tuple[float, f
     files = made(out, command)
     if not files:
         raise SystemExit(f"interruptions.py: {command.name}: no files that could be compared")
+    shutil.rmtree(out)
     return files, (first, time.monotonic() - began)
 
 
-def kill(
-    command: Command,
-    expected: dict[str, bytes],
-    spans: tuple[float, float],
-    n: int,
-    most: float,
-    folder: Path,
-) -> list[str]:
+def kill(command: Command, expected: dict[str, bytes], n: int, most: float, folder: Path) -> list[str]:
     """The row of a command that is killed `n` times, up to three times in a row, unless it takes too long."""
     draw, n_killed, n_ended, n_same, n_clean = random.Random(0), 0, 0, 0, 0
-    first, last = spans
+    found, (first, last) = whole(command, folder / "whole")
+    if found != expected:
+        raise SystemExit(f"interruptions.py: {command.name}: two runs made other bytes")
     began = time.monotonic()
     while n_killed < n and time.monotonic() - began < most:
         out = folder / f"killed{n_ended}"
         for _ in range(draw.randint(1, min(3, n - n_killed))):
-            moment = draw.uniform(first, last) if draw.random() < 0.75 else draw.uniform(0, first)
+            moment = (
+                draw.uniform(first, last) if draw.random() < 0.75 else draw.uniform(min(SOON, first), first)
+            )
             status, _ = interrupt(command.words(out), moment, signal.SIGKILL)
             n_killed += status == -signal.SIGKILL
             if status == 0:
@@ -259,19 +271,19 @@ def main() -> None:
     arguments = parser.parse_args()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # behind nohup, commands would ignore it
     killed, stopped, failed = [], [], []
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, fast_python() as fast_program:
         folder = Path(name)
         prepare(folder)
-        for command in commands(folder):
+        both = (commands(folder, program) for program in (sys.executable, fast_program))
+        for command, fast in zip(*both, strict=True):
             if arguments.commands and command.name not in arguments.commands:
                 continue
-            expected, spans = whole(command, folder / "whole")
-            shutil.rmtree(folder / "whole")
+            expected, (_, seconds) = whole(command, folder / "whole")
             if n := arguments.kills:
-                killed.append(kill(command, expected, spans, n, arguments.seconds, folder))
+                killed.append(kill(fast, expected, n, arguments.seconds, folder))
             if n := arguments.signals:
                 numbers = (signal.SIGINT, signal.SIGTERM)
-                stopped += [stop(command, number, spans[1], n, folder) for number in numbers]
+                stopped += [stop(command, number, seconds, n, folder) for number in numbers]
             if arguments.failures and command.name != "egs/mini":
                 failed.append(fail(command, expected, arguments.failures, folder))
             print(command.name, killed[-1:], stopped[-2:], failed[-1:], file=sys.stderr, flush=True)

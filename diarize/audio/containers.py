@@ -201,7 +201,11 @@ def _with_next(decoded: Iterator[_Decoded]) -> Iterator[tuple[_Decoded, av.Audio
 
 def _samples(frame: av.AudioFrame) -> Samples:
     """The samples of a frame ``(n, n_channels)`` as float32."""
-    table = frame.to_ndarray()
+    if frame.format.name == "s64":  # PyAV does not convert it
+        n_values = frame.samples * frame.layout.nb_channels
+        table = np.frombuffer(frame.planes[0], np.int64, n_values)
+    else:
+        table = frame.to_ndarray()
     table = table.T if frame.format.is_planar else table.reshape(frame.samples, -1)
     if table.dtype.kind != "f":
         scale, offset = full_scale(table.dtype)

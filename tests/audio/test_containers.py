@@ -1,6 +1,7 @@
 """Containers: their tracks, and times that are those of their clock."""
 
 import os
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -149,6 +150,24 @@ def test_a_track_on_the_command_line(tmp_path, command):
     assert complaint(call(command, path, "--track", 3, *more, "--force")).endswith(
         "has 2 audio tracks, no track 3; choose another"
     )
+
+
+@pytest.mark.parametrize("n_channels", [1, 2])
+def test_samples_of_64_bits(n_channels):
+    """libsndfile does not read them, and PyAV does not convert them."""
+    samples = np.linspace(-1, 1, 4000)[:, None] * [1, 0.5][:n_channels]
+    content = (samples * 2**62).astype("<i8").tobytes()
+    format = struct.pack(
+        "<HHIIHH", 1, n_channels, SAMPLE_RATE, SAMPLE_RATE * 8 * n_channels, 8 * n_channels, 64
+    )
+    file = (
+        b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0"
+        + format
+        + b"data"
+        + struct.pack("<I", len(content))
+        + content
+    )
+    np.testing.assert_allclose(load_audio(file), samples.mean(axis=1) / 2, atol=1e-6)
 
 
 def test_a_file_with_one_track(tmp_path, speech):

@@ -10,6 +10,7 @@ import torch
 from onnx import TensorProto, helper, save
 from reader_seeds import DATA, ONNX_TOML, TOML
 from readers import ARRAYS, READERS, TIMES, VOICES, check
+from recording_readers import RECORDINGS
 from safetensors.torch import save as save_tensors
 
 from diarize.clustering.learned import load_network
@@ -18,7 +19,8 @@ from diarize.embedding.table import Embeddings
 from diarize.errors import FormatError, ModelError
 
 LONG = b"x\x01" * 1000
-SEEDS = [(name, number) for name, reader in READERS.items() for number in range(len(reader.seeds()))]
+KNOWN = READERS | RECORDINGS
+SEEDS = [(name, number) for name, reader in KNOWN.items() for number in range(len(reader.seeds()))]
 
 
 def header(tensors: dict[str, torch.Tensor], **about: str) -> bytes:
@@ -117,7 +119,7 @@ FOUND |= {
 
 @pytest.mark.parametrize(("name", "number"), SEEDS)
 def test_seeds_are_read(name, number, tmp_path):
-    reader = READERS[name]
+    reader = KNOWN[name]
     said = check(reader, reader.seeds()[number], tmp_path)
     is_other_json = name.startswith(("JSON", "results", "transcript, JSON")) and said is not None
     assert said is None or is_other_json, said
