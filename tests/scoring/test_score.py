@@ -104,6 +104,8 @@ def test_without_a_uem_an_empty_reference_file_says_that_nobody_speaks(tmp_path,
     write(tmp_path / "ref" / "a.rttm", ("a", 0.5, 4.5, "A"))
     write(tmp_path / "ref" / "silent.rttm")
     assert pool(score(tmp_path / "ref", DATA / "silent_hyp.rttm")).der == pytest.approx(2.5)
+    found = write(tmp_path / "hyp.rttm", ("a", 0.5, 4.5, "A"))
+    assert [s.recording for s in score(tmp_path / "ref", found)] == ["a", "silent"]
     (tmp_path / "silent.csv").write_text("recording,start,end,speaker\nsilent,0,10,x\n")
     (tmp_path / "silent.TextGrid").write_text(
         '"ooTextFile" "TextGrid" 0 10 <exists> 1 "IntervalTier" "x" 0 10 0'
@@ -219,6 +221,13 @@ def test_objects_are_called_by_their_part(caplog):
         "the UEM: recording b is not in it and is left out",
         "the hypothesis: recording b has no turns; all its speech counts as missed",
     ]
+    late = turns((1, 5.5, "A"), (5.5, 8, "B"), (7, 10, "A"))
+    assert score(REFERENCE, late)[0].confusion == 0.5
+    assert score(REFERENCE, late, collar=0.25)[0].confusion == 0.25
+    with pytest.raises(FormatError, match=r"^the UEM: no recording to score; give a reference with turns"):
+        score(REFERENCE, REFERENCE, {"other": [Segment(0, 1)]})
+    with pytest.raises(FormatError, match=r"^the reference: no recording to score; give a reference with"):
+        score([], [], {"other": [Segment(0, 1)]})
     for n, names in ((3, "a, b, c"), (4, "a, b, c and 1 more")):
         several = [turn for name in "abcd"[:n] for turn in turns((0, 1, "x"), recording=name)]
         with pytest.raises(FormatError, match=rf"the reference {names}$"):
