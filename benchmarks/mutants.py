@@ -32,8 +32,8 @@ MODULES = {
     "scoring/der": ["scoring/test_der.py", "scoring/test_score.py"],
     "scoring/regions": ["scoring/test_regions.py"],
     "scoring/verification": ["scoring/test_verification.py"],
-    "speakers/plda": ["speakers/test_plda.py"],
-    "speakers/number": ["speakers/test_number.py", "speakers/test_plda.py"],
+    "speakers/plda": ["speakers/test_evidence.py", "speakers/test_plda.py"],
+    "speakers/number": ["speakers/test_evidence.py", "speakers/test_number.py", "speakers/test_plda.py"],
 }
 """Modules of diarize, and their tests."""
 SLOW = ("four_times", "spectral", "dominant", "recipe", "wander_for_long", "loads_neither", "definition")
