@@ -171,7 +171,9 @@ class _Reader:
                 if packet.pts is not None and packet.time_base is not None:
                     end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
                     self.last_time = max(self.last_time, end)
-                if packet.stream_index != self.stream.index:
+                if (
+                    packet.stream.index != self.stream.index
+                ):  # not `stream_index`: the last packet of each has 0
                     continue
                 try:
                     frames = packet.decode()

@@ -4,6 +4,7 @@ import os
 import struct
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -168,6 +169,34 @@ def test_samples_of_64_bits(n_channels):
         + content
     )
     np.testing.assert_allclose(load_audio(file), samples.mean(axis=1) / 2, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "data"),
+    [("m4a", "aac", None), ("mov", "alac", None), ("mp4", "aac", "bin_data"), ("ts", "mp2", "klv")],
+)
+def test_tracks_that_no_decoder_reads(tmp_path, suffix, codec, data):
+    """Chapters, without `data`, and data: a traceback behind the last packet of the sound."""
+    path = tmp_path / f"a.{suffix}"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=16000, layout="mono")
+        if data is None:
+            start_and_end = {"start": 0, "end": 500, "time_base": Fraction(1, 1000)}
+            container.set_chapters([{"id": 1, **start_and_end, "metadata": {"title": "a"}}])
+        else:
+            packet = av.Packet(b"data")
+            packet.stream, packet.time_base = container.add_data_stream(data), Fraction(1, 1000)
+            packet.pts = packet.dts = 0
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 16000
+        for converted in av.AudioResampler(stream.codec_context.format, "mono", 16000).resample(frame):
+            container.mux(stream.encode(converted))
+        container.mux(stream.encode(None))
+        if data is not None:
+            container.mux(packet)
+    with av.open(str(path)) as container:
+        assert [each.type for each in container.streams] == ["audio", "data"]
+    assert 8000 <= len(load_audio(path)) < 8000 + 2048
 
 
 def test_a_file_with_one_track(tmp_path, speech):
