@@ -44,21 +44,23 @@ def test_whitening_about_a_centre():
 
 
 def test_each_step_of_a_reassignment_begins_at_the_shares_of_the_last():
-    random = np.random.default_rng(0)
-    X = np.concatenate([random.normal(-1, 1, (20, 1)), random.normal(1, 1, (20, 1))])
-    backend, labels = Backend(np.eye(1), [4.0]), np.repeat([0, 1, 0, 1], [11, 9, 9, 11])
+    random = np.random.default_rng(4)
+    X = np.concatenate([random.normal(-1, 1, (20, 2)), random.normal(1, 1, (20, 2))])
+    backend, labels = Backend(np.eye(2), [4.0, 4.0]), np.repeat([0, 1, 0, 1], [11, 9, 9, 11])
     shares = np.eye(2)[labels]
     reached = []
     for _ in range(4):
-        fit = backend.log_likelihoods(X, *backend.speakers(X, shares, 0.1))
-        weights = np.exp(0.1 * fit)
+        fit = backend.log_likelihoods(X, *backend.speakers(X, shares, 0.2))
+        weights = np.exp(0.2 * fit)
         shares = weights / weights.sum(axis=1, keepdims=True)
         reached.append(shares.argmax(axis=1))
     for n_steps, expected in enumerate(reached, start=1):
-        found = backend.reassign(X, labels, 0.1, n_steps)
+        found = backend.reassign(X, labels, 0.2, n_steps)
         assert found.dtype == np.int64
         assert found.tolist() == expected.tolist()
-    assert backend.reassign(X, labels, 0.1).tolist() == reached[0].tolist() != reached[-1].tolist()
+    assert (reached[0] != reached[1]).any()
+    assert (reached[1] != reached[2]).any()
+    assert backend.reassign(X, labels, 0.2).tolist() == reached[0].tolist()
 
 
 def test_covariances_of_three_speakers_by_hand():
@@ -74,6 +76,11 @@ def test_covariances_of_three_speakers_by_hand():
     between = (1 + 90.25 + 110.25) / 2 - clip * (1 / 3 + 1 / 2 + 1 / 2) / 3
     assert abs(backend.projection.item()) == pytest.approx(within**-0.5)
     assert backend.spread.item() == pytest.approx(between / within)
+    single = learn_backend(np.array(X, np.float32)[:, None], speakers, names)
+    assert single.projection.dtype == single.spread.dtype == np.float64
+    np.testing.assert_array_equal(single.projection, backend.projection)
+    given = Backend(np.ones((2, 1), np.float32), [2])
+    assert given.projection.dtype == given.spread.dtype == np.float64
 
 
 def test_speakers_who_are_alike_have_no_spread():
