@@ -288,6 +288,13 @@ def test_overlap_left_out():
     assert score.der == pytest.approx(0, abs=1e-12)
 
 
+def test_a_speaker_within_collars_alone_is_none():
+    hypothesis = turns((0, 5, "A"), (4.8, 5.2, "B"))
+    score = score_diarization(turns((0, 5, "anna")), hypothesis, collar=0.25)
+    assert (score.n_hypothesis, score.der) == (1, 0)
+    assert score_diarization([], []).recording == ""
+
+
 def test_a_speaker_never_overlaps_with_itself():
     doubled = [*REFERENCE, *turns((1, 3, "anna"), (2, 5, "anna"))]
     for skip_overlap in (False, True):
@@ -305,6 +312,7 @@ def test_only_the_scored_region_counts():
     assert score.total == pytest.approx(5)
     assert seconds(score) == pytest.approx((1, 1, 0))
     assert (score.n_reference, score.n_hypothesis) == (2, 1)
+    assert score.jer == pytest.approx((1 / 5 + 1) / 2)  # anna has 4 s of the 5 s of A, ben has nobody
     assert score_diarization(REFERENCE, hypothesis).scored_region_source == "reference and hypothesis extent"
 
 
