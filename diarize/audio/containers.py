@@ -205,7 +205,7 @@ def _samples(frame: av.AudioFrame) -> Samples:
     """The samples of a frame ``(n, n_channels)`` as float32."""
     if frame.format.name == "s64":  # PyAV does not convert it
         n_values = frame.samples * frame.layout.nb_channels
-        table = np.frombuffer(frame.planes[0], np.int64, n_values)
+        table = np.frombuffer(memoryview(frame.planes[0]), np.int64, n_values)
     else:
         table = frame.to_ndarray()
     table = table.T if frame.format.is_planar else table.reshape(frame.samples, -1)

@@ -89,6 +89,13 @@ FOUND = {
         "embeddings, Parquet",
         (DATA / "damaged_statistics.parquet").read_bytes(),
     ),
+    "a confidence that is no number": ("embeddings, TSV", b"recording\tstart\tend\tconfidence\na\t0\t1\tx\n"),
+    "seconds with an underscore": ("embeddings, TSV", b"recording\tstart\tend\tseconds\na\t0\t1\t1_0\n"),
+    "a number beyond float32": ("embeddings, TSV", b"recording\tstart\tend\tv0\na\t0\t1\t1e300\n"),
+    "a wide header over many short lines": (
+        "embeddings, TSV",
+        "\t".join(["recording\tstart\tend", *(f"v{index}" for index in range(400_000))]) + "\nx" * 100_000,
+    ),
     "a column whose name is not UTF-8": (
         "embeddings, Parquet",
         READERS["embeddings, Parquet"].seeds()[0].replace(b"speaker", b"speake\xff"),
