@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from diarize.audio.clock import LONGEST_GAP, TOLERANCE, Clock
 from diarize.audio.mpeg import index_seconds, is_index
@@ -203,6 +204,7 @@ def _with_next(decoded: Iterator[_Decoded]) -> Iterator[tuple[_Decoded, av.Audio
 
 def _samples(frame: av.AudioFrame) -> Samples:
     """The samples of a frame ``(n, n_channels)`` as float32."""
+    table: NDArray[Any]
     if frame.format.name == "s64":  # PyAV does not convert it
         n_values = frame.samples * frame.layout.nb_channels
         table = np.frombuffer(memoryview(frame.planes[0]), np.int64, n_values)
