@@ -102,7 +102,7 @@ def read_tsv(path: str | Path) -> Table:
         line.segment(line.seconds(fields[1], "start"), line.seconds(fields[2], "end"))
         for name, field, column in zip(labels, fields, columns, strict=False):
             column.append(rearm(field) if name in TEXTS else _number(line, field, name))
-        with np.errstate(over="ignore"):  # a number that float32 cannot hold is an error of the table
+        with np.errstate(over="ignore"):  # numbers beyond float32 are not finite, which is an error
             vectors.append(
                 np.array([line.real(each, "number") for each in fields[len(labels) :]], np.float32)
             )

@@ -3,6 +3,7 @@
 import json
 import struct
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -17,6 +18,7 @@ from diarize.clustering.learned import load_network
 from diarize.embedding.onnx import OnnxNetwork
 from diarize.embedding.table import Embeddings
 from diarize.errors import FormatError, ModelError
+from diarize.speakers.voice_table import VoiceTable
 
 LONG = b"x\x01" * 1000
 KNOWN = READERS | RECORDINGS
@@ -96,6 +98,14 @@ FOUND = {
         "embeddings, TSV",
         "\t".join(["recording\tstart\tend", *(f"v{index}" for index in range(400_000))]) + "\nx" * 100_000,
     ),
+    "a double beyond float32": (
+        "ark",
+        b"x-a \0BDV \4" + struct.pack("<id", 1, 1e300) + b"y-a \0BDV \4" + struct.pack("<id", 1, 1e300),
+    ),
+    "a key of ark twice": ("ark", 2 * READERS["ark"].seeds()[0]),
+    "a segment of ark twice": ("segments of ark", 2 * READERS["segments of ark"].seeds()[0]),
+    "a long file name": ("scp", b"x-a " + b"n" * 3000 + b":4\n"),
+    "a long path": ("scp", b"x-a " + b"n/" * 1500 + b":4\n"),
     "a column whose name is not UTF-8": (
         "embeddings, Parquet",
         READERS["embeddings, Parquet"].seeds()[0].replace(b"speaker", b"speake\xff"),
@@ -184,6 +194,21 @@ def test_a_damaged_network_of_attractors_is_one_line(weights, message, tmp_path)
     (tmp_path / "config.toml").write_text('[network]\nfamily = "attractors"\n')
     with pytest.raises(ModelError, match=message):
         load_network(tmp_path)
+
+
+@pytest.mark.parametrize(("suffix", "load"), [(".npz", Embeddings.load), (".parquet", VoiceTable.load)])
+@pytest.mark.filterwarnings("error")
+def test_doubles_beyond_float32_are_one_line(suffix, load, tmp_path):
+    path = tmp_path / f"a{suffix}"
+    if suffix == ".npz":
+        np.savez(path, recording=np.array(["a"]), start=[0.0], end=[1.0], vectors=[[1e300]])
+    else:
+        vector = pa.array([[1e300, 1.0]], pa.list_(pa.float64(), 2))
+        about = dict(pair.split(b"=") for pair in VOICES.split(b"\n"))
+        names = {"name": ["a"], "recording": ["a"], "seconds": [1.0]}
+        pq.write_table(pa.table(names | {"vector": vector}, metadata=about), path)
+    with pytest.raises(FormatError, match="not finite"):
+        load(path)
 
 
 def test_a_column_of_parquet_that_occurs_twice_is_one_line(tmp_path):
