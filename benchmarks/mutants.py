@@ -30,7 +30,7 @@ MODULES = {
     "formats/rttm": ["formats/test_formats_rttm.py", "formats/test_formats_names.py"],
     "pipeline/turns": ["test_segments.py", "pipeline/test_turns.py", "pipeline/test_certainty.py"],
     "scoring/der": ["scoring/test_der.py", "scoring/test_score.py"],
-    "scoring/regions": ["scoring/test_regions.py"],
+    "scoring/regions": ["scoring/test_regions.py", "scoring/test_coverage.py"],
     "scoring/verification": ["scoring/test_verification.py"],
     "speakers/plda": ["speakers/test_evidence.py", "speakers/test_plda.py"],
     "speakers/number": ["speakers/test_evidence.py", "speakers/test_number.py", "speakers/test_plda.py"],
