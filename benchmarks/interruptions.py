@@ -3,7 +3,9 @@
     python benchmarks/interruptions.py [--kills 50] [--signals 5] [--failures 10] [--commands NAME ...]
 
 Killed: the process group gets SIGKILL at a random moment, up to three times in a row; then the same command
-is given. Its files must be those of a run that was not interrupted, but for times of day and of computing.
+is given. Its files must be those of a run that was not interrupted, but for times of day and of computing,
+and no temporary file may be left. Three of four moments lie after the command has begun to write. These
+commands run in children of a process that has loaded the libraries; all others load them themselves.
 Signals: the process group gets SIGINT or SIGTERM at a random moment. It must end with 130 or 143, show no
 traceback and leave no temporary file.
 Failures (Linux, with a C compiler): one write, synchronisation or rename of a file of the output fails with
@@ -33,6 +35,9 @@ import soundfile
 from printing import header, table
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT / "tests"))
+from preloaded import fast_python  # noqa: E402
+
 DEMO = ROOT / "egs" / "demo"
 TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{8}(\.[^.]+)?")
 TINY = (
@@ -42,6 +47,8 @@ TINY = (
 )
 SPENT = re.compile(rb"\d{2}:\d{2}:\d{2}|\d{4}-\d\d-\d\d|[\d.]+ (s|min|h)\b|\"seconds\": [\d.]+")
 """Times of day and of computing in files of text."""
+SOON = 0.2
+"""Seconds after which a preloaded command is surely in its process group."""
 
 
 @dataclass(frozen=True)
@@ -51,34 +58,36 @@ class Command:
     name: str
     words: Callable[[Path], Sequence[str | Path]]
     files: str = "*"
-    share: int = 1
-    """Of the kills."""
 
 
-def commands(data: Path) -> list[Command]:
+def commands(data: Path, python: str | Path) -> list[Command]:
     """The commands, on recordings in `data`."""
-    diarize = [sys.executable, "-m", "diarize"]
-    train = [sys.executable, ROOT / "recipes" / "train_embedding.py", "--features", data / "features"]
-    mini = [ROOT / "egs" / "mini" / "run.sh", "--system", "blstm-pairwise-kl", "--steps", "20"]
+    diarize = [python, "-m", "diarize"]
+    train = [python, ROOT / "recipes" / "train_embedding.py", "--features", data / "features"]
+    mini = [
+        "env",
+        f"PYTHON={python}",
+        ROOT / "egs" / "mini" / "run.sh",
+        "--system",
+        "blstm-pairwise-kl",
+        "--steps",
+        "20",
+    ]
     return [
-        Command("run, a file", lambda out: [*diarize, "run", data / "in" / "r0.wav", "-o", out], share=3),
-        Command(
-            "run, a folder", lambda out: [*diarize, "run", data / "in", "-o", out, "--jobs", "2"], share=3
-        ),
-        Command("embed", lambda out: [*diarize, "embed", data / "in", "-o", out / "x.parquet"], share=3),
+        Command("run, a file", lambda out: [*diarize, "run", data / "in" / "r0.wav", "-o", out]),
+        Command("run, a folder", lambda out: [*diarize, "run", data / "in", "-o", out, "--jobs", "2"]),
+        Command("embed", lambda out: [*diarize, "embed", data / "in", "-o", out / "x.parquet"]),
         Command(
             "tune",
             lambda out: [
                 *(*diarize, "tune", data / "labelled", "-o", out / "best.toml"),
                 *("--preset", "fast", "--budget", "12"),
             ],
-            share=3,
         ),
         Command(
             "train_embedding.py",
             lambda out: [*train, "--config", data / "tiny.toml", "--out", out],
             "model/[!M]*",  # the card has the name of the folder
-            share=2,
         ),
         Command("egs/mini", lambda out: [*mini, "--exp", out], "*/seed1/**/*.safetensors"),
     ]
@@ -103,7 +112,7 @@ def prepare(data: Path) -> None:
 @contextlib.contextmanager
 def started(words: Sequence[str | Path], **variables: str) -> Iterator[subprocess.Popen[str]]:
     """A command in a process group of its own, its messages as text."""
-    python = {"PYTHON": sys.executable, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    python = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(
         list(map(str, words)),
         process_group=0,
@@ -136,7 +145,7 @@ def made(out: Path, command: Command) -> dict[str, bytes]:
     """The files that are compared, by name, without the times in files of text."""
     found = {}
     for path in sorted(out.glob(command.files)):
-        if path.is_file() and "journal" not in path.name:
+        if path.is_file() and "journal" not in path.name and path.stem != "checkpoint":  # they hold times
             content = path.read_bytes()
             is_binary = path.suffix in (".safetensors", ".parquet", ".npz")
             found[str(path.relative_to(out))] = content if is_binary else SPENT.sub(b"", content)
@@ -148,38 +157,53 @@ def leftovers(out: Path) -> list[str]:
     return [str(path) for path in out.rglob(".*") if TEMPORARY.fullmatch(path.name)]
 
 
-def whole(command: Command, out: Path) -> tuple[dict[str, bytes], float]:
-    """The files of a run without interruption, and its seconds."""
-    began = time.monotonic()
-    status, said = end(command.words(out))
+def whole(command: Command, out: Path) -> tuple[dict[str, bytes], tuple[float, float]]:
+    """The files of a run without interruption, its seconds up to its first file, and up to its end."""
+    began, first = time.monotonic(), 0.0
+    with started(command.words(out)) as process:
+        while process.poll() is None:
+            if not first and any(out.glob("*")):
+                first = time.monotonic() - began
+            time.sleep(0.02)
+        status, said = process.returncode, process.communicate()[1]
     if status:
         raise SystemExit(f"interruptions.py: {command.name}: failed with {status}: {said}")
     files = made(out, command)
     if not files:
         raise SystemExit(f"interruptions.py: {command.name}: no files that could be compared")
-    return files, time.monotonic() - began
+    shutil.rmtree(out)
+    return files, (first, time.monotonic() - began)
 
 
-def kill(command: Command, expected: dict[str, bytes], seconds: float, n: int, folder: Path) -> list[str]:
-    """The row of a command that is killed `n` times, up to three times in a row."""
-    draw, n_killed, n_ended, n_same = random.Random(0), 0, 0, 0
-    while n_killed < n:
+def kill(command: Command, expected: dict[str, bytes], n: int, most: float, folder: Path) -> list[str]:
+    """The row of a command that is killed `n` times, up to three times in a row, unless it takes too long."""
+    draw, n_killed, n_ended, n_same, n_clean = random.Random(0), 0, 0, 0, 0
+    found, (first, last) = whole(command, folder / "whole")
+    if found != expected:
+        raise SystemExit(f"interruptions.py: {command.name}: two runs made other bytes")
+    began = time.monotonic()
+    while n_killed < n and time.monotonic() - began < most:
         out = folder / f"killed{n_ended}"
         for _ in range(draw.randint(1, min(3, n - n_killed))):
-            status, _ = interrupt(command.words(out), draw.uniform(0, seconds), signal.SIGKILL)
+            moment = (
+                draw.uniform(first, last) if draw.random() < 0.75 else draw.uniform(min(SOON, first), first)
+            )
+            status, _ = interrupt(command.words(out), moment, signal.SIGKILL)
             n_killed += status == -signal.SIGKILL
             if status == 0:
                 break
         said = ""
         if status:
             status, said = end(command.words(out))
-        is_done = status == 2 and "exists; give --force" in said  # killed after all was written
+        is_done = status == 2 and "; give --force" in said  # killed after all was written
         is_same = (status == 0 or is_done) and made(out, command) == expected
         if not is_same:
             print(f"{command.name}: status {status}: {said}", *sorted(made(out, command)), file=sys.stderr)
-        n_ended, n_same = n_ended + 1, n_same + is_same
+        if left := leftovers(out):
+            print(f"{command.name}: left", *left, file=sys.stderr)
+        n_ended, n_same, n_clean = n_ended + 1, n_same + is_same, n_clean + (not left)
         shutil.rmtree(out)
-    return [command.name, str(n_killed), str(n_ended), str(n_same)]
+    return [command.name, str(n_killed), str(n_ended), str(n_same), str(n_clean)]
 
 
 def stop(command: Command, number: signal.Signals, seconds: float, n: int, folder: Path) -> list[str]:
@@ -239,25 +263,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--kills", type=int, default=50, metavar="N", help="of all commands together")
+    parser.add_argument("--kills", type=int, default=50, metavar="N", help="of each command")
+    parser.add_argument("--seconds", type=float, default=3600, help="of kills, at most, for each command")
     parser.add_argument("--signals", type=int, default=5, metavar="N", help="of each command and signal")
     parser.add_argument("--failures", type=int, default=10, metavar="N", help="of each command")
     parser.add_argument("--commands", nargs="+", metavar="NAME", help="only these; default: all")
     arguments = parser.parse_args()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # behind nohup, commands would ignore it
     killed, stopped, failed = [], [], []
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, fast_python() as fast_program:
         folder = Path(name)
         prepare(folder)
-        known = commands(folder)
-        shares = sum(command.share for command in known)
-        for command in known:
+        both = (commands(folder, program) for program in (sys.executable, fast_program))
+        for command, fast in zip(*both, strict=True):
             if arguments.commands and command.name not in arguments.commands:
                 continue
-            expected, seconds = whole(command, folder / "whole")
-            shutil.rmtree(folder / "whole")
-            if n := -(-arguments.kills * command.share // shares):
-                killed.append(kill(command, expected, seconds, n, folder))
+            expected, (_, seconds) = whole(command, folder / "whole")
+            if n := arguments.kills:
+                killed.append(kill(fast, expected, n, arguments.seconds, folder))
             if n := arguments.signals:
                 numbers = (signal.SIGINT, signal.SIGTERM)
                 stopped += [stop(command, number, seconds, n, folder) for number in numbers]
@@ -265,7 +288,7 @@ def main() -> None:
                 failed.append(fail(command, expected, arguments.failures, folder))
             print(command.name, killed[-1:], stopped[-2:], failed[-1:], file=sys.stderr, flush=True)
     print(header("1 thread, seed 0"))
-    print(table(("command", "kills", "ended afterwards", "same bytes"), killed))
+    print(table(("command", "kills", "ended afterwards", "same bytes", "no temporary file"), killed))
     columns = ("command", "signal", "stopped", "status and no traceback", "no temporary file")
     print(table(columns, stopped, n_text=2))
     columns = ("command", "calls that write", "failed", "told", "files whole", "then the same bytes")

@@ -28,12 +28,16 @@ MODULES = {
     "segments": ["test_segments.py", "test_timelines.py", "formats/test_formats_names.py"],
     "formats/nist": ["formats/test_formats_rttm.py", "formats/test_formats_names.py"],
     "formats/rttm": ["formats/test_formats_rttm.py", "formats/test_formats_names.py"],
-    "pipeline/turns": ["pipeline/test_stages.py", "pipeline/test_certainty.py"],
-    "scoring/der": ["scoring/test_der.py", "scoring/test_regions.py"],
-    "speakers/plda": ["speakers/test_plda.py"],
-    "speakers/number": ["speakers/test_number.py"],
+    "pipeline/turns": ["test_segments.py", "pipeline/test_turns.py", "pipeline/test_certainty.py"],
+    "scoring/der": ["scoring/test_der.py", "scoring/test_score.py"],
+    "scoring/regions": ["scoring/test_regions.py", "scoring/test_coverage.py"],
+    "scoring/verification": ["scoring/test_verification.py"],
+    "speakers/plda": ["speakers/test_evidence.py", "speakers/test_plda.py"],
+    "speakers/number": ["speakers/test_evidence.py", "speakers/test_number.py", "speakers/test_plda.py"],
 }
 """Modules of diarize, and their tests."""
+SLOW = ("four_times", "spectral", "dominant", "recipe", "wander_for_long", "loads_neither", "definition")
+"""Parts of the names of tests that take seconds, and are left out."""
 KILLED, SURVIVED, WITHOUT = {1, 3, 36, 24, -24, 152, 255}, {0}, {5, 33}
 """Exit statuses that mutmut keeps: a test failed or ran out of time, none failed, none runs this line."""
 
@@ -73,6 +77,7 @@ def row(module: str, copy: Path, options: argparse.Namespace) -> list[str]:
     (copy / "setup.cfg").write_text(
         f"[mutmut]\nsource_paths=diarize\nonly_mutate=diarize/{module}.py\nuse_git_change_detection=false\n"
         f"pytest_add_cli_args_test_selection={tests}\nalso_copy=\n    egs\n    docs\n    pyproject.toml\n"
+        f"pytest_add_cli_args=\n    -k\n    not ({' or '.join(SLOW)})\n"
     )
     shutil.rmtree(copy / "mutants", ignore_errors=True)
     began = time.monotonic()

@@ -22,6 +22,7 @@ from diarize.cli.script import run_script
 from diarize.embedding.models import load_model
 from diarize.embedding.table import Embeddings
 from diarize.errors import ConfigError, FormatError
+from diarize.files.atomic import remove_leftovers
 from diarize.files.text import read_text
 from diarize.formats.kaldi import read_utt2spk
 from diarize.networks import Network
@@ -95,6 +96,7 @@ def main() -> None:
             raise ConfigError(f"{arguments.model}: no layer '{unknown[0]}'; known: {', '.join(layers)}")
         for layer in chosen:
             vectors[layer].append(layers[layer].mean(axis=0))
+    remove_leftovers(arguments.out / f"{layer}.npz" for layer in vectors)
     for layer in vectors:
         Embeddings(
             recording=np.array(parts),

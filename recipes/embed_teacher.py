@@ -50,7 +50,7 @@ def main() -> None:
     start = partial(Teacher, arguments.teacher, speeds)
     vectors = np.stack(list(map_in_processes(start, paths, arguments.nj, chunksize=16)))
     targets = blend_targets(vectors, [data.utt2spk[utterance] for utterance in utterances])
-    with atomic_path(arguments.out / "teacher.npz") as path:
+    with atomic_path(arguments.out / "teacher.npz", alone=True) as path:
         np.savez(path, targets=targets, speeds=speeds)
     print(f"{arguments.out / 'teacher.npz'}: {targets.shape}")
 

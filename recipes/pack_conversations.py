@@ -98,8 +98,9 @@ def main() -> None:
         start = partial(ConversationFeatures, simulate, features, arguments.seed, arguments.teacher)
     with ExitStack() as stack:
         arrays = {
-            name: open_memmap(stack.enter_context(atomic_path(arguments.out / f"{name}.npy")), "w+", *kind)
+            name: open_memmap(stack.enter_context(atomic_path(path, alone=True)), "w+", *kind)
             for name, kind in kinds.items()
+            for path in [arguments.out / f"{name}.npy"]
         }
         made = map_in_processes(start, range(n), arguments.nj, chunksize=8)
         for index, arrays_of_one in enumerate(made):

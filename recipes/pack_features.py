@@ -72,9 +72,9 @@ def main() -> None:
                 print(f"{clip + 1} of {len(recordings)} recordings", flush=True)
 
     pack(clips(), arguments.out)
-    with atomic_path(arguments.out / "utterances.txt") as path:
+    with atomic_path(arguments.out / "utterances.txt", alone=True) as path:
         path.write_text("".join(f"{utterance}\n" for utterance in utterances))
-    with atomic_path(arguments.out / "speakers.txt") as path:
+    with atomic_path(arguments.out / "speakers.txt", alone=True) as path:
         path.write_text("".join(f"{speaker}@{speed}\n" for speed in speeds for speaker in speakers))
     print(f"{arguments.out}: {len(utterances)} recordings, {len(speakers)} speakers, speeds {speeds}")
 

@@ -78,12 +78,12 @@ def main() -> None:
         for name, tensor in network.state_dict().items()
         if name.startswith("trunk.") or name in BUFFERS
     }
-    with atomic_path(arguments.out) as path:
+    with atomic_path(arguments.out, alone=True) as path:
         save_file(kept, path)
     for folder in arguments.data:
         mel = np.load(folder / "mel.npy", mmap_mode="r", allow_pickle=False)
         shape = (len(mel), mel.shape[1] // 4, network.n_inputs)
-        with atomic_path(folder / "frames.npy") as path:
+        with atomic_path(folder / "frames.npy", alone=True) as path:
             packed = open_memmap(path, "w+", np.float16, shape)
             made = map_in_processes(partial(TrunkFrames, network, folder), range(len(mel)), arguments.nj)
             for index, frames in enumerate(made):

@@ -151,7 +151,7 @@ def main() -> None:
 
     for index in range(arguments.n):
         name, samples, turns = conversation(index)
-        with atomic_path(arguments.out / "audio" / f"{name}.flac") as path:
+        with atomic_path(arguments.out / "audio" / f"{name}.flac", alone=True) as path:
             soundfile.write(path, samples, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
         write_rttm(turns, arguments.out / "rttm" / f"{name}.rttm")
         whole = Segment(0.0, len(samples) / SAMPLE_RATE)

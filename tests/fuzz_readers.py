@@ -1,11 +1,11 @@
-"""Inputs for every reader of text and model files, found by coverage, and a table: docs/reliability.md.
+"""Inputs for every reader of files, found by coverage, and a table: docs/reliability.md.
 
     python tests/fuzz_readers.py [--seconds 120] [--only NAME ...] [--found DIR] [--corpus DIR]
 
-Each reader of `readers.py` runs in a process of its own, where atheris changes its seeds so that more of the
-code of diarize and of Python's own parsers runs. The promise: a result, or one line of error that names the
-file, within some seconds and in bounded memory. An input that breaks it is written to DIR; each place in the
-code that breaks it is written once. It needs atheris: `pip install atheris`.
+Each reader of `readers.py` and `recording_readers.py` runs in a process of its own, where atheris changes its
+seeds so that more of the code of diarize and of Python's own parsers runs. The promise: a result, or one line
+of error that names the file, within some seconds and in bounded memory. An input that breaks it is written to
+DIR; each place in the code that breaks it is written once. It needs atheris: `pip install atheris`.
 """
 
 from __future__ import annotations
@@ -75,7 +75,9 @@ def fuzz(name: str, reader: Reader, options: argparse.Namespace) -> None:
     corpus, dictionary = options.corpus / slug(name), folder / "words"
     corpus.mkdir(parents=True, exist_ok=True)
     tokens = set()
+    longest = 2048
     for seed in reader.seeds():
+        longest = max(longest, len(seed))
         (corpus / hashlib.sha256(seed).hexdigest()[:16]).write_bytes(seed)
         tokens |= {
             token
@@ -109,7 +111,12 @@ def fuzz(name: str, reader: Reader, options: argparse.Namespace) -> None:
         run(seed)
     used = int(re.search(r"VmSize:\s+(\d+)", Path("/proc/self/status").read_text())[1]) * 1024
     resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
-    limits = (f"-max_total_time={options.seconds}", f"-timeout={HANGS}", "-rss_limit_mb=0", "-max_len=4096")
+    limits = (
+        f"-max_total_time={options.seconds}",
+        f"-timeout={HANGS}",
+        "-rss_limit_mb=0",
+        f"-max_len={2 * longest}",
+    )
     prefix = f"-artifact_prefix={options.found / slug(name)}-"
     atheris.Setup([sys.argv[0], *limits, f"-dict={dictionary}", prefix, "-seed=1", str(corpus)], run)
     atheris.Fuzz()
@@ -161,13 +168,15 @@ def main() -> None:
 
     with atheris.instrument_imports(include=INSTRUMENTED):
         from readers import READERS
+        from recording_readers import RECORDINGS
     sys.path.insert(0, str(ROOT / "benchmarks"))
     from printing import header, table
 
     with tempfile.TemporaryDirectory() as folder:
         options.folder = Path(folder)
         options.corpus = (options.corpus or Path(folder, "corpus")).resolve()
-        rows = [row(name, READERS[name], options) for name in options.only or READERS]
+        known = READERS | RECORDINGS
+        rows = [row(name, known[name], options) for name in options.only or known]
     print(header("1 process a reader", ["atheris"]))
     print(table(("reader", "seconds", "inputs", "findings"), rows), end="")
 

@@ -119,15 +119,23 @@ def test_the_border_is_half_way_between_the_middles():
 
 
 def test_speech_without_a_window_goes_to_the_nearest():
-    windows = [Segment(1, 2), Segment(8, 9)]
-    speech = [Segment(0, 2), Segment(3, 4), Segment(4.5, 6), Segment(8, 11)]
-    assert told(label_turns(windows, [0, 1], speech, "meeting")) == [
+    windows = [Segment(1, 2), Segment(8, 9), Segment(30, 31)]
+    speech = [Segment(0, 2), Segment(3, 4), Segment(4.5, 6), Segment(8, 11), Segment(20, 21)]
+    assert told(label_turns(windows, [0, 1, 2], speech, "meeting")) == [
         ("SPEAKER_00", 0, 2),
         ("SPEAKER_00", 3, 4),
         ("SPEAKER_00", 4.5, 5),
         ("SPEAKER_01", 5, 6),
         ("SPEAKER_01", 8, 11),
+        ("SPEAKER_02", 20, 21),
     ]
+
+
+def test_windows_with_one_middle_share_the_time_around_it_in_their_order():
+    labels = list(range(64))
+    turns = label_turns([Segment(0, 2)] * 64, labels, [Segment(0, 2)], "meeting", names=[*map(str, labels)])
+    assert told(turns) == [("0", 0, 1), ("63", 1, 2)]
+    assert other_labels(labels, [Segment(0, 2)] * 64).tolist() == [1, *labels[:-1]]
 
 
 def test_a_window_beyond_a_pause_takes_nothing_from_this_side():
@@ -161,7 +169,7 @@ def test_the_other_label_is_the_nearest_in_time():
     assert other_labels([1, 0, 0, 0, 2], windows[:5]).tolist() == [0, 1, 1, 2, 0], "at a tie the earlier one"
     backwards = other_labels([2, 1, 1, 0, 0, 0], windows[::-1])
     assert backwards.tolist() == [1, 2, 0, 1, 1, 1]
-    with pytest.raises(ValueError, match="two labels are needed"):
+    with pytest.raises(ValueError, match=r"^two labels are needed$"):
         other_labels([3, 3], windows[:2])
 
 
@@ -215,12 +223,14 @@ def test_a_tie_keeps_the_label_of_the_centre():
     windows = [Segment(i, i + 2) for i in range(5)]
     assert smooth_labels([0, 0, 2, 1, 1], windows, 5).tolist() == [0, 0, 2, 1, 1]
     assert smooth_labels([0, 1, 2, 1, 0], windows, 3).tolist() == [0, 1, 1, 1, 0]
+    same_start = [Segment(0, 1), Segment(0, 2), Segment(0.5, 2)]
+    assert smooth_labels([0, 1, 0], same_start, 3).tolist() == [0, 0, 0]
 
 
 def test_smoothing_refuses_what_cannot_be():
     with pytest.raises(ValueError, match="n must be odd and positive, got 4"):
         smooth_labels([0], [Segment(0, 1)], 4)
-    with pytest.raises(ValueError, match="in the order of their starts"):
+    with pytest.raises(ValueError, match=r"^windows must be in the order of their starts$"):
         smooth_labels([0, 1, 0], [Segment(2, 3), Segment(1, 2), Segment(0, 1)], 3)
 
 

@@ -33,6 +33,8 @@ def compress_audio(blocks: Iterable[Samples]) -> bytes:
         stream = container.add_stream("libopus", rate=SAMPLE_RATE, options={"compression_level": "3"})
         stream.layout, stream.bit_rate = "mono", _BIT_RATE
         for block in blocks:
+            if not len(block):
+                continue
             frame = av.AudioFrame.from_ndarray(np.clip(block, -1, 1)[None], format="flt", layout="mono")
             frame.sample_rate = SAMPLE_RATE
             container.mux(stream.encode(frame))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from diarize.audio.clock import LONGEST_GAP, TOLERANCE, Clock
 from diarize.audio.mpeg import index_seconds, is_index
@@ -171,7 +172,9 @@ class _Reader:
                 if packet.pts is not None and packet.time_base is not None:
                     end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
                     self.last_time = max(self.last_time, end)
-                if packet.stream_index != self.stream.index:
+                if (
+                    packet.stream.index != self.stream.index
+                ):  # not `stream_index`: the last packet of each has 0
                     continue
                 try:
                     frames = packet.decode()
@@ -201,7 +204,12 @@ def _with_next(decoded: Iterator[_Decoded]) -> Iterator[tuple[_Decoded, av.Audio
 
 def _samples(frame: av.AudioFrame) -> Samples:
     """The samples of a frame ``(n, n_channels)`` as float32."""
-    table = frame.to_ndarray()
+    table: NDArray[Any]
+    if frame.format.name == "s64":  # PyAV does not convert it
+        n_values = frame.samples * frame.layout.nb_channels
+        table = np.frombuffer(memoryview(frame.planes[0]), np.int64, n_values)
+    else:
+        table = frame.to_ndarray()
     table = table.T if frame.format.is_planar else table.reshape(frame.samples, -1)
     if table.dtype.kind != "f":
         scale, offset = full_scale(table.dtype)

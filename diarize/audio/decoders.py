@@ -12,7 +12,7 @@ import logging
 import os
 import re
 import stat
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +23,16 @@ import soundfile
 from diarize.audio.clock import TOLERANCE
 from diarize.audio.containers import open_container
 from diarize.audio.joined import ends_whole, find_parts
-from diarize.audio.pieces import PIECE, AudioInfo, DecodingStoppedError, Piece, Samples, check_header, unify
+from diarize.audio.pieces import (
+    PIECE,
+    AudioInfo,
+    DecodingStoppedError,
+    Piece,
+    Samples,
+    check_header,
+    unify,
+    until_stopped,
+)
 from diarize.audio.sources import AudioFile, window
 from diarize.audio.tracks import check_track
 from diarize.audio.wav import SAMPLE_BYTES, unread_samples
@@ -83,11 +92,11 @@ def open_audio(source: AudioFile, track: int | None = None) -> Iterator[tuple[Au
         check_header(name, info)
 
         def all_pieces() -> Iterator[Piece]:
-            seconds = yield from _until_stopped(pieces, name, info)
+            seconds = yield from until_stopped(pieces, name, info)
             for part in parts[1:]:
                 with _open_part(name, part, part.read(_HEAD), track) as (further, more):
                     check_header(name, further)
-                    seconds += yield from _until_stopped(more, name, further)
+                    seconds += yield from until_stopped(more, name, further)
             if head.startswith(b"OggS") and not ends_whole(file):
                 _logger.warning(
                     "%s: decoding stopped at %.1f s (the end of the file is missing)", name, seconds
@@ -279,28 +288,3 @@ def _say_longer(name: str, seconds: float, held: float) -> None:
     _logger.warning(
         "%s: its header gives %.1f s, but the file holds %.1f s; all of it is read", name, seconds, held
     )
-
-
-def _until_stopped(pieces: Iterator[Piece], name: str, info: AudioInfo) -> Generator[Piece, None, float]:
-    """The pieces up to where the decoder stops; logged if that is before the end that the header gives.
-
-    Returns the seconds read.
-
-    Raises
-    ------
-    AudioError
-        If the decoder stops before the first sample.
-    """
-    seconds = 0.0
-    try:
-        for piece in pieces:
-            seconds += len(piece.samples) / piece.rate
-            yield piece
-    except DecodingStoppedError as error:
-        if not seconds:
-            raise AudioError(
-                f"{name}: nothing can be decoded ({error}); convert it to WAV or FLAC"
-            ) from error
-        promised = f" of {info.seconds:.1f} s" if info.seconds else ""
-        _logger.warning("%s: decoding stopped at %.1f s%s (%s)", name, seconds, promised, error)
-    return seconds

@@ -105,6 +105,8 @@ def _ogg_links(file: BinaryIO, size: int) -> list[int]:
     while position + 27 <= size:
         file.seek(position)
         page = file.read(27)
+        if len(page) < 27:  # the file has become shorter
+            break
         if not page.startswith(b"OggS"):
             position = _next_page(file, position + 1)
             continue
@@ -146,7 +148,10 @@ def _mp4_files(file: BinaryIO, size: int) -> list[int]:
     starts, position = [0], 0
     while position + 8 <= size:
         file.seek(position)
-        length, kind = struct.unpack(">I4s", file.read(8))
+        box = file.read(8)
+        if len(box) < 8:  # the file has become shorter
+            break
+        length, kind = struct.unpack(">I4s", box)
         if length == 1:
             length = int.from_bytes(file.read(8), "big")
         if kind == b"moof" or length < 8:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import logging
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -22,6 +23,8 @@ MOST_CHANNELS = 1024
 """The limit of libsndfile."""
 
 Samples = NDArray[np.float32]
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -113,3 +116,28 @@ def unify(pieces: Iterable[Piece], rate: int, n_channels: int) -> Iterator[Sampl
         yield samples if resampler is None else resampler.resample_chunk(samples)
     if resampler is not None:
         yield resampler.resample_chunk(np.zeros((0, n_channels), np.float32), last=True)
+
+
+def until_stopped(pieces: Iterator[Piece], name: str, info: AudioInfo) -> Generator[Piece, None, float]:
+    """The pieces up to where the decoder stops; logged if that is before the end that the header gives.
+
+    Returns the seconds read.
+
+    Raises
+    ------
+    AudioError
+        If the decoder stops before the first sample.
+    """
+    seconds = 0.0
+    try:
+        for piece in pieces:
+            seconds += len(piece.samples) / piece.rate
+            yield piece
+    except DecodingStoppedError as error:
+        if not seconds:
+            raise AudioError(
+                f"{name}: nothing can be decoded ({error}); convert it to WAV or FLAC"
+            ) from error
+        promised = f" of {info.seconds:.1f} s" if info.seconds else ""
+        _logger.warning("%s: decoding stopped at %.1f s%s (%s)", name, seconds, promised, error)
+    return seconds

@@ -11,7 +11,7 @@ from typing import BinaryIO, Protocol, cast
 import numpy as np
 
 from diarize.audio.containers import PIPE_BYTES, open_container
-from diarize.audio.pieces import Samples, unify
+from diarize.audio.pieces import Samples, check_header, unify, until_stopped
 from diarize.audio.recordings import convert
 
 _NAME = "stdin"
@@ -65,15 +65,17 @@ def stream_pcm(file: Readable, rate: float, name: str = _NAME) -> Iterator[Sampl
 def stream_container(file: BinaryIO) -> Iterator[Samples]:
     """The audio track of a file in any format that FFmpeg reads without seeking, as blocks (n,) at 16 kHz.
 
-    The mean of all channels is taken.
+    The mean of all channels is taken. A stream that ends early is read up to there; the log says so.
 
     Raises
     ------
     AudioError
-        If FFmpeg cannot read it, or it has no samples.
+        If FFmpeg cannot read it, its header is impossible, or it has no samples.
     """
     with open_container(_NAME, file, None, at_once=True) as (info, pieces):
-        yield from convert(unify(pieces, info.rate, info.n_channels), _NAME, info.rate, None)
+        check_header(_NAME, info)
+        read = unify(until_stopped(pieces, _NAME, info), info.rate, info.n_channels)
+        yield from convert(read, _NAME, info.rate, None)
 
 
 def _pcm_pieces(file: Readable) -> Iterator[Samples]:

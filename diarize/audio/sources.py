@@ -109,8 +109,11 @@ class _Window(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
+        n_bytes = min(len(buffer), self._length - self._position)
+        if n_bytes <= 0:  # broken headers lead beyond what a file system can seek
+            return 0
         self._file.seek(self._start + self._position)
-        part = self._file.read(max(0, min(len(buffer), self._length - self._position)))
+        part = self._file.read(n_bytes)
         buffer[: len(part)] = part
         self._position += len(part)
         return len(part)
@@ -118,7 +121,7 @@ class _Window(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._length}[whence]
         if base + offset >= 0:  # libsndfile follows broken headers, and its callback must not raise
-            self._position = base + offset
+            self._position = min(base + offset, sys.maxsize)
         return self._position
 
 

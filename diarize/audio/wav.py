@@ -40,7 +40,10 @@ def unread_samples(file: BinaryIO, head: bytes, frame_bytes: int) -> int | None:
     position, long_length = 12, 0
     while position + 8 <= size:
         file.seek(position)
-        kind, length = struct.unpack(f"{order}4sI", file.read(8))
+        chunk = file.read(8)
+        if len(chunk) < 8:  # the file has become shorter
+            return None
+        kind, length = struct.unpack(f"{order}4sI", chunk)
         position += 8
         if kind == b"ds64" and head.startswith(b"RF64"):
             long_length = int.from_bytes(file.read(16)[8:], "little")

@@ -179,8 +179,9 @@ class Embeddings:
             raise FormatError(f"{path}: {shorten(str(error), 200)}") from error
 
     def _set(self, name: str, dtype: type) -> None:
-        # The dataclass is frozen.
-        object.__setattr__(self, name, np.array(getattr(self, name), dtype=dtype))
+        with np.errstate(over="ignore"):  # numbers beyond float32 are not finite, which is an error
+            column: NDArray[Any] = np.array(getattr(self, name), dtype=dtype)
+        object.__setattr__(self, name, column)  # the dataclass is frozen
 
 
 def _as_index(rows: ArrayLike) -> NDArray[np.intp] | NDArray[np.bool_]:

@@ -38,10 +38,11 @@ def remove_leftovers(paths: Iterable[Path]) -> None:
 
 
 @contextmanager
-def atomic_path(path: str | Path) -> Iterator[Path]:
+def atomic_path(path: str | Path, alone: bool = False) -> Iterator[Path]:
     """A temporary path in the same folder, with the same suffix, that becomes ``path`` on success.
 
     Missing folders are made. On failure, the temporary file is removed and an older file at ``path`` stays.
+    With `alone`, nobody else may be writing the path: what a killed process has left of it is removed first.
 
     Raises
     ------
@@ -62,6 +63,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         final.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _unwritable(path, error) from error
+    if alone:
+        remove_leftovers([final])
     try:
         yield temporary
         _synchronize(temporary)

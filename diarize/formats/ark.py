@@ -38,9 +38,14 @@ def read_ark(path: str | Path) -> dict[str, NDArray[Any]]:
         If a file cannot be read, or vectors and segments do not fit each other.
     """
     path = Path(path)
-    vectors = dict(_scp_vectors(path) if path.suffix.lower() == ".scp" else _ark_vectors(path))
+    vectors: dict[str, NDArray[np.floating]] = {}
+    for key, vector in _scp_vectors(path) if path.suffix.lower() == ".scp" else _ark_vectors(path):
+        if key in vectors:
+            raise FormatError(f"{path}: {shorten(key)!r} occurs twice")
+        vectors[key] = vector
     beside = path.with_suffix(".segments")
-    recordings, starts, ends, rows, keys = [], [], [], [], []
+    recordings, starts, ends = [], [], []
+    rows: dict[str, NDArray[np.floating]] = {}
     for line in read_lines(beside):
         fields = [normal_name(field) for field in line.text.split()]
         if not fields:
@@ -49,30 +54,32 @@ def read_ark(path: str | Path) -> dict[str, NDArray[Any]]:
             raise line.error(f"{len(fields)} fields, expected 4: key, recording, start, end")
         if fields[0] not in vectors:
             raise line.error(f"no vector {shorten(fields[0])!r} in {path}")
+        if fields[0] in rows:
+            raise line.error(f"{shorten(fields[0])!r} occurs twice")
         segment = line.segment(line.seconds(fields[2], "start"), line.seconds(fields[3], "end"))
-        keys.append(fields[0])
         recordings.append(fields[1])
         starts.append(segment.start)
         ends.append(segment.end)
-        rows.append(vectors[fields[0]])
-        if rows[-1].shape != rows[0].shape:
+        rows[fields[0]] = vector = vectors[fields[0]]
+        first = next(iter(rows.values()))
+        if vector.shape != first.shape:
             raise FormatError(
-                f"{path}: vector {shorten(fields[0])!r} has shape {rows[-1].shape}, others {rows[0].shape}"
+                f"{path}: vector {shorten(fields[0])!r} has shape {vector.shape}, others {first.shape}"
             )
-    if unplaced := sorted(vectors.keys() - set(keys)):
+    if unplaced := sorted(vectors.keys() - rows.keys()):
         raise FormatError(f"{beside}: no segment for vector {shorten(unplaced[0])!r}")
     table = {
         "recording": np.array(recordings, dtype=np.str_),
         "start": np.array(starts, dtype=np.float64),
         "end": np.array(ends, dtype=np.float64),
-        "vectors": np.array(rows, dtype=np.float32) if rows else np.empty((0, 0), dtype=np.float32),
+        "vectors": np.array([*rows.values()]) if rows else np.empty((0, 0), dtype=np.float32),
     }
     labels = path.with_suffix(".utt2spk")
     if labels.exists():
         speakers = read_scp(labels)
-        if missing := [key for key in keys if key not in speakers]:
+        if missing := [key for key in rows if key not in speakers]:
             raise FormatError(f"{labels}: no speaker for {shorten(missing[0])!r}")
-        table["speaker"] = np.array([speakers[key] for key in keys], dtype=np.str_)
+        table["speaker"] = np.array([speakers[key] for key in rows], dtype=np.str_)
     return table
 
 
@@ -152,12 +159,13 @@ def _scp_vectors(path: Path) -> Iterator[tuple[str, NDArray[np.floating]]]:
             raise FormatError(f"{path}: {shorten(entry)!r} is not <file>:<offset>")
         try:
             if not Path(name).is_file():  # nothing is waited for
-                raise FormatError(f"{path}: {name} is no file")
+                raise FormatError(f"{path}: {shorten(name, 200)} is no file")
             with Path(name).open("rb") as file:
                 file.seek(int(offset))
                 yield key, _read_vector(file, path, key)
         except OSError as error:
-            raise FormatError(f"{path}: {name} cannot be read ({error.strerror or error})") from error
+            reason = error.strerror or "damaged"
+            raise FormatError(f"{path}: {shorten(name, 200)} cannot be read ({reason})") from error
 
 
 def _read_vector(file: BinaryIO, path: Path, key: str) -> NDArray[np.floating]:

@@ -6,6 +6,7 @@ A table is a mapping of arrays: ``recording`` (n,) str, ``start`` and ``end`` (n
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from diarize.errors import FormatError
 from diarize.files.atomic import atomic_path
-from diarize.files.text import read_lines
+from diarize.files.text import Line, read_lines
 from diarize.formats.csv_format import disarm, rearm
 
 Table = Mapping[str, NDArray[Any]]
@@ -90,19 +91,30 @@ def read_tsv(path: str | Path) -> Table:
     if names != [*labels, *(f"v{index}" for index in range(dim))]:
         optional = " ".join(f"[{name},]" for name in OPTIONAL)
         raise header.error(f"the header is not recording, start, end, {optional} v0, v1, ...")
-    rows = [(line, line.text.split("\t")) for line in lines if line.text]
-    vectors = np.empty((len(rows), dim), dtype=np.float32)
-    for index, (line, fields) in enumerate(rows):
+    columns: list[list[Any]] = [[] for _ in labels]
+    vectors = []
+    for line in lines:
+        if not line.text:
+            continue
+        fields = line.text.split("\t")
         if len(fields) != len(names):
             raise line.error(f"{len(fields)} fields, the header has {len(names)}")
         line.segment(line.seconds(fields[1], "start"), line.seconds(fields[2], "end"))
-        vectors[index] = [line.real(field, "number") for field in fields[len(labels) :]]
+        for name, field, column in zip(labels, fields, columns, strict=False):
+            column.append(rearm(field) if name in TEXTS else _number(line, field, name))
+        with np.errstate(over="ignore"):  # numbers beyond float32 are not finite, which is an error
+            vectors.append(
+                np.array([line.real(each, "number") for each in fields[len(labels) :]], np.float32)
+            )
     return {
-        name: np.array([rearm(fields[column]) for _, fields in rows], np.str_)
-        if name in TEXTS
-        else np.array([fields[column] for _, fields in rows], np.float64)
-        for column, name in enumerate(labels)
-    } | {"vectors": vectors}
+        name: np.array(column, np.str_ if name in TEXTS else np.float64)
+        for name, column in zip(labels, columns, strict=True)
+    } | {"vectors": np.array(vectors, np.float32).reshape(len(vectors), dim)}
+
+
+def _number(line: Line, field: str, name: str) -> float:
+    """A number of an optional column; nan if nobody knows it."""
+    return math.nan if field == "nan" else line.real(field, f"number of {name}")
 
 
 def write_tsv(table: Table, path: str | Path) -> None:

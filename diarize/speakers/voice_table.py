@@ -52,7 +52,8 @@ class VoiceTable:
     def __post_init__(self) -> None:
         kinds = {"name": np.str_, "recording": np.str_, "seconds": np.float64, "vectors": np.float32}
         for field, kind in kinds.items():  # copies; the dataclass is frozen
-            object.__setattr__(self, field, np.array(getattr(self, field), dtype=kind))
+            with np.errstate(over="ignore"):  # numbers beyond float32 are not finite, which is an error
+                object.__setattr__(self, field, np.array(getattr(self, field), dtype=kind))
         lengths = {self.vectors.shape[:1], self.name.shape, self.recording.shape, self.seconds.shape}
         if self.vectors.ndim != 2 or len(lengths) > 1:
             raise ValueError(f"vectors need the shape (n, dim), others (n,), got {self.vectors.shape}")

@@ -86,7 +86,7 @@ def pack(clips: Iterable[tuple[int, int, Frames]], folder: str | Path) -> None:
     folder = Path(folder)
     rows: list[tuple[int, int, int, int]] = []
     n_frames, n_mels = 0, 0
-    with atomic_path(folder / "mel.f16") as path, path.open("wb") as file:
+    with atomic_path(folder / "mel.f16", alone=True) as path, path.open("wb") as file:
         for clip, speaker, mel in clips:
             file.write(mel.astype(np.float16).tobytes())
             rows.append((n_frames, len(mel), clip, speaker))
@@ -95,7 +95,7 @@ def pack(clips: Iterable[tuple[int, int, Frames]], folder: str | Path) -> None:
     if not rows:
         raise DiarizeError(f"{folder}: no clips to pack; give a data folder with recordings")
     start, length, clip_number, speaker_number = np.array(rows, dtype=np.int64).T
-    with atomic_path(folder / "index.npz") as path:
+    with atomic_path(folder / "index.npz", alone=True) as path:
         np.savez(path, start=start, length=length, clip=clip_number, speaker=speaker_number, n_mels=n_mels)
 
 

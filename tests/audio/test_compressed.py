@@ -32,6 +32,7 @@ def test_beeps_are_where_they_were(samples):
 def test_blocks_of_any_size_give_the_same_bytes(samples):
     whole = compress_audio([samples])
     assert compress_audio(np.split(samples, [7, 5000, 5001, 90000])) == whole
+    assert compress_audio(np.split(samples, [0, 5000, 5000, len(samples)])) == whole, "also none"
     assert len(whole) < len(samples) / 4
     assert audio_info(io.BytesIO(whole)).n_channels == 1
 

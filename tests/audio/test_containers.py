@@ -1,8 +1,10 @@
 """Containers: their tracks, and times that are those of their clock."""
 
 import os
+import struct
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -149,6 +151,52 @@ def test_a_track_on_the_command_line(tmp_path, command):
     assert complaint(call(command, path, "--track", 3, *more, "--force")).endswith(
         "has 2 audio tracks, no track 3; choose another"
     )
+
+
+@pytest.mark.parametrize("n_channels", [1, 2])
+def test_samples_of_64_bits(n_channels):
+    """libsndfile does not read them, and PyAV does not convert them."""
+    samples = np.linspace(-1, 1, 4000)[:, None] * [1, 0.5][:n_channels]
+    content = (samples * 2**62).astype("<i8").tobytes()
+    format = struct.pack(
+        "<HHIIHH", 1, n_channels, SAMPLE_RATE, SAMPLE_RATE * 8 * n_channels, 8 * n_channels, 64
+    )
+    file = (
+        b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0"
+        + format
+        + b"data"
+        + struct.pack("<I", len(content))
+        + content
+    )
+    np.testing.assert_allclose(load_audio(file), samples.mean(axis=1) / 2, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec", "data"),
+    [("m4a", "aac", None), ("mov", "alac", None), ("mp4", "aac", "bin_data"), ("ts", "mp2", "klv")],
+)
+def test_tracks_that_no_decoder_reads(tmp_path, suffix, codec, data):
+    """Chapters, without `data`, and data: a traceback behind the last packet of the sound."""
+    path = tmp_path / f"a.{suffix}"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=16000, layout="mono")
+        if data is None:
+            start_and_end = {"start": 0, "end": 500, "time_base": Fraction(1, 1000)}
+            container.set_chapters([{"id": 1, **start_and_end, "metadata": {"title": "a"}}])
+        else:
+            packet = av.Packet(b"data")
+            packet.stream, packet.time_base = container.add_data_stream(data), Fraction(1, 1000)
+            packet.pts = packet.dts = 0
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 16000
+        for converted in av.AudioResampler(stream.codec_context.format, "mono", 16000).resample(frame):
+            container.mux(stream.encode(converted))
+        container.mux(stream.encode(None))
+        if data is not None:
+            container.mux(packet)
+    with av.open(str(path)) as container:
+        assert [each.type for each in container.streams] == ["audio", "data"]
+    assert 8000 <= len(load_audio(path)) < 8000 + 2048
 
 
 def test_a_file_with_one_track(tmp_path, speech):

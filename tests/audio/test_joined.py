@@ -1,5 +1,6 @@
 """Files joined end to end are read to the end, each as it would be alone."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,8 @@ import soundfile
 from make_containers import write_container
 
 from diarize.audio import SAMPLE_RATE, audio_info, joined, load_audio
+from diarize.audio.joined import find_parts
+from diarize.audio.wav import unread_samples
 
 DATA = Path(__file__).parent.parent / "data"
 
@@ -111,3 +114,23 @@ def test_a_whole_matroska_file_is_not_searched_for_others(
     monkeypatch.setattr(joined, "_headers", lambda *given: searches.append(1) or search(*given))
     assert len(load_audio(path)) / SAMPLE_RATE == pytest.approx(12.0, abs=0.05)
     assert bool(searches) == is_searched
+
+
+class Shortened(io.BytesIO):
+    """A file that loses its end after its size was asked for."""
+
+    def seek(self, offset, whence=io.SEEK_SET):
+        return super().seek(offset, whence) + 100 * (whence == io.SEEK_END)
+
+
+@pytest.mark.parametrize("head", [b"OggS" + bytes(23), bytes(3) + b"\x1bftypM4A " + bytes(15)])
+@pytest.mark.parametrize("more", [0, 7])
+def test_a_file_that_becomes_shorter_while_its_parts_are_looked_for(head, more):
+    content = head + head[:more]
+    assert find_parts(Shortened(content), content) == [(0, len(content) + 100)]
+
+
+@pytest.mark.parametrize("more", [0, 7])
+def test_a_wav_file_that_becomes_shorter_while_its_chunks_are_looked_for(more):
+    content = b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0" + bytes(16 + more)
+    assert unread_samples(Shortened(content), content, 2) is None

@@ -94,3 +94,24 @@ def test_what_is_no_audio_is_reported(pipe, data):
 def test_a_pipe_without_samples_is_reported(pipe):
     with pytest.raises(AudioError, match=r"^stdin: 0 samples"):
         list(stream_pcm(pipe(b""), SAMPLE_RATE))
+
+
+@pytest.mark.parametrize("format", ["FLAC", "AU", "AIFF"])
+def test_a_stream_that_ends_early_is_read_up_to_there(pipe, format, caplog):
+    """An interrupted sender was a traceback."""
+    file = io.BytesIO()
+    soundfile.write(file, noise(), SAMPLE_RATE, format=format, subtype="PCM_16")
+    content = file.getvalue()
+    found = np.concatenate(list(stream_container(pipe(content[: len(content) // 2]))))
+    assert len(found) == pytest.approx(SAMPLE_RATE, abs=4096)
+    assert "stdin: decoding stopped at" in caplog.text
+
+
+def test_a_stream_with_an_impossible_header_is_told(pipe):
+    file = io.BytesIO()
+    soundfile.write(file, noise(seconds=0.5), 500, format="WAV")
+    with pytest.raises(AudioError, match="stdin: its header says 500 Hz"):
+        list(stream_container(pipe(file.getvalue())))
+    soundfile.write(file := io.BytesIO(), noise(seconds=0.5), SAMPLE_RATE, format="AU")
+    with pytest.raises(AudioError, match="stdin: 0 samples"):
+        list(stream_container(pipe(file.getvalue()[:24])))

@@ -111,3 +111,28 @@ def test_impossible_channels(tmp_path):
     patch(path, b"fmt ", 10, 0, "<H")
     with pytest.raises(AudioError, match=rf"^{path}: its header says 0 channels; a recording has 1 to 1024"):
         load_audio(path)
+
+
+@pytest.mark.parametrize(
+    ("format", "mark", "offset", "form", "is_read"),
+    [
+        ("CAF", b"data", 4, ">Q", True),
+        ("CAF", b"desc", 4, ">Q", False),
+        ("W64", b"fmt \xf3", 16, "<Q", False),
+        ("W64", b"data\xf3", 16, "<Q", True),
+        ("RF64", b"ds64", 16, "<Q", True),
+    ],
+)
+@pytest.mark.parametrize("size", [2**62, 2**63 - 20])
+def test_sizes_beyond_what_a_file_system_can_seek(tmp_path, format, mark, offset, form, size, is_read, capfd):
+    """They were a traceback, or lines by soundfile and PyAV on stderr."""
+    path = tmp_path / "a"
+    soundfile.write(path, np.zeros(800), SAMPLE_RATE, format=format, subtype="PCM_16")
+    patch(path, mark, offset, size, form)
+    for source in (path, path.read_bytes()):
+        if is_read and (format, size) != ("CAF", 2**63 - 20):
+            assert len(load_audio(source)) == 800
+        else:
+            with pytest.raises(AudioError, match="not audio that FFmpeg can read"):
+                load_audio(source)
+    assert capfd.readouterr().err == ""

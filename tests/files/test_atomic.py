@@ -29,3 +29,13 @@ def test_leftovers_of_a_name_without_suffix_are_removed(tmp_path):
     leave(tmp_path / "plain")
     remove_leftovers([tmp_path / "plain"])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_who_writes_a_file_alone_removes_its_leftovers(tmp_path):
+    path = tmp_path / "mel.f16"
+    leave(path)
+    other = leave(tmp_path / "index.npz")
+    with atomic_path(path, alone=True) as temporary:
+        assert {file.name for file in tmp_path.iterdir()} == {other}
+        temporary.write_bytes(b"whole")
+    assert {file.name for file in tmp_path.iterdir()} == {other, path.name}

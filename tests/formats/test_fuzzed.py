@@ -3,6 +3,7 @@
 import json
 import struct
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -10,15 +11,18 @@ import torch
 from onnx import TensorProto, helper, save
 from reader_seeds import DATA, ONNX_TOML, TOML
 from readers import ARRAYS, READERS, TIMES, VOICES, check
+from recording_readers import RECORDINGS
 from safetensors.torch import save as save_tensors
 
 from diarize.clustering.learned import load_network
 from diarize.embedding.onnx import OnnxNetwork
 from diarize.embedding.table import Embeddings
 from diarize.errors import FormatError, ModelError
+from diarize.speakers.voice_table import VoiceTable
 
 LONG = b"x\x01" * 1000
-SEEDS = [(name, number) for name, reader in READERS.items() for number in range(len(reader.seeds()))]
+KNOWN = READERS | RECORDINGS
+SEEDS = [(name, number) for name, reader in KNOWN.items() for number in range(len(reader.seeds()))]
 
 
 def header(tensors: dict[str, torch.Tensor], **about: str) -> bytes:
@@ -87,6 +91,21 @@ FOUND = {
         "embeddings, Parquet",
         (DATA / "damaged_statistics.parquet").read_bytes(),
     ),
+    "a confidence that is no number": ("embeddings, TSV", b"recording\tstart\tend\tconfidence\na\t0\t1\tx\n"),
+    "seconds with an underscore": ("embeddings, TSV", b"recording\tstart\tend\tseconds\na\t0\t1\t1_0\n"),
+    "a number beyond float32": ("embeddings, TSV", b"recording\tstart\tend\tv0\na\t0\t1\t1e300\n"),
+    "a wide header over many short lines": (
+        "embeddings, TSV",
+        "\t".join(["recording\tstart\tend", *(f"v{index}" for index in range(400_000))]) + "\nx" * 100_000,
+    ),
+    "a double beyond float32": (
+        "ark",
+        b"x-a \0BDV \4" + struct.pack("<id", 1, 1e300) + b"y-a \0BDV \4" + struct.pack("<id", 1, 1e300),
+    ),
+    "a key of ark twice": ("ark", 2 * READERS["ark"].seeds()[0]),
+    "a segment of ark twice": ("segments of ark", 2 * READERS["segments of ark"].seeds()[0]),
+    "a long file name": ("scp", b"x-a " + b"n" * 3000 + b":4\n"),
+    "a long path": ("scp", b"x-a " + b"n/" * 1500 + b":4\n"),
     "a column whose name is not UTF-8": (
         "embeddings, Parquet",
         READERS["embeddings, Parquet"].seeds()[0].replace(b"speaker", b"speake\xff"),
@@ -117,7 +136,7 @@ FOUND |= {
 
 @pytest.mark.parametrize(("name", "number"), SEEDS)
 def test_seeds_are_read(name, number, tmp_path):
-    reader = READERS[name]
+    reader = KNOWN[name]
     said = check(reader, reader.seeds()[number], tmp_path)
     is_other_json = name.startswith(("JSON", "results", "transcript, JSON")) and said is not None
     assert said is None or is_other_json, said
@@ -175,6 +194,21 @@ def test_a_damaged_network_of_attractors_is_one_line(weights, message, tmp_path)
     (tmp_path / "config.toml").write_text('[network]\nfamily = "attractors"\n')
     with pytest.raises(ModelError, match=message):
         load_network(tmp_path)
+
+
+@pytest.mark.parametrize(("suffix", "load"), [(".npz", Embeddings.load), (".parquet", VoiceTable.load)])
+@pytest.mark.filterwarnings("error")
+def test_doubles_beyond_float32_are_one_line(suffix, load, tmp_path):
+    path = tmp_path / f"a{suffix}"
+    if suffix == ".npz":
+        np.savez(path, recording=np.array(["a"]), start=[0.0], end=[1.0], vectors=[[1e300]])
+    else:
+        vector = pa.array([[1e300, 1.0]], pa.list_(pa.float64(), 2))
+        about = dict(pair.split(b"=") for pair in VOICES.split(b"\n"))
+        names = {"name": ["a"], "recording": ["a"], "seconds": [1.0]}
+        pq.write_table(pa.table(names | {"vector": vector}, metadata=about), path)
+    with pytest.raises(FormatError, match="not finite"):
+        load(path)
 
 
 def test_a_column_of_parquet_that_occurs_twice_is_one_line(tmp_path):

@@ -288,6 +288,13 @@ def test_overlap_left_out():
     assert score.der == pytest.approx(0, abs=1e-12)
 
 
+def test_a_speaker_within_collars_alone_is_none():
+    hypothesis = turns((0, 5, "A"), (4.8, 5.2, "B"))
+    score = score_diarization(turns((0, 5, "anna")), hypothesis, collar=0.25)
+    assert (score.n_hypothesis, score.der) == (1, 0)
+    assert score_diarization([], []).recording == ""
+
+
 def test_a_speaker_never_overlaps_with_itself():
     doubled = [*REFERENCE, *turns((1, 3, "anna"), (2, 5, "anna"))]
     for skip_overlap in (False, True):
@@ -305,6 +312,7 @@ def test_only_the_scored_region_counts():
     assert score.total == pytest.approx(5)
     assert seconds(score) == pytest.approx((1, 1, 0))
     assert (score.n_reference, score.n_hypothesis) == (2, 1)
+    assert score.jer == pytest.approx((1 / 5 + 1) / 2)  # anna has 4 s of the 5 s of A, ben has nobody
     assert score_diarization(REFERENCE, hypothesis).scored_region_source == "reference and hypothesis extent"
 
 
@@ -332,16 +340,16 @@ def test_impossible_arguments(hypothesis, collar, message):
 
 def test_pool_weights_der_by_speech_and_jer_by_speakers():
     perfect = score_diarization(REFERENCE, REFERENCE)
-    other = turns((0, 30, "carl"), recording="other")
+    other = turns((0, 10, "carl"), (10, 30, "dora"), recording="other")
     missed = score_diarization(other, [])
     pooled = pool([perfect, missed])
     assert pooled.recording == "TOTAL"
     assert pooled.der == pytest.approx(30 / 40)
-    assert pooled.jer == pytest.approx((0 + 0 + 1) / 3)
-    assert (pooled.n_reference, pooled.n_hypothesis) == (3, 2)
+    assert pooled.jer == pytest.approx((0 + 0 + 1 + 1) / 4)
+    assert (pooled.n_reference, pooled.n_hypothesis) == (4, 2)
     silent = score_diarization([], turns((0, 10, "A"), recording="silent"))
     assert pool([perfect, missed, silent]).der == pytest.approx(1.0)
-    assert pool([perfect, missed, silent]).jer == pytest.approx(1 / 3)
+    assert pool([perfect, missed, silent]).jer == pytest.approx(1 / 2)
 
 
 def test_pool_refuses_mixed_conditions():
@@ -362,4 +370,26 @@ def test_table_states_its_conditions():
     assert lines[2].replace(" ", "") == "|recording|DER|miss|falsealarm|confusion|JER|speakersref/hyp|"
     assert [line.split("|")[1].strip() for line in lines[4:]] == ["meeting", "TOTAL"]
     assert len({len(line) for line in lines[2:]}) == 1
-    assert "overlap left out" in format_score_table([score], collar=0, skip_overlap=True)
+    lines = format_score_table([score], collar=0, skip_overlap=True).splitlines()
+    assert lines[0].startswith("collar 0 s each side, overlap left out, scored region")
+
+
+def test_a_table_by_hand():
+    # anna has 7 s, of which 6 s are found: JER (1 / 7 + 0) / 2.
+    score = score_diarization(REFERENCE, turns((1, 5, "A"), (5, 8, "B"), (8, 10, "A")))
+    silent = score_diarization([], turns((0, 10, "A"), recording="silent"))
+    table = format_score_table([score, silent], collar=0, skip_overlap=False)
+    assert (
+        table
+        == """\
+collar 0 s each side, overlap scored, scored region: reference and hypothesis extent; in %
+
+| recording |    DER |  miss | false alarm | confusion |  JER | speakers ref/hyp |
+|-----------|-------:|------:|------------:|----------:|-----:|-----------------:|
+| meeting   |  10.00 | 10.00 |        0.00 |      0.00 | 7.14 |              2/2 |
+| silent    |      - |     - |           - |         - |    - |              0/1 |
+| TOTAL     | 110.00 | 10.00 |      100.00 |      0.00 | 7.14 |              2/3 |
+
+silent: no reference speech, 10.00 s of false alarm; no rate
+"""
+    )

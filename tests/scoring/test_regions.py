@@ -51,6 +51,25 @@ def test_a_collar_and_regions_leave_time_out():
     assert find_errors(reference, found, scored=[]) == []
 
 
+def test_a_collar_ends_at_the_beginning():
+    assert find_errors(turns((0.2, 10, "Ann")), turns((0, 10.4, "a")), collar=0.5) == []
+
+
+def test_errors_of_one_kind_that_touch_are_one():
+    reference = turns((0, 10, "Ann"), (0, 10, "Bob"), (12, 14, "Ann"), (12, 14, "Bob"))
+    found = turns((0, 4, "a"), (4, 10, "b"), (12, 14, "b"))
+    assert listed(find_errors(reference, found)) == [
+        (0, 10, "missed", 1, ("Ann", "Bob")),
+        (12, 14, "missed", 1, ("Ann", "Bob")),
+    ]
+    three = turns((0, 2, "Ann"), (2, 4, "Bob"), (4, 8, "Ann"), (4, 8, "Bob"))
+    assert listed(find_errors(three, [])) == [
+        (0, 2, "missed", 1, ("Ann",)),
+        (2, 4, "missed", 1, ("Bob",)),
+        (4, 8, "missed", 2, ("Ann", "Bob")),
+    ]
+
+
 def test_a_reference_has_no_errors_against_itself_whatever_the_names():
     reference = turns((0, 10, "Ann"), (5, 12, "Bob"), (20, 21, "Ann"))
     renamed = [Turn("x", turn.segment, turn.speaker[::-1]) for turn in reference]

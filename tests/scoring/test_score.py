@@ -45,13 +45,18 @@ def test_files_and_folders_are_matched_by_recording(tmp_path, caplog):
         scores = score(one, tmp_path / "hyp")
     assert [s.recording for s in scores] == ["a", "b", "c"]
     assert [s.der for s in scores] == pytest.approx([0.1, 0.25, 1.0])
-    assert "recording c has no turns; all its speech counts as missed" in caplog.text
-    assert "recording z has no reference and is left out" in caplog.text
+    assert caplog.messages == [
+        f"{tmp_path / 'hyp'}: recording z has no reference and is left out",
+        f"{tmp_path / 'hyp'}: recording c has no turns; all its speech counts as missed",
+    ]
     assert [s.der for s in score(one, tmp_path / "hyp", uem)] == pytest.approx([0.1, 0.125, 1.0])
     with caplog.at_level(logging.WARNING):
-        uem.write_text("a 1 0 10\n")
-        assert [s.recording for s in score(one, tmp_path / "hyp", uem)] == ["a"]
-    assert "all.uem: recording b is not in it and is left out" in caplog.text
+        caplog.clear()
+        uem.write_text("b 1 0 10\n")
+        assert [s.recording for s in score(one, tmp_path / "hyp", uem)] == ["b"]
+    assert [said for said in caplog.messages if str(uem) in said] == [
+        f"{uem}: recording {name} is not in it and is left out" for name in "ac"
+    ]
 
 
 def test_empty_hypothesis_is_all_missed(tmp_path):
@@ -84,7 +89,9 @@ def test_a_recording_of_the_uem_without_reference_turns_is_all_false_alarm(caplo
         scores = score(DATA / "silent_ref.rttm", DATA / "silent_hyp.rttm", DATA / "silent.uem")
     assert [(s.recording, s.total, s.false_alarm) for s in scores] == [("a", 4, 0), ("silent", 0, 10)]
     assert pool(scores).der == pytest.approx(2.5)
-    assert "recording silent has no turns; all its speech counts as false alarm" in caplog.text
+    assert caplog.messages == [
+        f"{DATA / 'silent_ref.rttm'}: recording silent has no turns; all its speech counts as false alarm"
+    ]
     table = format_score_table(scores, collar=0, skip_overlap=False)
     assert table.endswith("\nsilent: no reference speech, 10.00 s of false alarm; no rate\n")
 
@@ -97,6 +104,8 @@ def test_without_a_uem_an_empty_reference_file_says_that_nobody_speaks(tmp_path,
     write(tmp_path / "ref" / "a.rttm", ("a", 0.5, 4.5, "A"))
     write(tmp_path / "ref" / "silent.rttm")
     assert pool(score(tmp_path / "ref", DATA / "silent_hyp.rttm")).der == pytest.approx(2.5)
+    found = write(tmp_path / "hyp.rttm", ("a", 0.5, 4.5, "A"))
+    assert [s.recording for s in score(tmp_path / "ref", found)] == ["a", "silent"]
     (tmp_path / "silent.csv").write_text("recording,start,end,speaker\nsilent,0,10,x\n")
     (tmp_path / "silent.TextGrid").write_text(
         '"ooTextFile" "TextGrid" 0 10 <exists> 1 "IntervalTier" "x" 0 10 0'
@@ -200,6 +209,29 @@ def test_objects_that_cannot_be_matched_are_told():
         FormatError, match="the hypothesis: no recording of the reference in it; it has other"
     ):
         score(REFERENCE, turns((0, 1, "x"), recording="other"))
+
+
+def test_objects_are_called_by_their_part(caplog):
+    b = turns((0, 4, "x"), recording="b")
+    with caplog.at_level(logging.WARNING):
+        (only,) = score([*REFERENCE, *b], REFERENCE[:2], {"meeting": [Segment(0, 10)]}, skip_overlap=True)
+        score([*REFERENCE, *b], REFERENCE, {"meeting": [Segment(0, 10)], "b": [Segment(0, 4)]})
+    assert (only.total, only.missed) == (8, 2)  # 7-8 is left out, so of 7-10 two seconds are missed
+    assert caplog.messages == [
+        "the UEM: recording b is not in it and is left out",
+        "the hypothesis: recording b has no turns; all its speech counts as missed",
+    ]
+    late = turns((1, 5.5, "A"), (5.5, 8, "B"), (7, 10, "A"))
+    assert score(REFERENCE, late)[0].confusion == 0.5
+    assert score(REFERENCE, late, collar=0.25)[0].confusion == 0.25
+    with pytest.raises(FormatError, match=r"^the UEM: no recording to score; give a reference with turns"):
+        score(REFERENCE, REFERENCE, {"other": [Segment(0, 1)]})
+    with pytest.raises(FormatError, match=r"^the reference: no recording to score; give a reference with"):
+        score([], [], {"other": [Segment(0, 1)]})
+    for n, names in ((3, "a, b, c"), (4, "a, b, c and 1 more")):
+        several = [turn for name in "abcd"[:n] for turn in turns((0, 1, "x"), recording=name)]
+        with pytest.raises(FormatError, match=rf"the reference {names}$"):
+            score(several, turns((0, 1, "x"), recording="other"))
 
 
 def test_no_message_ends_in_a_name_that_is_missing(tmp_path):

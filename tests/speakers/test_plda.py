@@ -233,6 +233,8 @@ def test_speakers_of_one_clip_do_not_count():
     assert np.array_equal(learn_backend(X, speakers, clips).projection, few.projection)
     with pytest.raises(ValueError, match="5 speakers with two clips are too few for 8 dimensions"):
         learn_backend(X[:90], speakers[:90], clips[:90])
+    with pytest.raises(ValueError, match="8 speakers with two clips are too few for 8 dimensions"):
+        learn_backend(X[:144], speakers[:144], clips[:144])
 
 
 def test_a_back_end_belongs_to_its_weights(tmp_path):

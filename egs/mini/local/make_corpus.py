@@ -31,7 +31,7 @@ def main() -> None:
         for sentence in range(1, arguments.sentences + 1):
             path = arguments.out / speaker / f"{speaker}_{sentence:02d}.wav"
             samples = say(voice, path.stem, arguments.seconds)
-            with atomic_path(path) as temporary:
+            with atomic_path(path, alone=True) as temporary:
                 soundfile.write(temporary, samples, RATE, format="WAV", subtype="PCM_16")
     print(f"{arguments.out}: {arguments.speakers} speakers, {arguments.sentences} sentences each")
 
