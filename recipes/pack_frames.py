@@ -22,6 +22,7 @@ from diarize.cli.script import run_script
 from diarize.config import RECIPE_TABLES, load_tables
 from diarize.embedding.models import load_model
 from diarize.errors import DiarizeError
+from diarize.files.arrays import map_array
 from diarize.files.atomic import atomic_path
 from diarize.machine.processes import map_in_processes
 from diarize.networks.local_network import FrameLocalNetwork, make_local_network, principal_components
@@ -38,7 +39,7 @@ class TrunkFrames:
     """The frames of the conversations of a folder, by number. Each process makes its own."""
 
     def __init__(self, network: FrameLocalNetwork, folder: Path) -> None:
-        self.network, self.mel = network, np.load(folder / "mel.npy", mmap_mode="r", allow_pickle=False)
+        self.network, self.mel = network, map_array(folder / "mel.npy")
         torch.set_num_threads(1)
 
     def __call__(self, index: int) -> NDArray[np.float32]:
@@ -81,7 +82,7 @@ def main() -> None:
     with atomic_path(arguments.out, alone=True) as path:
         save_file(kept, path)
     for folder in arguments.data:
-        mel = np.load(folder / "mel.npy", mmap_mode="r", allow_pickle=False)
+        mel = map_array(folder / "mel.npy")
         shape = (len(mel), mel.shape[1] // 4, network.n_inputs)
         with atomic_path(folder / "frames.npy", alone=True) as path:
             packed = open_memmap(path, "w+", np.float16, shape)
@@ -94,7 +95,7 @@ def main() -> None:
 @torch.inference_mode()
 def learn_components(network: FrameLocalNetwork, folder: Path, backend: Backend) -> None:
     """Set the principal components and the projection of embeddings of a network, by frames of a folder."""
-    mel = np.load(folder / "mel.npy", mmap_mode="r", allow_pickle=False)
+    mel = map_array(folder / "mel.npy")
     features = [
         network.trunk.frames(torch.from_numpy(each.astype(np.float32))[None])
         for each in mel[::EVERY_CONVERSATION]

@@ -33,9 +33,7 @@ JOURNAL = ".scores.jsonl"
 
 Presets = Annotated[
     list[str] | None,
-    typer.Option(
-        "--preset", metavar="NAME", help="Preset to start from; repeatable. Default: default."
-    ),
+    typer.Option("--preset", metavar="NAME", help="Preset to start from; repeatable. Default: default."),
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of what is random.")]
 

@@ -13,6 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from diarize.audio import Samples, Source, source_id
 from diarize.audio.kept import mono_blocks
@@ -220,13 +221,15 @@ class Embedder:
         *,
         mixed: list[Segment] | None = None,
         parts: Sequence[Sequence[Segment] | None] | None = None,
+        rows: Sequence[int] | None = None,
     ) -> Vectors:
         """The embeddings (n_windows, dim), of length 1, of windows that are sorted by start.
 
         A window that has `parts` is embedded by these alone. From the others, a network that runs once over
         the recording excludes the `mixed` segments, unless less than 0.2 s of a window would remain. Parts
-        and mixed segments are sorted and do not overlap. `hook` gets the number of windows done and in total;
-        each of several models counts its own.
+        and mixed segments are sorted and do not overlap. `rows` are the rows of the windows in the result, by
+        default in their order. `hook` gets the number of windows done and in total; each of several models
+        counts its own.
 
         Raises
         ------
@@ -244,6 +247,7 @@ class Embedder:
             blocks = list(blocks)  # each encoder reads them
         columns = np.cumsum([encoder.dim for encoder in self.encoders])[:-1]
         total = len(windows) * len(self.encoders)
+        at = np.arange(len(windows)) if rows is None else np.asarray(rows)
         done = 0
         with one_thread(), ThreadPoolExecutor(self.threads, initializer=set_own_threads) as executor:
             for encoder, part in zip(self.encoders, np.split(vectors, columns, axis=1), strict=True):
@@ -252,10 +256,10 @@ class Embedder:
                 for task in encoder.tasks(louder, windows, mixed or [], parts or [None] * len(windows)):
                     pending.append(executor.submit(task))
                     while len(pending) > 2 * self.threads:
-                        done = before + _collect(pending.popleft(), part, done - before)
+                        done += _collect(pending.popleft(), part, at[done - before :])
                         hook("embed", Progress(done, total))
                 while pending:
-                    done = before + _collect(pending.popleft(), part, done - before)
+                    done += _collect(pending.popleft(), part, at[done - before :])
         hook("embed", Progress(done, total))
         if len(self.encoders) > 1:
             vectors /= np.float32(np.sqrt(len(self.encoders)))  # of length 1 again
@@ -293,20 +297,21 @@ def embed(
     spans = windows + pieces + whole
     chosen: list[list[Segment] | None] = [*[None] * (len(windows) + len(pieces)), *parts]
     order = sorted(range(len(spans)), key=spans.__getitem__)
-    vectors = np.empty((len(spans), embedder.dim), dtype=np.float32)
-    vectors[order] = embedder.windows(
+    vectors = embedder.windows(
         blocks,
         [spans[i] for i in order],
         hook,
         mixed=heard.mixed,
         parts=[chosen[i] for i in order],
+        rows=order,
     )
     own, short, local = np.split(vectors, [len(windows), len(windows) + len(pieces)])
     seconds = np.array([sum(part.duration for part in each) for each in parts])
     return Voices(windows, own, pieces, short, keys, local, seconds)
 
 
-def _collect(future: Future[Vectors], vectors: Vectors, done: int) -> int:
+def _collect(future: Future[Vectors], vectors: Vectors, rows: NDArray[np.int64]) -> int:
+    """Write the next group of embeddings to the first of the rows that are left; their number."""
     group = future.result()
-    vectors[done : done + len(group)] = group
-    return done + len(group)
+    vectors[rows[: len(group)]] = group
+    return len(group)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +21,7 @@ from diarize.experiments.comparison import (
     score_linkage,
 )
 from diarize.experiments.speaker_sets import kaldi_name
+from diarize.files.arrays import read_arrays
 
 AHC_INPUTS: tuple[AhcInput, ...] = ("condensed", "rows")
 NO_SETS = (
@@ -61,13 +60,7 @@ def load_parts(path: Path, read_vectors: Callable[[Path], NDArray[np.float32]]) 
     FormatError
         If the file cannot be read, has fewer than two speakers, or its distances are invalid.
     """
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files if name in ("speaker", "distances")}
-    except OSError as error:
-        raise FormatError(f"{path}: cannot be read ({error.strerror or 'damaged'})") from error
-    except (ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise FormatError(f"{path}: not a NumPy archive of plain arrays") from error
+    arrays = read_arrays(path, ("speaker", "distances"))
     if "speaker" not in arrays:
         raise FormatError(f"{path}: no array 'speaker'; the true speakers are needed")
     speakers = arrays["speaker"].astype(np.str_)

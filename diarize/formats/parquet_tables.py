@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diarize.errors import FormatError
+from diarize.files.arrays import refuse_bomb
 from diarize.files.atomic import atomic_path
 from diarize.files.text import shorten
-from diarize.formats.vector_tables import OPTIONAL, TEXTS, Table, refuse_bomb
+from diarize.formats.vector_tables import OPTIONAL, TEXTS, Table
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from diarize.errors import FormatError
+from diarize.files.arrays import read_arrays
 from diarize.files.atomic import atomic_path
 from diarize.files.text import Line, read_lines
 from diarize.formats.csv_format import disarm, rearm
@@ -25,8 +26,6 @@ COLUMNS = ("recording", "start", "end", "vectors")
 OPTIONAL = ("speaker", "utterance", "seconds", "confidence")
 TEXTS = {"recording", "speaker", "utterance", "name"}
 """The columns of names; the others are numbers."""
-_ALWAYS, _MOST_COMPRESSED = 2**26, 100
-"""Bytes of numbers that any file may have, and how many times its own size a larger one may have."""
 
 
 def read_npz(path: str | Path) -> Table:
@@ -37,31 +36,7 @@ def read_npz(path: str | Path) -> Table:
     FormatError
         If the file cannot be read or an array is missing.
     """
-    try:
-        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            refuse_bomb(path, sum(member.file_size for member in archive.zip.infolist()))
-            return {name: archive[name] for name in (*COLUMNS, *OPTIONAL) if name in archive.files}
-    except OSError as error:
-        raise FormatError(f"{path}: cannot be read ({error.strerror or 'damaged'})") from error
-    except FormatError:
-        raise
-    except Exception as error:
-        # NumPy returns an array, not a context manager, for .npy, and raises errors of many kinds: ValueError
-        # for pickled objects, those of Python's own tokenizer for damaged headers, of zipfile and of zlib.
-        raise FormatError(f"{path}: not a NumPy archive of plain arrays") from error
-
-
-def refuse_bomb(path: str | Path, n_bytes: int) -> None:
-    """Check that a file does not claim far more bytes than it can hold: embeddings can hardly be compressed.
-
-    Raises
-    ------
-    FormatError
-        If it does.
-    """
-    size = Path(path).stat().st_size
-    if n_bytes > max(_ALWAYS, _MOST_COMPRESSED * size):
-        raise FormatError(f"{path}: claims {n_bytes} bytes of numbers in {size} bytes; not embeddings")
+    return read_arrays(path, (*COLUMNS, *OPTIONAL))
 
 
 def write_npz(table: Table, path: str | Path) -> None:

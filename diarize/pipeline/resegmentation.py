@@ -115,6 +115,7 @@ def _posteriors(
     second[at, labels] = first
     n_frames = math.ceil(heard.n_seconds / FRAME_LENGTH)
     near = nearest_windows((np.arange(n_frames) + 0.5) * FRAME_LENGTH, pieces)
-    overlap = frames_inside(heard.overlap, n_frames)[:, None]
-    certainty: NDArray[np.float32] = np.where(overlap, second[near], found[near]).astype(np.float32)
+    certainty: NDArray[np.float32] = found.astype(np.float32)[near]
+    overlap = frames_inside(heard.overlap, n_frames)
+    certainty[overlap] = second.astype(np.float32)[near[overlap]]
     return certainty

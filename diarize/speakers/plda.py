@@ -33,7 +33,7 @@ from scipy.linalg import eigh
 from scipy.special import softmax
 
 from diarize.clustering.affinity import Matrix
-from diarize.clustering.partitions import Labels, sum_clusters
+from diarize.clustering.partitions import Labels, blocks, sum_clusters
 from diarize.speakers.model_arrays import arrays_file, load_arrays, save_arrays
 
 
@@ -52,9 +52,11 @@ class Backend:
 
     def whiten(self, vectors: ArrayLike, centre: ArrayLike | None = None) -> Matrix:
         """Vectors (n_windows, dim) of a recording in the space of (1), less a centre or their mean."""
-        X = np.asarray(vectors, dtype=np.float64)
-        about = X.mean(axis=0) if centre is None else np.asarray(centre, dtype=np.float64)
-        whitened: Matrix = (X - about) @ self.projection
+        X = np.asarray(vectors)
+        about = X.mean(axis=0, dtype=np.float64) if centre is None else np.asarray(centre, dtype=np.float64)
+        whitened = np.empty((len(X), len(self.spread)))
+        for rows in blocks(len(X)):
+            whitened[rows] = (X[rows] - about) @ self.projection
         return whitened
 
     def evidence(self, Y: Matrix, labels: Labels, weight: float) -> float:

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from diarize.config import Settings, validate
 from diarize.errors import ConfigError, DiarizeError
+from diarize.files.arrays import map_array
 from diarize.networks.activity_network import ActivityNetwork
 from diarize.speech.activity import pad_frames
 from diarize.training.augment import mask, tilt
@@ -84,9 +85,7 @@ class PackedConversations:
     def __init__(self, folder: Path, *, teacher: bool = False, n_mels: int | None = None) -> None:
         names = ["mel", "silero", "voices"] + ["teacher"] * teacher
         try:
-            arrays = {
-                name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in names
-            }
+            arrays = {name: map_array(folder / f"{name}.npy") for name in names}
         except FileNotFoundError as error:
             option = " --teacher FILE" if Path(error.filename).stem == "teacher" else ""
             raise DiarizeError(

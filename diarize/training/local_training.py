@@ -18,6 +18,7 @@ from torch import Tensor
 
 from diarize.config import Settings
 from diarize.errors import ConfigError, DiarizeError
+from diarize.files.arrays import map_array
 from diarize.networks import pyannet
 from diarize.networks.local_network import FrameLocalNetwork, LocalNetwork
 from diarize.training.augment import mask, tilt
@@ -121,7 +122,7 @@ class PackedConversations:
 
 def _open(folder: Path, names: list[str], n_mels: int | None) -> dict[str, NDArray[Any]]:
     try:
-        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in names}
+        arrays = {name: map_array(folder / f"{name}.npy") for name in names}
     except FileNotFoundError as error:
         makers = {"teacher": "pack_conversations.py --local-teacher", "frames": "pack_frames.py"}
         maker = makers.get(Path(error.filename).stem, "pack_conversations.py")

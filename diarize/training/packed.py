@@ -13,7 +13,11 @@ from numpy.typing import NDArray
 
 from diarize.audio.features import Frames
 from diarize.errors import DiarizeError
+from diarize.files.arrays import read_arrays
 from diarize.files.atomic import atomic_path
+
+COLUMNS = ("start", "length", "clip", "speaker", "n_mels")
+"""The arrays of index.npz."""
 
 Shuffle = Literal["none", "segment", "utterance"]
 
@@ -62,17 +66,21 @@ class PackedFeatures:
         folder = Path(folder)
         if not (folder / "index.npz").is_file():
             raise DiarizeError(f"{folder}: no packed features; make them with recipes/pack_features.py")
-        with np.load(folder / "index.npz", allow_pickle=False) as index:
-            columns = {name: index[name] for name in ("start", "length", "clip", "speaker")}
-            packed = int(index["n_mels"])
+        index = read_arrays(folder / "index.npz", COLUMNS)
+        mel_file = folder / "mel.f16"
+        if len(index) < len(COLUMNS) or not mel_file.is_file():
+            raise DiarizeError(f"{folder}: incomplete; pack the features again")
+        packed = int(index.pop("n_mels"))
         if n_mels not in (None, packed):
             raise DiarizeError(
                 f"{folder}: packed with {packed} mels, but the network takes {n_mels}; pack them again"
             )
-        if not len(columns["length"]) or not columns["length"].all():
+        if not len(index["length"]) or not index["length"].all():
             raise DiarizeError(f"{folder}: no clips, or a clip without frames; pack the features again")
-        mel = np.memmap(folder / "mel.f16", dtype=np.float16, mode="r").reshape(-1, packed)
-        return PackedFeatures(mel, **columns)
+        if mel_file.stat().st_size != 2 * packed * int(index["length"].sum()):
+            raise DiarizeError(f"{mel_file}: not as long as index.npz tells; pack the features again")
+        mel = np.memmap(mel_file, dtype=np.float16, mode="r").reshape(-1, packed)
+        return PackedFeatures(mel, **index)
 
 
 def pack(clips: Iterable[tuple[int, int, Frames]], folder: str | Path) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from diarize.audio import load_audio
 from diarize.embedding.encoders import find_network
 from diarize.errors import DiarizeError
+from diarize.files.arrays import read_arrays
 from diarize.training.augment import change_speed
 from diarize.training.packed import PackedFeatures
 
@@ -57,8 +58,9 @@ def load_targets(path: Path, packed: PackedFeatures, dim: int) -> NDArray[np.flo
     """
     if not path.is_file():
         raise DiarizeError(f"{path}: missing; make it with recipes/embed_teacher.py, or set distillation = 0")
-    with np.load(path, allow_pickle=False) as file:
-        targets = file["targets"]
+    targets = read_arrays(path, ["targets"]).get("targets", np.zeros(0, np.float32))
+    if targets.ndim != 3:
+        raise DiarizeError(f"{path}: no embeddings of a teacher; make it with recipes/embed_teacher.py")
     n_recordings = int(packed.clip.max()) + 1
     if (len(targets), targets.shape[2]) != (n_recordings, dim):
         raise DiarizeError(

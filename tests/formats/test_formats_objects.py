@@ -155,7 +155,7 @@ def test_the_pipeline_answers_as_pyannotes_does(demo_recording):
     pipeline = Pipeline.from_pretrained("fast")
     assert pipeline.to("cpu") is pipeline
     assert isinstance(pipeline.diarizer, Diarizer)
-    assert pipeline.diarizer.config.speech.overlap == 1.0
+    assert pipeline.diarizer.config.embedding.precision == "bfloat16"
     samples = load_audio(demo_recording)[None, : 8 * 16000]
     file = {"waveform": samples, "sample_rate": 16000, "uri": "demo", "channel": 0}
     annotation = pipeline(file, num_speakers=2, hook=hook)
