@@ -172,9 +172,7 @@ class _Reader:
                 if packet.pts is not None and packet.time_base is not None:
                     end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
                     self.last_time = max(self.last_time, end)
-                if (
-                    packet.stream.index != self.stream.index
-                ):  # not `stream_index`: the last packet of each has 0
+                if packet.stream.index != self.stream.index:  # `stream_index` is 0 at the end of each stream
                     continue
                 try:
                     frames = packet.decode()
