@@ -28,7 +28,7 @@ MODULES = {
     "segments": ["test_segments.py", "test_timelines.py", "formats/test_formats_names.py"],
     "formats/nist": ["formats/test_formats_rttm.py", "formats/test_formats_names.py"],
     "formats/rttm": ["formats/test_formats_rttm.py", "formats/test_formats_names.py"],
-    "pipeline/turns": ["test_segments.py", "pipeline/test_turns.py", "pipeline/test_certainty.py"],
+    "pipeline/turns": ["test_segments.py", "pipeline/test_labelled_turns.py", "pipeline/test_certainty.py"],
     "scoring/der": ["scoring/test_der.py", "scoring/test_score.py"],
     "scoring/regions": ["scoring/test_regions.py", "scoring/test_coverage.py"],
     "scoring/verification": ["scoring/test_verification.py"],

@@ -22,7 +22,6 @@ from diarize.cli.options import (
     Verbose,
 )
 from diarize.cli.signals import status_of, told
-from diarize.config.preset import DEFAULT_PRESET
 from diarize.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -93,7 +92,7 @@ def tune(
         raise ConfigError(f"{output}: settings are a TOML file; name it {output.stem}.toml")
     console.refuse_existing([output], force)
     most, seconds = _read_budget(budget)
-    bases = {name: console.load_settings(config, settings, {}, name) for name in preset or [DEFAULT_PRESET]}
+    bases = {name: console.load_settings(config, settings, {}, name) for name in preset or ["default"]}
     console.make_folder(output.parent)
     from diarize.files.atomic import remove_leftovers
     from diarize.files.folders import refuse_outside
