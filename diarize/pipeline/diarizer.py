@@ -34,6 +34,9 @@ R = TypeVar("R")
 
 logger = logging.getLogger(__name__)
 
+LONG_STAGE = 5.0
+"""Seconds; a stage that takes longer may have freed much memory, which then goes back to the system."""
+
 
 class Diarizer:
     """Labels recordings: who spoke when.
@@ -258,5 +261,7 @@ class _Clock:
         started = time.perf_counter()
         record = work(*args, **named)
         self.seconds[stage] = time.perf_counter() - started
+        if self.seconds[stage] > LONG_STAGE:
+            release_memory()  # otherwise the peak of a later stage comes on top of it
         self.hook(stage, record)
         return record
