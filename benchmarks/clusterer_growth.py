@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from printing import header, table
+from printing import exponent, header, table
 from sklearn.metrics import adjusted_rand_score
 
 from diarize.clustering import CLUSTERERS, build_clusterer
@@ -87,13 +87,6 @@ def measure(row: tuple[str, str, int, argparse.Namespace]) -> dict[str, float]:
         "truth": math.nan if speakers is None else adjusted_rand_score(speakers, labels),
         "dense": math.nan if dense is None else adjusted_rand_score(dense, labels),
     }
-
-
-def growth(first: dict[str, float], last: dict[str, float]) -> str:
-    """The exponent of the time from one number of windows to another."""
-    if first["n"] == last["n"] or first["seconds"] <= 0:
-        return "-"
-    return f"{math.log(last['seconds'] / first['seconds']) / math.log(last['n'] / first['n']):.2f}"
 
 
 def plain_sets(A: np.ndarray, alpha: float, theta: float, epsilon: float) -> tuple[np.ndarray, int]:
@@ -181,7 +174,8 @@ def main() -> None:
                 measured.append(row)
                 shares = ["-" if math.isnan(row[name]) else f"{row[name]:.3f}" for name in ("truth", "dense")]
                 cost = [f"{row['n']:,}", f"{row['seconds']:.1f}", f"{row['peak'] / 1e9:.2f}"]
-                rows.append([method, task, *cost, growth(measured[0], row), str(row["speakers"]), *shares])
+                grown = exponent(measured[0]["seconds"], row["seconds"], row["n"] / measured[0]["n"])
+                rows.append([method, task, *cost, grown, str(row["speakers"]), *shares])
                 print(*rows[-1], file=sys.stderr, flush=True)
     where = "Planted speakers" if arguments.table is None else "Embeddings of a table"
     print(header(f"{where}, {DIM} dimensions, one thread, one process a row"))

@@ -7,14 +7,13 @@ Every row is a process of its own, with its start, its libraries and its peak me
 row before, of the time, and of the memory above that of the shortest recording.
 
 senko is run by ``run_senko.py`` on the audio of --compared minutes, Resemblyzer's network by ``one_hour.py``;
-both must be installed. With a GPU, the table by length has a row for it.
+both must be installed.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import shutil
 import tempfile
@@ -24,8 +23,9 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import one_hour
-from printing import header, table
+from printing import exponent, header, table
 
+from diarize.clustering import CLUSTERERS
 from diarize.errors import DiarizeError
 
 HERE = Path(__file__).resolve().parent
@@ -41,11 +41,6 @@ def label(
     command = [str(HERE / "one_hour.py"), "--measure", system, "--audio", str(audio)]
     used = one_hour.run([*command, "--threads", str(threads), "--preset", preset], threads)
     return used, json.loads(used.output)
-
-
-def exponent(before: float, after: float, times: float) -> str:
-    """The exponent of a growth while the size grows by a factor."""
-    return "-" if before <= 0 or after <= 0 else f"{math.log(after / before) / math.log(times):.2f}"
 
 
 def by_length(folder: Path, minutes: Sequence[float], threads: int) -> Iterator[Sequence[str]]:
@@ -121,9 +116,7 @@ def main() -> None:
     parser.add_argument("--compared", type=float, nargs="*", default=[10, 60], metavar="MINUTES")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--peers", nargs="*", choices=["senko", "resemblyzer"], default=[])
-    parser.add_argument(
-        "--clusterers", nargs="*", default=["agglomerative", "dominant-sets", "spectral", "density"]
-    )
+    parser.add_argument("--clusterers", nargs="*", choices=list(CLUSTERERS), default=list(CLUSTERERS))
     arguments = parser.parse_args()
     threads = arguments.threads
 

@@ -39,6 +39,12 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], n_text: int = 1
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (columns, rule, *rows)) + "\n"
 
 
+def exponent(before: float, after: float, times: float) -> str:
+    """The exponent of a growth while the size grows by a factor; a dash where there is none."""
+    known = before > 0 and after > 0 and times != 1
+    return f"{math.log(after / before) / math.log(times):.2f}" if known else "-"
+
+
 def percent(rate: float) -> str:
     """A rate in per cent with two decimals; a dash for nan."""
     return "-" if math.isnan(rate) else f"{100 * rate:.2f}"

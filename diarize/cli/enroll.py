@@ -103,7 +103,7 @@ def enroll(
         table = table.without(remove)
     if given:
         chosen = console.load_settings(config, settings, {}, preset)
-        from diarize.embedding.embedder import Embedder
+        from diarize.embedding.configured import configured_embedder
         from diarize.pipeline.enrolment import enroll as enroll_people
         from diarize.pipeline.enrolment import person_of, recordings_of, warn_of_alike_names, warn_of_little
         from diarize.pipeline.recognition import find_verifier
@@ -113,8 +113,7 @@ def enroll(
             for path in given:
                 person = person_of(path) if name is None else name
                 people.setdefault(person, []).extend(map(str, recordings_of(path)))
-        how = chosen.embedding
-        embedder = Embedder(model or how.model, device=device, threads=threads, precision=how.precision)
+        embedder = configured_embedder(chosen, model, device=device, threads=threads)
         find_verifier(embedder)  # a table that no model can compare is of no use
         if table is not None:
             table.check_model(embedder.made_by, output)

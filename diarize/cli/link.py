@@ -95,12 +95,11 @@ def link(
     console.refuse_existing(written, force)
     refuse_outside(written, output)
 
-    from diarize.embedding.embedder import Embedder
+    from diarize.embedding.configured import configured_embedder
     from diarize.files.text import write_text
     from diarize.pipeline.recognition import find_verifier, open_known
 
-    how = chosen.embedding
-    embedder = Embedder(model or how.model, device=device, threads=threads, precision=how.precision)
+    embedder = configured_embedder(chosen, model, device=device, threads=threads)
     verifier = find_verifier(embedder)
     voices = None if known is None else open_known(known, embedder)
     read = ResultReader(embedder, chosen, audio)

@@ -14,7 +14,7 @@ from diarize.audio.progress import Hook, Progress, ignore, report_blocks
 from diarize.audio.sources import resolve_source
 from diarize.clustering.reasons import Evidence
 from diarize.config import Config, validate
-from diarize.embedding.embedder import Embedder
+from diarize.embedding.configured import configured_embedder
 from diarize.embedding.models import Model
 from diarize.embedding.table import make_table
 from diarize.errors import ConfigError
@@ -73,8 +73,7 @@ class Diarizer:
     ) -> None:
         self.config = (config or Config()).model_copy(deep=True)
         make_clusterer(self.config)  # raises errors in its settings before any work
-        how = self.config.embedding
-        self.embedder = Embedder(model or how.model, device=device, threads=threads, precision=how.precision)
+        self.embedder = configured_embedder(self.config, model, device=device, threads=threads)
 
     def __call__(
         self,

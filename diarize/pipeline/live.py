@@ -23,7 +23,8 @@ from numpy.typing import ArrayLike
 from diarize.audio import SAMPLE_RATE
 from diarize.clustering.partitions import Labels
 from diarize.config import Config
-from diarize.embedding.embedder import Embedder, embed
+from diarize.embedding.configured import configured_embedder
+from diarize.embedding.embedder import embed
 from diarize.embedding.models import Model
 from diarize.embedding.record import Voices
 from diarize.errors import ConfigError
@@ -117,8 +118,7 @@ class LiveDiarizer:
         if not 1.0 <= latency <= SETTLED:
             raise ConfigError(f"the latency is {latency:g} s; choose 1 to {SETTLED:g} s")
         self.latency, self.recording = latency, recording
-        how = self.config.embedding
-        self.embedder = Embedder(model or how.model, device=device, threads=threads, precision=how.precision)
+        self.embedder = configured_embedder(self.config, model, device=device, threads=threads)
         self._samples = np.zeros(0, np.float32)
         self._offset = self._updated = 0  # samples before those; samples at the last update
         self._memory = StreamMemory(self.embedder.dim, N_KEPT)

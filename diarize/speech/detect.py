@@ -260,7 +260,7 @@ def speech_probabilities(
 
     def counted() -> Iterator[Samples]:
         nonlocal n_samples
-        for block in regroup(blocks, BLOCK_FRAMES * FRAME_SAMPLES):
+        for block in blocks:
             n_samples += len(block)
             yield block
 
@@ -269,7 +269,8 @@ def speech_probabilities(
             heard = [probabilities for _, probabilities in pairs]
         probabilities = np.concatenate([np.zeros(0, np.float32), *heard])
     elif detector == "energy":
-        probabilities = energy_scores(log_energies(map(cut_frames, counted())))
+        regrouped = regroup(counted(), BLOCK_FRAMES * FRAME_SAMPLES)
+        probabilities = energy_scores(log_energies(map(cut_frames, regrouped)))
     else:
         raise ValueError(f"detector is 'silero' or 'energy', got {detector!r}")
     return probabilities, n_samples / SAMPLE_RATE

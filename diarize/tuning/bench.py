@@ -18,6 +18,7 @@ from typing import Protocol
 from diarize.audio import Samples
 from diarize.config import Config, SpeechConfig
 from diarize.config.changes import with_settings
+from diarize.embedding.configured import configured_embedder
 from diarize.embedding.embedder import Embedder
 from diarize.pipeline.stages import Heard, Labelled, NamedTurns, Voices, embed, label, resegment, turns
 from diarize.scoring.der import DiarizationScore
@@ -72,12 +73,12 @@ class Bench:
 
     def embedder(self, config: Config) -> Embedder:
         """The embedder of a config."""
-        name, precision = self.model or config.embedding.model, config.embedding.precision
-        if (name, precision) not in self._embedders:
-            self._embedders[name, precision] = Embedder(
-                name, device=self.device, threads=self.threads, precision=precision
+        key = self.model or config.embedding.model, config.embedding.precision
+        if key not in self._embedders:
+            self._embedders[key] = configured_embedder(
+                config, self.model, device=self.device, threads=self.threads
             )
-        return self._embedders[name, precision]
+        return self._embedders[key]
 
     def forget(self) -> None:
         """Leave out all that is kept of recordings. The models stay loaded."""
