@@ -203,6 +203,9 @@ def _connect(scheduler: str) -> Any:
         raise DiarizeError(f"{scheduler}: no such file; `dask scheduler --scheduler-file` writes it")
     try:
         return Client(**{where: scheduler}, set_as_default=False)
+    except TypeError as error:  # an address of tls:// without certificates
+        remedy = "name them in Dask's configuration, distributed.comm.tls"
+        raise ConfigError(f"{scheduler}: there are no certificates to reach it; {remedy}") from error
     except (OSError, ValueError) as error:
         said = f"no Dask scheduler answers ({error})"
         raise DiarizeError(f"{scheduler}: {said}; start `dask scheduler` and name its address") from error

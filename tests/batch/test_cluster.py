@@ -130,6 +130,9 @@ def test_a_scheduler_that_is_not_there_is_named(sound, tmp_path, monkeypatch):
     with dask.config.set({"distributed.comm.timeouts.connect": "50 ms"}):
         line = complaint(call("run", sound, "-o", tmp_path, "--scheduler", address))
     assert line.startswith(f"{address}: no Dask scheduler answers (")
+    line = complaint(call("run", sound, "-o", tmp_path, "--scheduler", "tls://127.0.0.1:9"))
+    remedy = "name them in Dask's configuration, distributed.comm.tls"
+    assert line == f"tls://127.0.0.1:9: there are no certificates to reach it; {remedy}"
     line = complaint(call("run", sound, "-o", tmp_path, "--scheduler", tmp_path / "s.json"))
     assert line == f"{tmp_path / 's.json'}: no such file; `dask scheduler --scheduler-file` writes it"
     line = complaint(call("run", sound, "-o", tmp_path, "--scheduler", address, "--jobs", 2))
