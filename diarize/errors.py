@@ -19,3 +19,7 @@ class ConfigError(DiarizeError):
 
 class ModelError(DiarizeError):
     """A model folder is missing or incomplete, or its weights do not fit its config.toml."""
+
+
+class OutputError(DiarizeError):
+    """A file cannot be written. Nothing more can be kept, so a command on many recordings ends."""

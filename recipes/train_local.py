@@ -21,11 +21,8 @@ from diarize.config import RECIPE_TABLES, load_tables, validate
 from diarize.embedding.models import save_model
 from diarize.networks.local_network import make_local_network
 from diarize.training.activity_training import read_training
-from diarize.training.local_training import (
-    LocalLossConfig,
-    PackedConversations,
-    train_local,
-)
+from diarize.training.local_training import LocalLossConfig, train_local
+from diarize.training.local_windows import PackedConversations
 from diarize.training.torchrun import is_first, joined_processes
 
 

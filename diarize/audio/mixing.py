@@ -14,18 +14,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from diarize.audio.channel_levels import BLOCK, SECOND, ChannelLevels, Floats, measure_channels
 from diarize.audio.pieces import Samples
-
-BLOCK = 0.1
-"""Length of a block in seconds: a channel's level is measured once a block."""
-
-SECOND = 10
-"""Blocks in a second: the covariance of the channels is measured once a second."""
 
 MOST_CHANNELS = 32
 """With more channels, the covariances would need too much memory, so all channels are mixed."""
@@ -34,14 +28,10 @@ _LOUDEST = 5  # blocks: half a second, longer than a click
 _SILENT = -90.0  # dB of full scale; rounding to 16 bits gives noise at -101
 _QUIET = 40.0  # dB below the loudest channel: not audible in the mean
 _STEADY = 1.5  # dB; the level of hiss and hum varies by less, that of speech 5 dB below hiss by more
-_NOISY, _LESS_NOISY = (
-    12.0,
-    15.0,
-)  # dB: a noisy channel's level varies by at most this, and by this much less than the best channel's
-_COLOURED, _VOICED = (
-    1.2,
-    6.0,
-)  # dB: the share of high frequencies varies by less in noise, by more in speech
+_NOISY = 12.0  # dB; a noisy channel's level varies by at most this
+_LESS_NOISY = 15.0  # dB; and by this much less than the best channel's
+_COLOURED = 1.2  # dB; in noise, the share of high frequencies varies by less
+_VOICED = 6.0  # dB; in speech by more
 _NOISY_SECONDS = 3.0  # seconds of noise in a noisy channel, which has four times as much as the best one
 _CLIPPED, _UNCLIPPED = 1e-3, 1e-4  # shares of samples at the peak
 _CANCELLED = 2.0  # dB of the mean below that of unrelated channels with the same levels; chance gives less
@@ -49,26 +39,6 @@ _CANCELLED_SECOND = 10.0  # dB; the same in one second; chance never gives as mu
 _LOUD_SECOND = 20.0  # dB below the loudest second; quieter seconds do not count
 
 _logger = logging.getLogger(__name__)
-
-Floats = NDArray[np.float64]
-
-
-class ChannelLevels(NamedTuple):
-    """The measurements of a recording's channels, made in one pass."""
-
-    levels: NDArray[np.float32]
-    """Power of each block, less its mean, shape ``(n_blocks, n_channels)``."""
-    details: NDArray[np.float32]
-    """The same for the differences of neighbouring samples, in which hum is weak."""
-    covariances: NDArray[np.float32]
-    """Covariance in each second, of samples and differences, ``(n_seconds, 2, n_channels, n_channels)``."""
-    at_peak: Floats
-    """Share of each channel's samples at its peak, shape ``(n_channels,)``."""
-
-
-def group_samples(rate: float) -> int:
-    """The number of samples in a group for `measure_channels` at this rate: ten seconds, in whole blocks."""
-    return 10 * SECOND * _block_samples(rate)
 
 
 def choose_channels(groups: Iterable[Samples], rate: float, name: str) -> tuple[int, ...]:
@@ -91,78 +61,12 @@ def choose_channels(groups: Iterable[Samples], rate: float, name: str) -> tuple[
     n_channels = measured.levels.shape[1]
     everything = list(range(n_channels))
     if n_channels < 2 or not len(measured.levels) or not np.isfinite(measured.covariances).all():
-        return tuple(
-            number + 1 for number in everything
-        )  # the caller's mixing reports samples that are not finite
+        return tuple(number + 1 for number in everything)  # the caller reports samples that are not finite
     kept = _with_sound(measured, everything, name)
     if kept:
         _warn_of_faults(measured, kept, name)
         kept = _without_cancelling(measured, kept, name)
     return tuple(number + 1 for number in kept or everything)
-
-
-def measure_channels(groups: Iterable[Samples], rate: float) -> ChannelLevels:
-    """The levels of the channels in samples ``(n, n_channels)``, in groups of `group_samples`."""
-    peaks = _Peaks()
-    found: list[tuple[Floats, Floats, Floats]] = []
-    for group in groups:
-        samples = np.ascontiguousarray(group.T)  # (n_channels, n)
-        with np.errstate(invalid="ignore", over="ignore"):
-            peaks.add(samples)
-            found.append(_measure_group(samples, _block_samples(rate), max(1, round(rate / 16000))))
-    if not found:
-        none = np.zeros((0, 1), np.float32)
-        return ChannelLevels(none, none, np.zeros((0, 2, 1, 1), np.float32), np.zeros(1))
-    with np.errstate(over="ignore"):  # of samples that are refused later
-        levels, details, covariances = (
-            np.concatenate(each).astype(np.float32) for each in zip(*found, strict=True)
-        )
-    return ChannelLevels(levels, details, covariances, peaks.shares())
-
-
-class _Peaks:
-    """The number of samples within 0.1 % of the largest one so far, for each channel."""
-
-    def __init__(self) -> None:
-        self._peak: Floats = np.zeros(1)
-        self._count: Floats = np.zeros(1)
-        self._n_samples = 0
-
-    def add(self, samples: Samples) -> None:
-        """Count more samples (n_channels, n)."""
-        size = np.abs(samples)
-        peak = np.maximum(self._peak, size.max(axis=1))
-        self._count = np.where(peak > self._peak * 1.001, 0, self._count)
-        self._count = self._count + (size >= 0.999 * peak[:, None]).sum(axis=1)
-        self._peak, self._n_samples = peak, self._n_samples + samples.shape[1]
-
-    def shares(self) -> Floats:
-        """The share of these among all samples, shape (n_channels,)."""
-        return self._count / self._n_samples
-
-
-def _block_samples(rate: float) -> int:
-    return max(1, round(BLOCK * rate))
-
-
-def _measure_group(samples: Samples, length: int, step: int) -> tuple[Floats, Floats, Floats]:
-    """Powers of whole blocks (n_blocks, n_channels), those of their differences, and covariances by second.
-
-    `samples` are (n_channels, n). A block has `length` samples. Differences are taken over `step` samples, so
-    that they cover frequencies up to 8 kHz at any rate.
-    """
-    n_channels, n_samples = samples.shape
-    length = min(length, n_samples)
-    n_blocks = n_samples // length
-    plain = samples[:, : n_blocks * length].reshape(n_channels, n_blocks, length).astype(np.float64)
-    plain -= plain.mean(axis=2, keepdims=True)
-    detail = plain[:, :, step:] - plain[:, :, :-step] if step < length else 0 * plain
-    covariances = []
-    for start in range(0, n_blocks, SECOND):
-        both = [kind[:, start : start + SECOND].reshape(n_channels, -1) for kind in (plain, detail)]
-        covariances.append([each @ each.T / each.shape[1] for each in both])
-    levels, details = (np.einsum("cbl,cbl->bc", kind, kind) / kind.shape[2] for kind in (plain, detail))
-    return levels, details, np.array(covariances)
 
 
 def _with_sound(measured: ChannelLevels, channels: list[int], name: str) -> list[int]:

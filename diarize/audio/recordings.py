@@ -21,8 +21,9 @@ import numpy as np
 import soxr
 
 from diarize.audio.arrays import AudioArray
+from diarize.audio.channel_levels import group_samples
 from diarize.audio.decoders import AudioInfo, Samples, open_audio
-from diarize.audio.mixing import MOST_CHANNELS, choose_channels, group_samples
+from diarize.audio.mixing import MOST_CHANNELS, choose_channels
 from diarize.audio.sources import AudioFile, Source, resolve_source
 from diarize.audio.tracks import check_track
 from diarize.errors import AudioError

@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from diarize.cli.signals import raised, status_of, told
-from diarize.errors import ConfigError, DiarizeError, FormatError
+from diarize.errors import ConfigError, DiarizeError, FormatError, OutputError
 from diarize.files.folders import make_folder as make_folder
 from diarize.files.locations import Location, exists
 from diarize.formats.rows import is_one_word
@@ -218,11 +218,19 @@ def refuse_same(sources: Iterable[Path], targets: Iterable[Sequence[Path]]) -> N
 
 
 def run_jobs(jobs: Sequence[Job], work: Callable[[Job], None]) -> bool:
-    """Do the work of each job. A job that fails is reported, and the others go on. True if none failed."""
+    """Do the work of each job. A job that fails is reported, and the others go on. True if none failed.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be written.
+    """
     failed = 0
     for job in jobs:
         try:
             work(job)
+        except OutputError:
+            raise
         except DiarizeError as error:
             complain(error)
             failed += 1

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from diarize.errors import DiarizeError
+from diarize.errors import OutputError
 
 _KEPT = 40
 """Characters of a name that are in that of the temporary file."""
@@ -46,7 +46,7 @@ def atomic_path(path: str | Path, alone: bool = False) -> Iterator[Path]:
 
     Raises
     ------
-    DiarizeError
+    OutputError
         If the file cannot be written: no permission, a full disk, a folder or a device at ``path``.
     """
     try:
@@ -55,9 +55,9 @@ def atomic_path(path: str | Path, alone: bool = False) -> Iterator[Path]:
     except OSError as error:  # a name that is too long
         raise _unwritable(path, error) from error
     except ValueError as error:  # a NUL in the name, which no file can have
-        raise DiarizeError(f"{str(path)!r}: cannot be written ({error})") from error
+        raise OutputError(f"{str(path)!r}: cannot be written ({error})") from error
     if strange:  # renaming to /dev/null would replace the device
-        raise DiarizeError(f"{path}: cannot be written (not a regular file)")
+        raise OutputError(f"{path}: cannot be written (not a regular file)")
     temporary = final.with_name(f".{final.stem[:_KEPT]}.{secrets.token_hex(4)}{final.suffix}")
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
@@ -82,7 +82,7 @@ def write_bytes(content: bytes, path: str | Path) -> None:
 
     Raises
     ------
-    DiarizeError
+    OutputError
         If it cannot be written.
     """
     with atomic_path(path) as temporary:
@@ -94,7 +94,7 @@ def write_files(contents: Mapping[Path, bytes]) -> None:
 
     Raises
     ------
-    DiarizeError
+    OutputError
         If one cannot be written; then none is there that was not there before.
     """
     new = [path for path in contents if not os.path.lexists(path)]
@@ -119,5 +119,5 @@ def _synchronize(path: Path) -> None:
         os.close(descriptor)
 
 
-def _unwritable(path: str | Path, error: OSError) -> DiarizeError:
-    return DiarizeError(f"{path}: cannot be written ({error.strerror or error})")
+def _unwritable(path: str | Path, error: OSError) -> OutputError:
+    return OutputError(f"{path}: cannot be written ({error.strerror or error})")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from diarize.errors import DiarizeError, FormatError
+from diarize.errors import FormatError, OutputError
 from diarize.files.atomic import write_bytes
 from diarize.segments import Segment
 
@@ -224,7 +224,7 @@ def write_text(text: str, path: str | Path) -> None:
 
     Raises
     ------
-    DiarizeError
+    OutputError
         If it cannot be written.
     """
     write_bytes(text.encode(), path)
@@ -235,14 +235,14 @@ def append_text(text: str, path: str | Path) -> None:
 
     Raises
     ------
-    DiarizeError
+    OutputError
         If it cannot be written.
     """
     try:
         with Path(path).open("a", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
-        raise DiarizeError(f"{path}: cannot be written ({error.strerror or error})") from error
+        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
 def _read_bytes(path: File) -> bytes:

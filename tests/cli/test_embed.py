@@ -1,5 +1,8 @@
 """The command `diarize embed`: what has a row, the columns, resuming, the projector."""
 
+import errno
+import os
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -166,6 +169,27 @@ def test_an_interrupted_call_goes_on(data, model, tmp_path, monkeypatch):
     assert calls == ["one", "two", "two"]
     assert not path.with_name("a.parquet.parts").exists()
     assert pq.read_table(path).equals(pq.read_table(whole))
+
+
+def test_a_full_disk_ends_the_call_and_the_same_call_goes_on(data, model, tmp_path, monkeypatch):
+    import diarize.files.atomic as module
+
+    path, words = tmp_path / "a.parquet", ["--model", model, "--threads", 1]
+    real, written = module._synchronize, []
+
+    def full(file):
+        written.append(file)
+        if len(written) == 2:  # the settings, then the table of the first recording
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(file)
+
+    monkeypatch.setattr(module, "_synchronize", full)
+    failed = call("embed", data, "-o", path, *words)
+    assert (failed.status, len(written), path.exists()) == (2, 2, False)
+    assert failed.err.count("\n") == 1
+    assert failed.err.endswith(".npz: cannot be written (No space left on device)\n")
+    assert call("embed", data, "-o", path, *words).status == 0
+    assert set(Embeddings.load(path).recording) == {"one", "two"}
 
 
 def test_many_recordings_are_a_few_row_groups(tmp_path):

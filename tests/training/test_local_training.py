@@ -10,17 +10,14 @@ from planted import curve_without_seconds
 
 from diarize.errors import ConfigError, DiarizeError
 from diarize.networks.local_network import LocalNetwork, powerset
-from diarize.training.local_training import (
+from diarize.training.local_training import LocalLossConfig, LocalObjective, local_errors, train_local
+from diarize.training.local_windows import (
     LocalBatch,
-    LocalLossConfig,
-    LocalObjective,
     LocalSampler,
     PackedConversations,
     class_table,
-    local_errors,
     longest_speakers,
     members_of_teacher,
-    train_local,
 )
 from diarize.training.optimizers import TrainingConfig
 
