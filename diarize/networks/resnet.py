@@ -16,8 +16,10 @@ class ResNet(FrameNetwork):
     n_mels : int
         Mel bands of the input, a multiple of 8.
     channels : tuple of int
-        Width of the three stages, one residual block each. The stem halves frequency and time, the second
-        stage halves both again, the third halves frequency alone.
+        Width of the three stages. The stem halves frequency and time, the second stage halves both again,
+        the third halves frequency alone.
+    blocks : tuple of int
+        Residual blocks of the three stages.
     heads : int
         Groups of features, each with one attention weight for each frame; divides channels[2] * n_mels / 8.
     dim : int
@@ -37,22 +39,29 @@ class ResNet(FrameNetwork):
         self,
         n_mels: int = 64,
         channels: tuple[int, int, int] = (32, 64, 128),
+        blocks: tuple[int, int, int] = (1, 1, 1),
         heads: int = 8,
         dim: int = 256,
     ) -> None:
         if len(channels) != 3:
             raise ValueError(f"channels are three numbers, got {channels!r}")
-        narrow, middle, wide = channels
+        if len(blocks) != 3:
+            raise ValueError(f"blocks are three numbers, got {blocks!r}")
+        narrow, _, wide = channels
         if n_mels % 8:
             raise ValueError(f"n_mels is a multiple of 8, got {n_mels!r}")
         super().__init__()
         self.stem = nn.Conv2d(1, narrow, 3, stride=2, padding=(1, 0), bias=False)
         self.stem_norm = nn.BatchNorm2d(narrow)
-        self.blocks = nn.Sequential(
-            Block(narrow, narrow, (1, 1)), Block(narrow, middle, (2, 2)), Block(middle, wide, (2, 1))
-        )
-        for step in (2, 1, 1, 2, 1, 1, 1):
-            self.widen(3, step)
+        self.blocks = nn.Sequential()
+        self.widen(3, 2)
+        width_in = narrow
+        for width, number, stride in zip(channels, blocks, ((1, 1), (2, 2), (2, 1)), strict=True):
+            for step in [stride, *[(1, 1)] * (number - 1)]:
+                self.blocks.append(Block(width_in, width, step))
+                self.widen(3, step[1])
+                self.widen(3)
+                width_in = width
         self.add_pooling(wide * n_mels // 8, heads, dim)
 
     def frames(self, mel: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from diarize.networks import build_network
 
 FAMILIES = {
     "resnet": {"family": "resnet", "channels": [4, 8, 8], "heads": 4},
+    "deeper resnet": {"family": "resnet", "channels": [4, 8, 8], "blocks": [2, 1, 1], "heads": 4},
     "tdnn": {"family": "tdnn", "channels": 32, "dilations": [1, 3, 2], "n_features": 12, "heads": 4},
     "separable": {
         "family": "tdnn",
@@ -19,7 +20,7 @@ FAMILIES = {
         "n_features": 32,
     },
 }
-SEEN = {"resnet": (39, 4), "tdnn": (29, 2), "separable": (13, 2)}
+SEEN = {"resnet": (39, 4), "deeper resnet": (47, 4), "tdnn": (29, 2), "separable": (13, 2)}
 """Context and stride."""
 
 
@@ -146,9 +147,14 @@ def test_one_frame_has_a_gradient(network):
 
 
 @pytest.mark.parametrize(
-    ("n_mels", "channels", "heads", "dim"), [(64, (32, 64, 128), 8, 256), (16, (4, 6, 10), 5, 7)]
+    ("n_mels", "channels", "blocks", "heads", "dim"),
+    [
+        (64, (32, 64, 128), (1, 1, 1), 8, 256),
+        (16, (4, 6, 10), (1, 1, 1), 5, 7),
+        (16, (4, 6, 10), (1, 2, 3), 5, 7),
+    ],
 )
-def test_the_number_of_parameters(n_mels, channels, heads, dim):
+def test_the_number_of_parameters(n_mels, channels, blocks, heads, dim):
     def convolution(width_in: int, width: int, size: int) -> int:
         return size * width_in * width + 2 * width  # and a normalisation's scale and shift
 
@@ -163,12 +169,13 @@ def test_the_number_of_parameters(n_mels, channels, heads, dim):
         + block(narrow, narrow, False)
         + block(narrow, middle, True)
         + block(middle, wide, True)
+        + sum((n - 1) * block(width, width, False) for n, width in zip(blocks, channels, strict=True))
         + (n_features * 128 + 128)
         + (128 * heads + heads)
         + 2 * 2 * n_features
         + (2 * n_features * dim + dim)
     )
-    network = build_network("resnet", n_mels=n_mels, channels=channels, heads=heads, dim=dim)
+    network = build_network("resnet", n_mels=n_mels, channels=channels, blocks=blocks, heads=heads, dim=dim)
     assert sum(parameter.numel() for parameter in network.parameters()) == expected
     assert network.n_features == n_features
 
@@ -183,7 +190,7 @@ def test_an_unknown_family_is_told_with_the_known_ones():
 
 
 def test_an_unknown_parameter_is_told_with_the_known_ones():
-    message = r"^network 'resnet': unknown setting 'depth'; known: n_mels, channels, heads, dim$"
+    message = r"^network 'resnet': unknown setting 'depth'; known: n_mels, channels, blocks, heads, dim$"
     with pytest.raises(ConfigError, match=message):
         build_network("resnet", depth=3)
 
@@ -192,6 +199,7 @@ def test_an_unknown_parameter_is_told_with_the_known_ones():
     ("parameters", "message"),
     [
         ({"channels": [8, 8]}, r"channels are three numbers, got \[8, 8\]"),
+        ({"blocks": [1, 1]}, r"blocks are three numbers, got \[1, 1\]"),
         ({"n_mels": 20}, "n_mels is a multiple of 8, got 20"),
         ({"n_mels": 8, "channels": [4, 4, 9], "heads": 2}, "heads divide the 9 features, got 2"),
     ],
