@@ -82,10 +82,14 @@ class KeptScores:
         return self._score(recording, config, _name(config))
 
     def der(self, recordings: Sequence[Recording], config: Config) -> float | None:
-        """The DER of all together; None if it is unknown and the budget is spent."""
+        """The DER of all together; None if the budget is spent.
+
+        Settings that an earlier call has scored count as tried, as otherwise this call would take another
+        path. They take no time.
+        """
         name = _name(config)
         is_known = all((each.name, name) in self._scores for each in recordings)
-        if not is_known and self._is_spent(name):
+        if self._is_much(name) or (not is_known and self._is_late()):
             return None
         return pool([self._score(each, config, name) for each in recordings]).der
 
@@ -100,12 +104,14 @@ class KeptScores:
             self.report(self.n_tried)
         return self._scores[key]
 
-    def _is_spent(self, name: str) -> bool:
-        is_late = self.seconds is not None and time.monotonic() - self._began > self._share * self.seconds
-        is_much = (
-            self.most is not None and name not in self._tried and self.n_tried >= self._share * self.most
-        )
-        return is_late or is_much
+    def _is_much(self, name: str) -> bool:
+        """Whether these settings would be one more than may be tried by now."""
+        if self.most is None or name in self._tried:
+            return False
+        return self.n_tried >= self._share * self.most
+
+    def _is_late(self) -> bool:
+        return self.seconds is not None and time.monotonic() - self._began > self._share * self.seconds
 
     def _open(self, path: Path) -> None:
         """Read the scores of an earlier call, or begin the file."""

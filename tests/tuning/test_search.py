@@ -1,5 +1,6 @@
 """The choice of settings, on scores that are planted: no audio is labelled."""
 
+import contextlib
 import json
 from types import SimpleNamespace
 
@@ -222,6 +223,29 @@ def test_an_interrupted_search_goes_on(tmp_path):
     again = Planted(valley)
     tune(recordings(5), bases=BASES, bench=again, journal=journal)
     assert again.n_calls == 0
+
+
+@pytest.mark.parametrize("n_calls", [20, 40, None])
+def test_an_interrupted_search_with_a_budget_goes_on(n_calls, tmp_path):
+    """What only the folds have tried is known to the search before them, and counts against its budget."""
+
+    def errors(number, config):
+        off = abs(config.turns.min_gap - 0.1 * number) * 30
+        return 20 + number + off + abs(config.resegmentation.change_cost - number)
+
+    class Interrupted(Planted):
+        def score(self, recording, config):
+            if self.n_calls == n_calls:
+                raise KeyboardInterrupt
+            return super().score(recording, config)
+
+    words = {"bases": BASES, "most": 30}
+    expected = tune(recordings(2), bench=Planted(errors), **words)
+    journal = tmp_path / "scores.jsonl"
+    with pytest.raises(KeyboardInterrupt) if n_calls else contextlib.nullcontext():
+        tune(recordings(2), bench=Interrupted(errors), journal=journal, **words)
+    again = tune(recordings(2), bench=Planted(errors), journal=journal, **words)
+    assert again.to_toml(["r"]) == expected.to_toml(["r"])
 
 
 def test_a_journal_of_other_recordings_is_refused(tmp_path):
