@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test lint docs bench lock browser clean
+.PHONY: help demo test lint docs bench lock lowest browser clean
 .DEFAULT_GOAL := help
 
 help: ## list these targets
@@ -37,6 +37,12 @@ browser: ## install Chromium by apt-get, for the tests of the pages; make test B
 	@command -v chromium > /dev/null || timeout 120 sh -c 'apt-get -qq update && \
 		apt-get -qq -y --no-install-recommends install chromium' > /dev/null 2>&1 || \
 		echo "no Chromium could be installed: the tests of the pages are skipped"
+
+lowest: ## run the tests with the lowest versions that pyproject.toml allows, in build/lowest
+	$(PYTHON) -m venv build/lowest
+	build/lowest/bin/python -m pip install --quiet --disable-pip-version-check uv
+	build/lowest/bin/uv pip install --quiet --python build/lowest/bin/python --resolution lowest-direct -e '.[dev]'
+	OMP_NUM_THREADS=1 build/lowest/bin/python -m pytest -n 3 --dist worksteal --ignore tests/project
 
 clean: ## remove what was made, but not .venv
 	rm -rf out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

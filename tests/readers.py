@@ -41,13 +41,16 @@ ARRAYS = [
     ),
     *(pa.array(["a", "b"]).dictionary_encode(), pa.array(["a", "b"], pa.large_string())),
     pa.Array.from_buffers(pa.string(), 2, pa.array([b"a", b"\xff"]).buffers()),  # a text that is not UTF-8
+    *(pa.array(np.array([1, 0]).astype(kind)) for kind in (np.float32, np.int64, np.uint8, np.float16)),
     *(
-        pa.array([1, 0], kind)
-        for kind in (pa.float32(), pa.int64(), pa.uint8(), pa.float16(), pa.decimal128(5))
+        pa.array([1, 2], kind)
+        for kind in (pa.decimal128(5), pa.timestamp("s"), pa.duration("s"), pa.time64("us"))
     ),
-    *(pa.array([1, 2], kind) for kind in (pa.timestamp("s"), pa.duration("s"), pa.time64("us"))),
     *(pa.array(numbers) for numbers in ([True, False], [np.nan, 1.0], [-1.0, 1e300], [np.inf, 1.0])),
-    *(pa.array([[1, 2]] * 2, pa.list_(kind, 2)) for kind in (pa.float64(), pa.int8(), pa.float16())),
+    *(
+        pa.FixedSizeListArray.from_arrays(np.array([1, 2, 1, 2]).astype(kind), 2)
+        for kind in (np.float64, np.int8, np.float16)
+    ),
     *(pa.array([[1.0, value]] * 2, pa.list_(pa.float32(), 2)) for value in (None, np.nan, np.inf)),
     *(pa.array([["a", "b"]] * 2, pa.list_(pa.string(), 2)), pa.array([[]] * 2, pa.list_(pa.float32(), 0))),
     *(
