@@ -40,7 +40,8 @@ class Browser:
         self.downloads.mkdir(parents=True)
         to_browser, self._out = os.pipe()
         self._in, from_browser = os.pipe()
-        self._profile = tempfile.TemporaryDirectory(dir=folder)
+        # Other processes of Chromium may still write there when the first one has ended.
+        self._profile = tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True)
         words = [
             find_browser() or "", "--headless=new", "--remote-debugging-pipe", "--disable-gpu",
             "--no-first-run",

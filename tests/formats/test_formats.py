@@ -39,7 +39,7 @@ words = st.text(st.characters(exclude_categories=["Cc", "Cs", "Cn", "Z"]), min_s
 )
 phrases = st.text(
     st.characters(exclude_categories=["Cc", "Cs", "Cn", "Zl", "Zp"]), min_size=1, max_size=8
-).map(lambda name: normal_name(name).strip() or "x")
+).map(lambda name: normal_name(name.strip()) or "x")
 
 
 @st.composite
