@@ -10,8 +10,8 @@ the evidence of a back end needs; its labels here are those of the last partitio
 
 Each row is a process of its own. Seconds are CPU time; memory is the peak of the process, with the libraries.
 "ARI, all" is the adjusted Rand index with the same clusterer without `max_items`, for at most --compare
-windows. --textbook instead times the dynamics against a plain loop on one affinity, which is
-stopped after --minutes.
+windows. --textbook instead times the dynamics against a plain loop on one affinity, which stops
+after --minutes.
 """
 
 from __future__ import annotations
@@ -141,17 +141,22 @@ def textbook(n: int, minutes: float, seed: int) -> str:
     shipped_seconds = time.process_time() - started
     ended = bool((plain >= 0).all())
 
-    def row(title: str, seconds: float, labels: np.ndarray) -> list[str]:
-        faster = f"{'' if ended else 'more than '}{plain_seconds / seconds:.1f}"
-        planted_share = f"{adjusted_rand_score(speakers, labels):.3f}"
-        plain_share = f"{adjusted_rand_score(plain, labels):.3f}" if ended else "-"
-        return [title, f"{seconds:.1f}", faster, planted_share, plain_share]
+    def faster(seconds: float) -> str:
+        return f"{'' if ended else 'more than '}{plain_seconds / seconds:.1f}"
+
+    def agreement(labels: np.ndarray) -> list[str]:
+        truth = f"{adjusted_rand_score(speakers, labels):.3f}"
+        return [truth, f"{adjusted_rand_score(plain, labels):.3f}" if ended else "-"]
 
     title = f"plain loop, {steps} steps" + ("" if ended else f", {plain.max() + 1} sets found, stopped")
     rows = [
-        [title, f"{plain_seconds:.1f}", "1", *row("", 1, plain)[3:]],
-        row("`replicator.peel`, the same affinity", seconds, ours),
-        row("`DominantSets`, with its affinity", shipped_seconds, shipped),
+        [title, f"{plain_seconds:.1f}", "1", *agreement(plain)],
+        ["`replicator.peel`, the same affinity", f"{seconds:.1f}", faster(seconds), *agreement(ours)],
+        [
+            "`DominantSets`, with its affinity",
+            *(f"{shipped_seconds:.1f}", faster(shipped_seconds)),
+            *agreement(shipped),
+        ],
     ]
     columns = [f"dominant sets of {n}", "CPU s", "times faster", "ARI, planted", "ARI, plain loop"]
     return table(columns, rows)

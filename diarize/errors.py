@@ -22,4 +22,4 @@ class ModelError(DiarizeError):
 
 
 class OutputError(DiarizeError):
-    """A file cannot be written. Nothing more can be kept, so a command on many recordings ends."""
+    """A file cannot be written: no permission, a full disk, or something else of that name."""

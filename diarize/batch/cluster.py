@@ -203,7 +203,9 @@ def _connect(scheduler: str) -> Any:
         raise DiarizeError(f"{scheduler}: no such file; `dask scheduler --scheduler-file` writes it")
     try:
         return Client(**{where: scheduler}, set_as_default=False)
-    except TypeError as error:  # an address of tls:// without certificates
+    except TypeError as error:
+        if "TLS" not in str(error):
+            raise
         remedy = "name them in Dask's configuration, distributed.comm.tls"
         raise ConfigError(f"{scheduler}: there are no certificates to reach it; {remedy}") from error
     except (OSError, ValueError) as error:

@@ -24,6 +24,7 @@ from diarize.training.augment import mask, tilt
 from diarize.training.contract import Objective
 from diarize.training.loop import Validation, train
 from diarize.training.optimizers import TrainingConfig
+from diarize.training.samplers import ConversationRows
 
 MUTED = 0.2
 """Share of the conversations without Silero's probability, so that the network does not rely on it alone."""
@@ -132,13 +133,7 @@ class PackedConversations:
 
 
 class ConversationSampler:
-    """Batches of random conversations, none twice in a batch, for a network with this `context`.
-
-    Raises
-    ------
-    ConfigError
-        If there are fewer conversations than a batch needs.
-    """
+    """Batches of random conversations (`ConversationRows`) for a network with this `context`."""
 
     def __init__(
         self,
@@ -149,18 +144,12 @@ class ConversationSampler:
         *,
         augment: bool = True,
     ) -> None:
-        self.conversations, self.batch_size, self.context = conversations, batch_size, context
-        self.seed, self.augment = seed, augment
-        if batch_size > len(conversations):
-            raise ConfigError(
-                f"a batch needs {batch_size} conversations, "
-                f"but {len(conversations)} are packed; lower batch_size"
-            )
+        self.conversations, self.context, self.augment = conversations, context, augment
+        self.rows = ConversationRows(len(conversations), batch_size, seed)
 
     def batch(self, number: int) -> ConversationBatch:
         """Batch number `number`, from 0."""
-        random = np.random.default_rng([self.seed, number])
-        rows = random.choice(len(self.conversations), self.batch_size, replace=False)
+        rows, random = self.rows.draw(number)
         return self.conversations.batch(rows, self.context, random if self.augment else None)
 
 

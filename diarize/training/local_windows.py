@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from diarize.errors import ConfigError, DiarizeError
+from diarize.errors import DiarizeError
 from diarize.files.arrays import map_array
 from diarize.networks import pyannet
 from diarize.training.augment import mask, tilt
+from diarize.training.samplers import ConversationRows
 
 Classes = tuple[tuple[int, ...], ...]
 
@@ -179,13 +180,7 @@ def class_table(local: tuple[int, ...], classes: Classes) -> NDArray[np.intp]:
 
 
 class LocalSampler:
-    """Batches of random windows of random conversations, none twice in a batch.
-
-    Raises
-    ------
-    ConfigError
-        If there are fewer conversations than a batch needs.
-    """
+    """Batches of random windows of random conversations (`ConversationRows`)."""
 
     def __init__(
         self,
@@ -198,19 +193,13 @@ class LocalSampler:
         teacher: float = 0.0,
         augment: bool = True,
     ) -> None:
-        self.conversations, self.classes, self.batch_size = conversations, classes, batch_size
-        self.n_outputs, self.seed, self.teacher, self.augment = n_outputs, seed, teacher, augment
-        if batch_size > len(conversations):
-            raise ConfigError(
-                f"a batch needs {batch_size} conversations, "
-                f"but {len(conversations)} are packed; lower batch_size"
-            )
+        self.conversations, self.classes, self.n_outputs = conversations, classes, n_outputs
+        self.teacher, self.augment = teacher, augment
+        self.rows = ConversationRows(len(conversations), batch_size, seed)
 
     def batch(self, number: int) -> LocalBatch:
         """Batch number `number`, from 0."""
-        random = np.random.default_rng([self.seed, number])
-        rows = random.choice(len(self.conversations), self.batch_size, replace=False)
-        return self.windows(rows, random)
+        return self.windows(*self.rows.draw(number))
 
     def windows(self, rows: NDArray[np.intp], random: Generator) -> LocalBatch:
         """A random window of each of the given conversations, augmented."""

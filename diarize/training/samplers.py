@@ -126,3 +126,26 @@ class SpeakerSampler:
         mel = random_crop(self.features, row, length, random, self.shuffle)
         mel = np.tile(mel, (-(-length // len(mel)), 1))[:length]
         return mask(tilt(mel, random), random) if self.augment else mel
+
+
+class ConversationRows:
+    """Random conversations of a packed set, by their numbers, none twice in a batch.
+
+    Raises
+    ------
+    ConfigError
+        If there are fewer conversations than a batch needs.
+    """
+
+    def __init__(self, n_conversations: int, batch_size: int, seed: int) -> None:
+        self.n_conversations, self.batch_size, self.seed = n_conversations, batch_size, seed
+        if batch_size > n_conversations:
+            raise ConfigError(
+                f"a batch needs {batch_size} conversations, "
+                f"but {n_conversations} are packed; lower batch_size"
+            )
+
+    def draw(self, number: int) -> tuple[NDArray[np.intp], Generator]:
+        """The conversations (batch_size,) of batch `number`, from 0, and its random generator."""
+        random = np.random.default_rng([self.seed, number])
+        return random.choice(self.n_conversations, self.batch_size, replace=False), random
