@@ -9,13 +9,15 @@
 #   --nj N                        number of processes; networks trained at the same time
 #   --device cuda                 where networks are trained and run; default: cpu
 #   --results FILE                the page of results; default: EXP/RESULTS.md
+#   --noise DIR, --rooms DIR      stage 1 also makes noisy copies of the recordings of test_40, with these background
+#                                 recordings and impulse responses: a column of the results
 # After an interruption, run the same command again: trainings resume, and finished results are kept. A system that
 # fails does not stop the others: the table says that it was not run, and the exit status is 1.
 
 # Common parts of each corpus's run.sh of speaker clustering: the options, and a function for each stage.
 . recipes/stages.sh
 help_files=(recipes/clustering.sh "${help_files[@]}")
-options stage=1 stop_stage=8 nj=2 seed='1 2 3' steps='' device=cpu exp='' conf=recipes/conf results=''
+options stage=1 stop_stage=8 nj=2 seed='1 2 3' steps='' device=cpu exp='' conf=recipes/conf results='' noise='' rooms=''
 lists system set
 failed=() # systems that failed
 default_systems=() # the systems of a run without --system; none: all of --conf
@@ -76,10 +78,10 @@ conclude() {
   }
 }
 
-# The sets of speakers whose parts are clustered.
-test_sets() {
-  local each
-  for each in dev test_80 timit_sample; do [ ! -d "$exp/data/$each" ] || echo "$each"; done
+# Stage 1: noisy copies of the recordings of test_40, with --noise or --rooms.
+add_noise() {
+  [ -z "$noise$rooms" ] || "$python" recipes/add_noise.py --data "$exp/data/test_80" \
+    --speakers "$exp/data/lists/test_40.txt" ${noise:+--noise "$noise"} ${rooms:+--rooms "$rooms"} --out "$exp/data/noisy"
 }
 
 # Stage 2: the features of each set that exists.
@@ -147,7 +149,7 @@ identify_speakers() {
     if ! is_one_of "$each" "$networks"; then
       out=$exp/identification/$each/seed1
       finished "$out" && continue
-      if "$python" recipes/identify_speakers.py --data "$exp/data/train_100" --out "$out/scores.json"; then
+      if "$python" recipes/identify_speakers.py --data "$exp/data/all_speakers" --out "$out/scores.json"; then
         "$python" recipes/write_run.py --command "$command" --out "$out/run.json"
       else
         failed+=("identification by $each")
@@ -175,7 +177,7 @@ run_experiments() {
   lines=$(list_systems experiments)
   while read -r name network words; do
     # shellcheck disable=SC2086  # options are words
-    [ -z "$name" ] || add_job "experiments/$name" "$network" $words
+    [ -z "$name" ] || add_job "experiments/$name" "$network" --brief $words
   done <<< "$lines"
   run_jobs "an experiment"
 }

@@ -2,7 +2,8 @@
 
 The kind of comparison comes from [baseline] in --config: one of diarize/experiments/baselines.py, or model,
 the mean embedding by a trained model (`model`; by default the bundled one). gmm and svm write the arrays
-recording, speaker and distances (n, n); the others write embeddings.
+recording, speaker and distances (n, n); the others write embeddings. With --sentences, every recording is a
+part, and kinds that give distances write nothing.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="Kaldi data folder with utt2part")
     parser.add_argument("--speakers", type=Path, help="list of speakers; by default all")
     parser.add_argument("--train", type=Path, help="Kaldi data folder that svm and anchor-gmm train on")
+    parser.add_argument("--sentences", action="store_true", help="compare single recordings")
     parser.add_argument("--out", type=Path, required=True, help="npz file")
     parser.add_argument("--nj", type=int, default=1, help="number of processes of svm")
     arguments = parser.parse_args()
@@ -74,6 +76,11 @@ def main() -> None:
     if baseline.learns and arguments.train is None:
         raise ConfigError(f"{config.kind} needs --train, a data folder to train on")
     parts = read_parts(arguments.data, read_list(arguments.speakers) if arguments.speakers else None)
+    if arguments.sentences:
+        if baseline.gives_distances:
+            print(f"{arguments.config.stem}: distances, so single recordings are not compared")
+            return
+        parts = [Part(file, part.speaker, (file,)) for part in parts for file in part.files]
     recording = np.array([part.name for part in parts])
     speaker = np.array([part.speaker for part in parts])
     with one_blas_thread():

@@ -2,7 +2,7 @@
 
 The frames of each recording are cut into consecutive segments. The remainder at its end is dropped, and a
 recording shorter than a segment is padded with zeros. Writes OUT/<layer>.npz for each layer, with a row for
-each part.
+each part, and OUT/sentences/<layer>.npz for the layers of --sentences, with a row for each recording.
 
 Lukic et al., "Learning embeddings for speaker clustering based on voice equality", MLSP 2017.
 """
@@ -28,7 +28,10 @@ from diarize.formats.kaldi import read_utt2spk
 from diarize.networks import Network
 from diarize.networks.frame_network import FrameNetwork
 from diarize.networks.weights import load_weights
-from diarize.training.packed import PackedFeatures, cut_segments
+from diarize.training.packed import PackedFeatures, Shuffle, cut_segments
+
+CLIPS = 64
+"""Recordings whose segments are run together."""
 
 
 @torch.inference_mode()
@@ -42,6 +45,26 @@ def activations(network: Network, segments: Frames, device: str) -> dict[str, ND
     return {name: torch.cat([batch[name] for batch in batches]).cpu().numpy() for name in batches[0]}
 
 
+def embed_recordings(
+    network: Network, packed: PackedFeatures, length: int, shuffle: Shuffle, seed: int, device: str
+) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.int64]]:
+    """Of each recording, the mean activations (n, dim) of each layer, and the number of its segments (n,)."""
+    random = np.random.default_rng(seed)
+    means: dict[str, list[NDArray[np.float32]]] = defaultdict(list)
+    n_segments: list[int] = []
+    for first in range(0, len(packed.start), CLIPS):
+        some = slice(first, first + CLIPS)
+        segments = [
+            cut_segments(packed.mel[start : start + n_frames], length, shuffle, random)
+            for start, n_frames in zip(packed.start[some], packed.length[some], strict=True)
+        ]
+        own = [len(one) for one in segments]
+        for layer, rows in activations(network, np.concatenate(segments), device).items():
+            means[layer] += [one.mean(axis=0) for one in np.split(rows, np.cumsum(own)[:-1])]
+        n_segments += own
+    return {layer: np.stack(rows) for layer, rows in means.items()}, np.array(n_segments)
+
+
 def main() -> None:
     """Read the command line, embed, write."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -53,6 +76,9 @@ def main() -> None:
     parser.add_argument("--features", type=Path, required=True, help="the packed features of --data")
     parser.add_argument("--seconds", type=float, required=True, help="length of a segment")
     parser.add_argument("--layers", nargs="+", help="names of layers; by default all")
+    parser.add_argument(
+        "--sentences", nargs="*", default=[], help="layers that are also written by recording"
+    )
     parser.add_argument("--shuffle", choices=("none", "segment", "utterance"), default="none")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
@@ -76,36 +102,38 @@ def main() -> None:
     if (n_frames := model.network.n_frames) is not None and length != n_frames:
         seconds, kind = n_frames / model.features.frame_rate, type(model.network).__name__
         raise ConfigError(f"{arguments.model}: a {kind} of {seconds:g} s; give --seconds {seconds:g}")
-    random = np.random.default_rng(arguments.seed)
-    segments: dict[str, list[Frames]] = defaultdict(list)
-    seconds: dict[str, float] = defaultdict(float)
-    speaker = {}
-    for start, n_frames, clip in zip(packed.start, packed.length, packed.clip, strict=True):
-        part = utt2part[utterances[clip]]
-        segments[part].append(
-            cut_segments(packed.mel[start : start + n_frames], length, arguments.shuffle, random)
+    vectors, n_segments = embed_recordings(
+        model.network, packed, length, arguments.shuffle, arguments.seed, arguments.device
+    )
+    chosen = arguments.layers or list(vectors)
+    if unknown := sorted({*chosen, *arguments.sentences} - vectors.keys()):
+        raise ConfigError(f"{arguments.model}: no layer '{unknown[0]}'; known: {', '.join(vectors)}")
+    recordings = np.array([utterances[clip] for clip in packed.clip])
+    speakers = np.array([utt2spk[name] for name in recordings])
+    end: NDArray[np.float64] = packed.length / model.features.frame_rate
+    parts, one_of, part_of = np.unique(
+        [utt2part[name] for name in recordings], return_index=True, return_inverse=True
+    )
+    weights = np.zeros((len(parts), len(recordings)))  # each segment of a part counts the same
+    weights[part_of, np.arange(len(recordings))] = n_segments / np.bincount(part_of, n_segments)[part_of]
+    tables = {
+        arguments.out / f"{layer}.npz": Embeddings(
+            parts,
+            np.zeros(len(parts)),
+            np.bincount(part_of, end),
+            (weights @ vectors[layer]).astype(np.float32),
+            speakers[one_of],
         )
-        seconds[part] += n_frames / model.features.frame_rate
-        speaker[part] = utt2spk[utterances[clip]]
-    parts = sorted(segments)
-    vectors: dict[str, list[NDArray[np.float32]]] = defaultdict(list)
-    for part in parts:
-        layers = activations(model.network, np.concatenate(segments[part]), arguments.device)
-        chosen = arguments.layers or list(layers)
-        if unknown := sorted(set(chosen) - layers.keys()):
-            raise ConfigError(f"{arguments.model}: no layer '{unknown[0]}'; known: {', '.join(layers)}")
-        for layer in chosen:
-            vectors[layer].append(layers[layer].mean(axis=0))
-    remove_leftovers(arguments.out / f"{layer}.npz" for layer in vectors)
-    for layer in vectors:
-        Embeddings(
-            recording=np.array(parts),
-            start=np.zeros(len(parts)),
-            end=np.array([seconds[part] for part in parts]),
-            vectors=np.stack(vectors[layer]),
-            speaker=np.array([speaker[part] for part in parts]),
-        ).save(arguments.out / f"{layer}.npz")
-    print(f"{arguments.out}: {len(parts)} parts, {', '.join(vectors)}")
+        for layer in chosen
+    }
+    for layer in arguments.sentences:
+        tables[arguments.out / "sentences" / f"{layer}.npz"] = Embeddings(
+            recordings, np.zeros(len(recordings)), end, vectors[layer], speakers
+        )
+    remove_leftovers(tables)
+    for path, table in tables.items():
+        table.save(path)
+    print(f"{arguments.out}: {len(parts)} parts, {', '.join(chosen)}")
 
 
 if __name__ == "__main__":

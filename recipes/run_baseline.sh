@@ -18,11 +18,21 @@ parse_options recipes/run_baseline.sh "$@"
 out=$exp/$name/seed1
 changes=()
 for each in ${set[@]+"${set[@]}"}; do changes+=(--set "$each"); done
-for each in dev test_80 timit_sample; do
-  [ -d "$exp/data/$each" ] || continue
-  "$python" recipes/compare_utterances.py --config "$config" ${changes[@]+"${changes[@]}"} --data "$exp/data/$each" \
-    --train "$exp/data/train_100" --nj "$nj" --out "$out/$each.npz"
+compare() { # $1: data folder, $2: table, $3: options
+  "$python" recipes/compare_utterances.py --config "$config" ${changes[@]+"${changes[@]}"} --data "$exp/data/$1" \
+    --train "$exp/data/train_100" --nj "$nj" --out "$out/$2.npz" "${@:3}"
+}
+kind=$("$python" recipes/print_settings.py "$config" baseline.kind)
+for each in dev test_80 timit_sample noisy all_speakers; do
+  # Machines of all pairs of hundreds of speakers, and mixtures of all training recordings, take hours.
+  if [[ $each == all_speakers && $kind =~ ^(svm|anchor-gmm)$ ]]; then continue; fi
+  [ ! -d "$exp/data/$each" ] || compare "$each" "$each"
 done
-recipes/score_run.sh --exp "$exp" --run "$out" --files "$out/%s.npz"
+sentences=()
+if [[ ! $kind =~ ^(svm|anchor-gmm)$ ]]; then
+  compare test_80 sentences --sentences
+  [ ! -f "$out/sentences.npz" ] || sentences=(--sentences "$out/sentences.npz")
+fi
+recipes/score_run.sh --exp "$exp" --run "$out" --files "$out/%s.npz" ${sentences[@]+"${sentences[@]}"}
 "$python" recipes/write_run.py --command "$command" --config "$config" --seconds "$SECONDS" --out "$out/run.json" \
   ${changes[@]+"${changes[@]/#--set/--override}"}

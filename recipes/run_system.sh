@@ -4,13 +4,13 @@
 #   recipes/run_system.sh --exp DIR --config FILE --name NAME [--seed 1] [--steps N] [--train-set SET]
 #                         [--set TABLE.SETTING=VALUE]... [--seconds S] [--test-shuffle none|segment|utterance]
 #                         [--weights-of NAME [--snapshot N]] [--stage 3] [--stop-stage 5] [--device cpu]
-#                         [--force | --continue | --check]
+#                         [--brief] [--force | --continue | --check]
 #
 # Stages: 3 training, 4 embeddings, 5 scores.json, run.json and report.html. EXP has the data and features
 # that stages 1 and 2 of a corpus's run.sh make; the result is EXP/NAME/seedN. --steps overrides the config's
 # number of batches. --train-set is by default the first of the config's sets that the corpus has. --weights-of
 # uses the network of the run NAME with the same seed, or a snapshot of it, instead of a training. --continue
-# extends the training of a finished run to more --steps. --check only prints which settings of a finished run were
+# extends the training of a finished run to more --steps. --brief scores the speakers of test_40 alone. --check only prints which settings of a finished run were
 # others.
 # shellcheck disable=SC2154  # options are declared as words
 set -euo pipefail
@@ -18,7 +18,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . recipes/stages.sh
 options exp='' config='' name='' seed=1 steps='' train_set='' seconds='' test_shuffle=none weights_of='' snapshot=''
 options stage=3 stop_stage=5 device=cpu
-flags continue check
+flags continue check brief
 lists set
 parse_options recipes/run_system.sh "$@"
 need_numbers steps snapshot
@@ -63,21 +63,31 @@ if runs 3 && [ -z "$weights_of" ]; then
     --device "$device"
 fi
 
+sets=(dev test_80)
+[ -n "$brief" ] || sets+=(timit_sample noisy all_speakers)
 if runs 4; then
-  for each in dev test_80 timit_sample; do
+  for each in "${sets[@]}"; do
     [ -d "$exp/features/$each" ] || continue
+    words=(--layers "$layer")
+    [ "$each" != test_80 ] || words=(--sentences "$layer")
     "$python" recipes/embed_parts.py --model "$trained/training/model" ${weights[@]+"${weights[@]}"} \
       --data "$exp/data/$each" --features "$exp/features/$each" --seconds "$seconds" --shuffle "$test_shuffle" \
-      --layers "$layer" --out "$out/embeddings/$each" --device "$device"
+      "${words[@]}" --out "$out/embeddings/$each" --device "$device"
   done
 fi
 
 if runs 5; then
-  recipes/score_run.sh --exp "$exp" --run "$out" --files "$out/embeddings/%s/$layer.npz"
-  paper_steps=$("$python" recipes/print_settings.py "$config" training.n_steps)
+  words=(--layers "$out/embeddings/test_80")
+  if [ -n "$brief" ]; then
+    words+=(--brief)
+  else
+    words+=(--sentences "$out/embeddings/test_80/sentences/$layer.npz")
+  fi
+  recipes/score_run.sh --exp "$exp" --run "$out" --files "$out/embeddings/%s/$layer.npz" "${words[@]}"
+  n_sentences=$(($(wc -l < "$exp/data/$train_set/utt2spk") - $(wc -l < "$exp/data/$train_set/held_out")))
   read -r last took < <(tail -n 1 "$trained/training/curve.tsv" | cut -f 1,2 --output-delimiter=' ')
   "$python" recipes/write_run.py --command "$command" --config "$config" --seed "$seed" --steps "${snapshot:-$last}" \
-    --seconds "$took" --paper-steps "$paper_steps" --set "layer=$layer" --set "train=$train_set" --out "$out/run.json" \
+    --seconds "$took" --sentences "$n_sentences" --set "layer=$layer" --set "train=$train_set" --out "$out/run.json" \
     ${changes[@]+"${changes[@]/#--set/--override}"}
   if [ -z "$weights_of" ]; then # it tells what run.json does
     "$python" recipes/report_training.py --training "$out/training" --embeddings "$out/embeddings/test_80/$layer.npz" \

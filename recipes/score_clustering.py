@@ -7,8 +7,12 @@ an entry for another file.
 
 Each entry has: `agglomerative`, complete linkage on cosine distance, on the distances (`condensed`) and on
 the rows of their matrix (`rows`, as the published code does); `dominant_sets` with the number that they
-find; `clusterers`, many side by side. A key that contains `oracle` uses the true speakers of the test. With
---dev, `dev_threshold` is the tree cut at the best height for the development speakers.
+find; `clusterers`, many side by side, for the sets of --compare. `centred` has the same for embeddings whose
+mean is subtracted. A key that contains `oracle` uses the true speakers of the test. With --dev,
+`dev_threshold` is the tree cut at the best height for the development speakers.
+
+For the speakers of the list --main, `layers` has an entry for each file of --layer, and `regimes` the
+clusterers on parts of more or less speech, drawn from the sentences in --sentences.
 """
 
 from __future__ import annotations
@@ -16,11 +20,13 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 from diarize.cli.script import run_script
 from diarize.embedding.table import Embeddings
 from diarize.errors import FormatError
 from diarize.experiments.compared_parts import ComparedParts, choose_thresholds, load_parts, score_parts
+from diarize.experiments.regimes import score_regimes
 from diarize.experiments.speaker_sets import read_list
 from diarize.files.text import write_text
 
@@ -38,6 +44,15 @@ def named_file(text: str) -> tuple[str, Path]:
     return name, Path(path)
 
 
+def rounded(scores: Any) -> Any:
+    """The same with numbers of six digits after the point."""
+    if isinstance(scores, dict):
+        return {key: rounded(value) for key, value in scores.items()}
+    if isinstance(scores, list | tuple):
+        return [rounded(value) for value in scores]
+    return round(scores, 6) if isinstance(scores, float) else scores
+
+
 def main() -> None:
     """Read the command line, score, write."""
     parser = argparse.ArgumentParser(
@@ -47,8 +62,18 @@ def main() -> None:
     parser.add_argument("--dev", type=Path, metavar="FILE", help="parts of development speakers")
     parser.add_argument("--speakers", type=Path, nargs="+", action="extend", default=[], metavar="LIST")
     parser.add_argument("--set", type=named_file, action="append", default=[], metavar="NAME=FILE")
+    parser.add_argument(
+        "--compare", nargs="*", metavar="NAME", help="sets whose clusterers are compared; by default all"
+    )
+    parser.add_argument("--main", type=Path, metavar="LIST", help="speakers of --layer and --sentences")
+    parser.add_argument(
+        "--layer", type=named_file, action="append", default=[], metavar="NAME=FILE", help="parts by a layer"
+    )
+    parser.add_argument("--sentences", type=Path, metavar="FILE", help="embeddings of single sentences")
     parser.add_argument("--out", type=Path, required=True, help="JSON file")
     arguments = parser.parse_args()
+    if (arguments.layer or arguments.sentences) and not arguments.main:
+        parser.error("--layer and --sentences need --main")
 
     test = load(arguments.test)
     lists, sets = dict[frozenset[str], ComparedParts](), dict[str, ComparedParts]()
@@ -60,14 +85,27 @@ def main() -> None:
         if name in sets:
             raise FormatError(f"--set {name}={path}: a list of speakers already has this name")
         sets[name] = load(path)
-    thresholds = choose_thresholds(load(arguments.dev)) if arguments.dev else None
+    dev = load(arguments.dev) if arguments.dev else None
+    compared = sets if arguments.compare is None else arguments.compare
     different = {id(parts): parts for parts in sets.values()}  # a small corpus has the same lists
-    scored = {key: score_parts(parts, thresholds) for key, parts in different.items()}
-    scores = {
-        "thresholds_of_dev": thresholds,
+    more = {id(parts) for name, parts in sets.items() if name in compared}
+    scored = {key: score_parts(parts, dev, key in more) for key, parts in different.items()}
+    scores: dict[str, Any] = {
+        "thresholds_of_dev": dev and choose_thresholds(dev),
         "sets": {name: scored[id(parts)] for name, parts in sets.items()},
     }
-    write_text(json.dumps(scores, indent=1) + "\n", arguments.out)
+    if arguments.main:
+        main_speakers = read_list(arguments.main)
+        scores["layers"] = {
+            name: score_parts(load(path).of(main_speakers, arguments.main), compare=False)
+            for name, path in arguments.layer
+        }
+        if arguments.sentences:
+            sentences = load(arguments.sentences).of(main_speakers, arguments.main)
+            if sentences.vectors is None:
+                raise FormatError(f"{arguments.sentences}: distances; --sentences needs embeddings")
+            scores["regimes"] = score_regimes(sentences.vectors, sentences.speakers)
+    write_text(json.dumps(rounded(scores), indent=1) + "\n", arguments.out)
     for name, entry in scores["sets"].items():
         tree = entry["agglomerative"]["condensed"]
         rate = 100 * tree["oracle_cut"]["misclassification_rate"]

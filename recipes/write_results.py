@@ -1,9 +1,9 @@
 """Write RESULTS.md: the clusterings of the test speakers by every system, beside its paper's figures.
 
 Reads EXP/<system>/seed*/{run.json,scores.json}, EXP/identification/<system>/seed*/ and
-EXP/experiments/<name>/<value>/seed*/, as write_run.py and score_clustering.py write them, and EXP/data for
-the sizes. The systems, the experiments and the papers' figures are those of --conf; a run with another name
-has a row under its name. What was not run is marked as "not run".
+EXP/experiments/<name>/<value>/seed*/, as write_run.py and score_clustering.py write them, and for the sizes
+EXP/data, or the data.json that keep_runs.py writes. The systems, the experiments and the papers' figures are
+those of --conf; a run with another name has a row under its name. What was not run is marked as "not run".
 """
 
 from __future__ import annotations
@@ -15,6 +15,13 @@ import sys
 from pathlib import Path
 
 from diarize.cli.script import run_script
+from diarize.experiments.clusterer_tables import (
+    describe_centring,
+    describe_clusterers,
+    describe_everyone,
+    describe_layers,
+    describe_regimes,
+)
 from diarize.experiments.runs import percent, read_runs, values_of
 from diarize.experiments.sweeps import Series, describe_experiment, series_of_numbers
 from diarize.experiments.systems import (
@@ -28,7 +35,6 @@ from diarize.experiments.tables import (
     MAIN,
     ORACLE,
     ORACLE_LEGACY,
-    describe_clusterers,
     describe_data,
     describe_errors,
     describe_groups,
@@ -88,13 +94,17 @@ def main() -> None:
 
     numbers = draw("speakers", series_of_numbers(systems, runs), "speakers", "MR over the number of speakers")
     sections = {
-        "Data": describe_data(exp / "data"),
+        "Data": describe_data(exp),
         f"Errors, {MAIN}": describe_errors(systems, runs),
         "How each was made": describe_making(systems, runs, link),
         "Identification": describe_identification(add_other_identifiers(systems, exp), exp, link),
         "MR / legacy MR against the number of speakers": describe_numbers(systems, runs) + numbers,
         "Groups of speakers": describe_groups(systems, runs),
+        "Centred embeddings, and noise": describe_centring(systems, runs),
+        "Layers": describe_layers(systems, runs),
         "Clusterers side by side": describe_clusterers(systems, runs),
+        "Amount of speech": describe_regimes(systems, runs),
+        "All speakers": describe_everyone(systems, runs),
     }
     for name, one in experiments.items():
         table, series = describe_experiment(one, exp / "experiments" / name)

@@ -18,6 +18,7 @@ from typing import Any
 from diarize.cli.script import run_script
 from diarize.errors import ConfigError
 from diarize.experiments.runs import settings_in_force
+from diarize.experiments.systems import find_paper_steps
 from diarize.files.text import write_text
 from diarize.machine.description import describe_machine
 
@@ -56,7 +57,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int)
     parser.add_argument("--seconds", type=float, help="duration of the training")
     parser.add_argument("--steps", type=int, help="number of batches trained")
-    parser.add_argument("--paper-steps", type=int, help="number of batches that the paper trained")
+    parser.add_argument("--sentences", type=int, help="number of sentences trained on")
     parser.add_argument("--set", type=extra_fact, action="append", default=[], metavar="KEY=VALUE")
     arguments = parser.parse_args()
     run: dict[str, Any] = {
@@ -67,11 +68,14 @@ def main() -> None:
         "versions": {name: version(name) for name in PACKAGES},
         "commit": find_commit(),
     }
-    for key in ("config", "seed", "seconds", "steps", "paper_steps"):
+    for key in ("config", "seed", "seconds", "steps", "sentences"):
         if (value := getattr(arguments, key)) is not None:
             run[key] = value
     if arguments.config is not None:
-        run["settings"] = settings_in_force(Path(arguments.config), arguments.override)
+        config = Path(arguments.config)
+        run["settings"] = settings_in_force(config, arguments.override)
+        if arguments.sentences is not None:
+            run["paper_steps"] = find_paper_steps(config, arguments.sentences)
     for key, value in arguments.set:
         if key in run:
             raise ConfigError(f"--set {key}: run.json has this key already")

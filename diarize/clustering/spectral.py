@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.linalg import eigh, eigvalsh
+from scipy.linalg import LinAlgError, eigh, eigvalsh
 from sklearn.cluster import KMeans
 
 from diarize.clustering.affinity import Affinity, Matrix, resolve_affinity
@@ -132,8 +132,15 @@ class Spectral(Clusterer):
 
 
 def first_eigenvectors(L: Matrix, k: int) -> Matrix:
-    """The eigenvectors (n, k) of the smallest eigenvalues of L (n, n)."""
-    vectors: Matrix = eigh(L, subset_by_index=(0, k - 1))[1]
+    """The eigenvectors (n, k) of the smallest eigenvalues of L (n, n).
+
+    LAPACK takes less time for some of them than for all, but fails for some matrices with many equal
+    eigenvalues, such as those of graphs of many parts.
+    """
+    try:
+        vectors: Matrix = eigh(L, subset_by_index=(0, k - 1))[1]
+    except LinAlgError:
+        vectors = eigh(L, driver="evd")[1][:, :k]
     return vectors
 
 

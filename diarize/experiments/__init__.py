@@ -9,12 +9,15 @@ A part is a set of utterances that are known to be from one speaker.
 - ``gmm``: Gaussian mixtures: their distances, and likelihoods under many
 - ``svm``: the time model: one-class machines over 130 ms of speech
 - ``baselines``: systems that train no network
-- ``comparison``: cuts of a tree and clusterers side by side, scored
+- ``comparison``: cuts of a tree, scored
+- ``side_by_side``: clusterers side by side, scored
+- ``regimes``: the same for parts of more or less speech
 - ``compared_parts``: parts with the distances between them, and the scores of their clusterings
 - ``identification``: identification of known speakers
 - ``systems``: systems and experiments of a recipe, one TOML file each
 - ``runs``: the runs of a recipe
 - ``tables``: the tables of a page of results
+- ``clusterer_tables``: its tables of clusterers, layers, noise and amount of speech
 - ``sweeps``: tables and figures of experiments that vary one setting
 - ``set_scores``: scores of networks that partition sets, and their table
 """

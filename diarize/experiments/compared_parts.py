@@ -5,29 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from diarize.clustering.affinity import locally_scaled_affinity, self_tuning_affinity
 from diarize.errors import FormatError
 from diarize.experiments.comparison import (
     AhcInput,
+    Scores,
     build_linkage,
     choose_threshold,
-    compare_clusterers,
     cosine_distance,
     legacy_obstacle,
+    score_labels,
     score_linkage,
 )
+from diarize.experiments.side_by_side import compare_by_distances, compare_clusterers, find_dominant_sets
 from diarize.experiments.speaker_sets import kaldi_name
 from diarize.files.arrays import read_arrays
 
 AHC_INPUTS: tuple[AhcInput, ...] = ("condensed", "rows")
-NO_SETS = (
-    "left out: the published affinity exp(-d / (s_i s_j)) is defined for angles and depends on the unit of d"
-)
-NO_VECTORS = "left out: distances only, no embeddings"
 
 
 @dataclass(frozen=True)
@@ -48,6 +46,13 @@ class ComparedParts:
         rows = np.flatnonzero(np.isin(self.speakers, names))
         vectors = None if self.vectors is None else self.vectors[rows]
         return ComparedParts(source, self.speakers[rows], self.distances[np.ix_(rows, rows)], vectors)
+
+    def centred(self) -> ComparedParts | None:
+        """The same parts with the mean of their embeddings subtracted; None without embeddings."""
+        if self.vectors is None:
+            return None
+        vectors = self.vectors - self.vectors.mean(axis=0)
+        return ComparedParts(self.path, self.speakers, cosine_distance(vectors), vectors)
 
 
 def load_parts(path: Path, read_vectors: Callable[[Path], NDArray[np.float32]]) -> ComparedParts:
@@ -77,9 +82,9 @@ def load_parts(path: Path, read_vectors: Callable[[Path], NDArray[np.float32]]) 
     return ComparedParts(path, speakers, distances, None)
 
 
-def choose_thresholds(parts: ComparedParts) -> dict[str, dict[str, Any]]:
+def choose_thresholds(parts: ComparedParts) -> dict[str, Scores]:
     """For each input of the trees, the best threshold for these speakers, and their scores with it."""
-    chosen: dict[str, dict[str, Any]] = {}
+    chosen: dict[str, Scores] = {}
     for ahc_input in AHC_INPUTS:
         linkage = build_linkage(parts.distances, ahc_input=ahc_input)
         threshold = choose_threshold(linkage, parts.speakers)
@@ -87,19 +92,47 @@ def choose_thresholds(parts: ComparedParts) -> dict[str, dict[str, Any]]:
     return chosen
 
 
-def score_parts(parts: ComparedParts, thresholds: dict[str, dict[str, Any]] | None) -> dict[str, Any]:
-    """The scores of a set of speakers."""
+def score_parts(parts: ComparedParts, dev: ComparedParts | None = None, compare: bool = True) -> Scores:
+    """The scores of a set of speakers: of its embeddings or distances as they are, and of the centred ones.
+
+    Parameters
+    ----------
+    parts : ComparedParts
+    dev : ComparedParts, optional
+        Development speakers, for the thresholds.
+    compare : bool
+        Whether all clusterers are compared, too.
+    """
+    thresholds = choose_thresholds(dev) if dev else None
+    centred, centred_dev = parts.centred(), dev.centred() if dev else None
+    centred_thresholds = choose_thresholds(centred_dev) if centred_dev else None
+    return {
+        "n_speakers": len(set(parts.speakers.tolist())),
+        "n_parts": len(parts.speakers),
+        "legacy_left_out": legacy_obstacle(parts.speakers),
+        **_score(parts, thresholds, compare),
+        "centred": _score(centred, centred_thresholds, compare) if centred else None,
+    }
+
+
+def _score(parts: ComparedParts, thresholds: dict[str, Scores] | None, compare: bool) -> Scores:
+    """The cuts of both trees, dominant sets, and all clusterers."""
     trees = {}
     for ahc_input in AHC_INPUTS:
         threshold = None if thresholds is None else thresholds[ahc_input]["threshold"]
         linkage = build_linkage(parts.distances, ahc_input=ahc_input)
         trees[ahc_input] = score_linkage(linkage, parts.speakers, threshold)
-    clusterers = None if parts.vectors is None else compare_clusterers(parts.vectors, parts.speakers)
-    return {
-        "n_speakers": len(set(parts.speakers.tolist())),
-        "n_parts": len(parts.speakers),
-        "legacy_left_out": legacy_obstacle(parts.speakers),
+    affinity = (
+        self_tuning_affinity(parts.distances)
+        if parts.vectors is None
+        else locally_scaled_affinity(parts.vectors)
+    )
+    scores = {
         "agglomerative": trees,
-        "dominant_sets": NO_SETS if clusterers is None else clusterers["dominant sets"]["own_number"],
-        "clusterers": NO_VECTORS if clusterers is None else clusterers,
+        "dominant_sets": score_labels(parts.speakers, find_dominant_sets(affinity)),
     }
+    if not compare:
+        return scores
+    if parts.vectors is None:
+        return {**scores, "clusterers": compare_by_distances(parts.distances, parts.speakers)}
+    return {**scores, "clusterers": compare_clusterers(parts.vectors, parts.speakers)}

@@ -1,4 +1,4 @@
-"""Clusterings of utterances of known speakers, scored: all cuts of a tree, and clusterers side by side.
+"""Clusterings of utterances of known speakers, scored: all cuts of a tree.
 
 The tables are dicts that fit JSON. If a key contains ``oracle``, the number of clusters or the cut comes from
 the true speakers of the same utterances: it is a bound, not the result of an algorithm.
@@ -6,18 +6,15 @@ the true speakers of the same utterances: it is a bound, not the result of an al
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Literal
 
-import hdbscan
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.cluster.hierarchy import linkage as scipy_linkage
-from scipy.spatial.distance import pdist, squareform
-from sklearn.cluster import AffinityPropagation, KMeans, SpectralClustering
+from scipy.spatial.distance import squareform
 
-from diarize.clustering import CLUSTERERS, build_clusterer
-from diarize.clustering.affinity import Matrix, cosine_similarity, locally_scaled_affinity, unit
+from diarize.clustering.affinity import Matrix, cosine_similarity
 from diarize.clustering.partitions import Labels
 from diarize.scoring.clusterings import (
     clustering_scores,
@@ -28,15 +25,6 @@ from diarize.scoring.clusterings import (
 
 AhcInput = Literal["condensed", "rows"]
 Scores = dict[str, Any]
-
-UTTERANCE_SETTINGS: dict[str, dict[str, Any]] = {
-    "agglomerative": {"min_cluster_size": 1},
-    "spectral": {"min_neighbors": 1},
-    "density": {"min_cluster_size": 2},
-}
-"""Settings for two utterances of each speaker; the default ones of the clusterers are for windows."""
-
-_BY_NUMBER = dict[str, Callable[[int], Labels]]
 
 
 def cosine_distance(X: NDArray[Any]) -> Matrix:
@@ -143,88 +131,3 @@ def score_linkage(linkage: Matrix, speakers: ArrayLike, threshold: float | None 
         "oracle_number": score_labels(speakers, cuts[n - n_speakers]),
         "dev_threshold": at_threshold,
     }
-
-
-def compare_clusterers(X: NDArray[Any], speakers: ArrayLike) -> Scores:
-    """Scores of clusterers on the same embeddings X (n, dim), each with a fixed seed.
-
-    The table has every clusterer of ``CLUSTERERS`` under its name, with a blank for a hyphen: with the number
-    of clusters that it finds (``own_number``), and with the true number (``oracle_number``).
-    It also has the competitors of a paper. Those that need a number get the true one and the one that
-    dominant sets find (``dominant_sets_number``); the others find theirs. Trees on cosine distance also have
-    their ``oracle_cut``. An item that a competitor labels as noise is a cluster of its own.
-
-    References
-    ----------
-    F. Hibraj et al., "Speaker clustering using dominant sets", ICPR 2018: the competitors; its dominant
-    sets (theta 0.1, epsilon 1e-6, 7 neighbours) and its affinity, which spectral clustering and affinity
-    propagation use too.
-    """
-    X = np.asarray(X, np.float64)
-    affinity, distance = locally_scaled_affinity(X), cosine_distance(X)
-    ward = np.asarray(scipy_linkage(pdist(unit(X)), "ward"))
-    trees = {f"agglomerative {name}": build_linkage(distance, name) for name in _LINKAGES}
-    trees["agglomerative ward, unit length"] = ward
-    by_number: _BY_NUMBER = {name: _cutter(tree) for name, tree in trees.items()}
-    for name, vectors in (("", X), (", unit length", unit(X))):
-        by_number[f"k-means{name}"] = _k_means(vectors)
-    by_number["spectral, published affinity"] = _spectral(affinity)
-    own = {
-        "affinity propagation": AffinityPropagation(
-            affinity="precomputed", max_iter=1000, random_state=0
-        ).fit_predict(affinity),
-        "HDBSCAN": _density(X),
-        "HDBSCAN, unit length": _density(unit(X)),
-    }
-
-    n_speakers = len(np.unique(np.asarray(speakers)))
-    table: Scores = {}
-    for method in CLUSTERERS:
-        numbers = {"own_number": None, "oracle_number": n_speakers}
-        settings = UTTERANCE_SETTINGS.get(method, {})
-        table[method.replace("-", " ")] = {
-            way: score_labels(speakers, build_clusterer(method, n_speakers=n, **settings).fit_predict(X))
-            for way, n in numbers.items()
-        }
-    n_sets = table["dominant sets"]["own_number"]["n_clusters"]
-    for name, cluster in by_number.items():
-        table[name] = {
-            "oracle_number": score_labels(speakers, cluster(n_speakers)),
-            "dominant_sets_number": score_labels(speakers, cluster(n_sets)),
-        }
-        if name in trees:
-            table[name]["oracle_cut"] = score_linkage(trees[name], speakers)["oracle_cut"]
-    for name, labels in own.items():
-        table[name] = {"own_number": score_labels(speakers, _noise_alone(labels))}
-    return table
-
-
-_LINKAGES = ("complete", "average", "single")
-
-
-def _cutter(linkage: Matrix) -> Callable[[int], Labels]:
-    cuts = list(iterate_cuts(linkage))
-    return lambda k: cuts[len(cuts) - k]
-
-
-def _k_means(X: Matrix) -> Callable[[int], Labels]:
-    return lambda k: np.asarray(KMeans(k, n_init=10, random_state=0).fit_predict(X))
-
-
-def _spectral(affinity: Matrix) -> Callable[[int], Labels]:
-    def cluster(k: int) -> Labels:
-        if k == len(affinity):  # the solver finds fewer eigenvectors than items
-            return np.arange(k)
-        return np.asarray(SpectralClustering(k, affinity="precomputed", random_state=0).fit_predict(affinity))
-
-    return cluster
-
-
-def _density(X: Matrix) -> Labels:
-    found = hdbscan.HDBSCAN(min_cluster_size=2, min_samples=1, core_dist_n_jobs=1).fit(X)
-    return np.asarray(found.labels_)
-
-
-def _noise_alone(labels: Labels) -> Labels:
-    """The same labels with every item of label -1 in a cluster of its own."""
-    return np.where(labels < 0, labels.max() + 1 + np.arange(len(labels)), labels)

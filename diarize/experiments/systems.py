@@ -8,6 +8,7 @@ experiment is a file in the folder experiments, with [about], [runs] and [paper]
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -34,14 +35,15 @@ class About(Settings):
 
 
 class Paper(Settings):
-    """A system's figures in its paper, as shares of 1, and the number of batches trained there."""
+    """A system's figures in its paper, as shares of 1, and how long it trained there: batches, or epochs."""
 
     source: str = ""
     misclassification_rate: float | None = None
     legacy_misclassification_rate: float | None = None
     normalized_mutual_information: float | None = None
     legacy_by_speakers: dict[str, float] = Field(default_factory=dict)
-    steps: int | None = None
+    steps: int | None = Field(None, ge=1)
+    epochs: int | None = Field(None, ge=1, description="passes through the training sentences")
 
 
 class Evaluation(Settings):
@@ -134,6 +136,21 @@ def read_system(path: Path) -> System | None:
     )
     is_network = bool(tables["network"])
     return System(path.stem, about.title, is_network, about.code, str(path), paper, identification)
+
+
+def find_paper_steps(config: Path, n_sentences: int) -> int | None:
+    """The number of batches that the paper of a network trained, of so many sentences; None if unknown.
+
+    Raises
+    ------
+    ConfigError
+        As `read_system` does.
+    """
+    tables = load_tables(config, RECIPE_TABLES)
+    paper = read_table(Paper, config, tables, "paper")
+    if paper.epochs is None:
+        return paper.steps
+    return math.ceil(paper.epochs * n_sentences / tables["training"]["batch_size"])
 
 
 def find_systems(folder: Path) -> dict[str, System]:

@@ -15,6 +15,7 @@ from diarize.experiments.runs import (
     code,
     format_table,
     percent,
+    read_json,
     read_runs,
     spread,
     values_of,
@@ -41,8 +42,9 @@ of the papers of 2016 and 2017; not to be compared with MR. *Oracle cut*: comple
 (GMM and SVM: on their own distances), cut at the lowest rate for these speakers, as in the papers; it uses
 the true speakers. *Rows*: the same on the rows of the distance matrix, as the published code does. *Threshold
 of dev*: cut at the height that is best for the development speakers. *Dominant sets*: theta 0.1, epsilon
-1e-6, 7 neighbours. *k*: the number of clusters found. *Oracle k*: cut at the true number of speakers.
-*95 % interval*: Wilson's, of the mean MR, a part an observation (2 N for N speakers).
+1e-6, 7 neighbours; on distances, with the affinity of self-tuning spectral clustering. *k*: the number of
+clusters found. *Oracle k*: cut at the true number of speakers. *95 % interval*: Wilson's, of the mean MR, a
+part an observation (2 N for N speakers).
 """
 
 
@@ -60,65 +62,57 @@ def side_by_side(figures: list[float | None]) -> str:
 def batches(system: System, runs: list[Run]) -> str:
     """The number of batches trained, and the paper's; nothing for systems that do not train in batches."""
     steps = [run.facts["steps"] for run in runs if run.facts.get("steps") is not None]
-    paper = next(
-        (run.facts["paper_steps"] for run in runs if run.facts.get("paper_steps")), system.paper.steps
-    )
+    told = [run.facts["paper_steps"] for run in runs if run.facts.get("paper_steps")]
+    paper = told[0] if told else None if runs else system.paper.steps
     return f"{spread(steps, digits=0)} / {paper or NOTHING}" if steps or paper else NOTHING
 
 
-def describe_data(folder: Path) -> str:
-    """The speakers and sentences of each set."""
-    rows = []
+def count_data(folder: Path) -> dict[str, dict[str, int]]:
+    """The number of speakers and sentences of each set of a folder with data folders."""
+    found = {}
     for path in sorted(folder.glob("*/utt2spk")):
         speakers = read_utt2spk(path)
-        rows.append([path.parent.name, str(len(set(speakers.values()))), str(len(speakers))])
+        found[path.parent.name] = {"speakers": len(set(speakers.values())), "sentences": len(speakers)}
+    return found
+
+
+def describe_data(exp: Path) -> str:
+    """The speakers and sentences of each set: of EXP/data, or, of runs without it, of EXP/data.json."""
+    kept = exp / "data.json"
+    counts = read_json(kept) if kept.is_file() else count_data(exp / "data")
+    rows = [[name, str(one["speakers"]), str(one["sentences"])] for name, one in counts.items()]
     return format_table(["set", "speakers", "sentences"], rows) if rows else f"{NOT_RUN}\n"
 
 
+LENGTHS = {
+    "full": "Networks trained as long as in their paper, and systems that train none:",
+    "short": "Networks trained for fewer batches than in their paper, not to be ranked with the others:",
+    "unknown": "Networks without a paper that tells the length of the training:",
+    "not run": "Not run:",
+}
+
+
+def length_of_training(system: System, runs: list[Run]) -> str:
+    """A key of `LENGTHS`: how long the runs were trained, within a tenth of the paper's length."""
+    if not runs:
+        return "not run"
+    if not system.is_network:
+        return "full"
+    shares = [
+        run.facts["steps"] / run.facts["paper_steps"]
+        for run in runs
+        if run.facts.get("steps") is not None and run.facts.get("paper_steps")
+    ]
+    if not shares:
+        return "unknown"
+    return "full" if min(shares) >= 0.9 else "short"
+
+
 def describe_errors(systems: Systems, runs: Runs) -> str:
-    """The main table."""
-    rows = []
+    """The main tables: systems of equal training in each."""
+    groups: dict[str, list[list[str]]] = {length: [] for length in LENGTHS}
     for name, system in systems.items():
-        figures, source = system.paper, system.paper.source or NOTHING
-        paper = side_by_side([figures.misclassification_rate, figures.legacy_misclassification_rate])
-        if not runs[name]:
-            rows.append(
-                [
-                    system.title,
-                    NOT_RUN,
-                    *[NOTHING] * 11,
-                    batches(system, []),
-                    paper,
-                    source,
-                ]
-            )
-            continue
-        here = runs[name]
-        rates, n_parts = values_of(here, "sets", MAIN, *ORACLE), values_of(here, "sets", MAIN, "n_parts")
-        interval = NOTHING
-        if rates and n_parts:
-            bounds = wilson_interval(fmean(rates) * n_parts[0], n_parts[0])
-            interval = " to ".join(percent(bound) for bound in bounds)
-        tree = ("sets", MAIN, "agglomerative", "condensed")
-        true_number = [spread(values_of(here, *tree, "oracle_number", score)) for score in SCORES]
-        rows.append(
-            [
-                system.title,
-                percent(rates),
-                interval,
-                percent(values_of(here, "sets", MAIN, *ORACLE_LEGACY)),
-                percent(values_of(here, "sets", MAIN, "agglomerative", "rows", "oracle_cut", MR)),
-                with_number(here, *tree, "dev_threshold"),
-                with_number(here, "sets", MAIN, "dominant_sets"),
-                *true_number,
-                percent(values_of(here, "sets", SAMPLE, *ORACLE)),
-                percent(values_of(here, "sets", SAMPLE, "dominant_sets", MR)),
-                str(len(here)),
-                batches(system, here),
-                paper,
-                source,
-            ]
-        )
+        groups[length_of_training(system, runs[name])].append(_errors(system, runs[name]))
     header = ["system", "MR, oracle cut", "95 % interval", "legacy MR, oracle cut", "MR, oracle cut, rows"]
     header += ["MR, threshold of dev", "MR, dominant sets", "ARI, oracle k", "ACP, oracle k", "NMI, oracle k"]
     header += [
@@ -129,9 +123,41 @@ def describe_errors(systems: Systems, runs: Runs) -> str:
         "paper: MR / legacy MR",
         "source",
     ]
+    tables = [f"{LENGTHS[length]}\n\n{format_table(header, rows)}" for length, rows in groups.items() if rows]
     n_speakers = size_of(runs, MAIN)
     fewer = "" if n_speakers == number_in(MAIN) else f"\n{MAIN} has {n_speakers} speakers here.\n"
-    return format_table(header, rows) + fewer + TERMS
+    return "\n".join(tables) + fewer + TERMS
+
+
+def _errors(system: System, runs: list[Run]) -> list[str]:
+    """The row of a system in the main table."""
+    figures, source = system.paper, system.paper.source or NOTHING
+    paper = side_by_side([figures.misclassification_rate, figures.legacy_misclassification_rate])
+    if not runs:
+        return [system.title, NOT_RUN, *[NOTHING] * 11, batches(system, []), paper, source]
+    rates, n_parts = values_of(runs, "sets", MAIN, *ORACLE), values_of(runs, "sets", MAIN, "n_parts")
+    interval = NOTHING
+    if rates and n_parts:
+        bounds = wilson_interval(fmean(rates) * n_parts[0], n_parts[0])
+        interval = " to ".join(percent(bound) for bound in bounds)
+    tree = ("sets", MAIN, "agglomerative", "condensed")
+    true_number = [spread(values_of(runs, *tree, "oracle_number", score)) for score in SCORES]
+    return [
+        system.title,
+        percent(rates),
+        interval,
+        percent(values_of(runs, "sets", MAIN, *ORACLE_LEGACY)),
+        percent(values_of(runs, "sets", MAIN, "agglomerative", "rows", "oracle_cut", MR)),
+        with_number(runs, *tree, "dev_threshold"),
+        with_number(runs, "sets", MAIN, "dominant_sets"),
+        *true_number,
+        percent(values_of(runs, "sets", SAMPLE, *ORACLE)),
+        percent(values_of(runs, "sets", SAMPLE, "dominant_sets", MR)),
+        str(len(runs)),
+        batches(system, runs),
+        paper,
+        source,
+    ]
 
 
 def number_in(name: str) -> int:
@@ -142,7 +168,8 @@ def number_in(name: str) -> int:
 def size_of(runs: Runs, name: str) -> int:
     """The number of speakers of a list in the runs, which a small corpus does not fill."""
     found = (run.find("sets", name, "n_speakers") for several in runs.values() for run in several)
-    return next((n for n in found if n is not None), number_in(name))
+    known = [n for n in found if n is not None]
+    return known[0] if known else number_in(name)
 
 
 def describe_making(systems: Systems, runs: Runs, link: Callable[[str], str]) -> str:
@@ -209,40 +236,6 @@ def describe_groups(systems: Systems, runs: Runs) -> str:
     ]
     header = [f"{group}, {way}" for group in groups for way in ("oracle cut", "dominant sets")]
     return format_table(["system", *header], rows)
-
-
-def describe_clusterers(systems: Systems, runs: Runs) -> str:
-    """All clusterers on the embeddings of the network with the lowest MR."""
-    at = ("sets", MAIN, "clusterers")
-    rates = {
-        name: fmean(values_of(here, "sets", MAIN, *ORACLE))
-        for name, here in runs.items()
-        if systems[name].is_network and any(isinstance(run.find(*at), dict) for run in here)
-    }
-    if not rates:
-        return f"{NOT_RUN}\n"
-    best = min(rates, key=lambda name: rates[name])
-    rows = []
-    clusterers = next(found for run in runs[best] if isinstance(found := run.find(*at), dict))
-    for clusterer, ways in clusterers.items():
-        for way in ways:
-            keys = (*at, clusterer, way)
-            rows.append(
-                [
-                    clusterer,
-                    way.replace("_", " "),
-                    spread(values_of(runs[best], *keys, "n_clusters"), digits=1),
-                    percent(values_of(runs[best], *keys, MR)),
-                    percent(values_of(runs[best], *keys, LEGACY)),
-                    *(spread(values_of(runs[best], *keys, score)) for score in SCORES),
-                ]
-            )
-    table = format_table(["clusterer", "number", "k", "MR", "legacy MR", "ARI", "ACP", "NMI"], rows)
-    return (
-        f"Embeddings: {systems[best].title}, the network with the lowest MR at the oracle cut of {MAIN}; "
-        f"seeds: {len(runs[best])}. *Own number*: found by the clusterer; *oracle*: from the true speakers."
-        f"\n\n{table}"
-    )
 
 
 def describe_identification(systems: Systems, exp: Path, link: Callable[[str], str]) -> str:

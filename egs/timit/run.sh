@@ -17,16 +17,17 @@ if runs 1; then need_corpus; fi
 begin
 
 # Sets of speakers, each with two parts of eight and two sentences: train_100 and the test speakers of the papers of
-# 2016 to 2018; train_590, all but test_40; dev, for thresholds, without the speakers of train_100 and test_80.
+# 2016 to 2018; train_590, all but test_40; train_462, the speakers of TRAIN; all_speakers; dev, for thresholds, without the speakers of train_100 and test_80.
 if at_stage 1 "speakers of train, dev and test"; then
   "$python" egs/timit/local/prepare_data.py --corpus "$corpus" --out "$exp/data"
   check_data "$exp/data/train_590"
   check_data "$exp/data/train_100" "$exp/data/dev" "$exp/data/test_80"
+  add_noise
 fi
 
 # The input of every network: 128 mels of 64 ms every 10 ms (recipes/conf/features.toml), by pack_features.py.
 if at_stage 2 "features"; then
-  pack_features train_100 train_590 dev test_80
+  pack_features train_100 train_462 train_590 dev test_80 noisy all_speakers
 fi
 
 # Each network of recipes/conf with each seed, by run_system.sh: training (3), the mean of a layer over each part

@@ -29,11 +29,12 @@ begin
 if at_stage 1 "speakers of train, dev and test"; then
   "$python" egs/voices/local/prepare_clustering.py --corpus "$corpus" --out "$exp/data"
   check_data "$exp/data/train_329" "$exp/data/dev" "$exp/data/test_80"
+  add_noise
 fi
 
 # The input of every network: 128 mels of 64 ms every 10 ms (recipes/conf/features.toml), by pack_features.py.
 if at_stage 2 "features"; then
-  pack_features train_100 train_329 dev test_80 timit_sample
+  pack_features train_100 train_329 dev test_80 timit_sample noisy all_speakers
 fi
 
 # Each network of recipes/conf with each seed, by run_system.sh: training (3), the mean of a layer over each part

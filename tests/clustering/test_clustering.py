@@ -32,6 +32,7 @@ from diarize.clustering.partitions import (
     split_to,
 )
 from diarize.clustering.silhouette import mean_silhouette
+from diarize.clustering.spectral import first_eigenvectors, laplacian
 from diarize.errors import ConfigError
 
 METHODS = list(CLUSTERERS)
@@ -502,3 +503,14 @@ def test_without_dense_places_there_is_one_speaker():
     clusterer = build_clusterer("density").fit(np.eye(4))
     assert clusterer.labels_.tolist() == [0] * 4
     assert "without dense clusters there is one" in clusterer.evidence_["reason"]
+
+
+def test_eigenvectors_of_a_graph_of_many_parts():
+    """80 items, each with its nearest neighbour: LAPACK's driver for some of the eigenvectors fails here."""
+    near = np.arange(80) ^ 1
+    near[[4, 8, 9, 17, 25, 46, 64]] = [8, 4, 25, 24, 9, 13, 51]
+    order = near[:, None]
+    vectors = first_eigenvectors(laplacian(order, 1), 40)
+    assert vectors.shape == (80, 40)
+    np.testing.assert_allclose(vectors.T @ vectors, np.eye(40), atol=1e-12)
+    np.testing.assert_allclose(laplacian(order, 1) @ vectors[:, 0], 0, atol=1e-12)

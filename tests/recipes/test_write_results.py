@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -115,7 +116,21 @@ def made_up(random, speakers=SPEAKERS):
             "clusterers": clusterers,
         }
 
-    return {"sets": {name: entry(n) for name, n in speakers.items()}}
+    def scored(n_speakers):
+        centred = entry(n_speakers)
+        return {**entry(n_speakers), "centred": {key: centred[key] for key in list(centred)[2:]}}
+
+    ways = {"agglomerative complete": "oracle_cut", "dominant sets": "own_number"}
+    draws = {
+        name: {way: {"misclassification_rate": [random.random(), random.random()]}}
+        for name, way in ways.items()
+    }
+    return {
+        "thresholds_of_dev": {"condensed": labels()},
+        "sets": {name: scored(n) for name, n in speakers.items()},
+        "layers": {"dense1": scored(40), "dense2": scored(40)},
+        "regimes": {"1 + 1": {"n_speakers": 40, "n_parts": 80, "clusterers": draws}},
+    }
 
 
 def write_seed(folder, scores, **facts):
@@ -274,6 +289,72 @@ def test_every_number_is_that_of_the_runs(monkeypatch, exp):
     assert "![MR over the number of speakers](figures/speakers.svg)" in sections[title]
 
 
+def rate(scores, *keys):
+    for key in keys:
+        scores = scores[key]
+    return f"{100 * scores['misclassification_rate']:.2f}"
+
+
+def test_centred_and_noisy_embeddings_layers_and_all_speakers(monkeypatch, exp):
+    speakers = SPEAKERS | {"noisy": 40, "all_speakers": 434}
+    scores = write_seed(
+        exp / "first" / "seed1", made_up(np.random.default_rng(3), speakers), steps=5, layer="dense2"
+    )
+    _, sections = write_page(monkeypatch, exp)
+    tree = ("agglomerative", "condensed", "oracle_cut")
+    row = cells(sections["Centred embeddings, and noise"], "The first")
+    assert row["noisy, dominant sets, centred"] == rate(scores, "sets", "noisy", "centred", "dominant_sets")
+    assert row["clean, oracle cut"] == rate(scores, "sets", "test_40", *tree)
+    lines = [line.split(" | ") for line in sections["Layers"].splitlines() if "| The first" in line]
+    assert [line[1] for line in lines] == ["dense1", "dense2 (its layer)"]
+    assert lines[0][2] == rate(scores, "layers", "dense1", *tree)
+    assert sections["All speakers"].strip().startswith("434 speakers; the paper's 630")
+    row = cells(sections["All speakers"].split("\nEmbeddings: ")[0], "The first")
+    assert row["MR, oracle cut"] == rate(scores, "sets", "all_speakers", *tree)
+    draws = scores["regimes"]["1 + 1"]["clusterers"]["dominant sets"]["own_number"]["misclassification_rate"]
+    row = cells(sections["Amount of speech"], "dominant sets")
+    assert row["1 + 1"] == percent(draws)
+    assert "1 + 1: 40 speakers, 80 parts" in sections["Amount of speech"]
+
+
+def test_networks_of_unequal_training_stand_in_tables_of_their_own(monkeypatch, exp):
+    random = np.random.default_rng(4)
+    for name, steps in {"first": 9000, "mine": 5}.items():
+        paper = {"paper_steps": 10000} if name == "first" else {}
+        write_seed(exp / name / "seed1", made_up(random), steps=steps, **paper)
+    write_seed(exp / "second" / "seed1", made_up(random))
+
+    def order():
+        _, sections = write_page(monkeypatch, exp)
+        names = ("The first", "The second", "mine", "Networks", "fewer", "without a paper")
+        text = sections["Errors, test_40"]
+        return [word for word in re.findall("|".join(names), text) if word in names]
+
+    assert order() == ["Networks", "The first", "The second", "Networks", "without a paper", "mine"]
+    write_seed(exp / "first" / "seed2", made_up(random), steps=8999, paper_steps=10000)
+    assert order()[:4] == ["Networks", "The second", "Networks", "fewer"]
+
+
+def test_an_epoch_is_a_pass_through_the_sentences(monkeypatch, tmp_path, capsys):
+    options = ["--command", "x", "--config", CONF / "cnn-cosface.toml", "--sentences", 842]
+    run(monkeypatch, "write_run.py", *options, "--out", tmp_path / "run.json")
+    assert json.loads((tmp_path / "run.json").read_text())["paper_steps"] == 1078
+
+
+def test_kept_runs_give_the_same_page(monkeypatch, exp):
+    scores = made_up(np.random.default_rng(5))
+    write_seed(exp / "first" / "seed1", scores, steps=5)
+    write_seed(exp / "experiments" / "length" / "50" / "seed1", made_up(np.random.default_rng(6)))
+    (exp / "data" / "test_80").mkdir(parents=True)
+    (exp / "data" / "test_80" / "utt2spk").write_text("a-1 a\na-2 a\nb-1 b\n")
+    _, sections = write_page(monkeypatch, exp)
+    kept = exp.parent / "kept"
+    run(monkeypatch, "keep_runs.py", "--exp", exp, "--out", kept)
+    shutil.rmtree(exp)
+    kept.rename(exp)
+    assert write_page(monkeypatch, exp)[1] == sections
+
+
 def test_experiments_stand_beside_the_papers_curves(monkeypatch, exp):
     random = np.random.default_rng(1)
     for value in ("400", "1000", "50"):
@@ -310,12 +391,13 @@ def test_the_scores_of_the_recipe_fit_the_page(monkeypatch, exp):
     seed = exp / "first" / "seed1"
     arguments = ["--test", table, "--dev", table, "--speakers", exp / "test_40.txt"]
     run(monkeypatch, "score_clustering.py", *arguments, "--out", seed / "scores.json")
-    options = ["--command", "make it", "--seed", 1, "--seconds", 12, "--steps", 5, "--paper-steps", 10]
+    options = ["--command", "make it", "--seed", 1, "--seconds", 12, "--steps", 9500, "--sentences", 100]
+    options += ["--config", exp.parent / "conf" / "first.toml"]
     run(monkeypatch, "write_run.py", *options, "--set", "layer=dense1", "--out", seed / "run.json")
     facts = json.loads((seed / "run.json").read_text())
-    assert (facts["seed"], facts["steps"], facts["layer"]) == (1, 5, "dense1")
+    assert (facts["seed"], facts["steps"], facts["layer"]) == (1, 9500, "dense1")
     assert set(facts) > {"command", "date", "machine", "python", "versions"}
-    assert "config" not in facts
+    assert facts["paper_steps"] == 10000
     _, sections = write_page(monkeypatch, exp)
     scores = json.loads((seed / "scores.json").read_text())["sets"]["test_40"]
     row = cells(sections["Errors, test_40"], "The first")

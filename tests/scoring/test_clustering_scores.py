@@ -20,13 +20,13 @@ from diarize.embedding.table import Embeddings
 from diarize.experiments.comparison import (
     build_linkage,
     choose_threshold,
-    compare_clusterers,
     cosine_distance,
     iterate_cuts,
     legacy_obstacle,
     score_labels,
     score_linkage,
 )
+from diarize.experiments.side_by_side import compare_by_distances, compare_clusterers, eigengap
 from diarize.scoring.clusterings import minimal_misclassification_rate, misclassification_rate
 
 SCRIPT = Path(__file__).resolve().parent.parent.parent / "recipes" / "score_clustering.py"
@@ -192,8 +192,23 @@ def test_clusterers_side_by_side_on_perfect_parts():
         assert table[name]["oracle_number"][RATE] <= 0.2, name
     for name in table.keys() - set(ours):
         for way, scores in table[name].items():
-            assert scores[RATE] <= (0.2 if name.startswith(("k-means", "affinity")) else 0), (name, way)
+            if way != "eigengap_number":
+                assert scores[RATE] <= (0.2 if name.startswith(("k-means", "affinity")) else 0), (name, way)
     assert table["agglomerative complete"]["oracle_cut"][RATE] == 0
+
+
+def test_distances_alone_are_clustered_the_same_in_any_unit():
+    X, speakers = pairs(20, 0.05)
+    distances = cosine_distance(X)
+    table = compare_by_distances(distances, speakers)
+    assert table["dominant sets"]["own_number"][RATE] == 0
+    assert table["agglomerative complete"]["oracle_cut"][RATE] == 0
+    assert compare_by_distances(1000 * distances, speakers) == table
+
+
+def test_the_eigengap_counts_the_parts_of_a_graph():
+    assert eigengap(np.kron(np.eye(3), np.ones((4, 4))) - np.eye(12)) == 3
+    assert eigengap(np.ones((5, 5)) - np.eye(5)) == 1
 
 
 @pytest.mark.parametrize("X", [np.ones((6, 3)), np.zeros((6, 3)), np.eye(6)])
@@ -263,8 +278,35 @@ def test_distances_need_no_vectors(monkeypatch, tmp_path):
     a, b = (score(monkeypatch, tmp_path, "--test", path)["sets"]["all"] for path in (embeddings, distances))
     assert a["agglomerative"] == b["agglomerative"]
     assert a["agglomerative"]["condensed"]["dev_threshold"] is None
-    assert b["dominant_sets"].startswith("left out: the published affinity")
-    assert b["clusterers"] == "left out: distances only, no embeddings"
+    assert b["clusterers"]["dominant sets"]["own_number"] == b["dominant_sets"]
+    assert "k-means" not in b["clusterers"], "it needs vectors"
+    assert b["centred"] is None
+    assert a["centred"].keys() == {"agglomerative", "dominant_sets", "clusterers"}
+    moved = save(tmp_path / "moved.npz", X + 5, speakers)
+    c = score(monkeypatch, tmp_path, "--test", moved)["sets"]["all"]
+    assert c["centred"] == a["centred"]
+
+
+def test_layers_and_regimes_of_the_main_list(monkeypatch, tmp_path):
+    X, speakers = pairs(6, 0.1)
+    sentences = save(tmp_path / "sentences.npz", np.repeat(X, 3, axis=0), np.repeat(speakers, 3))
+    test = save(tmp_path / "test.npz", X, speakers)
+    (tmp_path / "list.txt").write_text("s-00\ns-01\ns-02\ns-03\n")
+    words = ["--test", test, "--compare", "--main", tmp_path / "list.txt", "--layer", f"one={test}"]
+    scores = score(monkeypatch, tmp_path, *words, "--sentences", sentences)
+    assert "clusterers" not in scores["sets"]["all"]
+    assert scores["layers"]["one"]["n_speakers"] == 4
+    assert list(scores["regimes"]) == ["4/5 + 1/5", "2 + 2", "1 + 1", "each alone"]
+    for name, n_parts, n_draws in (("2 + 2", 8, 5), ("1 + 1", 8, 5), ("each alone", 24, 1)):
+        regime = scores["regimes"][name]
+        assert (regime["n_speakers"], regime["n_parts"]) == (4, n_parts)
+        assert regime["clusterers"]["agglomerative complete"]["oracle_number"][RATE] == [0] * n_draws
+    distances = tmp_path / "distances.npz"
+    D = cosine_distance(np.repeat(X, 3, axis=0).astype(np.float32))
+    np.savez(distances, speaker=np.repeat(speakers, 3), distances=D)
+    (tmp_path / "scores.json").unlink()
+    told = complaint(monkeypatch, tmp_path, *words, "--sentences", distances)
+    assert "--sentences needs embeddings" in told
 
 
 def test_three_parts_are_told(monkeypatch, tmp_path):

@@ -11,11 +11,12 @@ SX29_RIFF.WAV, as in the published systems, part B of MCCS0 and of MRGG0 is SX29
 sorts by these names, whatever the files are called. With names such as SX29.WAV (--naming plain) it is SX299
 and SX389.
 
-Sets: train_100; train_590, all but test_40; dev, dev_40 without the speakers of train_100 and test_80;
-test_80; and, for the protocol of 2019, train_470, all but dev_80 and final_80, with those two. The train sets
-also have `held_out`, the sentences of all parts B. OUT/lists has every list, restricted to the speakers that
-were found. If no speaker of train_100 or of test_80 is found, a hash splits the speakers: half to train, an
-eighth for development, the rest to test.
+Sets: all_speakers; train_100; train_462, those of TIMIT's folder TRAIN, without test_80; train_590, all but
+test_40; dev, dev_40 without the speakers of train_100 and test_80; test_80; and, for the protocol of 2019,
+train_470, all but dev_80 and final_80, with those two. The train sets and all_speakers also have `held_out`,
+the sentences of all parts B. OUT/lists has every list, restricted to the speakers that were found. If no
+speaker of train_100 or of test_80 is found, a hash splits the speakers: half to train, an eighth for
+development, the rest to test.
 """
 
 from __future__ import annotations
@@ -34,7 +35,17 @@ from diarize.files.text import write_text
 LISTS = Path(__file__).resolve().parent.parent / "conf" / "lists"
 N_TEST = (5, 10, 20, 40, 60, 80)
 LISTED = ("train_100", "dev_40", "dev_60", "dev_80", "final_60", "final_80", *(f"test_{n}" for n in N_TEST))
-SETS = ("train_100", "train_590", "train_470", "dev", "dev_80", "test_80", "final_80")
+SETS = (
+    "all_speakers",
+    "train_100",
+    "train_462",
+    "train_590",
+    "train_470",
+    "dev",
+    "dev_80",
+    "test_80",
+    "final_80",
+)
 ENDINGS = {"riff": "_RIFF.WAV", "plain": ".WAV"}  # of the names that sentences are sorted by
 N_SENTENCES = 10
 
@@ -86,11 +97,19 @@ def without_incomplete(speakers: Speakers) -> Speakers:
     return {name: sentences for name, sentences in speakers.items() if name not in single}
 
 
+def in_train(sentences: dict[str, Path]) -> bool:
+    """Whether a speaker's sentences lie in LDC's folder TRAIN."""
+    return all("TRAIN" in (folder.name.upper() for folder in file.parents) for file in sentences.values())
+
+
 def published_lists(folder: Path, speakers: Speakers) -> dict[str, list[str]]:
     """The lists of the folder and those derived from them, each with all of its speakers."""
     lists = {name: read_list(folder / f"{name}.txt") for name in LISTED}
     taken = {*lists["train_100"], *lists["test_80"]}
     lists["dev"] = [name for name in lists["dev_40"] if name not in taken]
+    lists["train_462"] = [
+        name for name, sentences in speakers.items() if in_train(sentences) and name not in lists["test_80"]
+    ]
     lists["train_590"] = [name for name in speakers if name not in lists["test_40"]]
     held_out = {*lists["dev_80"], *lists["final_80"]}
     lists["train_470"] = [name for name in speakers if name not in held_out]
@@ -105,14 +124,15 @@ def choose(folder: Path, speakers: Speakers) -> dict[str, list[str]]:
     lists = {}
     for name, listed in published_lists(folder, speakers).items():
         lists[name] = [speaker for speaker in listed if speaker in speakers]
-        of = name.removeprefix("train_") if name in ("train_590", "train_470") else len(listed)
+        of = name.removeprefix("train_") if name in ("train_462", "train_590", "train_470") else len(listed)
         print(f"{name}: {len(lists[name])} of {of} speakers")
+    everyone = {"all_speakers": list(speakers)}
     if lists["train_100"] and lists["test_80"]:
-        return lists
+        return lists | everyone
     print(f"none of {'test_80' if lists['train_100'] else 'train_100'}: the speakers are split by a hash")
     train, dev, test = split_by_hash(speakers)
     chosen = {"train_100": train[:100], "train_590": train, "dev": dev}
-    return chosen | {f"test_{n}": test[:n] for n in N_TEST}
+    return chosen | {f"test_{n}": test[:n] for n in N_TEST} | everyone
 
 
 def utterances_of(speaker: str, sentences: dict[str, Path], naming: str) -> dict[str, str]:
@@ -144,7 +164,7 @@ def main() -> None:
     for name in SETS:
         chosen = {s: utterances_of(s, speakers[s], arguments.naming) for s in lists.get(name, [])}
         if chosen:
-            write_speaker_set(arguments.out / name, chosen, hold_out=name.startswith("train"))
+            write_speaker_set(arguments.out / name, chosen, hold_out=name.startswith(("train", "all")))
             n_sentences = sum(map(len, chosen.values()))
             print(f"{arguments.out / name}: {len(chosen)} speakers, {n_sentences} sentences")
 

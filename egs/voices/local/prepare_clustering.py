@@ -1,10 +1,10 @@
 """Make the Kaldi data folders of speaker clustering from a folder-per-speaker corpus.
 
-Each of OUT/train_100, train_329, dev and test_80 has, besides the Kaldi files, `utt2part`: the first 80 % of
-a speaker's recordings, sorted by file name as strings, are part A, the rest part B. The train sets also have
-`held_out`, the recordings of all parts B. OUT/lists has every list as the speaker ids of these folders,
-restricted to the speakers that were found. If the corpus has a folder timit_sample, it becomes a separate
-set.
+Each of OUT/train_100, train_329, dev, test_80 and all_speakers (of these sets) has, besides the Kaldi files,
+`utt2part`: the first 80 % of a speaker's recordings, sorted by file name as strings, are part A, the rest
+part B. The train sets and all_speakers also have `held_out`, the recordings of all parts B. OUT/lists has
+every list as the speaker ids of these folders, restricted to the speakers that were found. If the corpus has
+a folder timit_sample, it becomes a separate set.
 
 If no list fits the corpus, a hash splits the speakers: half to train, an eighth for development, the rest to
 test.
@@ -70,7 +70,7 @@ def lists_by_hash(speakers: dict[str, list[Path]]) -> dict[str, list[str]]:
 def write_set(folder: Path, speakers: dict[str, list[Path]], corpus: Path) -> None:
     """Write one data folder, and print a line about its contents."""
     chosen = {kaldi_name(name): utterances_of(name, paths, corpus) for name, paths in speakers.items()}
-    write_speaker_set(folder, chosen, hold_out=folder.name.startswith("train"))
+    write_speaker_set(folder, chosen, hold_out=folder.name.startswith(("train", "all")))
     print(f"{folder}: {len(chosen)} speakers, {sum(map(len, chosen.values()))} recordings")
 
 
@@ -102,10 +102,11 @@ def main() -> None:
             f"{arguments.corpus}: the speakers are not those of {arguments.lists}; they are split by a hash"
         )
         lists = lists_by_hash(speakers)
+    lists["all_speakers"] = sorted({speaker for name in SETS for speaker in lists[name]})
     for name, chosen in lists.items():
         text = "".join(f"{kaldi_name(speaker)}\n" for speaker in chosen)
         write_text(text, arguments.out / "lists" / f"{name}.txt")
-    for name in SETS:
+    for name in (*SETS, "all_speakers"):
         write_set(arguments.out / name, {s: speakers[s] for s in lists[name]}, arguments.corpus)
     if (arguments.corpus / "timit_sample").is_dir():  # licence: evaluation only
         sample = find_speakers(arguments.corpus, only="timit_sample")
