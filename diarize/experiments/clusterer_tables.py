@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from statistics import fmean
 
-from diarize.experiments.runs import Run, format_table, percent, spread, values_of
+from diarize.experiments.runs import Run, format_table, layers_of, percent, spread, values_of
 from diarize.experiments.tables import (
     LEGACY,
     MAIN,
@@ -89,7 +89,7 @@ def describe_layers(systems: Systems, runs: Runs) -> str:
     """MR by each layer of each network."""
     rows = []
     for name, system in systems.items():
-        for layer in _layers(runs[name]):
+        for layer in layers_of(runs[name]):
             at = ("layers", layer)
             ways = [(*at, *ORACLE), (*at, "centred", *ORACLE), (*at, *ORACLE_LEGACY)]
             ways += [(*at, *SETS), (*at, "centred", *SETS)]
@@ -99,10 +99,6 @@ def describe_layers(systems: Systems, runs: Runs) -> str:
     header = ["system", "layer", "MR, oracle cut", "centred", "legacy MR, oracle cut"]
     header += ["MR, dominant sets", "centred"]
     return format_table(header, rows) if rows else f"{NOT_RUN}\n"
-
-
-def _layers(runs: list[Run]) -> list[str]:
-    return list(next((found for run in runs if (found := run.find("layers"))), {}))
 
 
 def describe_regimes(systems: Systems, runs: Runs) -> str:

@@ -95,6 +95,11 @@ def values_of(runs: Iterable[Run], *keys: str) -> list[float]:
     return [value for value in found if isinstance(value, int | float)]
 
 
+def layers_of(runs: Iterable[Run]) -> list[str]:
+    """The layers that the first of the runs with any was scored by."""
+    return list(next((found for run in runs if (found := run.find("layers"))), {}))
+
+
 def spread(values: Sequence[float], factor: float = 1, digits: int = 3) -> str:
     """Mean and, if they differ, range of the values: `2.19 (1.25 to 3.75)`."""
     if not values:

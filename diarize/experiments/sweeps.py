@@ -8,6 +8,7 @@ from diarize.experiments.runs import (
     NOTHING,
     code,
     format_table,
+    layers_of,
     natural_order,
     percent,
     read_runs,
@@ -32,7 +33,9 @@ Series = dict[str, dict[float, list[float]]]
 
 
 def describe_experiment(experiment: Experiment, folder: Path) -> tuple[str, Series]:
-    """A table with a row for each value, and, if the values are numbers, the lines of a figure, ours first.
+    """A table with a row for each value and one by layer, and, if the values are numbers, lines of a figure.
+
+    The first line is ours.
 
     If nothing was run, the text is one line.
     """
@@ -75,7 +78,24 @@ def describe_experiment(experiment: Experiment, folder: Path) -> tuple[str, Seri
         "seeds",
     ]
     header += experiment.paper.curves
-    return format_table([*header, "command", "config"], rows), series
+    table = format_table([*header, "command", "config"], rows)
+    by_layer = {value: found_runs[value] for value in values if value in found_runs}
+    return table + _describe_layers(experiment.axis, by_layer), series
+
+
+def _describe_layers(axis: str, runs: Runs) -> str:
+    """MR at the oracle cut by layer, for the values of an experiment; nothing if no run has other layers."""
+    layers = dict.fromkeys(name for several in runs.values() for name in layers_of(several))
+    if len(layers) < 2:
+        return ""
+    rows = [
+        [
+            value.replace("_", ", "),
+            *(percent(values_of(several, "layers", layer, *ORACLE)) for layer in layers),
+        ]
+        for value, several in runs.items()
+    ]
+    return f"\nMR, oracle cut, by layer:\n\n{format_table([axis, *layers], rows)}"
 
 
 def series_of_numbers(systems: Systems, runs: Runs) -> Series:

@@ -158,10 +158,13 @@ def write_page(monkeypatch, exp):
 
 
 def cells(text, row):
-    """The cells of a table's row, by the names of their columns."""
-    lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("|")]
-    (found,) = [line for line in lines if line[0] == row]
-    return dict(zip(lines[0], found, strict=True))
+    """The cells of a row in the first table that has it, by the names of their columns."""
+    for table in text.split("\n\n"):
+        lines = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("|")]
+        if found := [line for line in lines if line[0] == row]:
+            (only,) = found
+            return dict(zip(lines[0], only, strict=True))
+    raise AssertionError(f"no row {row}")
 
 
 def complaint(monkeypatch, exp):
@@ -365,11 +368,13 @@ def test_experiments_stand_beside_the_papers_curves(monkeypatch, exp):
     (exp / "data" / "test_80").mkdir(parents=True)
     (exp / "data" / "test_80" / "utt2spk").write_text("a-1 a\na-2 a\nb-1 b\n")
     _, sections = write_page(monkeypatch, exp)
-    lines = [line.split(" | ")[0] for line in sections["MR over length"].splitlines() if line[:3] != "| -"]
+    over, by_layer = sections["MR over length"].split("MR, oracle cut, by layer:")
+    lines = [line.split(" | ")[0] for line in over.splitlines() if line[:3] != "| -"]
     assert [line.strip("| ") for line in lines if line.startswith("|")][1:] == ["50", "400", "1000"]
-    row = cells(sections["MR over length"], "1000")
+    row = cells(over, "1000")
     assert (row["paper"], row["command"], row["config"]) == ("-", "`make 1000`", "`a.toml`")
     assert "figures/length.svg" in sections["MR over length"]
+    assert list(cells(by_layer, "50")) == ["segment (ms)", "dense1", "dense2"]
     row = cells(sections["Shuffled"], "ordered, segment")
     rate = shuffled["sets"]["test_40"]["agglomerative"]["condensed"]["oracle_cut"]["misclassification_rate"]
     assert (row["MR, oracle cut"], row["paper"]) == (f"{100 * rate:.2f}", "9.00")
