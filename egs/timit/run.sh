@@ -23,11 +23,12 @@ if at_stage 1 "speakers of train, dev and test"; then
   check_data "$exp/data/train_590"
   check_data "$exp/data/train_100" "$exp/data/dev" "$exp/data/test_80"
   add_noise
+  make_synthetic
 fi
 
 # The input of every network: 128 mels of 64 ms every 10 ms (recipes/conf/features.toml), by pack_features.py.
 if at_stage 2 "features"; then
-  pack_features train_100 train_462 train_590 dev test_80 noisy all_speakers
+  pack_features train_100 train_synthetic train_462 train_590 dev test_80 noisy all_speakers
 fi
 
 # Each network of recipes/conf with each seed, by run_system.sh: training (3), the mean of a layer over each part
@@ -49,8 +50,8 @@ if at_stage 6 "baselines and identification"; then
   identify_speakers
 fi
 
-# MR over the length of a segment and over the length of the training; with shuffled frames
-# (recipes/conf/experiments).
+# MR over the length of a segment and over the length of the training; with shuffled frames;
+# trained on synthetic voices (recipes/conf/experiments).
 if at_stage 7 "experiments"; then
   run_experiments
 fi

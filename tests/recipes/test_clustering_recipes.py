@@ -41,6 +41,7 @@ EXPERIMENTS = {
         "cnn-cosface_ordered_segment": "cnn-cosface --weights-of cnn-cosface --test-shuffle segment",
         "cnn-cosface_utterance_utterance": "cnn-cosface --set training.shuffle=utterance",
     },
+    "synthetic": {"synthetic_voices": "blstm-pairwise-kl --train-set train_synthetic"},
 }
 """One or two runs of each."""
 UNUSED = (
@@ -84,10 +85,11 @@ def test_a_fault_of_the_corpus_ends_the_recipe_at_stage_1(environment, tmp_path)
 
 
 def rows(page: Path, section: str) -> dict[str, dict[str, str]]:
-    """The rows of the table of a section of RESULTS.md, by their first cells."""
+    """The rows of a section's first table in RESULTS.md, and of others of its width, by their first cells."""
     text = page.read_text().split(f"\n## {section}\n")[1].split("\n## ")[0]
     lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
-    return {line[0]: dict(zip(lines[0], line, strict=True)) for line in lines[2:]}
+    width = len(lines[0])
+    return {line[0]: dict(zip(lines[0], line, strict=True)) for line in lines[2:] if len(line) == width}
 
 
 def rate(run: Path, name: str = "test_40") -> str:
