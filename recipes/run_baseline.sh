@@ -22,14 +22,13 @@ compare() { # $1: data folder, $2: table, $3: options
   "$python" recipes/compare_utterances.py --config "$config" ${changes[@]+"${changes[@]}"} --data "$exp/data/$1" \
     --train "$exp/data/train_100" --nj "$nj" --out "$out/$2.npz" "${@:3}"
 }
-kind=$("$python" recipes/print_settings.py "$config" baseline.kind)
+only_parts=$("$python" recipes/print_settings.py "$config" baseline.only_parts=false)
 for each in dev test_80 timit_sample noisy all_speakers; do
-  # Machines of all pairs of hundreds of speakers, and mixtures of all training recordings, take hours.
-  if [[ $each == all_speakers && $kind =~ ^(svm|anchor-gmm)$ ]]; then continue; fi
+  if [ "$each" = all_speakers ] && [ "$only_parts" = true ]; then continue; fi
   [ ! -d "$exp/data/$each" ] || compare "$each" "$each"
 done
 sentences=()
-if [[ ! $kind =~ ^(svm|anchor-gmm)$ ]]; then
+if [ "$only_parts" = false ]; then
   compare test_80 sentences --sentences
   [ ! -f "$out/sentences.npz" ] || sentences=(--sentences "$out/sentences.npz")
 fi

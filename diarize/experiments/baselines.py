@@ -12,10 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.signal import savgol_filter
 
 from diarize.audio import Samples, load_audio
 from diarize.audio.features import mfcc
@@ -74,9 +76,21 @@ def anchor_cepstra(samples: Samples) -> Array:
     return mfcc(samples, last=20)
 
 
+def cepstra(samples: Samples, deltas: int = 0, with_pitch: bool = False) -> Array:
+    """MFCC 1 to 19, their differences up to an order, and the fundamental frequency in Hz: (n_frames, dim).
+
+    A difference is the slope of a line through five frames; at the ends, the last frame is repeated.
+    """
+    orders = [np.asarray(mfcc(samples), np.float64)]
+    for _ in range(deltas):
+        orders.append(savgol_filter(orders[-1], 5, polyorder=1, deriv=1, axis=0, mode="nearest"))
+    return np.hstack([*orders, *([pitch(samples)[:, None]] if with_pitch else [])])
+
+
 def compare_by_gmm(parts: Sequence[Part], task: Task) -> Array:
-    """Distances between Gaussian mixtures over MFCC 1 to 19."""
-    return gmm_distances([fit_mixtures(frames) for frames in _joined_frames(parts, mfcc)])
+    """Distances between Gaussian mixtures over `cepstra`."""
+    extract = partial(cepstra, deltas=task.config.deltas, with_pitch=task.config.pitch)
+    return gmm_distances([fit_mixtures(frames) for frames in _joined_frames(parts, extract)])
 
 
 def compare_by_svm(parts: Sequence[Part], task: Task) -> Array:

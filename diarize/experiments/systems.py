@@ -65,10 +65,13 @@ class BaselineConfig(Settings):
 
     kind: str
     mixtures: int = Field(128, ge=1, description="mixtures of each model of anchor-gmm")
+    deltas: int = Field(0, ge=0, le=2, description="for kind gmm: orders of differences of the MFCC, too")
+    pitch: bool = Field(False, description="for kind gmm: the fundamental frequency, too")
     model: str | None = Field(
         None, description="for kind model: a folder or name; by default the bundled model"
     )
     seed: int = Field(1, description="seed of svm; the other kinds are deterministic")
+    only_parts: bool = Field(False, description="leave out all_speakers and single sentences")
 
 
 @dataclass(frozen=True)

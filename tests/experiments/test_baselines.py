@@ -8,6 +8,7 @@ from sklearn.svm import OneClassSVM
 
 from diarize.audio.features import mfcc
 from diarize.experiments import gmm, svm
+from diarize.experiments.baselines import cepstra
 from diarize.experiments.gmm import GaussianMixtures, Likelihoods, beigi_distance, fit_mixtures, gmm_distances
 from diarize.experiments.mfcc_statistics import mfcc_statistics
 from diarize.experiments.svm import NU, context_vectors, fit_time_model, normalise_rate, time_model_distances
@@ -30,6 +31,18 @@ def voice(seed: int, n_frames: int, speaker: int, dim: int = 6) -> np.ndarray:
     time = np.arange(n_frames) / 10
     glide = np.stack([np.interp(time, np.arange(len(visited)), column) for column in visited.T], axis=1)
     return glide + 0.02 * random.standard_normal(glide.shape)
+
+
+def test_differences_are_slopes_of_lines_through_five_frames():
+    time = np.arange(16000) / 16000
+    samples = (0.3 * np.sin(2 * np.pi * (150 + 40 * time) * time)).astype(np.float32)
+    plain, frames = cepstra(samples), cepstra(samples, 2, with_pitch=True)
+    assert (plain.shape[1], frames.shape) == (19, (len(plain), 58))
+    np.testing.assert_array_equal(frames[:, :19], plain)
+    padded = np.pad(plain, ((2, 2), (0, 0)), mode="edge")
+    slopes = sum(step * padded[2 + step : len(plain) + 2 + step] for step in (-2, -1, 1, 2)) / 10
+    np.testing.assert_allclose(frames[:, 19:38], slopes, atol=1e-9)
+    assert 140 < np.median(frames[:, 57]) < 240, "Hz"
 
 
 def test_planted_mixtures_are_found():
