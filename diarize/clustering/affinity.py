@@ -96,39 +96,21 @@ def locally_scaled_affinity(X: NDArray[Any], n_neighbors: int = 7) -> Matrix:
     Zelnik-Manor, Perona: Self-tuning spectral clustering, NIPS 2004: the local scale.
     Hibraj, Vascon, Stadelmann, Pelillo: Speaker clustering using dominant sets, ICPR 2018: this form.
     """
-    distance = angular_distance(X)
-    affinity: Matrix = np.exp(-distance / _products_of_scales(distance, n_neighbors, _SMALLEST_SCALE))
-    np.fill_diagonal(affinity, 0)
-    return affinity
+    return scale_locally(angular_distance(X), n_neighbors)
 
 
-def self_tuning_affinity(distance: Matrix, n_neighbors: int = 7) -> Matrix:
-    """exp(-d_ij^2 / (sigma_i sigma_j)) of distances (n, n), which does not depend on their unit.
-
-    The scale sigma_i is the mean distance of item i to its nearest neighbours, as in
-    `locally_scaled_affinity`. Distances below 0 count as 0.
-
-    References
-    ----------
-    Zelnik-Manor, Perona: Self-tuning spectral clustering, NIPS 2004.
-    """
-    distance = np.maximum(distance, 0)
-    smallest = _SMALLEST_SCALE * max(float(distance.max(initial=0)), np.finfo(float).tiny)
-    affinity: Matrix = np.exp(-(distance**2) / _products_of_scales(distance, n_neighbors, smallest))
-    np.fill_diagonal(affinity, 0)
-    return affinity
-
-
-def _products_of_scales(distance: Matrix, n_neighbors: int, smallest: float) -> Matrix:
-    """sigma_i sigma_j (n, n), where no scale is below the smallest."""
+def scale_locally(distance: Matrix, n_neighbors: int = 7) -> Matrix:
+    """`locally_scaled_affinity` of distances (n, n). It depends on their unit."""
     n = len(distance)
     if n == 1:
-        return np.ones((1, 1))
+        return np.zeros((1, 1))
     n_neighbors = min(n_neighbors, n - 1)
     others = distance + np.diag(np.full(n, np.inf))
     sigma = np.partition(others, n_neighbors - 1, axis=1)[:, :n_neighbors].mean(axis=1)
-    sigma = np.maximum(sigma, smallest)
-    return np.outer(sigma, sigma)
+    sigma = np.maximum(sigma, _SMALLEST_SCALE)
+    affinity: Matrix = np.exp(-distance / np.outer(sigma, sigma))
+    np.fill_diagonal(affinity, 0)
+    return affinity
 
 
 AFFINITIES: dict[str, Affinity] = {

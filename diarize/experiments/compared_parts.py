@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from diarize.clustering.affinity import locally_scaled_affinity, self_tuning_affinity
+from diarize.clustering.affinity import Matrix, locally_scaled_affinity, scale_locally
 from diarize.errors import FormatError
 from diarize.experiments.comparison import (
     AhcInput,
@@ -24,8 +24,12 @@ from diarize.experiments.comparison import (
 from diarize.experiments.side_by_side import compare_by_distances, compare_clusterers, find_dominant_sets
 from diarize.experiments.speaker_sets import kaldi_name
 from diarize.files.arrays import read_arrays
+from diarize.scoring.clusterings import misclassification_rate
 
 AHC_INPUTS: tuple[AhcInput, ...] = ("condensed", "rows")
+
+SCALES = (0.25, 0.05, 0.1, 0.15, 0.2, 0.35, 0.5)
+"""Units of the distances of systems without embeddings that are tried: the median distance."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,27 @@ def choose_thresholds(parts: ComparedParts) -> dict[str, Scores]:
     return chosen
 
 
+def affinity_of_distances(distances: Matrix, scale: float) -> Matrix:
+    """The published affinity, made for angles, of distances (n, n) whose median is made `scale`.
+
+    Distances below 0 count as 0.
+    """
+    distances = np.maximum(distances, 0)
+    median = float(np.median(distances[np.triu_indices_from(distances, k=1)]))
+    return scale_locally(distances * (scale / median if median > 0 else 1.0))
+
+
+def choose_scale(parts: ComparedParts) -> float:
+    """The one of `SCALES` with which dominant sets have the lowest MR for these speakers."""
+    rates = {
+        scale: misclassification_rate(
+            parts.speakers, find_dominant_sets(affinity_of_distances(parts.distances, scale))
+        )
+        for scale in (SCALES if parts.vectors is None else ())
+    }
+    return min(rates, key=lambda scale: rates[scale], default=SCALES[0])
+
+
 def score_parts(parts: ComparedParts, dev: ComparedParts | None = None, compare: bool = True) -> Scores:
     """The scores of a set of speakers: of its embeddings or distances as they are, and of the centred ones.
 
@@ -99,7 +124,7 @@ def score_parts(parts: ComparedParts, dev: ComparedParts | None = None, compare:
     ----------
     parts : ComparedParts
     dev : ComparedParts, optional
-        Development speakers, for the thresholds.
+        Development speakers, for the thresholds and, without embeddings, for the unit of the distances.
     compare : bool
         Whether all clusterers are compared, too.
     """
@@ -110,23 +135,24 @@ def score_parts(parts: ComparedParts, dev: ComparedParts | None = None, compare:
         "n_speakers": len(set(parts.speakers.tolist())),
         "n_parts": len(parts.speakers),
         "legacy_left_out": legacy_obstacle(parts.speakers),
-        **_score(parts, thresholds, compare),
+        **_score(parts, thresholds, compare, choose_scale(dev) if dev else SCALES[0]),
         "centred": _score(centred, centred_thresholds, compare) if centred else None,
     }
 
 
-def _score(parts: ComparedParts, thresholds: dict[str, Scores] | None, compare: bool) -> Scores:
+def _score(
+    parts: ComparedParts, thresholds: dict[str, Scores] | None, compare: bool, scale: float = SCALES[0]
+) -> Scores:
     """The cuts of both trees, dominant sets, and all clusterers."""
     trees = {}
     for ahc_input in AHC_INPUTS:
         threshold = None if thresholds is None else thresholds[ahc_input]["threshold"]
         linkage = build_linkage(parts.distances, ahc_input=ahc_input)
         trees[ahc_input] = score_linkage(linkage, parts.speakers, threshold)
-    affinity = (
-        self_tuning_affinity(parts.distances)
-        if parts.vectors is None
-        else locally_scaled_affinity(parts.vectors)
-    )
+    if parts.vectors is None:
+        affinity = affinity_of_distances(parts.distances, scale)
+    else:
+        affinity = locally_scaled_affinity(parts.vectors)
     scores = {
         "agglomerative": trees,
         "dominant_sets": score_labels(parts.speakers, find_dominant_sets(affinity)),
@@ -134,5 +160,5 @@ def _score(parts: ComparedParts, thresholds: dict[str, Scores] | None, compare: 
     if not compare:
         return scores
     if parts.vectors is None:
-        return {**scores, "clusterers": compare_by_distances(parts.distances, parts.speakers)}
+        return {**scores, "clusterers": compare_by_distances(parts.distances, affinity, parts.speakers)}
     return {**scores, "clusterers": compare_clusterers(parts.vectors, parts.speakers)}

@@ -21,7 +21,7 @@ from scipy.spatial.distance import pdist, squareform
 from sklearn.cluster import AffinityPropagation, KMeans, SpectralClustering
 
 from diarize.clustering import CLUSTERERS, build_clusterer
-from diarize.clustering.affinity import Matrix, locally_scaled_affinity, self_tuning_affinity, unit
+from diarize.clustering.affinity import Matrix, locally_scaled_affinity, unit
 from diarize.clustering.dominant_sets import DominantSets
 from diarize.clustering.partitions import Labels
 from diarize.experiments.comparison import (
@@ -71,8 +71,9 @@ def compare_clusterers(X: NDArray[Any], speakers: ArrayLike) -> Scores:
         }
     ward = {"agglomerative ward, unit length": np.asarray(scipy_linkage(pdist(unit(X)), "ward"))}
     k_means = {"k-means": _k_means(X), "k-means, unit length": _k_means(unit(X))}
-    spectral = ("spectral, published affinity", locally_scaled_affinity(X))
-    competitors = _compare_by_matrices(speakers, cosine_distance(X), *spectral, ward, k_means)
+    competitors = _compare_by_matrices(
+        speakers, cosine_distance(X), locally_scaled_affinity(X), ward, k_means
+    )
     table |= {name: ways for name, ways in competitors.items() if name not in table}
     table["spectral, Gaussian kernel"] = {"oracle_number": _spectral_with_best_gamma(unit(X), speakers)}
     for name, vectors in (("HDBSCAN", X), ("HDBSCAN, unit length", unit(X))):
@@ -84,20 +85,14 @@ def compare_clusterers(X: NDArray[Any], speakers: ArrayLike) -> Scores:
     return table
 
 
-def compare_by_distances(distances: Matrix, speakers: ArrayLike) -> Scores:
-    """The same table of distances (n, n) of systems without embeddings, for the clusterers that need no more.
-
-    The unit of the distances is free, so the affinity is that of self-tuning spectral clustering, which does
-    not change with it.
-    """
-    spectral = ("spectral, self-tuning affinity", self_tuning_affinity(distances))
-    return _compare_by_matrices(speakers, distances, *spectral)
+def compare_by_distances(distances: Matrix, affinity: Matrix, speakers: ArrayLike) -> Scores:
+    """The same table of distances and affinities (n, n), for the clusterers that need no embeddings."""
+    return _compare_by_matrices(speakers, distances, affinity)
 
 
 def _compare_by_matrices(
     speakers: ArrayLike,
     distance: Matrix,
-    spectral: str,
     affinity: Matrix,
     more_trees: dict[str, Matrix] | None = None,
     more_by_number: _BY_NUMBER | None = None,
@@ -113,7 +108,7 @@ def _compare_by_matrices(
     trees = {f"agglomerative {name}": build_linkage(distance, name) for name in _LINKAGES}
     trees |= more_trees or {}
     by_number = {name: _cutter(tree) for name, tree in trees.items()}
-    by_number |= {spectral: _spectral(affinity), **(more_by_number or {})}
+    by_number |= {"spectral, published affinity": _spectral(affinity), **(more_by_number or {})}
     numbers = {
         "oracle_number": len(np.unique(np.asarray(speakers))),
         "dominant_sets_number": len(np.unique(found["dominant sets"])),

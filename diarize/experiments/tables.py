@@ -42,7 +42,7 @@ of the papers of 2016 and 2017; not to be compared with MR. *Oracle cut*: comple
 (GMM and SVM: on their own distances), cut at the lowest rate for these speakers, as in the papers; it uses
 the true speakers. *Rows*: the same on the rows of the distance matrix, as the published code does. *Threshold
 of dev*: cut at the height that is best for the development speakers. *Dominant sets*: theta 0.1, epsilon
-1e-6, 7 neighbours; on distances, with the affinity of self-tuning spectral clustering. *k*: the number of
+1e-6, 7 neighbours; on distances, in the unit that is best for the development speakers. *k*: the number of
 clusters found. *Oracle k*: cut at the true number of speakers. *95 % interval*: Wilson's, of the mean MR, a
 part an observation (2 N for N speakers).
 """

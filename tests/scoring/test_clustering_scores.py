@@ -17,6 +17,7 @@ from diarize.audio import load_audio
 from diarize.audio.features import GMM_MFCC, mfcc
 from diarize.clustering import CLUSTERERS
 from diarize.embedding.table import Embeddings
+from diarize.experiments.compared_parts import load_parts, score_parts
 from diarize.experiments.comparison import (
     build_linkage,
     choose_threshold,
@@ -26,7 +27,7 @@ from diarize.experiments.comparison import (
     score_labels,
     score_linkage,
 )
-from diarize.experiments.side_by_side import compare_by_distances, compare_clusterers, eigengap
+from diarize.experiments.side_by_side import compare_clusterers, eigengap
 from diarize.scoring.clusterings import minimal_misclassification_rate, misclassification_rate
 
 SCRIPT = Path(__file__).resolve().parent.parent.parent / "recipes" / "score_clustering.py"
@@ -197,13 +198,20 @@ def test_clusterers_side_by_side_on_perfect_parts():
     assert table["agglomerative complete"]["oracle_cut"][RATE] == 0
 
 
-def test_distances_alone_are_clustered_the_same_in_any_unit():
-    X, speakers = pairs(20, 0.05)
-    distances = cosine_distance(X)
-    table = compare_by_distances(distances, speakers)
+def test_distances_alone_are_clustered_the_same_in_any_unit(tmp_path):
+    X, speakers = pairs(20, 0.5)
+
+    def scored(unit):
+        path = tmp_path / "distances.npz"
+        np.savez(path, speaker=speakers, distances=unit * cosine_distance(X))
+        parts = load_parts(path, lambda _: X)
+        return score_parts(parts, parts)
+
+    table = scored(1)["clusterers"]
     assert table["dominant sets"]["own_number"][RATE] == 0
     assert table["agglomerative complete"]["oracle_cut"][RATE] == 0
-    assert compare_by_distances(1000 * distances, speakers) == table
+    for unit in (0.001, 1024):
+        assert scored(unit)["dominant_sets"] == table["dominant sets"]["own_number"]
 
 
 def test_the_eigengap_counts_the_parts_of_a_graph():
