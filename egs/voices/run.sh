@@ -39,35 +39,33 @@ if at_stage 2 "features"; then
 fi
 
 # Each network of recipes/conf with each seed, by run_system.sh: training (3), the mean of a layer over each part
-# (4), clusterings of the parts (5). RESULTS.md here, 40 speakers, the mean of three seeds:
+# (4), clusterings of the parts (5). RESULTS.md here, 40 speakers, seed 1:
 #
-#                        MR, oracle cut  dominant sets  batches of      previous
-#   cnn-cross-entropy        8.33 %        2.08 %       1500 of 37000   gmm, 13.75 %
-#   cnn-pairwise-kl          8.33 %        3.33 %       3000 of 20000   cnn-cross-entropy
-#   blstm-pairwise-kl        8.75 %        4.58 %       10000           cnn-pairwise-kl
-#   cnn-cosface              8.75 %        3.33 %       600 of 20000    blstm-pairwise-kl
-#   cnn-sphereface           6.67 %        2.92 %       200 of 20000    cnn-cosface
-#   blstm-arcface           10.00 %        4.17 %       1000 of 10000   blstm-pairwise-kl
+#                        MR, oracle cut  dominant sets  batches        previous
+#   cnn-cross-entropy        8.75 %        1.25 %       1800 of 6579   gmm, 12.5 %
+#   blstm-pairwise-kl        7.50 %        5.00 %       10000          cnn-cross-entropy
+#   cnn-cosface              5.00 %        3.75 %       1078           blstm-pairwise-kl
+#   cnn-sphereface          10.00 %        2.50 %       1078           cnn-cosface
+#   blstm-arcface            8.75 %        7.50 %       1000           blstm-pairwise-kl
 if at_stages 3 5 "training, embeddings, scores"; then
   run_networks "$first" "$last"
 fi
 
-# Systems that train no network, by run_baseline.sh: gmm 13.75 %, svm 23.75 %, anchor-gmm 21.25 %, mfcc-statistics
-# 8.75 %, and the bundled model (resnet) 2.50 %. Identification of 100 known speakers by held-out recordings, by
-# identify_speakers.py: mixtures 7 % errors, cnn-cross-entropy 11 %.
+# Systems that train no network, by run_baseline.sh: gmm 12.5 %, svm 23.75 %, mfcc-statistics 8.75 %, and the bundled
+# model (resnet) 5.0 %. Identification of known speakers by held-out recordings, by identify_speakers.py.
 if at_stage 6 "baselines and identification"; then
   run_baselines
   identify_speakers
 fi
 
-# MR over the length of a segment (800 batches: 13.75 % at best, at 300 ms) and over the length of the training
-# (19.58 % after 500 batches, 8.75 % after 10,000); with shuffled frames; trained on synthetic voices (recipes/conf/experiments).
+# MR over the length of a segment and over the length of the training (20 % after 500 batches, 5 % after 8,000, 7.5 %
+# after 10,000); with shuffled frames; trained on synthetic voices (recipes/conf/experiments).
 if at_stage 7 "experiments"; then
   run_experiments
 fi
 
-# Every figure beside its paper's: EXP/RESULTS.md. egs/voices/RESULTS.md was written with
-# --out egs/voices/RESULTS.md --notes egs/voices/conf/results_notes.md.
+# Every figure beside its paper's: EXP/RESULTS.md. egs/voices/RESULTS.md was written from egs/voices/runs, which
+# keep_runs.py made, with --out egs/voices/RESULTS.md --notes egs/voices/conf/results_notes.md.
 if at_stage 8 "results"; then
   write_results
 fi

@@ -559,3 +559,16 @@ def test_the_papers_figures_are_complete(monkeypatch, tmp_path):
     run(monkeypatch, "write_results.py", "--exp", tmp_path / "exp", "--out", out)
     assert "2.19 / 4.38" in out.read_text()
     assert "[`recipes/conf/gmm.toml`](" in out.read_text(), "from the repository's top"
+
+
+def test_the_page_of_the_repository_is_that_of_its_runs(monkeypatch, tmp_path):
+    monkeypatch.chdir(REPOSITORY)
+    made, kept = tmp_path / "RESULTS.md", REPOSITORY / "egs" / "voices" / "RESULTS.md"
+    notes = Path("egs/voices/conf/results_notes.md")
+    run(monkeypatch, "write_results.py", "--exp", "egs/voices/runs", "--out", made, "--notes", notes)
+
+    def rates(page):
+        """The lines of the tables without links, which depend on the page's folder."""
+        return [re.sub(r"\]\([^)]*\)", "]", line) for line in page.read_text().splitlines() if "|" in line]
+
+    assert rates(made) == rates(kept)
