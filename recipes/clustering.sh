@@ -84,9 +84,9 @@ add_noise() {
     --speakers "$exp/data/lists/test_40.txt" ${noise:+--noise "$noise"} ${rooms:+--rooms "$rooms"} --out "$exp/data/noisy"
 }
 
-# Stage 1: as many synthetic voices as train_100 has speakers (recipes/conf/experiments/synthetic.toml).
+# Stage 1: as many synthetic voices as train_100 has speakers, by the script $1 (conf/experiments/synthetic.toml).
 make_synthetic() {
-  "$python" egs/mini/local/make_corpus.py --out "$exp/synthetic" --seconds 3.5 \
+  "$python" "$1" --out "$exp/synthetic" --seconds 3.5 \
     --speakers "$(wc -l < "$exp/data/lists/train_100.txt")" --data "$exp/data/train_synthetic"
 }
 

@@ -23,7 +23,7 @@ if at_stage 1 "speakers of train, dev and test"; then
   check_data "$exp/data/train_590"
   check_data "$exp/data/train_100" "$exp/data/dev" "$exp/data/test_80"
   add_noise
-  make_synthetic
+  make_synthetic egs/mini/local/make_corpus.py
 fi
 
 # The input of every network: 128 mels of 64 ms every 10 ms (recipes/conf/features.toml), by pack_features.py.
