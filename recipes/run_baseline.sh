@@ -18,12 +18,12 @@ parse_options recipes/run_baseline.sh "$@"
 out=$exp/$name/seed1
 changes=()
 for each in ${set[@]+"${set[@]}"}; do changes+=(--set "$each"); done
-compare() { # $1: data folder, $2: table, $3: options
+compare() { # data folder $1, table $2, and more options
   "$python" recipes/compare_utterances.py --config "$config" ${changes[@]+"${changes[@]}"} --data "$exp/data/$1" \
     --train "$exp/data/train_100" --nj "$nj" --out "$out/$2.npz" "${@:3}"
 }
 only_parts=$("$python" recipes/print_settings.py "$config" baseline.only_parts=false)
-for each in dev test_80 timit_sample noisy all_speakers; do
+for each in dev test_80 "${more_sets[@]}"; do
   if [ "$each" = all_speakers ] && [ "$only_parts" = true ]; then continue; fi
   [ ! -d "$exp/data/$each" ] || compare "$each" "$each"
 done

@@ -10,8 +10,8 @@
 # that stages 1 and 2 of a corpus's run.sh make; the result is EXP/NAME/seedN. --steps overrides the config's
 # number of batches. --train-set is by default the first of the config's sets that the corpus has. --weights-of
 # uses the network of the run NAME with the same seed, or a snapshot of it, instead of a training. --continue
-# extends the training of a finished run to more --steps. --brief scores the speakers of test_40 alone. --check only prints which settings of a finished run were
-# others.
+# extends the training of a finished run to more --steps. --brief scores the speakers of test_40 alone. --check only
+# prints which settings of a finished run were others.
 # shellcheck disable=SC2154  # options are declared as words
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -64,7 +64,7 @@ if runs 3 && [ -z "$weights_of" ]; then
 fi
 
 sets=(dev test_80)
-[ -n "$brief" ] || sets+=(timit_sample noisy all_speakers)
+[ -n "$brief" ] || sets+=("${more_sets[@]}")
 if runs 4; then
   for each in "${sets[@]}"; do
     [ -d "$exp/features/$each" ] || continue

@@ -25,7 +25,7 @@ from typing import Any
 from diarize.cli.script import run_script
 from diarize.embedding.table import Embeddings
 from diarize.errors import FormatError
-from diarize.experiments.compared_parts import ComparedParts, choose_thresholds, load_parts, score_parts
+from diarize.experiments.compared_parts import ComparedParts, load_parts, score_parts, tune
 from diarize.experiments.regimes import score_regimes
 from diarize.experiments.speaker_sets import read_list
 from diarize.files.text import write_text
@@ -85,13 +85,13 @@ def main() -> None:
         if name in sets:
             raise FormatError(f"--set {name}={path}: a list of speakers already has this name")
         sets[name] = load(path)
-    dev = load(arguments.dev) if arguments.dev else None
+    tuned = tune(load(arguments.dev)) if arguments.dev else None
     compared = sets if arguments.compare is None else arguments.compare
     different = {id(parts): parts for parts in sets.values()}  # a small corpus has the same lists
     more = {id(parts) for name, parts in sets.items() if name in compared}
-    scored = {key: score_parts(parts, dev, key in more) for key, parts in different.items()}
+    scored = {key: score_parts(parts, tuned, key in more) for key, parts in different.items()}
     scores: dict[str, Any] = {
-        "thresholds_of_dev": dev and choose_thresholds(dev),
+        "thresholds_of_dev": tuned and tuned.thresholds,
         "sets": {name: scored[id(parts)] for name, parts in sets.items()},
     }
     if arguments.main:

@@ -8,7 +8,7 @@
 # shellcheck disable=SC2154  # options are declared as words
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-. recipes/options.sh
+. recipes/stages.sh
 options exp='' run='' files='' sentences='' layers=''
 flags brief
 parse_options recipes/score_run.sh "$@"
@@ -27,10 +27,10 @@ if [ -n "$brief" ]; then
   lists=("$main")
   others+=(--compare)
 else
-  for each in timit_sample noisy all_speakers; do
+  for each in "${more_sets[@]}"; do
     [ ! -f "$(file_of "$each")" ] || others+=(--set "$each=$(file_of "$each")")
   done
   others+=(--compare test_40 all_speakers)
 fi
-"${PYTHON:-.venv/bin/python}" -W ignore recipes/score_clustering.py --test "$(file_of test_80)" \
+"$python" -W ignore recipes/score_clustering.py --test "$(file_of test_80)" \
   "${others[@]}" --speakers "${lists[@]}" --out "$run/scores.json"

@@ -7,6 +7,7 @@
 help_files+=(recipes/stages.sh)
 flags force
 
+more_sets=(timit_sample noisy all_speakers) # clustered besides dev and test_80, where they exist
 python=${PYTHON:-.venv/bin/python}
 export OMP_NUM_THREADS=1
 # The C library keeps the memory of a batch for the next one. Otherwise page faults take a fifth to a third of a

@@ -162,7 +162,7 @@ def describe_everyone(systems: Systems, runs: Runs) -> str:
     if not rows:
         return f"{NOT_RUN}\n"
     return (
-        f"{size_of(runs, EVERYONE)} speakers; the paper's 630 are those of TIMIT, most of them known to the "
-        "network from its training, as here.\n\n"
+        f"{size_of(runs, EVERYONE)} speakers; the paper's 630 are those of TIMIT. The speakers that a "
+        "network was trained on are among them, here as in the paper.\n\n"
         f"{format_table(['system', *ways], rows)}\n{describe_clusterers(systems, runs, EVERYONE)}"
     )

@@ -21,7 +21,7 @@ from diarize.experiments.comparison import (
     score_labels,
     score_linkage,
 )
-from diarize.experiments.side_by_side import compare_by_distances, compare_clusterers, find_dominant_sets
+from diarize.experiments.side_by_side import compare_by_matrices, compare_clusterers, find_dominant_sets
 from diarize.experiments.speaker_sets import kaldi_name
 from diarize.files.arrays import read_arrays
 from diarize.scoring.clusterings import misclassification_rate
@@ -86,16 +86,6 @@ def load_parts(path: Path, read_vectors: Callable[[Path], NDArray[np.float32]]) 
     return ComparedParts(path, speakers, distances, None)
 
 
-def choose_thresholds(parts: ComparedParts) -> dict[str, Scores]:
-    """For each input of the trees, the best threshold for these speakers, and their scores with it."""
-    chosen: dict[str, Scores] = {}
-    for ahc_input in AHC_INPUTS:
-        linkage = build_linkage(parts.distances, ahc_input=ahc_input)
-        threshold = choose_threshold(linkage, parts.speakers)
-        chosen[ahc_input] = score_linkage(linkage, parts.speakers, threshold)["dev_threshold"]
-    return chosen
-
-
 def affinity_of_distances(distances: Matrix, scale: float) -> Matrix:
     """The published affinity, made for angles, of distances (n, n) whose median is made `scale`.
 
@@ -117,32 +107,64 @@ def choose_scale(parts: ComparedParts) -> float:
     return min(rates, key=lambda scale: rates[scale], default=SCALES[0])
 
 
-def score_parts(parts: ComparedParts, dev: ComparedParts | None = None, compare: bool = True) -> Scores:
+@dataclass(frozen=True)
+class Tuned:
+    """What is chosen on development speakers.
+
+    Attributes
+    ----------
+    thresholds : dict
+        For each input of the trees, the scores at the best threshold; `centred` for centred embeddings.
+    scale : float
+        The one of `SCALES` for distances without embeddings.
+    """
+
+    thresholds: dict[str, Scores]
+    centred: dict[str, Scores] | None
+    scale: float
+
+
+def tune(dev: ComparedParts) -> Tuned:
+    """Choose thresholds and the unit of distances on development speakers."""
+    centred = dev.centred()
+    return Tuned(choose_thresholds(dev), choose_thresholds(centred) if centred else None, choose_scale(dev))
+
+
+def choose_thresholds(parts: ComparedParts) -> dict[str, Scores]:
+    """For each input of the trees, the best threshold for these speakers, and their scores with it."""
+    chosen: dict[str, Scores] = {}
+    for ahc_input in AHC_INPUTS:
+        linkage = build_linkage(parts.distances, ahc_input=ahc_input)
+        threshold = choose_threshold(linkage, parts.speakers)
+        chosen[ahc_input] = score_linkage(linkage, parts.speakers, threshold)["dev_threshold"]
+    return chosen
+
+
+def score_parts(parts: ComparedParts, tuned: Tuned | None = None, compare: bool = True) -> Scores:
     """The scores of a set of speakers: of its embeddings or distances as they are, and of the centred ones.
 
     Parameters
     ----------
     parts : ComparedParts
-    dev : ComparedParts, optional
-        Development speakers, for the thresholds and, without embeddings, for the unit of the distances.
+    tuned : Tuned, optional
+        Of `tune`; without it, there are no thresholds.
     compare : bool
         Whether all clusterers are compared, too.
     """
-    thresholds = choose_thresholds(dev) if dev else None
-    centred, centred_dev = parts.centred(), dev.centred() if dev else None
-    centred_thresholds = choose_thresholds(centred_dev) if centred_dev else None
+    centred = parts.centred()
+    scale = tuned.scale if tuned else SCALES[0]
+    thresholds = tuned.thresholds if tuned else None
+    centred_thresholds = tuned.centred if tuned else None
     return {
         "n_speakers": len(set(parts.speakers.tolist())),
         "n_parts": len(parts.speakers),
         "legacy_left_out": legacy_obstacle(parts.speakers),
-        **_score(parts, thresholds, compare, choose_scale(dev) if dev else SCALES[0]),
-        "centred": _score(centred, centred_thresholds, compare) if centred else None,
+        **_score(parts, thresholds, compare, scale),
+        "centred": _score(centred, centred_thresholds, compare, scale) if centred else None,
     }
 
 
-def _score(
-    parts: ComparedParts, thresholds: dict[str, Scores] | None, compare: bool, scale: float = SCALES[0]
-) -> Scores:
+def _score(parts: ComparedParts, thresholds: dict[str, Scores] | None, compare: bool, scale: float) -> Scores:
     """The cuts of both trees, dominant sets, and all clusterers."""
     trees = {}
     for ahc_input in AHC_INPUTS:
@@ -153,12 +175,12 @@ def _score(
         affinity = affinity_of_distances(parts.distances, scale)
     else:
         affinity = locally_scaled_affinity(parts.vectors)
-    scores = {
-        "agglomerative": trees,
-        "dominant_sets": score_labels(parts.speakers, find_dominant_sets(affinity)),
-    }
     if not compare:
-        return scores
+        sets = score_labels(parts.speakers, find_dominant_sets(affinity))
+        return {"agglomerative": trees, "dominant_sets": sets}
     if parts.vectors is None:
-        return {**scores, "clusterers": compare_by_distances(parts.distances, affinity, parts.speakers)}
-    return {**scores, "clusterers": compare_clusterers(parts.vectors, parts.speakers)}
+        clusterers = compare_by_matrices(parts.distances, affinity, parts.speakers)
+    else:
+        clusterers = compare_clusterers(parts.vectors, parts.speakers)
+    sets = clusterers["dominant sets"]["own_number"]
+    return {"agglomerative": trees, "dominant_sets": sets, "clusterers": clusterers}

@@ -8,7 +8,8 @@ its sentences.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,29 +20,34 @@ from diarize.experiments.comparison import Scores
 from diarize.experiments.side_by_side import compare_clusterers
 from diarize.experiments.speaker_sets import split_parts
 
-REGIMES: dict[str, tuple[int, int] | None] = {
-    "4/5 + 1/5": None,
-    "2 + 2": (2, 2),
-    "1 + 1": (1, 1),
-    "each alone": (1, 0),
+Parts = Sequence[Sequence[Any]]
+
+
+def _first(size: int, sentences: Sequence[Any]) -> Parts:
+    """Two parts of so many sentences; none if there are too few."""
+    return [sentences[:size], sentences[size : 2 * size]] if len(sentences) >= 2 * size else []
+
+
+def _each(sentences: Sequence[Any]) -> Parts:
+    """A part of each sentence."""
+    return [[one] for one in sentences]
+
+
+REGIMES: dict[str, Callable[[Sequence[Any]], Parts]] = {
+    "4/5 + 1/5": split_parts,
+    "2 + 2": partial(_first, 2),
+    "1 + 1": partial(_first, 1),
+    "each alone": _each,
 }
-"""Sentences of the two parts of a speaker, drawn at random; `each alone`: every sentence is a part."""
+"""The parts of a speaker's sentences, two or more in random order."""
 
 KEPT = ("misclassification_rate", "adjusted_rand_index", "n_clusters")
 
 
-def draw_parts(name: str, sentences: Sequence[Any], random: Generator) -> list[list[Any]]:
+def draw_parts(name: str, sentences: Sequence[Any], random: Generator) -> Parts:
     """The parts of one speaker's sentences in a regime; none if the speaker has too few sentences."""
     shuffled = [sentences[index] for index in random.permutation(len(sentences))]
-    sizes = REGIMES[name]
-    if sizes is None:
-        return [list(part) for part in split_parts(shuffled)] if len(shuffled) > 1 else []
-    first, second = sizes
-    if not second:
-        return [[one] for one in shuffled] if len(shuffled) > 1 else []
-    if len(shuffled) < first + second:
-        return []
-    return [shuffled[:first], shuffled[first : first + second]]
+    return REGIMES[name](shuffled) if len(shuffled) > 1 else []
 
 
 def score_regimes(

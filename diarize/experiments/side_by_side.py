@@ -71,9 +71,8 @@ def compare_clusterers(X: NDArray[Any], speakers: ArrayLike) -> Scores:
         }
     ward = {"agglomerative ward, unit length": np.asarray(scipy_linkage(pdist(unit(X)), "ward"))}
     k_means = {"k-means": _k_means(X), "k-means, unit length": _k_means(unit(X))}
-    competitors = _compare_by_matrices(
-        speakers, cosine_distance(X), locally_scaled_affinity(X), ward, k_means
-    )
+    matrices = cosine_distance(X), locally_scaled_affinity(X)
+    competitors = compare_by_matrices(*matrices, speakers, ward, k_means)
     table |= {name: ways for name, ways in competitors.items() if name not in table}
     table["spectral, Gaussian kernel"] = {"oracle_number": _spectral_with_best_gamma(unit(X), speakers)}
     for name, vectors in (("HDBSCAN", X), ("HDBSCAN, unit length", unit(X))):
@@ -85,19 +84,14 @@ def compare_clusterers(X: NDArray[Any], speakers: ArrayLike) -> Scores:
     return table
 
 
-def compare_by_distances(distances: Matrix, affinity: Matrix, speakers: ArrayLike) -> Scores:
-    """The same table of distances and affinities (n, n), for the clusterers that need no embeddings."""
-    return _compare_by_matrices(speakers, distances, affinity)
-
-
-def _compare_by_matrices(
-    speakers: ArrayLike,
+def compare_by_matrices(
     distance: Matrix,
     affinity: Matrix,
+    speakers: ArrayLike,
     more_trees: dict[str, Matrix] | None = None,
     more_by_number: _BY_NUMBER | None = None,
 ) -> Scores:
-    """Scores of what works on a distance or an affinity (n, n), and of other trees and clusterers."""
+    """The same table of what works on a distance or an affinity (n, n), and of other trees and clusterers."""
     found = {
         "dominant sets": find_dominant_sets(affinity),
         "dominant sets, theta 0.67": find_dominant_sets(affinity, **_TUNED),

@@ -62,8 +62,8 @@ def side_by_side(figures: list[float | None]) -> str:
 def batches(system: System, runs: list[Run]) -> str:
     """The number of batches trained, and the paper's; nothing for systems that do not train in batches."""
     steps = [run.facts["steps"] for run in runs if run.facts.get("steps") is not None]
-    told = [run.facts["paper_steps"] for run in runs if run.facts.get("paper_steps")]
-    paper = told[0] if told else None if runs else system.paper.steps
+    told = (run.facts["paper_steps"] for run in runs if run.facts.get("paper_steps"))
+    paper = next(told, None) if runs else system.paper.steps
     return f"{spread(steps, digits=0)} / {paper or NOTHING}" if steps or paper else NOTHING
 
 

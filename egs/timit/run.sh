@@ -17,7 +17,8 @@ if runs 1; then need_corpus; fi
 begin
 
 # Sets of speakers, each with two parts of eight and two sentences: train_100 and the test speakers of the papers of
-# 2016 to 2018; train_590, all but test_40; train_462, the speakers of TRAIN; all_speakers; dev, for thresholds, without the speakers of train_100 and test_80.
+# 2016 to 2018; train_590, all but test_40; train_462, the speakers of TRAIN; all_speakers; dev, for thresholds,
+# without the speakers of train_100 and test_80.
 if at_stage 1 "speakers of train, dev and test"; then
   "$python" egs/timit/local/prepare_data.py --corpus "$corpus" --out "$exp/data"
   check_data "$exp/data/train_590"

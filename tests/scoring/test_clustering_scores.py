@@ -17,7 +17,7 @@ from diarize.audio import load_audio
 from diarize.audio.features import GMM_MFCC, mfcc
 from diarize.clustering import CLUSTERERS
 from diarize.embedding.table import Embeddings
-from diarize.experiments.compared_parts import load_parts, score_parts
+from diarize.experiments.compared_parts import load_parts, score_parts, tune
 from diarize.experiments.comparison import (
     build_linkage,
     choose_threshold,
@@ -205,7 +205,7 @@ def test_distances_alone_are_clustered_the_same_in_any_unit(tmp_path):
         path = tmp_path / "distances.npz"
         np.savez(path, speaker=speakers, distances=unit * cosine_distance(X))
         parts = load_parts(path, lambda _: X)
-        return score_parts(parts, parts)
+        return score_parts(parts, tune(parts))
 
     table = scored(1)["clusterers"]
     assert table["dominant sets"]["own_number"][RATE] == 0
